@@ -1,0 +1,28 @@
+"""The one clock: monotonic nanoseconds, real or turned by hand."""
+
+import time
+
+NS_PER_MS = 1_000_000
+NS_PER_S = 1_000_000_000
+
+
+def now_ns() -> int:
+    """Nanoseconds of the monotonic clock (CLOCK_MONOTONIC on Linux), the only time on the path of a note."""
+    return time.monotonic_ns()
+
+
+class ManualClock:
+    """A clock that stands still until it is moved: for ``livegen render``, simulators and tests."""
+
+    def __init__(self, start_ns: int = 0) -> None:
+        self._now_ns = start_ns
+
+    def now_ns(self) -> int:
+        """The moment it was last moved to."""
+        return self._now_ns
+
+    def move_to(self, at_ns: int) -> None:
+        """Move forward to ``at_ns``; a moment in the past is refused with ValueError."""
+        if at_ns < self._now_ns:
+            raise ValueError(f"time cannot go back from {self._now_ns} to {at_ns} ns")
+        self._now_ns = at_ns

@@ -1,0 +1,282 @@
+"""Chorales as frames of a sixteenth: BachBot's encoding (Liang, BachBot, 2016, section 4.2).
+
+A frame is an optional fermata, then ``(pitch, tied)`` from the highest voice down, then the frame end:
+
+    START  (67, False) (64, False) (60, False) (48, False) |||  (67, True) (64, True) ... |||  END
+
+Voices in unison are one token, and a pitch that one voice holds while another strikes it is struck: what is
+written is what a keyboard would play.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from livegen.codecs.codec import Mask
+from livegen.codecs.vocabulary import Vocabulary
+from livegen.events import TICKS_PER_QUARTER, Note, NoteOff, NoteOn, Ticked
+
+FRAME_TICKS = TICKS_PER_QUARTER // 4
+VOICES = 4
+MELODY_CENTRE = 70  # the mean pitch of a soprano in C major or A minor
+
+START, END, FRAME_END, FERMATA = range(4)
+FIRST_PITCH = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A sixteenth of music: (pitch, tied) of at most four voices, the highest first."""
+
+    notes: tuple[tuple[int, bool], ...] = ()
+    fermata: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ChoraleCursor:
+    """Where a chorale has got to."""
+
+    tick: int = 0  # of the frame being written
+    is_inside: bool = False  # between START and END
+    sounding: tuple[int, ...] = ()  # pitches of the last whole frame
+    notes: tuple[tuple[int, bool], ...] = ()  # of the frame being written
+    fermata: bool = False  # of the frame being written
+    under_fermata: bool = False  # was the last whole frame
+    is_piece_end: bool = False
+
+    @property
+    def is_whole(self) -> bool:
+        """No frame is half written."""
+        return not self.notes and not self.fermata
+
+    @property
+    def is_phrase_end(self) -> bool:
+        """The last whole frame stands under a fermata."""
+        return self.under_fermata and self.is_whole
+
+
+class ChoraleCodec:
+    """The tokens of pitches ``low`` to ``high`` (both included), their grammar and its two directions."""
+
+    name = "chorale"
+    grid_ticks = FRAME_TICKS
+
+    def __init__(self, low: int = 30, high: int = 88) -> None:
+        if not 0 <= low <= high - 11 <= 127 - 11:
+            raise ValueError(f"a chorale's pitches need at least an octave within 0-127, not {low}-{high}")
+        self.low, self.high = low, high
+        marks = ["START", "END", "|||", "(.)"]
+        self.vocabulary = Vocabulary(
+            marks + [f"({pitch}, {tied})" for pitch in range(low, high + 1) for tied in (False, True)]
+        )
+        self._below = [self._struck_below(top) for top in range(high + 2)]  # index: pitch above
+
+    def parameters(self) -> Mapping[str, Any]:
+        """What rebuilds this codec."""
+        return {"low": self.low, "high": self.high}
+
+    def note_token(self, pitch: int, *, tied: bool) -> int:
+        """The token of one voice in one frame."""
+        return FIRST_PITCH + 2 * (pitch - self.low) + tied
+
+    def fold(self, pitch: int) -> int:
+        """The nearest pitch of the same name within the codec's range."""
+        if pitch < self.low:
+            return pitch + 12 * -((pitch - self.low) // 12)
+        if pitch > self.high:
+            return pitch - 12 * -((self.high - pitch) // 12)
+        return pitch
+
+    def octaves(self, pitches: Sequence[int]) -> int:
+        """Octaves that bring the mean of a melody nearest to a soprano's."""
+        mean = sum(pitches) / len(pitches)
+        return min(range(-5, 6), key=lambda n: abs(mean + 12 * n - MELODY_CENTRE))
+
+    # tokens → events, one at a time
+
+    def begin(self) -> ChoraleCursor:
+        """Before START."""
+        return ChoraleCursor()
+
+    def mask(self, cursor: ChoraleCursor) -> Mask:
+        """START outside a piece; inside, voices downwards, tied only to what sounds, then the frame end."""
+        mask = np.zeros(len(self.vocabulary), np.bool_)
+        if not cursor.is_inside:
+            mask[START] = True
+        elif len(cursor.notes) == VOICES:
+            mask[FRAME_END] = True
+        else:
+            top = cursor.notes[-1][0] if cursor.notes else self.high + 1
+            mask |= self._below[top]
+            for pitch in cursor.sounding:
+                if pitch < top:
+                    mask[self.note_token(pitch, tied=True)] = True
+            mask[FERMATA] = cursor.is_whole
+            mask[END] = cursor.is_whole
+        return mask
+
+    def step(self, cursor: ChoraleCursor, token: int) -> tuple[ChoraleCursor, tuple[Ticked, ...]]:
+        """Move on by one token; a frame's events come out at its end, note-offs first."""
+        if not self.mask(cursor)[token]:
+            raise ValueError(f"{self.vocabulary.text(token)} may not come at tick {cursor.tick} of a chorale")
+        if token == START:
+            return ChoraleCursor(tick=cursor.tick, is_inside=True), ()
+        if token == END:
+            ended = ChoraleCursor(tick=cursor.tick, is_piece_end=True)
+            return ended, tuple(Ticked(cursor.tick, NoteOff(pitch)) for pitch in cursor.sounding)
+        if token == FERMATA:
+            return replace(cursor, fermata=True), ()
+        if token == FRAME_END:
+            return self._close(cursor)
+        pitch, tied = divmod(token - FIRST_PITCH, 2)
+        return replace(cursor, notes=(*cursor.notes, (self.low + pitch, bool(tied)))), ()
+
+    def decode(self, tokens: Iterable[int]) -> list[Note]:
+        """Notes of a token stream, sorted; notes still sounding when it breaks off end there."""
+        cursor = self.begin()
+        notes: list[Note] = []
+        onsets: dict[int, int] = {}
+        for token in tokens:
+            cursor, settled = self.step(cursor, token)
+            for ticked in settled:
+                pitch = ticked.event.pitch  # type: ignore[union-attr]  # a chorale has only notes
+                if isinstance(ticked.event, NoteOn):
+                    onsets[pitch] = ticked.tick
+                else:
+                    onset = onsets.pop(pitch)
+                    notes.append(Note(onset, pitch, ticked.tick - onset))
+        notes.extend(Note(onset, pitch, cursor.tick - onset) for pitch, onset in onsets.items())
+        return sorted(notes)
+
+    # events → tokens, one at a time
+
+    def encode(self, notes: Iterable[Note]) -> list[int]:
+        """START, the frames from tick 0 to the last note's end, END."""
+        tokens = [START]
+        for frame in self.frames(notes):
+            tokens.extend(self.frame_tokens(frame))
+        return [*tokens, END]
+
+    def frames(self, notes: Iterable[Note]) -> list[Frame]:
+        """The frames from tick 0 to the last note's end."""
+        encoder = ChoraleEncoder(self)
+        frames: list[Frame] = []
+        for ticked in _as_events(notes):
+            frames.extend(encoder.hear(ticked))
+        return frames
+
+    def frame_tokens(self, frame: Frame) -> list[int]:
+        """Fermata, voices, frame end."""
+        fermata = [FERMATA] if frame.fermata else []
+        return [*fermata, *(self.note_token(pitch, tied=tied) for pitch, tied in frame.notes), FRAME_END]
+
+    def prompt(self, notes: Sequence[Note], cursor: ChoraleCursor) -> "ChoralePrompt":
+        """The frames of what was heard; where fewer than four voices were, the network may add below."""
+        return ChoralePrompt(self, self.frames(notes), cursor.tick)
+
+    def _struck_below(self, top: int) -> Mask:
+        mask = np.zeros(len(self.vocabulary), np.bool_)
+        mask[FRAME_END] = True
+        mask[FIRST_PITCH : self.note_token(max(top, self.low), tied=False) : 2] = True
+        return mask
+
+    def _close(self, cursor: ChoraleCursor) -> tuple[ChoraleCursor, tuple[Ticked, ...]]:
+        held = {pitch for pitch, tied in cursor.notes if tied}
+        off = [Ticked(cursor.tick, NoteOff(pitch)) for pitch in cursor.sounding if pitch not in held]
+        on = [Ticked(cursor.tick, NoteOn(pitch)) for pitch, tied in cursor.notes if not tied]
+        closed = ChoraleCursor(
+            tick=cursor.tick + FRAME_TICKS,
+            is_inside=True,
+            sounding=tuple(pitch for pitch, _ in cursor.notes),
+            under_fermata=cursor.fermata,
+        )
+        return closed, (*off, *on)
+
+
+class ChoraleEncoder:
+    """Turns note events on the grid into frames as they complete; owns what sounds meanwhile."""
+
+    def __init__(self, codec: ChoraleCodec) -> None:
+        self.folded = 0  # notes outside the range, moved by octaves
+        self.dropped = 0  # notes beyond four voices, left out of their frame
+        self._codec = codec
+        self._tick = 0
+        self._sounding: dict[int, bool] = {}  # pitch → struck in the frame being heard
+        self._before: tuple[int, ...] = ()
+
+    def hear(self, ticked: Ticked) -> list[Frame]:
+        """Take an event, in order of time; return the frames that are whole before it."""
+        frames = self.until(ticked.tick)
+        event = ticked.event
+        if isinstance(event, NoteOn | NoteOff):
+            pitch = self._codec.fold(event.pitch)
+            self.folded += isinstance(event, NoteOn) and pitch != event.pitch
+            if isinstance(event, NoteOn):
+                self._sounding[pitch] = True
+            else:
+                self._sounding.pop(pitch, None)
+        return frames
+
+    def until(self, tick: int) -> list[Frame]:
+        """The frames that are whole before ``tick``."""
+        frames = []
+        while self._tick + FRAME_TICKS <= tick:
+            self._tick += FRAME_TICKS
+            voices = sorted(self._sounding, reverse=True)
+            self.dropped += max(0, len(voices) - VOICES)
+            if len(voices) > VOICES:
+                voices = [*voices[: VOICES - 1], voices[-1]]  # the outer voices carry the music
+            tied = {pitch for pitch in voices if not self._sounding[pitch] and pitch in self._before}
+            frames.append(Frame(tuple((pitch, pitch in tied) for pitch in voices)))
+            self._before = tuple(voices)
+            self._sounding = dict.fromkeys(self._sounding, False)
+        return frames
+
+
+class ChoralePrompt:
+    """What was heard, frame by frame: its notes are fixed, the voices between and below are the network's."""
+
+    def __init__(self, codec: ChoraleCodec, frames: Sequence[Frame], begin_tick: int) -> None:
+        self._codec = codec
+        self._frames = frames
+        self._begin_tick = begin_tick
+
+    def mask(self, cursor: ChoraleCursor) -> Mask | None:
+        """Tokens that agree with what was heard; None after its last frame."""
+        index = (cursor.tick - self._begin_tick) // FRAME_TICKS
+        if index >= len(self._frames):
+            return None
+        if not cursor.is_inside:
+            return self._codec.mask(cursor)
+        frame = self._frames[index]
+        if frame.fermata and cursor.is_whole:
+            return self._only(FERMATA)
+        top = cursor.notes[-1][0] if cursor.notes else self._codec.high + 1
+        missing = [note for note in frame.notes if note[0] < top]
+        mask = self._codec.mask(cursor)
+        if not missing:
+            mask[[FERMATA, END]] = False
+            return mask
+        pitch, tied = missing[0]
+        must = self._codec.note_token(pitch, tied=tied and pitch in cursor.sounding)
+        if not cursor.notes or len(cursor.notes) + len(missing) >= VOICES:
+            return self._only(must)
+        mask[: self._codec.note_token(pitch, tied=False) + 2] = False
+        mask[must] = True
+        return mask
+
+    def _only(self, token: int) -> Mask:
+        mask = np.zeros(len(self._codec.vocabulary), np.bool_)
+        mask[token] = True
+        return mask
+
+
+def _as_events(notes: Iterable[Note]) -> list[Ticked]:
+    """Note-ons and note-offs in order of time, offs first."""
+    events: list[Ticked] = []
+    for note in notes:
+        events.append(Ticked(note.onset, NoteOn(note.pitch, note.velocity)))
+        events.append(Ticked(note.end, NoteOff(note.pitch)))
+    return sorted(events, key=lambda ticked: (ticked.tick, isinstance(ticked.event, NoteOn)))

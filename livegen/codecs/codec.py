@@ -1,0 +1,75 @@
+"""What every codec offers: notes to tokens, tokens to notes, and which token may come next."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from livegen.codecs.vocabulary import Vocabulary
+from livegen.events import Note, Ticked
+
+Mask = NDArray[np.bool_]  # [vocab], True where a token is allowed
+
+
+class Cursor(Protocol):
+    """Where a stream of tokens has got to: an immutable value, so keeping an old one is a way back."""
+
+    @property
+    def tick(self) -> int:
+        """Everything before this tick is decided."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Nothing is half written: music may stop here."""
+
+    @property
+    def is_phrase_end(self) -> bool:
+        """What was written last closes a phrase."""
+
+    @property
+    def is_piece_end(self) -> bool:
+        """The piece has ended; the next token begins another."""
+
+
+C = TypeVar("C")
+C_contra = TypeVar("C_contra", contravariant=True)
+
+
+class Prompt(Protocol[C_contra]):
+    """What was heard, as the masks that let only tokens through which agree with it."""
+
+    def mask(self, cursor: C_contra) -> Mask | None:
+        """Tokens that agree with what was heard at ``cursor``; None when all of it has been told."""
+
+
+class Codec(Protocol[C]):
+    """One way of writing music as tokens."""
+
+    name: str
+    vocabulary: Vocabulary
+    grid_ticks: int
+
+    def parameters(self) -> Mapping[str, Any]:
+        """What rebuilds this codec: it travels in the model's card."""
+
+    def begin(self) -> C:
+        """The cursor before the first token."""
+
+    def mask(self, cursor: C) -> Mask:
+        """The grammar: tokens that may come next. Read-only, never all False."""
+
+    def step(self, cursor: C, token: int) -> tuple[C, tuple[Ticked, ...]]:
+        """The cursor after ``token`` and the events it settled; ValueError against the grammar."""
+
+    def encode(self, notes: Iterable[Note]) -> list[int]:
+        """Tokens of a whole piece, from its start mark to its end mark."""
+
+    def decode(self, tokens: Iterable[int]) -> list[Note]:
+        """Notes of a token stream, sorted; the exact inverse of ``encode`` on the grid."""
+
+    def prompt(self, notes: Sequence[Note], cursor: C) -> Prompt[C]:
+        """What was heard, laid from ``cursor`` on; notes count their ticks from 0."""
+
+    def octaves(self, pitches: Sequence[int]) -> int:
+        """How many octaves to move a melody of these pitches to where the model knows melodies."""

@@ -1,0 +1,116 @@
+"""Every setting once, with its default: TOML and environment in, frozen values out."""
+
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
+
+from livegen.errors import SettingsError, did_you_mean
+
+Role = Literal["respond"]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Ports(_Frozen):
+    """Where notes come from and go to."""
+
+    system: Literal["auto", "alsa", "jack", "core", "windows", "memory"] = "auto"
+    name: str = Field("livegen", pattern=r"^[A-Za-z0-9_.-]{1,32}$")  # of the virtual ports' client
+    input: str = ""  # a port to connect from; "" is every hardware keyboard
+    output: str = ""  # a port to connect to, besides the virtual one
+    poll_s: float = Field(1.0, ge=0.1, le=60)  # how often plugs and unplugs are looked for
+
+
+class Play(_Frozen):
+    """What the player hears."""
+
+    role: Role = "respond"
+    model: str = "bach"  # a shipped model's name, or the path of an .onnx file
+    seed: int = Field(0, ge=0)
+    tempo_bpm: float = Field(0, ge=0, le=400)  # 0 finds it in the phrase
+    key: str = ""  # "" finds it in the phrase; else "C", "F# minor", ...
+    pause_ms: int = Field(600, ge=50, le=10_000)  # silence that ends a phrase, at the least
+    answer_length: float = Field(1.0, ge=0.5, le=2.0)  # aimed at, in phrase lengths
+    horizon_ms: int = Field(150, ge=20, le=5_000)  # how far ahead music is planned
+    commit_ms: int = Field(60, ge=5, le=1_000)  # how far ahead it is handed over
+
+
+class Sampling(_Frozen):
+    """How a token is chosen from the logits."""
+
+    temperature: float = Field(0.8, gt=0, le=5)
+    top_k: int = Field(0, ge=0)  # 0 is off
+    top_p: float = Field(0.95, gt=0, le=1)  # 1 is off
+    min_p: float = Field(0.0, ge=0, lt=1)  # 0 is off
+
+
+class Daemon(_Frozen):
+    """The two processes."""
+
+    record: str = ""  # folder for session recordings; "" records nothing
+    realtime: bool = True  # SCHED_FIFO and locked memory where allowed
+    silence_ms: int = Field(500, ge=100, le=60_000)  # an engine silent for longer is dead
+
+
+class Settings(BaseSettings):
+    """All settings; ``LIVEGEN_PLAY__SEED=7`` and its like in the environment override a file."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", env_prefix="LIVEGEN_", env_nested_delimiter="__"
+    )
+
+    ports: Ports = Ports()
+    play: Play = Play()
+    sampling: Sampling = Sampling()
+    daemon: Daemon = Daemon()
+
+
+def load(path: Path | None = None, overrides: dict[str, dict[str, Any]] | None = None) -> Settings:
+    """A TOML file under the environment under ``overrides`` (section → key → value; None is left out).
+
+    SettingsError names the file, the key and what would be right.
+    """
+    where = str(path) if path else "settings"
+    merged: dict[str, Any] = {}
+    for layer in (_read(path) if path else {}, EnvSettingsSource(Settings)(), overrides or {}):
+        for section, keys in layer.items():
+            if isinstance(keys, dict):
+                keys = {key: value for key, value in keys.items() if value is not None}
+                keys = {**merged.get(section, {}), **keys}
+            merged[section] = keys
+    try:
+        return Settings.model_validate(merged)
+    except ValidationError as error:
+        raise SettingsError(f"{where}: {_explain(error)}") from None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SettingsError(f"{path}: no such file; give the path of a settings file (TOML)") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"{path}: cannot be read as TOML: {error}") from None
+
+
+def _explain(error: ValidationError) -> str:
+    first = error.errors()[0]
+    place = [str(part) for part in first["loc"]]
+    if first["type"] == "extra_forbidden":
+        return f"unknown key '{'.'.join(place)}'{did_you_mean(place[-1], _keys_beside(place))}"
+    if first["type"] == "literal_error":
+        choices = first["ctx"]["expected"].replace(" or ", ", ").replace("'", "").split(", ")
+        return f"unknown {place[-1]} '{first['input']}'{did_you_mean(str(first['input']), choices)}"
+    return f"'{'.'.join(place)}' is {first['input']!r}: {first['msg']}"
+
+
+def _keys_beside(place: list[str]) -> list[str]:
+    section = Settings.model_fields.get(place[0]) if len(place) > 1 else None
+    if section and isinstance(section.annotation, type) and issubclass(section.annotation, BaseModel):
+        return list(section.annotation.model_fields)
+    return list(Settings.model_fields)
