@@ -43,9 +43,9 @@ class Play(_Frozen):
 class Sampling(_Frozen):
     """How a token is chosen from the logits."""
 
-    temperature: float = Field(0.8, gt=0, le=5)
+    temperature: float = Field(0.0, ge=0, le=5)  # 0 takes the model's own
     top_k: int = Field(0, ge=0)  # 0 is off
-    top_p: float = Field(0.95, gt=0, le=1)  # 1 is off
+    top_p: float = Field(0.0, ge=0, le=1)  # 0 takes the model's own; 1 is off
     min_p: float = Field(0.0, ge=0, lt=1)  # 0 is off
 
 
@@ -60,9 +60,7 @@ class Daemon(_Frozen):
 class Settings(BaseSettings):
     """All settings; ``LIVEGEN_PLAY__SEED=7`` and its like in the environment override a file."""
 
-    model_config = SettingsConfigDict(
-        frozen=True, extra="forbid", env_prefix="LIVEGEN_", env_nested_delimiter="__"
-    )
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", env_prefix="LIVEGEN_", env_nested_delimiter="__")
 
     ports: Ports = Ports()
     play: Play = Play()

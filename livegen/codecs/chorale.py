@@ -117,10 +117,18 @@ class ChoraleCodec:
             mask[END] = cursor.is_whole
         return mask
 
+    def ending(self, cursor: ChoraleCursor) -> Mask:
+        """A chord under a fermata: it opens the frame, and the frame is not empty."""
+        mask = self.mask(cursor)
+        if mask[FERMATA]:
+            mask[:] = False
+            mask[FERMATA] = True
+        elif not cursor.notes:
+            mask[FRAME_END] = False
+        return mask
+
     def step(self, cursor: ChoraleCursor, token: int) -> tuple[ChoraleCursor, tuple[Ticked, ...]]:
         """Move on by one token; a frame's events come out at its end, note-offs first."""
-        if not self.mask(cursor)[token]:
-            raise ValueError(f"{self.vocabulary.text(token)} may not come at tick {cursor.tick} of a chorale")
         if token == START:
             return ChoraleCursor(tick=cursor.tick, is_inside=True), ()
         if token == END:
@@ -139,6 +147,8 @@ class ChoraleCodec:
         notes: list[Note] = []
         onsets: dict[int, int] = {}
         for token in tokens:
+            if not self.mask(cursor)[token]:
+                raise ValueError(f"{self.vocabulary.text(token)} may not come at tick {cursor.tick}")
             cursor, settled = self.step(cursor, token)
             for ticked in settled:
                 pitch = ticked.event.pitch  # type: ignore[union-attr]  # a chorale has only notes
@@ -173,8 +183,12 @@ class ChoraleCodec:
         return [*fermata, *(self.note_token(pitch, tied=tied) for pitch, tied in frame.notes), FRAME_END]
 
     def prompt(self, notes: Sequence[Note], cursor: ChoraleCursor) -> "ChoralePrompt":
-        """The frames of what was heard; where fewer than four voices were, the network may add below."""
-        return ChoralePrompt(self, self.frames(notes), cursor.tick)
+        """The frames of what was heard; a last chord of a beat or more closes its phrase."""
+        frames = self.frames(notes)
+        last = max((note.onset for note in notes), default=0) // FRAME_TICKS
+        if (len(frames) - last) * FRAME_TICKS >= TICKS_PER_QUARTER:
+            frames[last:] = [replace(frame, fermata=True) for frame in frames[last:]]
+        return ChoralePrompt(self, frames, cursor.tick)
 
     def _struck_below(self, top: int) -> Mask:
         mask = np.zeros(len(self.vocabulary), np.bool_)

@@ -59,14 +59,20 @@ class Codec(Protocol[C]):
     def mask(self, cursor: C) -> Mask:
         """The grammar: tokens that may come next. Read-only, never all False."""
 
+    def ending(self, cursor: C) -> Mask:
+        """Of the tokens that may come next, those that bring the phrase to its end."""
+
     def step(self, cursor: C, token: int) -> tuple[C, tuple[Ticked, ...]]:
-        """The cursor after ``token`` and the events it settled; ValueError against the grammar."""
+        """The cursor after ``token``, which the mask must allow, and the events it settled."""
 
     def encode(self, notes: Iterable[Note]) -> list[int]:
         """Tokens of a whole piece, from its start mark to its end mark."""
 
     def decode(self, tokens: Iterable[int]) -> list[Note]:
-        """Notes of a token stream, sorted; the exact inverse of ``encode`` on the grid."""
+        """Notes of a token stream, sorted; the exact inverse of ``encode`` on the grid.
+
+        ValueError when a token breaks the grammar.
+        """
 
     def prompt(self, notes: Sequence[Note], cursor: C) -> Prompt[C]:
         """What was heard, laid from ``cursor`` on; notes count their ticks from 0."""

@@ -1,0 +1,41 @@
+"""One token out of logits: temperature, top-k, top-p and min-p, from one seed.
+
+Top-k: Fan et al., Hierarchical Neural Story Generation, 2018. Top-p: Holtzman et al., The Curious Case of Neural
+Text Degeneration, 2020. Min-p: Nguyen et al., Turning Up the Heat, 2024.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from livegen.codecs.codec import Mask
+from livegen.settings import Sampling
+
+
+class Sampler:
+    """Owner of the random numbers of one performance: the same seed and logits choose the same tokens."""
+
+    def __init__(self, settings: Sampling, seed: int) -> None:
+        self._settings = settings
+        self._random = np.random.default_rng(seed)
+
+    def choose(self, logits: NDArray[np.float32], mask: Mask) -> int:
+        """A token that ``mask`` [vocab] allows, drawn by ``logits`` [vocab]."""
+        allowed = np.flatnonzero(mask)
+        logits = logits[allowed]
+        odds = np.exp((logits - logits.max()) / self._settings.temperature)
+        order = np.argsort(-odds, kind="stable")
+        cumulated = np.cumsum(odds[order])
+        kept = self._count_kept(odds[order], cumulated)
+        draw = self._random.random() * cumulated[kept - 1]
+        return int(allowed[order[np.searchsorted(cumulated[:kept], draw, side="right")]])
+
+    def _count_kept(self, odds: NDArray[np.float32], cumulated: NDArray[np.float32]) -> int:
+        """How many of the likeliest, [count] in falling order, are left by top-k, top-p and min-p."""
+        kept = len(odds)
+        if self._settings.top_k:
+            kept = min(kept, self._settings.top_k)
+        if self._settings.top_p < 1:
+            kept = min(kept, 1 + int(np.searchsorted(cumulated, self._settings.top_p * cumulated[-1])))
+        if self._settings.min_p:
+            kept = min(kept, int(np.count_nonzero(odds >= self._settings.min_p * odds[0])))
+        return kept

@@ -1,0 +1,61 @@
+"""A phrase in musical time: played notes laid on a grid."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from livegen.events import TICKS_PER_QUARTER, Note
+from livegen.music.meter import Meter, nearest, next_multiple
+
+_LONGEST_GAP = TICKS_PER_QUARTER  # a shorter one between two notes is articulation, not a rest
+_MOST_BEATS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """Notes on a grid; tick 0 is the meter's; ``length`` is a whole number of beats, in ticks."""
+
+    notes: tuple[Note, ...]
+    meter: Meter
+    length: int
+
+
+def lay_out(played: Sequence[tuple[int, int, int, int]], meter: Meter, grid: int) -> Phrase:
+    """Lay (onset_ns, end_ns, pitch, velocity), sorted by onset, on a ``grid`` of ticks.
+
+    Gaps shorter than a beat are closed; of a long phrase the last 32 beats are kept, and tick 0 moves there.
+    """
+    notes = [
+        Note(onset, pitch, max(grid, nearest(meter.tick_at(end_ns), grid) - onset), velocity)
+        for onset_ns, end_ns, pitch, velocity in played
+        for onset in (nearest(meter.tick_at(onset_ns), grid),)
+    ]
+    length = next_multiple(max(note.end for note in notes), TICKS_PER_QUARTER)
+    notes = _separate(_join(notes, length), grid)
+    skipped = max(0, length - _MOST_BEATS * TICKS_PER_QUARTER)
+    kept = tuple(_clip(note, skipped) for note in notes if note.end > skipped)
+    return Phrase(kept, Meter(meter.ns_at(skipped), meter.beat_ns), length - skipped)
+
+
+def _clip(note: Note, begin: int) -> Note:
+    onset = max(note.onset, begin)
+    return replace(note, onset=onset - begin, duration=note.end - onset)
+
+
+def _join(notes: list[Note], length: int) -> list[Note]:
+    onsets = [*sorted({note.onset for note in notes}), length]
+    joined = []
+    for note in notes:
+        gap = next(onset for onset in onsets if onset >= note.end) - note.end
+        joined.append(replace(note, duration=note.duration + (gap if gap < _LONGEST_GAP else 0)))
+    return joined
+
+
+def _separate(notes: list[Note], grid: int) -> list[Note]:
+    """End a note where its own pitch is struck again."""
+    separated: list[Note] = []
+    for index, note in enumerate(notes):
+        again = (later.onset for later in notes[index + 1 :] if later.pitch == note.pitch)
+        end = min(note.end, next(again, note.end))
+        if end - note.onset >= grid:
+            separated.append(replace(note, duration=end - note.onset))
+    return separated

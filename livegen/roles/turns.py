@@ -1,0 +1,23 @@
+"""Turns and happenings: the words that every role's table is written in."""
+
+from collections.abc import Mapping
+from enum import Enum, auto
+
+
+class Turn(Enum):
+    """Who has the floor."""
+
+    IDLE = auto()
+    LISTENING = auto()
+    ANSWERING = auto()
+
+
+class Happening(Enum):
+    """What can change whose turn it is."""
+
+    TOUCH = auto()  # the player's note-on
+    PHRASE_END = auto()  # the player has paused
+    ANSWER_END = auto()  # the last note of the answer has ended
+
+
+Table = Mapping[tuple[Turn, Happening], Turn]  # what is not in it changes nothing

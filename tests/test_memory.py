@@ -1,0 +1,46 @@
+"""The performance memory."""
+
+from livegen.clock import NS_PER_MS
+from livegen.events import NoteOff, NoteOn, Timed
+from livegen.hear.memory import HeardNote, Performance
+
+PAUSE = 600 * NS_PER_MS
+
+
+def heard(*events: tuple[int, NoteOn | NoteOff]) -> Performance:
+    """A performance of (milliseconds, event) pairs."""
+    performance = Performance(PAUSE)
+    for at_ms, event in events:
+        performance.hear(Timed(at_ms * NS_PER_MS, event))
+    return performance
+
+
+def test_a_phrase_ends_after_the_pause_and_not_before() -> None:
+    performance = heard((0, NoteOn(60)), (400, NoteOff(60)))
+
+    assert [performance.has_ended(ms * NS_PER_MS) for ms in (400, 999, 1000)] == [False, False, True]
+
+
+def test_a_held_key_keeps_the_phrase_open() -> None:
+    performance = heard((0, NoteOn(60)), (0, NoteOn(48)), (400, NoteOff(60)))
+
+    assert not performance.has_ended(60_000 * NS_PER_MS)
+
+
+def test_a_slow_player_is_given_time() -> None:
+    performance = heard((0, NoteOn(60)), (300, NoteOff(60)), (2000, NoteOn(62)), (2300, NoteOff(62)))
+
+    assert [performance.has_ended(ms * NS_PER_MS) for ms in (2900, 4299, 4300)] == [False, False, True]
+
+
+def test_the_phrase_is_taken_once_with_its_moments() -> None:
+    performance = heard((0, NoteOn(60, 90)), (400, NoteOff(60)), (500, NoteOff(61)))
+
+    assert performance.take() == [HeardNote(0, 400 * NS_PER_MS, 60, 90)]
+    assert performance.take() == []
+
+
+def test_a_note_struck_again_without_its_note_off_is_two_notes() -> None:
+    performance = heard((0, NoteOn(60, 90)), (200, NoteOn(60, 80)), (400, NoteOff(60)))
+
+    assert [note.velocity for note in performance.take()] == [90, 80]

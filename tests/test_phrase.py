@@ -1,0 +1,31 @@
+"""A phrase on its grid."""
+
+from livegen.events import Note
+from livegen.music.meter import Meter
+from livegen.music.phrase import lay_out
+
+METER = Meter(0, 960_000)  # a tick is a microsecond
+
+
+def test_small_gaps_are_articulation_and_long_ones_rests() -> None:
+    played = [(0, 700_000, 60, 80), (960_000, 1_800_000, 62, 80), (3_840_000, 4_700_000, 64, 80)]
+
+    phrase = lay_out(played, METER, 240)
+
+    assert phrase.notes == (Note(0, 60, 960, 80), Note(960, 62, 960, 80), Note(3840, 64, 960, 80))
+    assert phrase.length == 4800
+
+
+def test_a_pitch_struck_again_ends_where_it_is_struck() -> None:
+    phrase = lay_out([(0, 1_000_000, 60, 80), (470_000, 960_000, 60, 80)], METER, 240)
+
+    assert phrase.notes == (Note(0, 60, 480, 80), Note(480, 60, 480, 80))
+
+
+def test_of_a_long_phrase_the_last_beats_are_kept_even_under_a_held_note() -> None:
+    drone = (0, 60 * 960_000, 48, 70)
+
+    phrase = lay_out([drone], METER, 240)
+
+    assert phrase.notes == (Note(0, 48, 32 * 960, 70),)
+    assert (phrase.length, phrase.meter.anchor_ns) == (32 * 960, 28 * 960_000)
