@@ -21,7 +21,7 @@ from livegen.roles import ROLES
 from livegen.roles.turns import Happening, Turn
 from livegen.settings import Settings
 
-_TOKENS_A_CALL = 64  # a call of imagine lasts some ten milliseconds at the most
+_TOKENS_A_CALL = 32  # a call of imagine lasts some milliseconds at the most
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,10 @@ class Cursor(Protocol):
         """Everything before this tick is decided."""
 
     @property
+    def sounding(self) -> tuple[int, ...]:
+        """Pitches that sound up to that tick and may be held on."""
+
+    @property
     def is_whole(self) -> bool:
         """Nothing is half written: music may stop here."""
 

@@ -1,6 +1,6 @@
 """One answer: when it begins, how long it lasts, and which of its notes are promised."""
 
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass
 
 from livegen.codecs.codec import Prompt
@@ -34,7 +34,7 @@ class Answer:
         self._offset = 0  # from the continuation's ticks to the meter's
         self._closing: int | None = None  # ticks from the beginning to the end, once it is decided
         self._planned: deque[Timed] = deque()
-        self._sounding: set[int] = set()
+        self._sounding: Counter[int] = Counter()  # voices on a key: folding can put two on one
         self._end_ns: int | None = None
 
     def prepare(self, most_tokens: int) -> bool:
@@ -57,8 +57,11 @@ class Answer:
             if self._closing is not None and self._written >= self._closing:
                 self._finish()
                 return
+            is_first = not self._written
             for ticked in self.continuation.imagine(is_ending=self._closing is not None):
                 self._keep(ticked)
+            if is_first:
+                self._strike_what_is_held()
 
     def hand_over(self, until_ns: int) -> tuple[Timed, ...]:
         """Events up to a moment, each once; they are promised from now on."""
@@ -98,21 +101,31 @@ class Answer:
 
     def _finish(self) -> None:
         tick = self.continuation.cursor.tick
-        for pitch in sorted(self._sounding):
+        for pitch in sorted(+self._sounding):
             self._planned.append(Timed(self._moment(tick), NoteOff(pitch)))
         self._end_ns = self._moment(tick)
+
+    def _strike_what_is_held(self) -> None:
+        """A voice that the network holds on from the phrase has not sounded yet."""
+        for pitch in self.continuation.cursor.sounding:
+            if not self._sounding[_on_the_keys(pitch + self._outline.shift)]:
+                self._keep(Ticked(self._begin_tick, NoteOn(pitch)))
 
     def _keep(self, ticked: Ticked) -> None:
         """Move an event to the player's key, loudness and time."""
         event, at_ns = ticked.event, self._moment(ticked.tick)
+        if not isinstance(event, NoteOn | NoteOff):
+            return
+        pitch = _on_the_keys(event.pitch + self._outline.shift)
+        voices = self._sounding[pitch]
         if isinstance(event, NoteOn):
-            pitch = _on_the_keys(event.pitch + self._outline.shift)
-            self._sounding.add(pitch)
-            self._planned.append(Timed(at_ns, NoteOn(pitch, self._outline.velocity)))
-        elif isinstance(event, NoteOff):
-            pitch = _on_the_keys(event.pitch + self._outline.shift)
-            self._sounding.discard(pitch)
-            self._planned.append(Timed(at_ns, NoteOff(pitch)))
+            self._sounding[pitch] += 1
+            if not voices:
+                self._planned.append(Timed(at_ns, NoteOn(pitch, self._outline.velocity)))
+        elif voices:  # without one it was only thought of, under the phrase
+            self._sounding[pitch] -= 1
+            if voices == 1:
+                self._planned.append(Timed(at_ns, NoteOff(pitch)))
 
 
 def _on_the_keys(pitch: int) -> int:

@@ -1,0 +1,216 @@
+"""The command line: parse, call, print.
+
+Each command imports what it needs when it runs, so that the process that owns the ports stays small.
+"""
+
+import json
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from livegen.errors import LivegenError
+from livegen.settings import Settings, load
+
+app = typer.Typer(
+    name="livegen",
+    help="Play a phrase, and a neural network answers, in time, as MIDI.",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+bench = typer.Typer(help="Speed, measured, with the conditions printed.", rich_markup_mode=None)
+app.add_typer(bench, name="bench")
+
+Role = Annotated[str | None, typer.Option(help="Who plays when: respond.", show_default=False)]
+Model = Annotated[str | None, typer.Option(help="A shipped model's name, or the path of an .onnx file.")]
+Seed = Annotated[int | None, typer.Option(help="The same seed, the same music.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command(epilog="Example: livegen jam --in KeyStep --record sessions")
+def jam(
+    role: Role = None,
+    model: Model = None,
+    seed: Seed = None,
+    input_name: Annotated[str | None, typer.Option("--in", help="Listen to this port only.")] = None,
+    output_name: Annotated[str | None, typer.Option("--out", help="Play to this port, besides livegen:out.")] = None,
+    tempo: Annotated[float | None, typer.Option(help="Beats a minute; 0 finds it in the phrase.")] = None,
+    key: Annotated[str | None, typer.Option(help="'G', 'F# minor', ...; found in the phrase otherwise.")] = None,
+    record: Annotated[str | None, typer.Option(help="Record the session into this folder.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the virtual ports.")] = None,
+    midi: Annotated[str | None, typer.Option(help="MIDI system: auto, alsa, jack, core, windows.")] = None,
+) -> None:
+    """Plug and play: listens to every hardware keyboard and to livegen:in, answers through livegen:out."""
+    _play(
+        load(
+            None,
+            {
+                "play": {"role": role, "model": model, "seed": seed, "tempo_bpm": tempo, "key": key},
+                "ports": {"input": input_name, "output": output_name, "name": name, "system": midi},
+                "daemon": {"record": record},
+            },
+        )
+    )
+
+
+@app.command(epilog="Example: livegen run configs/live/default.toml")
+def run(config: Annotated[Path, typer.Argument(help="A settings file (TOML).")]) -> None:
+    """The daemon, in the foreground, by a settings file."""
+    _play(load(config))
+
+
+@app.command(epilog="Example: livegen demo --out-dir /tmp")
+def demo(
+    model: Model = None,
+    seed: Seed = None,
+    out_dir: Annotated[Path, typer.Option(help="Where demo.mid and demo.png go.")] = Path("."),
+) -> None:
+    """No hardware: a hymn is played at it in real time; leaves demo.mid and demo.png."""
+    from livegen.demo import run_demo
+
+    run_demo(load(None, {"play": {"model": model, "seed": seed}}), out_dir)
+
+
+@app.command(epilog="Example: livegen render tune.mid answer.mid --seed 7 --picture answer.png")
+def render(
+    source: Annotated[Path, typer.Argument(metavar="IN.mid", help="What the player plays.")],
+    target: Annotated[Path, typer.Argument(metavar="OUT.mid", help="Player and machine, a track each.")],
+    role: Role = None,
+    model: Model = None,
+    seed: Seed = None,
+    picture: Annotated[Path | None, typer.Option(help="A piano roll of it (PNG).")] = None,
+) -> None:
+    """The same engine on a manual clock, as fast as it can: a MIDI file plays, the answers are written beside it."""
+    from livegen.render import render_file
+
+    settings = load(None, {"play": {"role": role, "model": model, "seed": seed}})
+    with _progress("seconds of music") as report:
+        said = render_file(source, target, settings, picture, report)
+    typer.echo(said)
+
+
+@app.command(epilog="Example: livegen ports")
+def ports(as_json: AsJson = False) -> None:  # noqa: FBT002 (typer makes it a flag)
+    """MIDI ports that are there, and which of them jam would connect itself to."""
+    from livegen.doctor import describe_ports
+
+    found = describe_ports(load().ports)
+    typer.echo(json.dumps(found) if as_json else _table(found, ("direction", "name", "jam")))
+
+
+@app.command(epilog="Example: livegen models --json")
+def models(as_json: AsJson = False) -> None:  # noqa: FBT002 (typer makes it a flag)
+    """The models that come with livegen."""
+    from livegen.doctor import describe_models
+
+    found = describe_models()
+    typer.echo(json.dumps(found) if as_json else _table(found, ("name", "title", "codec", "size", "figure")))
+
+
+@app.command(epilog="Example: livegen doctor --json")
+def doctor(as_json: AsJson = False) -> None:  # noqa: FBT002 (typer makes it a flag)
+    """What is there, and what is wrong, in plain words. Exit status 1 when livegen could not play."""
+    from livegen.doctor import examine
+
+    report = examine(load())
+    typer.echo(json.dumps(report.as_dict()) if as_json else report.as_text())
+    if not report.is_healthy:
+        raise typer.Exit(1)
+
+
+@bench.command("step", epilog="Example: livegen bench step --json")
+def bench_step(
+    model: Annotated[str, typer.Option(help="A shipped model's name, or the path of an .onnx file.")] = "bach",
+    steps: Annotated[int, typer.Option(min=250, help="Steps of each kind.")] = 5000,
+    as_json: AsJson = False,  # noqa: FBT002 (typer makes it a flag)
+) -> None:
+    """What one token costs, against the bare matrix-vector products of the same weights in the same run."""
+    import os
+
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # before numpy: one thread against one thread
+    from livegen.bench.step import measure_step
+
+    with _progress("steps") as report:
+        figures = measure_step(model, steps, report)
+    _print_figures(figures, as_json=as_json)
+
+
+@bench.command("delivery", epilog="Example: livegen bench delivery --events 20000 --json")
+def bench_delivery(
+    events: Annotated[int, typer.Option(min=100, help="How many events are delivered.")] = 20_000,
+    as_json: AsJson = False,  # noqa: FBT002 (typer makes it a flag)
+) -> None:
+    """How late events leave while the engine infers all the time, beside cyclictest under the same policy."""
+    from livegen.bench.delivery import measure_delivery
+
+    with _progress("events") as report:
+        figures = measure_delivery(events, report)
+    _print_figures(figures, as_json=as_json)
+
+
+def main() -> None:
+    """The entry point: every foreseeable failure is one line on stderr and an exit status that is not 0."""
+    try:
+        status = app(sys.argv[1:] or ["--help"], standalone_mode=False)
+    except LivegenError as error:
+        _fail(str(error), 1)
+    except typer.TyperException as error:
+        _fail(" ".join(error.format_message().split()), 2)
+    except (KeyboardInterrupt, typer.Abort):
+        sys.exit(130)
+    sys.exit(status or 0)
+
+
+def _fail(message: str, status: int) -> NoReturn:
+    typer.echo(f"livegen: {message}", err=True)
+    sys.exit(status)
+
+
+def _play(settings: Settings) -> None:
+    """Run the daemon until Ctrl-C or SIGTERM; end with its figures."""
+    from livegen.serve.daemon import run_daemon
+
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    figures = run_daemon(settings, say=lambda line: typer.echo(line), stop=stop)
+    typer.echo(figures.as_line())
+
+
+def _table(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> str:
+    cells = [columns, *(tuple(str(row[column]) for column in columns) for row in rows)]
+    widths = [max(len(row[index]) for row in cells) for index in range(len(columns))]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in cells)
+
+
+def _print_figures(figures: dict[str, Any], *, as_json: bool) -> None:
+    typer.echo(json.dumps(figures) if as_json else "\n".join(_lines(figures)))
+
+
+def _lines(figures: dict[str, Any], indent: str = "") -> list[str]:
+    lines = []
+    for name, value in figures.items():
+        label = f"{indent}{name.replace('_', ' ')}"
+        lines += [label, *_lines(value, indent + "  ")] if isinstance(value, dict) else [f"{label}: {value}"]
+    return lines
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on stderr, where stderr is a terminal."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""The card inside a model file: what the model is, what it speaks, and what it remembers."""
+
+from collections.abc import Mapping
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from livegen.errors import ModelError, did_you_mean
+
+CONTRACT = "1"  # the version of the contract between a model file and livegen
+
+Dtype = Literal["float32", "float16", "int64", "int32", "bool"]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class CodecCard(_Frozen):
+    """The codec's name with all it takes to rebuild it, so the vocabulary travels with the weights."""
+
+    name: str
+    parameters: dict[str, Any] = {}
+
+
+class StatePart(_Frozen):
+    """One tensor of a state: its shape without the batch, and the number that fills it at the beginning."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    shape: tuple[int, ...]
+    dtype: Dtype
+    fill: int | float
+
+
+class TrainedOn(_Frozen):
+    """The music a model learned from."""
+
+    corpus: str
+    credit: str
+    licence: str
+
+
+class SamplingDefaults(_Frozen):
+    """How the model sounds best, unless the player says otherwise."""
+
+    temperature: float = Field(gt=0, le=5)
+    top_p: float = Field(gt=0, le=1)
+
+
+class Card(_Frozen):
+    """All that a model file says about itself."""
+
+    contract: str = CONTRACT
+    name: str
+    title: str
+    codec: CodecCard
+    state: tuple[StatePart, ...] = Field(min_length=1)
+    matrices: tuple[tuple[int, int], ...]  # (rows, columns) of all that a step multiplies a vector by
+    trained_on: TrainedOn
+    metrics: dict[str, float] = {}
+    command: str  # that made it
+    commit: str  # of the code that made it
+    sampling: SamplingDefaults | None = None
+
+    def to_json(self) -> str:
+        """The text that travels in the model file."""
+        return self.model_dump_json()
+
+    @classmethod
+    def from_json(cls, text: str, where: str = "card") -> Self:
+        """Read the text; ModelError names ``where`` and the field that is wrong."""
+        try:
+            card = cls.model_validate_json(text)
+        except ValidationError as error:
+            raise ModelError(f"{where}: {_explain(error, cls.model_fields)}") from None
+        if card.contract != CONTRACT:
+            raise ModelError(f"{where}: 'contract' is '{card.contract}' but this livegen reads '{CONTRACT}'")
+        return card
+
+
+def _explain(error: ValidationError, fields: Mapping[str, Any]) -> str:
+    first = error.errors(include_url=False)[0]
+    place = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "json_invalid":
+        return f"the card is no JSON: {first['ctx']['error']}"
+    if first["type"] == "missing":
+        return f"'{place}' is missing"
+    if first["type"] == "extra_forbidden":
+        return f"unknown field '{place}'{did_you_mean(place, fields)}"
+    return f"'{place}' is {first['input']!r}: {first['msg']}"
