@@ -10,12 +10,15 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 from livegen.errors import LivegenError
 from livegen.settings import Settings, load
+
+if TYPE_CHECKING:
+    from livegen.serve.daemon import Figures
 
 app = typer.Typer(
     name="livegen",
@@ -74,7 +77,9 @@ def demo(
     """No hardware: a hymn is played at it in real time; leaves demo.mid and demo.png."""
     from livegen.demo import run_demo
 
-    run_demo(load(None, {"play": {"model": model, "seed": seed}}), out_dir)
+    settings = load(None, {"play": {"model": model, "seed": seed}, "ports": {"name": "livegen-demo"}})
+    figures = run_demo(settings, out_dir, typer.echo)
+    typer.echo(_figures_line(figures))
 
 
 @app.command(epilog="Example: livegen render tune.mid answer.mid --seed 7 --picture answer.png")
@@ -179,8 +184,16 @@ def _play(settings: Settings) -> None:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    figures = run_daemon(settings, say=lambda line: typer.echo(line), stop=stop)
-    typer.echo(figures.as_line())
+    figures = run_daemon(settings, say=typer.echo, stop=stop)
+    typer.echo(_figures_line(figures))
+
+
+def _figures_line(figures: "Figures") -> str:
+    return (
+        f"notes in {figures.notes_in}, notes out {figures.notes_out}, "
+        f"delivery p50 {figures.delivery_p50_ms:.2f} ms, p99 {figures.delivery_p99_ms:.2f} ms, "
+        f"notes hanging {figures.hanging}"
+    )
 
 
 def _table(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> str:

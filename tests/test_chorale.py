@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from livegen.codecs.chorale import END, FERMATA, FRAME_END, FRAME_TICKS, START, ChoraleCodec, ChoraleEncoder
+from livegen.codecs.chorale import END, FERMATA, FRAME_END, START, ChoraleCodec
+from livegen.codecs.frames import FRAME_TICKS, FrameWriter
 from livegen.events import Note, NoteOff, NoteOn, Ticked
 
 CODEC = ChoraleCodec()
@@ -52,7 +53,7 @@ def test_hearing_note_by_note_writes_the_same_frames(piece: list[Note]) -> None:
     events = [Ticked(n.onset, NoteOn(n.pitch)) for n in piece] + [Ticked(n.end, NoteOff(n.pitch)) for n in piece]
     events.sort(key=lambda ticked: (ticked.tick, isinstance(ticked.event, NoteOn)))
 
-    encoder = ChoraleEncoder(CODEC)
+    encoder = FrameWriter(CODEC.fold)
     streamed = [frame for ticked in events for frame in encoder.hear(ticked)]
 
     assert streamed == CODEC.frames(piece)
@@ -97,7 +98,7 @@ def test_a_token_against_the_grammar_is_refused_by_name() -> None:
 
 
 def test_notes_out_of_range_are_folded_by_octaves_and_counted() -> None:
-    encoder = ChoraleEncoder(CODEC)
+    encoder = FrameWriter(CODEC.fold)
     encoder.hear(Ticked(0, NoteOn(12)))
     encoder.hear(Ticked(0, NoteOn(127)))
     frames = encoder.until(FRAME_TICKS)
@@ -106,7 +107,7 @@ def test_notes_out_of_range_are_folded_by_octaves_and_counted() -> None:
 
 
 def test_of_more_than_four_voices_the_outer_ones_are_kept() -> None:
-    encoder = ChoraleEncoder(CODEC)
+    encoder = FrameWriter(CODEC.fold)
     for pitch in (48, 52, 55, 60, 64, 67):
         encoder.hear(Ticked(0, NoteOn(pitch)))
 

@@ -15,23 +15,14 @@ from typing import Any
 import numpy as np
 
 from livegen.codecs.codec import Mask
+from livegen.codecs.frames import FRAME_TICKS, VOICES, Frame, FrameWriter, as_events
 from livegen.codecs.vocabulary import Vocabulary
 from livegen.events import TICKS_PER_QUARTER, Note, NoteOff, NoteOn, Ticked
 
-FRAME_TICKS = TICKS_PER_QUARTER // 4
-VOICES = 4
 MELODY_CENTRE = 70  # the mean pitch of a soprano in C major or A minor
 
 START, END, FRAME_END, FERMATA = range(4)
 FIRST_PITCH = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """A sixteenth of music: (pitch, tied) of at most four voices, the highest first."""
-
-    notes: tuple[tuple[int, bool], ...] = ()
-    fermata: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +132,14 @@ class ChoraleCodec:
         pitch, tied = divmod(token - FIRST_PITCH, 2)
         return replace(cursor, notes=(*cursor.notes, (self.low + pitch, bool(tied)))), ()
 
+    def guess(self, cursor: ChoraleCursor) -> tuple[int, ...]:
+        """Three frames in five hold: while this one does, the voices below hold too, and it ends."""
+        held = [pitch for pitch in cursor.sounding if not cursor.notes or pitch < cursor.notes[-1][0]]
+        is_holding = cursor.is_inside and all(tied for _, tied in cursor.notes)
+        if not is_holding or not cursor.sounding or cursor.under_fermata != cursor.fermata:
+            return ()
+        return (*(self.note_token(pitch, tied=True) for pitch in held), FRAME_END)
+
     def decode(self, tokens: Iterable[int]) -> list[Note]:
         """Notes of a token stream, sorted; notes still sounding when it breaks off end there."""
         cursor = self.begin()
@@ -171,9 +170,9 @@ class ChoraleCodec:
 
     def frames(self, notes: Iterable[Note]) -> list[Frame]:
         """The frames from tick 0 to the last note's end."""
-        encoder = ChoraleEncoder(self)
+        encoder = FrameWriter(self.fold)
         frames: list[Frame] = []
-        for ticked in _as_events(notes):
+        for ticked in as_events(notes):
             frames.extend(encoder.hear(ticked))
         return frames
 
@@ -207,46 +206,6 @@ class ChoraleCodec:
             under_fermata=cursor.fermata,
         )
         return closed, (*off, *on)
-
-
-class ChoraleEncoder:
-    """Turns note events on the grid into frames as they complete; owns what sounds meanwhile."""
-
-    def __init__(self, codec: ChoraleCodec) -> None:
-        self.folded = 0  # notes outside the range, moved by octaves
-        self.dropped = 0  # notes beyond four voices, left out of their frame
-        self._codec = codec
-        self._tick = 0
-        self._sounding: dict[int, bool] = {}  # pitch → struck in the frame being heard
-        self._before: tuple[int, ...] = ()
-
-    def hear(self, ticked: Ticked) -> list[Frame]:
-        """Take an event, in order of time; return the frames that are whole before it."""
-        frames = self.until(ticked.tick)
-        event = ticked.event
-        if isinstance(event, NoteOn | NoteOff):
-            pitch = self._codec.fold(event.pitch)
-            self.folded += isinstance(event, NoteOn) and pitch != event.pitch
-            if isinstance(event, NoteOn):
-                self._sounding[pitch] = True
-            else:
-                self._sounding.pop(pitch, None)
-        return frames
-
-    def until(self, tick: int) -> list[Frame]:
-        """The frames that are whole before ``tick``."""
-        frames = []
-        while self._tick + FRAME_TICKS <= tick:
-            self._tick += FRAME_TICKS
-            voices = sorted(self._sounding, reverse=True)
-            self.dropped += max(0, len(voices) - VOICES)
-            if len(voices) > VOICES:
-                voices = [*voices[: VOICES - 1], voices[-1]]  # the outer voices carry the music
-            tied = {pitch for pitch in voices if not self._sounding[pitch] and pitch in self._before}
-            frames.append(Frame(tuple((pitch, pitch in tied) for pitch in voices)))
-            self._before = tuple(voices)
-            self._sounding = dict.fromkeys(self._sounding, False)
-        return frames
 
 
 class ChoralePrompt:
@@ -285,12 +244,3 @@ class ChoralePrompt:
         mask = np.zeros(len(self._codec.vocabulary), np.bool_)
         mask[token] = True
         return mask
-
-
-def _as_events(notes: Iterable[Note]) -> list[Ticked]:
-    """Note-ons and note-offs in order of time, offs first."""
-    events: list[Ticked] = []
-    for note in notes:
-        events.append(Ticked(note.onset, NoteOn(note.pitch, note.velocity)))
-        events.append(Ticked(note.end, NoteOff(note.pitch)))
-    return sorted(events, key=lambda ticked: (ticked.tick, isinstance(ticked.event, NoteOn)))

@@ -69,6 +69,9 @@ class Codec(Protocol[C]):
     def step(self, cursor: C, token: int) -> tuple[C, tuple[Ticked, ...]]:
         """The cursor after ``token``, which the mask must allow, and the events it settled."""
 
+    def guess(self, cursor: C) -> tuple[int, ...]:
+        """Tokens that are likely to come next, each allowed after the ones before it; () is no guess."""
+
     def encode(self, notes: Iterable[Note]) -> list[int]:
         """Tokens of a whole piece, from its start mark to its end mark."""
 

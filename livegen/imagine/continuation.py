@@ -1,4 +1,9 @@
-"""One stream of music being imagined: the state, the cursor, and the way back."""
+"""One stream of music being imagined: the state, the cursor, and the way back.
+
+A step costs the reading of the weights, and tokens in one call read them once. So the tokens that are settled,
+and those that the codec guesses to follow, are fed together, and what is then drawn token by token is kept while it
+agrees with the guess (speculative decoding, Leviathan et al., 2023, with the codec as the draft: the odds stay exact).
+"""
 
 from collections import deque
 from dataclasses import dataclass
@@ -23,8 +28,23 @@ class _Place:
     unfed: tuple[int, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class _Foresight:
+    """One call of the network: ``tokens`` after ``state`` lead to ``after``; ``logits`` [len(tokens), vocab]."""
+
+    state: State
+    tokens: tuple[int, ...]
+    logits: Logits
+    after: State
+
+    def covers(self, place: _Place) -> bool:
+        """The logits that ``place`` needs are among these."""
+        count = len(place.unfed)
+        return 0 < count <= len(self.tokens) and self.state is place.state and self.tokens[:count] == place.unfed
+
+
 class Continuation:
-    """Owner of a stream of tokens. Settled tokens are fed in one call when a choice needs their logits."""
+    """Owner of a stream of tokens."""
 
     def __init__(self, stepper: Stepper, codec: Codec[Any], sampler: Sampler) -> None:
         self._stepper = stepper
@@ -32,6 +52,7 @@ class Continuation:
         self._sampler = sampler
         self._place = _Place(codec.begin(), stepper.initial())
         self._checkpoints: deque[_Place] = deque([self._place], maxlen=_MOST_CHECKPOINTS)
+        self._foresight: _Foresight | None = None
 
     @property
     def cursor(self) -> Any:
@@ -73,9 +94,17 @@ class Continuation:
         return events
 
     def _logits(self) -> Logits:
-        """Logits [vocab] of the next token; the unfed tokens go into the state."""
-        tokens = np.array([self._place.unfed], np.int64)  # [1, time]
-        logits, state = self._stepper.step(tokens, self._place.state)
-        self._place = _Place(self._place.cursor, state)
-        newest: Logits = logits[0, -1]
+        """Logits [vocab] of the next token; once all that was foreseen has come true, it goes into the state."""
+        foresight = self._foresight
+        if foresight is None or not foresight.covers(self._place):
+            foresight = self._foresight = self._foresee()
+        newest: Logits = foresight.logits[len(self._place.unfed) - 1]
+        if len(self._place.unfed) == len(foresight.tokens):
+            self._place = _Place(self._place.cursor, foresight.after)
         return newest
+
+    def _foresee(self) -> _Foresight:
+        place = self._place
+        tokens = (*place.unfed, *self._codec.guess(place.cursor))
+        logits, after = self._stepper.step(np.array([tokens], np.int64), place.state)
+        return _Foresight(place.state, tokens, logits[0], after)

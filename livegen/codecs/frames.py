@@ -1,0 +1,66 @@
+"""Frames: what sounds in each sixteenth of a chorale, written while it is heard."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from livegen.events import TICKS_PER_QUARTER, Note, NoteOff, NoteOn, Ticked
+
+FRAME_TICKS = TICKS_PER_QUARTER // 4
+VOICES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A sixteenth of music: (pitch, tied) of at most four voices, the highest first."""
+
+    notes: tuple[tuple[int, bool], ...] = ()
+    fermata: bool = False
+
+
+class FrameWriter:
+    """Turns note events on the grid into frames as they complete; owns what sounds meanwhile."""
+
+    def __init__(self, fold: Callable[[int], int]) -> None:
+        self.folded = 0  # notes outside the range, moved by octaves
+        self.dropped = 0  # notes beyond four voices, left out of their frame
+        self._fold = fold
+        self._tick = 0
+        self._sounding: dict[int, bool] = {}  # pitch → struck in the frame being heard
+        self._before: tuple[int, ...] = ()
+
+    def hear(self, ticked: Ticked) -> list[Frame]:
+        """Take an event, in order of time; return the frames that are whole before it."""
+        frames = self.until(ticked.tick)
+        event = ticked.event
+        if isinstance(event, NoteOn | NoteOff):
+            pitch = self._fold(event.pitch)
+            self.folded += isinstance(event, NoteOn) and pitch != event.pitch
+            if isinstance(event, NoteOn):
+                self._sounding[pitch] = True
+            else:
+                self._sounding.pop(pitch, None)
+        return frames
+
+    def until(self, tick: int) -> list[Frame]:
+        """The frames that are whole before ``tick``."""
+        frames = []
+        while self._tick + FRAME_TICKS <= tick:
+            self._tick += FRAME_TICKS
+            voices = sorted(self._sounding, reverse=True)
+            self.dropped += max(0, len(voices) - VOICES)
+            if len(voices) > VOICES:
+                voices = [*voices[: VOICES - 1], voices[-1]]  # the outer voices carry the music
+            tied = {pitch for pitch in voices if not self._sounding[pitch] and pitch in self._before}
+            frames.append(Frame(tuple((pitch, pitch in tied) for pitch in voices)))
+            self._before = tuple(voices)
+            self._sounding = dict.fromkeys(self._sounding, False)
+        return frames
+
+
+def as_events(notes: Iterable[Note]) -> list[Ticked]:
+    """Note-ons and note-offs in order of time, offs first."""
+    events: list[Ticked] = []
+    for note in notes:
+        events.append(Ticked(note.onset, NoteOn(note.pitch, note.velocity)))
+        events.append(Ticked(note.end, NoteOff(note.pitch)))
+    return sorted(events, key=lambda ticked: (ticked.tick, isinstance(ticked.event, NoteOn)))

@@ -1,0 +1,160 @@
+"""What is there, and what is wrong, in plain words."""
+
+import shutil
+import threading
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from livegen.bench.conditions import conditions
+from livegen.errors import LivegenError
+from livegen.hear.port import compiled_systems, list_inputs
+from livegen.imagine.bundle import load_bundle, shipped_models
+from livegen.play.ledger import ledger_folder
+from livegen.play.port import list_outputs
+from livegen.play.priority import PLAYING, lock_memory, raise_thread
+from livegen.port_names import is_keyboard
+from livegen.settings import Ports, Settings
+
+_LEAST_FREE_BYTES = 100 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at; ``remedy`` says what would be right."""
+
+    name: str
+    is_ok: bool
+    says: str
+    remedy: str = ""
+    is_needed: bool = False  # without it livegen cannot play
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All findings, and the conditions they were made under."""
+
+    findings: tuple[Finding, ...]
+    conditions: dict[str, Any]
+
+    @property
+    def is_healthy(self) -> bool:
+        """Nothing that is needed is missing."""
+        return all(finding.is_ok or not finding.is_needed for finding in self.findings)
+
+    def as_text(self) -> str:
+        """A line a finding, its remedy below it."""
+        lines = []
+        for finding in self.findings:
+            lines.append(f"{'ok  ' if finding.is_ok else 'MISS'}  {finding.name}: {finding.says}")
+            if not finding.is_ok and finding.remedy:
+                lines.append(f"      → {finding.remedy}")
+        return "\n".join([*lines, *(f"      {name}: {value}" for name, value in self.conditions.items())])
+
+    def as_dict(self) -> dict[str, Any]:
+        """For ``--json``."""
+        findings = [asdict(finding) for finding in self.findings]
+        return {"healthy": self.is_healthy, "findings": findings, "conditions": self.conditions}
+
+
+def examine(settings: Settings) -> Report:
+    """Look at everything that livegen needs or would like."""
+    findings = (
+        _build(),
+        _midi(settings.ports),
+        _keyboards(settings.ports),
+        *_models(),
+        _priority(),
+        _memory(),
+        _disk(),
+    )
+    return Report(findings, conditions(provider="CPUExecutionProvider"))
+
+
+def describe_ports(ports: Ports) -> list[dict[str, str]]:
+    """Every MIDI port, and what jam would do with it; PortError when no MIDI system answers."""
+    system, inputs = list_inputs(ports.system, ports.name)
+    outputs = list_outputs(system, ports.name)
+    rows = [
+        {"direction": "in", "name": name, "jam": "listens" if is_keyboard(name, system, ports.name) else ""}
+        for name in inputs
+    ]
+    return rows + [{"direction": "out", "name": name, "jam": ""} for name in outputs]
+
+
+def describe_models() -> list[dict[str, str]]:
+    """Every shipped model, by its card."""
+    rows = []
+    for name, path in shipped_models().items():
+        card = load_bundle(name).card
+        size = f"{path.stat().st_size / 1e6:.1f} MB"
+        figure = ", ".join(f"{metric.replace('_', ' ')} {value:g}" for metric, value in list(card.metrics.items())[:1])
+        rows.append({"name": name, "title": card.title, "codec": card.codec.name, "size": size, "figure": figure})
+    return rows
+
+
+def _build() -> Finding:
+    systems = compiled_systems()
+    remedy = "install ALSA's headers (Debian: libasound2-dev), then: pip install --force-reinstall python-rtmidi"
+    is_ok = bool(systems) and systems != ["jack"]
+    return Finding("MIDI library", is_ok, f"rtmidi speaks {', '.join(systems) or 'to no MIDI system'}", remedy)
+
+
+def _midi(ports: Ports) -> Finding:
+    try:
+        system, _ = list_inputs(ports.system, ports.name)
+    except LivegenError as error:
+        return Finding("MIDI system", is_ok=False, says=str(error), remedy="jam starts all the same and waits for it")
+    return Finding("MIDI system", is_ok=True, says=system)
+
+
+def _keyboards(ports: Ports) -> Finding:
+    try:
+        found = [row["name"] for row in describe_ports(ports) if row["jam"]]
+    except LivegenError:
+        found = []
+    remedy = f"plug one in, or connect a program to {ports.name}:in; both may come later"
+    return Finding("keyboards", bool(found), ", ".join(found) or "none", remedy)
+
+
+def _models() -> list[Finding]:
+    findings = []
+    for name in shipped_models() or {"bach": Path()}:
+        try:
+            card = load_bundle(name).card
+        except LivegenError as error:
+            findings.append(Finding(f"model {name}", is_ok=False, says=str(error), is_needed=True))
+        else:
+            findings.append(Finding(f"model {name}", is_ok=True, says=card.title, is_needed=True))
+    return findings
+
+
+def _priority() -> Finding:
+    level = _in_a_thread(lambda: raise_thread(PLAYING))
+    remedy = "allow it: 'username - rtprio 95' in /etc/security/limits.d/audio.conf, then log in again"
+    says = f"SCHED_FIFO {level}" if level else "ordinary: notes may be some milliseconds late beside heavy work"
+    return Finding("priority", bool(level), says, remedy)
+
+
+def _memory() -> Finding:
+    is_locked = lock_memory()
+    remedy = "allow it: 'username - memlock unlimited' in /etc/security/limits.d/audio.conf, then log in again"
+    return Finding("locked memory", is_locked, "locked" if is_locked else "may be swapped out", remedy)
+
+
+def _disk() -> Finding:
+    folder = ledger_folder()
+    nearest = next(parent for parent in (folder, *folder.parents) if parent.is_dir())
+    free = shutil.disk_usage(nearest).free
+    says = f"{folder}, {free >> 20} MB free"
+    return Finding("ledger of notes", free >= _LEAST_FREE_BYTES, says, f"free some space on {nearest}")
+
+
+def _in_a_thread(work: Callable[[], int]) -> int:
+    """What ``work`` returns, from a thread of its own: a raised priority ends with it."""
+    results: list[int] = []
+    thread = threading.Thread(target=lambda: results.append(work()))
+    thread.start()
+    thread.join()
+    return results[0]

@@ -1,0 +1,32 @@
+"""How late events left: a histogram of fixed size."""
+
+from array import array
+
+_BUCKET_NS = 1_000
+_BUCKETS = 50_000  # up to 50 ms; the last one also holds all that is later
+
+
+class Lateness:
+    """Counts per microsecond late. Owner: the playing thread; others may read at the end."""
+
+    def __init__(self) -> None:
+        self._counts = array("Q", bytes(8 * _BUCKETS))
+        self._total = 0
+        self.max_ns = 0
+
+    def add(self, late_ns: int) -> None:
+        """Count one event that left ``late_ns`` after its moment (before it counts as 0)."""
+        late_ns = max(late_ns, 0)
+        self._counts[min(late_ns // _BUCKET_NS, _BUCKETS - 1)] += 1
+        self._total += 1
+        self.max_ns = max(self.max_ns, late_ns)
+
+    def percentile_ns(self, percent: float) -> int:
+        """The lateness that ``percent`` of the events did not exceed, to the microsecond above; 0 for no events."""
+        wanted = self._total * percent / 100
+        seen = 0
+        for bucket, count in enumerate(self._counts):
+            seen += count
+            if count and seen >= wanted:
+                return min((bucket + 1) * _BUCKET_NS, self.max_ns)
+        return 0

@@ -1,0 +1,185 @@
+"""Every note that sounds, in a small mapped file that outlives the process.
+
+A note is written down *before* its note-on leaves and struck out *after* its note-off has left, so whatever
+moment a ``kill -9`` chooses, the next start finds every note that may be sounding. Those notes are *owed*: they
+stay in the file until their note-offs have gone out for as long as a receiver may take to come back.
+"""
+
+import mmap
+import os
+import struct
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from livegen.errors import LivegenError, RunningError
+from livegen.events import (
+    ALL_NOTES_OFF,
+    ALL_SOUND_OFF,
+    SUSTAIN_PEDAL,
+    Control,
+    Event,
+    NoteOff,
+    NoteOn,
+)
+
+_CHANNELS = 16
+_PITCHES = 128
+_HEADER = struct.Struct("<8sq")  # magic, process id
+_MAGIC = b"livegen1"
+_NOTES = _CHANNELS * _PITCHES
+_SOUNDING = _HEADER.size  # one count per (channel, pitch)
+_OWED = _SOUNDING + _NOTES  # the same, left behind by a process that was killed
+_PEDALS = _OWED + _NOTES  # one per channel
+_UP, _DOWN, _LEFT_DOWN = 0, 1, 2  # a pedal's cell
+_SIZE = _PEDALS + _CHANNELS
+_LOCKED_BYTE = 1 << 20  # past the end: a lock on Windows also stops reading
+
+
+class Ledger:
+    """Counts per (channel, pitch). Owner: whoever holds the player's lock."""
+
+    def __init__(self, cells: bytearray | mmap.mmap) -> None:
+        self._cells = cells
+
+    def leaves(self, event: Event) -> None:
+        """Write down what will sound; to be called before the event is sent."""
+        match event:
+            case NoteOn(pitch, _, channel):
+                cell = _SOUNDING + channel * _PITCHES + pitch
+                self._cells[cell] = min(self._cells[cell] + 1, 255)
+            case Control(number, value, channel) if number == SUSTAIN_PEDAL and value >= 64:
+                self._cells[_PEDALS + channel] = _DOWN
+
+    def has_left(self, event: Event) -> None:
+        """Strike out what has ended; to be called after the event was sent."""
+        match event:
+            case NoteOff(pitch, channel):
+                cell = _SOUNDING + channel * _PITCHES + pitch
+                self._cells[cell] = max(self._cells[cell] - 1, 0)
+            case Control(number, value, channel) if number == SUSTAIN_PEDAL and value < 64:
+                if self._cells[_PEDALS + channel] == _DOWN:
+                    self._cells[_PEDALS + channel] = _UP
+
+    def sounding(self) -> tuple[NoteOff, ...]:
+        """One note-off for every note-on that has not had its own."""
+        cells = bytes(self._cells[_SOUNDING:_OWED])
+        return tuple(
+            NoteOff(cell % _PITCHES, cell // _PITCHES) for cell, count in enumerate(cells) for _ in range(count)
+        )
+
+    def pedals(self) -> tuple[Control, ...]:
+        """One pedal-up for every pedal that is down."""
+        return self._pedals(_DOWN)
+
+    def endings(self) -> tuple[Event, ...]:
+        """All it takes to be silent: each note's own note-off, then the controls, on the channels in use."""
+        notes = self.sounding()
+        channels = sorted({note.channel for note in notes} | {pedal.channel for pedal in self.pedals()})
+        controls = [
+            Control(number, 0, channel)
+            for channel in channels
+            for number in (SUSTAIN_PEDAL, ALL_NOTES_OFF, ALL_SOUND_OFF)
+        ]
+        return (*notes, *controls)
+
+    def owe(self) -> None:
+        """Turn what sounds into what is owed: nobody could be told that it ended."""
+        for cell in range(_NOTES):
+            owed = max(self._cells[_OWED + cell], self._cells[_SOUNDING + cell])
+            self._cells[_OWED + cell] = owed
+            self._cells[_SOUNDING + cell] = 0
+        for pedal in self.pedals():
+            self._cells[_PEDALS + pedal.channel] = _LEFT_DOWN
+
+    def owed(self) -> tuple[Event, ...]:
+        """The note-offs and pedal-ups still owed, without the notes that have begun to sound anew."""
+        cells = bytes(self._cells[_OWED:_PEDALS])
+        notes = [
+            NoteOff(cell % _PITCHES, cell // _PITCHES)
+            for cell, count in enumerate(cells)
+            for _ in range(count)
+            if not self._cells[_SOUNDING + cell]
+        ]
+        return (*notes, *self._pedals(_LEFT_DOWN))
+
+    def settle(self) -> None:
+        """Owe nothing any more."""
+        self._cells[_OWED:_PEDALS] = bytes(_NOTES)
+        for pedal in self._pedals(_LEFT_DOWN):
+            self._cells[_PEDALS + pedal.channel] = _UP
+
+    def _pedals(self, state: int) -> tuple[Control, ...]:
+        cells = bytes(self._cells[_PEDALS:_SIZE])
+        return tuple(Control(SUSTAIN_PEDAL, 0, channel) for channel, cell in enumerate(cells) if cell == state)
+
+
+def blank_ledger() -> Ledger:
+    """A ledger in memory only, for a player that nobody can kill."""
+    return Ledger(bytearray(_SIZE))
+
+
+def ledger_folder() -> Path:
+    """Where ledgers live: the runtime folder, else the state folder (XDG base directories)."""
+    folder = os.environ.get("XDG_RUNTIME_DIR") or os.environ.get("XDG_STATE_HOME")
+    return (Path(folder) if folder else Path.home() / ".local" / "state") / "livegen"
+
+
+@contextmanager
+def open_ledger(name: str, folder: Path) -> Iterator[Ledger]:
+    """The ledger of the ports called ``name``, locked; what a killed process left sounding is owed.
+
+    RunningError when another process holds it.
+    """
+    path = folder / f"{name}.ledger"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b", buffering=0)
+    except OSError as error:
+        raise LivegenError(f"{path}: cannot keep the ledger of notes here: {error.strerror}") from None
+    with file:
+        if not _lock(file):
+            raise RunningError(_already_running(name, file))
+        _lay_out(file)
+        with mmap.mmap(file.fileno(), _SIZE) as cells:
+            ledger = Ledger(cells)
+            ledger.owe()
+            yield ledger
+
+
+def _lay_out(file: BinaryIO) -> None:
+    header = file.read(_HEADER.size)
+    if len(header) < _HEADER.size or _HEADER.unpack(header)[0] != _MAGIC:
+        file.truncate(0)
+    file.truncate(_SIZE)
+    file.seek(0)
+    file.write(_HEADER.pack(_MAGIC, os.getpid()))
+
+
+def _already_running(name: str, file: BinaryIO) -> str:
+    header = file.read(_HEADER.size)
+    process = f" (process {_HEADER.unpack(header)[1]})" if len(header) == _HEADER.size else ""
+    return f"livegen is already running as '{name}'{process}; stop it, or give this one another name: --name {name}-2"
+
+
+def _lock(file: BinaryIO) -> bool:
+    if sys.platform == "win32":
+        import msvcrt
+
+        file.seek(_LOCKED_BYTE)
+        lock, flags = msvcrt.locking, msvcrt.LK_NBLCK
+        arguments = (file.fileno(), flags, 1)
+    else:
+        import fcntl
+
+        lock, flags = fcntl.flock, fcntl.LOCK_EX | fcntl.LOCK_NB
+        arguments = (file.fileno(), flags)
+    try:
+        lock(*arguments)
+    except OSError:
+        return False
+    finally:
+        file.seek(0)
+    return True

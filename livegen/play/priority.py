@@ -1,0 +1,58 @@
+"""Being on time where the system allows it: real-time priority, locked memory, a sharp timer."""
+
+import ctypes
+import os
+import sys
+from dataclasses import dataclass
+
+PLAYING = 50  # SCHED_FIFO, 1-99: the thread that plays; above desktop software, below audio drivers
+CARRYING = 45  # the threads that carry events between the ports and the engine
+
+_MCL_CURRENT, _MCL_FUTURE, _MCL_ONFAULT = 1, 2, 4  # <sys/mman.h>
+_PR_SET_TIMERSLACK = 29  # <sys/prctl.h>
+
+
+@dataclass(frozen=True, slots=True)
+class Priority:
+    """What the system granted: ``level`` of SCHED_FIFO (0 is normal priority), memory locked or not."""
+
+    level: int = 0
+    is_locked: bool = False
+
+    def __str__(self) -> str:
+        level = f"SCHED_FIFO {self.level}" if self.level else "normal priority"
+        return f"{level}, memory {'locked' if self.is_locked else 'not locked'}"
+
+
+def lock_memory() -> bool:
+    """Keep this process's pages in memory from their first use on; False where that is not allowed.
+
+    Only without a limit: under one, a later allocation would fail instead.
+    """
+    if sys.platform != "linux":
+        return False
+    import resource
+
+    unlimited = resource.getrlimit(resource.RLIMIT_MEMLOCK)[0] == resource.RLIM_INFINITY
+    if not unlimited and os.geteuid() != 0:
+        return False
+    return bool(_libc().mlockall(_MCL_CURRENT | _MCL_FUTURE | _MCL_ONFAULT) == 0)
+
+
+def raise_thread(level: int) -> int:
+    """Put the calling thread under SCHED_FIFO at ``level``, its timer slack at 1 ns; the level granted, else 0.
+
+    Processes and threads that it starts are of normal priority again.
+    """
+    if sys.platform != "linux":
+        return 0
+    _libc().prctl(_PR_SET_TIMERSLACK, ctypes.c_ulong(1), 0, 0, 0)
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(level))
+    except OSError:
+        return 0
+    return level
+
+
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)

@@ -1,0 +1,89 @@
+"""What is still to be played, in the order of its moments."""
+
+import heapq
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from livegen.events import SUSTAIN_PEDAL, Control, Event, NoteOff, NoteOn, Timed
+
+_Key = tuple[str, int, int]  # what a pair of events opens and closes: a note or a pedal
+
+
+class Scheduler:
+    """A heap of timed events; it is told the time. At one moment, what ends comes before what begins.
+
+    A note-off at the very moment of its own note-on would therefore come first: a note lasts at least 1 ns.
+    """
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[int, int, int, Timed]] = []
+        self._added = 0
+
+    def add(self, events: Iterable[Timed]) -> None:
+        """Take events over, in any order."""
+        for timed in events:
+            self._added += 1
+            heapq.heappush(self._heap, (timed.at_ns, _rank(timed.event), self._added, timed))
+
+    def next_ns(self) -> int | None:
+        """The moment of the next event; None when nothing is waiting."""
+        return self._heap[0][0] if self._heap else None
+
+    def due(self, now_ns: int) -> list[Timed]:
+        """Take out all events whose moment has come."""
+        events = []
+        while self._heap and self._heap[0][0] <= now_ns:
+            events.append(heapq.heappop(self._heap)[3])
+        return events
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._heap.clear()
+
+    def retract(self, after_ns: int, now_ns: int, endings: Sequence[Event]) -> None:
+        """Forget what is due after ``after_ns``, and end what would then hang, as soon as that allows.
+
+        ``endings`` has one note-off or pedal-up for each note or pedal that sounds now.
+        """
+        kept = [entry[3] for entry in self._heap if entry[0] <= after_ns]
+        self._heap.clear()
+        self.add(kept)
+        end_ns = max(after_ns, now_ns)
+        self.add(Timed(end_ns, event) for event in _unended(kept, endings))
+
+
+def _unended(pending: Sequence[Timed], endings: Sequence[Event]) -> list[Event]:
+    balance: Counter[_Key] = Counter(key for event in endings if (key := _key(event)))
+    for timed in sorted(pending, key=lambda timed: (timed.at_ns, _rank(timed.event))):
+        key = _key(timed.event)
+        if key:
+            balance[key] = max(balance[key] + (1 if _begins(timed.event) else -1), 0)
+    return [_ending(key) for key, count in balance.items() for _ in range(count)]
+
+
+def _key(event: Event) -> _Key | None:
+    match event:
+        case NoteOn(pitch, _, channel) | NoteOff(pitch, channel):
+            return "note", channel, pitch
+        case Control(number, _, channel) if number == SUSTAIN_PEDAL:
+            return "pedal", channel, 0
+    return None
+
+
+def _begins(event: Event) -> bool:
+    return isinstance(event, NoteOn) or (isinstance(event, Control) and event.value >= 64)
+
+
+def _ending(key: _Key) -> Event:
+    kind, channel, pitch = key
+    return NoteOff(pitch, channel) if kind == "note" else Control(SUSTAIN_PEDAL, 0, channel)
+
+
+def _rank(event: Event) -> int:
+    match event:
+        case NoteOff():
+            return 0
+        case Control():
+            return 1
+        case NoteOn():
+            return 2

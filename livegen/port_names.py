@@ -1,0 +1,51 @@
+"""Which MIDI port is meant: names matched as people write them, keyboards told from software."""
+
+import re
+from collections.abc import Iterable, Sequence
+
+from livegen.errors import PortError, did_you_mean
+
+_ALSA_NUMBERS = re.compile(r"\s+(\d+):\d+$")  # "KeyStep 37:KeyStep 37 MIDI 1 20:0": they change with each replug
+_ALSA_CARDS = range(16, 128)  # clients of the kernel; programs are numbered from 128
+_ALSA_IN_JACK = re.compile(r"\[(\d+)\] \(capture\)")  # as a2jmidid writes it
+_JACK_DRIVERS = ("system:", "a2j:", "alsa_midi:", "alsa_pcm:", "Midi-Bridge:")
+_SOFTWARE = ("midi through", "virmidi", "virtual raw midi", "iac driver", "loopmidi", "livegen")
+
+
+def without_numbers(name: str) -> str:
+    """The name without the numbers ALSA puts after it."""
+    return _ALSA_NUMBERS.sub("", name)
+
+
+def find_port(wanted: str, names: Iterable[str]) -> str | None:
+    """The first port that is called so: exactly, else beginning so, else containing it; case does not matter."""
+    wanted = without_numbers(wanted).lower()
+    plain = {name: without_numbers(name).lower() for name in names}
+    for is_meant in (str.__eq__, str.startswith, str.__contains__):
+        for name, candidate in plain.items():
+            if is_meant(candidate, wanted):
+                return name
+    return None
+
+
+def require_port(wanted: str, names: Sequence[str], direction: str) -> str:
+    """The port that is called so; PortError, naming what there is, when there is none."""
+    found = find_port(wanted, names)
+    if found is None:
+        known = {without_numbers(name) for name in names}
+        raise PortError(f"no MIDI {direction} called '{wanted}'{did_you_mean(wanted, known)}")
+    return found
+
+
+def is_keyboard(name: str, system: str, own: str) -> bool:
+    """Is this source a piece of hardware, as far as its name tells? Never our own port, nor another livegen's."""
+    lowered = name.lower()
+    if any(word in lowered for word in (*_SOFTWARE, own.lower())):
+        return False
+    if system == "alsa":
+        numbers = _ALSA_NUMBERS.search(name)
+        return numbers is not None and int(numbers[1]) in _ALSA_CARDS
+    if system == "jack":
+        client = _ALSA_IN_JACK.search(name)
+        return name.startswith(_JACK_DRIVERS) and (client is None or int(client[1]) in _ALSA_CARDS)
+    return True

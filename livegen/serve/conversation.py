@@ -1,0 +1,44 @@
+"""What the player has said since the last long silence, kept for an engine that knows nothing."""
+
+from collections import deque
+
+from livegen.clock import NS_PER_S
+from livegen.events import NoteOff, NoteOn, Timed
+
+_SILENCE_NS = 4 * NS_PER_S  # begins a new conversation
+_LONGEST_NS = 120 * NS_PER_S
+_MOST_EVENTS = 4_096
+_REST_NS = NS_PER_S // 2  # an answer that has been quiet for so long is over
+
+
+class Conversation:
+    """Heard events, oldest first. Owner: the courier's thread."""
+
+    def __init__(self) -> None:
+        self._events: deque[Timed] = deque(maxlen=_MOST_EVENTS)
+        self._held: set[tuple[int, int]] = set()
+
+    def remember(self, timed: Timed) -> None:
+        """Something was played; after a silence it begins a new conversation."""
+        if self._events and not self._held and timed.at_ns - self._events[-1].at_ns >= _SILENCE_NS:
+            self._events.clear()
+        match timed.event:
+            case NoteOn(pitch, _, channel):
+                self._held.add((channel, pitch))
+            case NoteOff(pitch, channel):
+                self._held.discard((channel, pitch))
+        self._events.append(timed)
+        while timed.at_ns - self._events[0].at_ns > _LONGEST_NS:
+            self._events.popleft()
+
+    def forget(self) -> None:
+        """Begin anew."""
+        self._events.clear()
+
+    def events(self) -> tuple[Timed, ...]:
+        """All that an engine has to be told."""
+        return tuple(self._events)
+
+    def is_answered(self, planned_ns: int, lost_ns: int) -> bool:
+        """Was the answer over when its engine was lost, if its last event was due at ``planned_ns``?"""
+        return bool(self._events) and self._events[-1].at_ns < planned_ns < lost_ns - _REST_NS

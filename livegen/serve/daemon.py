@@ -1,0 +1,119 @@
+"""The daemon: ports, player, engine and onlookers, started in order, stopped in the mirror of it."""
+
+import gc
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from livegen.clock import NS_PER_MS
+from livegen.play.ledger import ledger_folder, open_ledger
+from livegen.play.player import Player
+from livegen.play.priority import lock_memory
+from livegen.serve.courier import Courier
+from livegen.serve.engine_child import ENGINE_COMMAND
+from livegen.serve.onlookers import Onlookers, Watch
+from livegen.serve.recorder import Recorder
+from livegen.serve.supervisor import Supervisor
+from livegen.serve.wiring import MemoryPorts, pause_s, wire
+from livegen.settings import Settings
+
+_WORKERS = 4  # onlookers, player, courier, supervisor: a thread each
+_SWITCH_S = 0.0005  # how long one of our threads may keep the others from running
+_REPAY_S = 0.25  # between two looks at the ports while note-offs are owed
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """A session in figures."""
+
+    notes_in: int
+    notes_out: int
+    delivery_p50_ms: float  # moment due → moment sent
+    delivery_p99_ms: float
+    late_note_ons: int  # sent more than 10 ms late
+    hanging: int  # notes left sounding at the end
+    engine_restarts: int
+
+
+class _Worker(Protocol):
+    def run(self) -> None: ...
+    def stop(self) -> None: ...
+
+
+def run_daemon(
+    settings: Settings,
+    *,
+    say: Callable[[str], None],
+    stop: threading.Event,
+    watch: Watch | None = None,
+    ports: MemoryPorts | None = None,
+    engine: Sequence[str] = ENGINE_COMMAND,
+) -> Figures:
+    """Play until ``stop`` is set, by the caller or because a part of the daemon has ended by an error.
+
+    ``say`` gets one line at a time, from any thread. ``watch`` sees every event, on a thread of its own.
+    ``engine`` is the command that starts an engine's process.
+    """
+    say = _one_at_a_time(say)
+    is_realtime = settings.daemon.realtime
+    with ExitStack() as stack:
+        ledger = stack.enter_context(open_ledger(settings.ports.name, ledger_folder()))
+        _be_prompt(is_realtime=is_realtime)
+        pool = stack.enter_context(ThreadPoolExecutor(_WORKERS))
+        recorder = Recorder(Path(settings.daemon.record), say) if settings.daemon.record else None
+        onlookers = Onlookers(recorder, watch)
+        _start(stack, pool, onlookers, stop)
+        player = Player(ledger, onlookers.sent, is_realtime=is_realtime)
+        _start(stack, pool, player, stop)
+        courier = Courier(onlookers.heard, player.end_all, is_realtime=is_realtime)
+        wiring = wire(settings.ports, ports, courier.hear, player, say)
+        stack.callback(wiring.close)
+        stack.callback(player.end_all)
+        wiring.open()
+        _start(stack, pool, courier, stop)
+        supervisor = Supervisor(settings, engine, player, courier, say)
+        _start(stack, pool, supervisor, stop)
+        gc.freeze()
+        while not stop.wait(_REPAY_S if player.repay() else pause_s(settings.ports)):
+            wiring.look()
+    return _figures(onlookers, player, supervisor)
+
+
+def _start(stack: ExitStack, pool: ThreadPoolExecutor, worker: _Worker, stop: threading.Event) -> None:
+    future = pool.submit(worker.run)
+    future.add_done_callback(lambda _: stop.set())
+    stack.callback(future.result)  # an error of that thread comes out here, after the notes have ended
+    stack.callback(worker.stop)
+
+
+def _be_prompt(*, is_realtime: bool) -> None:
+    sys.setswitchinterval(_SWITCH_S)
+    if is_realtime:
+        lock_memory()
+
+
+def _one_at_a_time(say: Callable[[str], None]) -> Callable[[str], None]:
+    lock = threading.Lock()
+
+    def say_one(line: str) -> None:
+        with lock:
+            say(line)
+
+    return say_one
+
+
+def _figures(onlookers: Onlookers, player: Player, supervisor: Supervisor) -> Figures:
+    return Figures(
+        notes_in=onlookers.notes["player"],
+        notes_out=onlookers.notes["machine"],
+        delivery_p50_ms=player.lateness.percentile_ns(50) / NS_PER_MS,
+        delivery_p99_ms=player.lateness.percentile_ns(99) / NS_PER_MS,
+        late_note_ons=player.late_note_ons,
+        hanging=player.hanging,
+        engine_restarts=supervisor.restarts,
+    )

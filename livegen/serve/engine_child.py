@@ -1,0 +1,67 @@
+"""The engine's process as the port process sees it: one child, from its start to its end."""
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from multiprocessing.connection import Pipe
+
+from livegen.serve.link import Link, Message, decode, encode
+
+ENGINE_COMMAND = (sys.executable, "-m", "livegen.serve.engine_process")
+
+
+class EngineChild:
+    """A running child and our end of the link to it.
+
+    ``send`` and ``kill`` may be called by any thread; ``receive`` and ``close`` belong to the one that watches it.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], link: Link) -> None:
+        self._process = process
+        self._link = link
+        self._sending = threading.Lock()
+
+    def send(self, message: Message) -> None:
+        """Say something; what is said to a child that has ended is lost, and ``receive`` tells of its end."""
+        with self._sending, suppress(OSError):
+            self._link.send_bytes(encode(message))
+
+    def receive(self, timeout_s: float) -> Message | None:
+        """What it says next; None when it says nothing for so long; EOFError when it has ended."""
+        try:
+            return decode(self._link.recv_bytes()) if self._link.poll(timeout_s) else None
+        except ConnectionError:
+            raise EOFError from None
+
+    def kill(self) -> None:
+        """End it, whatever it does."""
+        self._process.kill()
+
+    def close(self) -> None:
+        """End it, and wait until nothing of it is left."""
+        self.kill()
+        self._process.wait()
+        with self._sending:
+            self._link.close()
+
+
+def start_child(command: Sequence[str]) -> EngineChild:
+    """Start a child with one end of a new pipe, which nobody else holds: each sees the other's end at once.
+
+    It is in a process group of its own: Ctrl-C is for the port process, which decides.
+    """
+    ours, theirs = Pipe()
+    handle = theirs.fileno()
+    command = [*command, str(handle)]
+    with theirs:
+        if sys.platform == "win32":
+            os.set_handle_inheritable(handle, True)  # noqa: FBT003 (it takes no name)
+            inherit = subprocess.STARTUPINFO(lpAttributeList={"handle_list": [handle]})
+            group = subprocess.CREATE_NEW_PROCESS_GROUP
+            process = subprocess.Popen(command, startupinfo=inherit, creationflags=group)
+        else:
+            process = subprocess.Popen(command, pass_fds=(handle,), process_group=0)
+    return EngineChild(process, ours)

@@ -1,0 +1,153 @@
+"""What the two processes say to each other, as bytes.
+
+A frame is one byte for the kind, then its content: events as 11 bytes each (moment as a little-endian int64,
+then the three bytes of the MIDI message), moments as int64, text as UTF-8. Moments are nanoseconds of the
+monotonic clock, which both processes share.
+"""
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from livegen.events import Timed, from_bytes, to_bytes
+
+_EVENT = struct.Struct("<q3s")
+_MOMENT = struct.Struct("<q")
+
+
+class Link(Protocol):
+    """One end of the link: a ``multiprocessing`` connection, of whatever kind the system has."""
+
+    def send_bytes(self, frame: bytes) -> None:
+        """Send one frame; OSError when the other end is gone."""
+
+    def recv_bytes(self) -> bytes:
+        """Wait for the next frame; EOFError or OSError when the other end is gone."""
+
+    def poll(self, timeout: float) -> bool:
+        """Wait up to ``timeout`` seconds for a frame, or for the end."""
+
+    def close(self) -> None:
+        """Let the other end know that we are gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Configure:
+    """To the engine, first of all: the settings, as JSON."""
+
+    settings: str
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """To the engine: what was played, oldest first; taken in as a whole before anything is imagined."""
+
+    events: tuple[Timed, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Panic:
+    """To the engine: be silent, forget the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """From the engine: the model is loaded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """From the engine, its last words: it cannot start, and what would be right."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """From the engine, every 50 ms: I am alive."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retract:
+    """From the engine: forget what is due after this moment, and end what would then hang."""
+
+    after_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """From the engine: play each at its moment."""
+
+    events: tuple[Timed, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """From the engine: a line for the person."""
+
+    text: str
+
+
+Message = Configure | Heard | Panic | Ready | Failed | Beat | Retract | Planned | Notice
+
+_KINDS: tuple[type[Message], ...] = (
+    Configure,
+    Heard,
+    Panic,
+    Ready,
+    Failed,
+    Beat,
+    Retract,
+    Planned,
+    Notice,
+)
+
+
+def encode(message: Message) -> bytes:
+    """One frame."""
+    return bytes((_KINDS.index(type(message)),)) + _content(message)
+
+
+def decode(frame: bytes) -> Message:
+    """Read one frame; ValueError, saying what is wrong with it, for anything that ``encode`` did not write."""
+    if not frame or frame[0] >= len(_KINDS):
+        raise ValueError(f"link: no kind of message begins with {frame[:1]!r}")
+    kind, content = _KINDS[frame[0]], frame[1:]
+    if kind in (Heard, Planned):
+        return kind(_events(kind, content))
+    if kind in (Configure, Failed, Notice):
+        return kind(content.decode())
+    if kind is Retract:
+        _check(kind, content, size=_MOMENT.size)
+        return Retract(*_MOMENT.unpack(content))
+    _check(kind, content, size=0)
+    return kind()  # type: ignore[call-arg]  # the rest holds nothing
+
+
+def _content(message: Message) -> bytes:
+    match message:
+        case Heard(events) | Planned(events):
+            return b"".join(_EVENT.pack(timed.at_ns, to_bytes(timed.event)) for timed in events)
+        case Configure(text) | Failed(text) | Notice(text):
+            return text.encode()
+        case Retract(after_ns):
+            return _MOMENT.pack(after_ns)
+    return b""
+
+
+def _events(kind: type[Message], content: bytes) -> tuple[Timed, ...]:
+    _check(kind, content, size=len(content) // _EVENT.size * _EVENT.size)
+    return tuple(_event(at_ns, message) for at_ns, message in _EVENT.iter_unpack(content))
+
+
+def _event(at_ns: int, message: Sequence[int]) -> Timed:
+    event = from_bytes(message)
+    if event is None:
+        raise ValueError(f"link: {bytes(message).hex(' ')} is no note or control")
+    return Timed(at_ns, event)
+
+
+def _check(kind: type[Message], content: bytes, size: int) -> None:
+    if len(content) != size:
+        raise ValueError(f"link: {kind.__name__} has {len(content)} bytes where {size} were expected")

@@ -1,0 +1,60 @@
+"""The thread for those who look on: they see every event, off its path, and may be slow."""
+
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+
+from livegen.clock import NS_PER_S, now_ns
+from livegen.events import NoteOn, Timed
+from livegen.serve.recorder import SAVE_NS, Recorder, Who
+
+Watch = Callable[[Who, Timed], None]
+
+
+class Onlookers:
+    """Counts, records and shows. Owner of the recorder: its thread, at normal priority."""
+
+    def __init__(self, recorder: Recorder | None, watch: Watch | None) -> None:
+        self._recorder = recorder
+        self._watch = watch
+        self._queue: SimpleQueue[tuple[Who, Timed] | None] = SimpleQueue()
+        self.notes: dict[Who, int] = {"player": 0, "machine": 0}
+
+    def heard(self, timed: Timed) -> None:
+        """The player played this. Any thread; returns at once."""
+        self._queue.put(("player", timed))
+
+    def sent(self, timed: Timed) -> None:
+        """The machine played this. Any thread; returns at once."""
+        self._queue.put(("machine", timed))
+
+    def run(self) -> None:
+        """The thread's body, until ``stop``; what was told before is still seen."""
+        try:
+            while True:
+                try:
+                    seen = self._queue.get(timeout=SAVE_NS / NS_PER_S if self._recorder else None)
+                except Empty:
+                    self._save()
+                    continue
+                if seen is None:
+                    return
+                self._see(*seen)
+        finally:
+            if self._recorder:
+                self._recorder.save(now_ns(), is_last=True)
+
+    def stop(self) -> None:
+        """Let ``run`` return."""
+        self._queue.put(None)
+
+    def _see(self, who: Who, timed: Timed) -> None:
+        self.notes[who] += isinstance(timed.event, NoteOn)
+        if self._watch:
+            self._watch(who, timed)
+        if self._recorder:
+            self._recorder.record(who, timed)
+            self._save()
+
+    def _save(self) -> None:
+        if self._recorder:
+            self._recorder.save(now_ns())

@@ -1,0 +1,147 @@
+"""The thread that keeps an engine alive: starts it, listens to it, ends its notes when it dies, starts the next."""
+
+import threading
+from collections.abc import Callable, Sequence
+
+from livegen.clock import NS_PER_MS, NS_PER_S, now_ns
+from livegen.errors import LivegenError
+from livegen.play.player import Player
+from livegen.play.priority import CARRYING, raise_thread
+from livegen.serve.courier import Courier, Introduction
+from livegen.serve.engine_child import EngineChild, start_child
+from livegen.serve.link import Configure, Failed, Message, Notice, Planned, Ready, Retract
+from livegen.settings import Settings
+
+_LOADING_NS = 30 * NS_PER_S
+_SETTLED_NS = 10 * NS_PER_S  # an engine that lived so long was well
+_FATAL_DEATHS = 2  # in a row, on the same conversation, without a note of music
+_FALSE_STARTS = 3  # before the first engine was ever ready
+
+
+class Backoff:
+    """How long to wait before the next start: not at all, then from 0.25 s on twice as long each time, up to 30 s."""
+
+    def __init__(self) -> None:
+        self._next_s = 0.0
+
+    def next_s(self) -> float:
+        """The wait before the next start."""
+        wait_s, self._next_s = self._next_s, min(max(self._next_s * 2, 0.25), 30.0)
+        return wait_s
+
+    def reset(self) -> None:
+        """All was well: the next wait is none."""
+        self._next_s = 0.0
+
+
+class Supervisor:
+    """Owner of the child. Its own thread runs ``run``; ``stop`` may come from any."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        command: Sequence[str],
+        player: Player,
+        courier: Courier,
+        say: Callable[[str], None],
+    ) -> None:
+        self._settings = settings
+        self._command = command
+        self._player = player
+        self._courier = courier
+        self._say = say
+        self._backoff = Backoff()
+        self._stopping = threading.Event()
+        self._changing = threading.Lock()  # of the child
+        self._child: EngineChild | None = None
+        self._was_ever_ready = False
+        self._planned_ns = 0  # when the last event of this engine is due; 0 before it has any
+        self._lost_ns = 0
+        self._fruitless = 0  # deaths in a row
+        self.restarts = 0
+
+    def run(self) -> None:
+        """The thread's body, until ``stop``. LivegenError when the first engine cannot start."""
+        if self._settings.daemon.realtime:
+            raise_thread(CARRYING)
+        while child := self._start():
+            try:
+                reason = self._attend(child)
+            finally:
+                self._player.end_all()
+                child.close()
+            if self._stopping.is_set():
+                return
+            self._mourn(reason)
+            self._stopping.wait(self._backoff.next_s())
+
+    def stop(self) -> None:
+        """End the child and let ``run`` return."""
+        self._stopping.set()
+        with self._changing:
+            if self._child:
+                self._child.kill()
+
+    def _start(self) -> EngineChild | None:
+        with self._changing:
+            if self._stopping.is_set():
+                return None
+            self._child = start_child(self._command)
+        self._child.send(Configure(self._settings.model_dump_json()))
+        return self._child
+
+    def _attend(self, child: EngineChild) -> str:
+        """Do what it says until it dies; what it died of."""
+        started_ns = now_ns()
+        try:
+            if not self._await_ready(child, started_ns + _LOADING_NS):
+                return "did not start within 30 s"
+            self._introduce(child)
+            silence_ms = self._settings.daemon.silence_ms
+            while message := child.receive(silence_ms * NS_PER_MS / NS_PER_S):
+                self._obey(message)
+            return f"was silent for {silence_ms} ms"
+        except EOFError:
+            return "ended"
+        finally:
+            if now_ns() - started_ns > _SETTLED_NS:
+                self._backoff.reset()
+
+    def _await_ready(self, child: EngineChild, until_ns: int) -> bool:
+        while (left_ns := until_ns - now_ns()) > 0:
+            match child.receive(left_ns / NS_PER_S):
+                case Ready():
+                    return True
+                case Failed(reason):
+                    if not self._was_ever_ready:
+                        raise LivegenError(reason)
+                    self._say(reason)
+        return False
+
+    def _introduce(self, child: EngineChild) -> None:
+        if not self._was_ever_ready:
+            self._say("ready: play a phrase, then pause")
+        self._was_ever_ready = True
+        is_poisoned = self._fruitless >= _FATAL_DEATHS
+        self._courier.introduce(Introduction(child.send, self._planned_ns, self._lost_ns, is_poisoned))
+        self._planned_ns = 0
+        self._fruitless = 0 if is_poisoned else self._fruitless + 1
+
+    def _obey(self, message: Message) -> None:
+        match message:
+            case Retract(after_ns):
+                self._player.retract(after_ns)
+            case Planned(events):
+                self._player.play(events)
+                self._planned_ns = max(timed.at_ns for timed in events)
+                self._fruitless = 0
+                self._backoff.reset()
+            case Notice(text):
+                self._say(text)
+
+    def _mourn(self, reason: str) -> None:
+        self.restarts += 1
+        self._lost_ns = now_ns()
+        if not self._was_ever_ready and self.restarts >= _FALSE_STARTS:
+            raise LivegenError(f"the engine {reason} {_FALSE_STARTS} times before it was ready; see above")
+        self._say(f"the engine {reason}; starting it again")
