@@ -42,6 +42,7 @@ class Engine:
         self._stepper = stepper
         self._codec = codec
         self._sampler = Sampler(settings.sampling, play.seed)
+        self._outside = settings.sampling.outside
         self._table = ROLES[play.role]
         self._fixed_beat_ns = round(60 * NS_PER_S / play.tempo_bpm) if play.tempo_bpm else 0
         self._fixed_key = parse_key(play.key) if play.key else None
@@ -121,6 +122,8 @@ class Engine:
         )
         key_before, self._key = self._key, self._find_key(phrase)
         continuation = self._continue(is_same_key=self._key == key_before)
+        home = Key(9, is_minor=True) if self._key.is_minor else Key(0)
+        continuation.lean(self._codec.outside(home.scale), self._outside)
         pitches = [note.pitch + self._key.semitones_home for note in phrase.notes]
         shift = self._key.semitones_home + 12 * self._codec.octaves(pitches)
         prompt = self._codec.prompt(_transposed(phrase, shift), continuation.cursor)
@@ -128,7 +131,7 @@ class Engine:
         return Answer(continuation, prompt, self._outline(phrase, -shift))
 
     def _outline(self, phrase: Phrase, shift: int) -> Outline:
-        length = next_multiple(round(phrase.length * self._answer_length), TICKS_PER_QUARTER)
+        length = next_multiple(round(phrase.whole_length * self._answer_length), TICKS_PER_QUARTER)
         loudness = sum(note.velocity for note in phrase.notes) // len(phrase.notes)
         return Outline(phrase.meter, shift, max(1, loudness), phrase.length, length)
 

@@ -8,7 +8,7 @@ Voices in unison are one token, and a pitch that one voice holds while another s
 written is what a keyboard would play.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -131,6 +131,13 @@ class ChoraleCodec:
             return self._close(cursor)
         pitch, tied = divmod(token - FIRST_PITCH, 2)
         return replace(cursor, notes=(*cursor.notes, (self.low + pitch, bool(tied)))), ()
+
+    def outside(self, pitch_classes: Collection[int]) -> Mask:
+        """Tokens that strike a pitch whose class is not among these."""
+        mask = np.zeros(len(self.vocabulary), np.bool_)
+        for pitch in range(self.low, self.high + 1):
+            mask[self.note_token(pitch, tied=False)] = pitch % 12 not in pitch_classes
+        return mask
 
     def guess(self, cursor: ChoraleCursor) -> tuple[int, ...]:
         """Three frames in five hold: while this one does, the voices below hold too, and it ends."""

@@ -1,6 +1,6 @@
 """What every codec offers: notes to tokens, tokens to notes, and which token may come next."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -68,6 +68,9 @@ class Codec(Protocol[C]):
 
     def step(self, cursor: C, token: int) -> tuple[C, tuple[Ticked, ...]]:
         """The cursor after ``token``, which the mask must allow, and the events it settled."""
+
+    def outside(self, pitch_classes: Collection[int]) -> Mask:
+        """Tokens that begin a note whose pitch class, 0-11, is not among these."""
 
     def guess(self, cursor: C) -> tuple[int, ...]:
         """Tokens that are likely to come next, each allowed after the ones before it; () is no guess."""

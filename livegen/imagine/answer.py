@@ -8,7 +8,7 @@ from livegen.events import TICKS_PER_QUARTER, NoteOff, NoteOn, Ticked, Timed
 from livegen.imagine.continuation import Continuation
 from livegen.music.meter import Meter, next_multiple
 
-_EARLIEST_END = 0.6  # of the length aimed at: a phrase end after it ends the answer
+_EARLIEST_END = 0.7  # of the length aimed at: a phrase end after it ends the answer
 _LOWEST, _HIGHEST = 21, 108  # a piano's keys
 
 

@@ -7,6 +7,7 @@ agrees with the guess (speculative decoding, Leviathan et al., 2023, with the co
 
 from collections import deque
 from dataclasses import dataclass
+from math import log
 from typing import Any
 
 import numpy as np
@@ -53,11 +54,16 @@ class Continuation:
         self._place = _Place(codec.begin(), stepper.initial())
         self._checkpoints: deque[_Place] = deque([self._place], maxlen=_MOST_CHECKPOINTS)
         self._foresight: _Foresight | None = None
+        self._leaning: Logits = np.zeros(len(codec.vocabulary), np.float32)
 
     @property
     def cursor(self) -> Any:
         """Where the stream has got to."""
         return self._place.cursor
+
+    def lean(self, tokens: Mask, odds: float) -> None:
+        """From now on make ``tokens`` [vocab] likelier or unlikelier by this factor; all others are left as they are."""
+        self._leaning = np.where(tokens, np.float32(log(odds)), np.float32(0))
 
     def tell(self, prompt: Prompt[Any], most_tokens: int) -> bool:
         """Feed up to ``most_tokens`` of what was heard, choosing what it leaves open; True when all is told."""
@@ -85,7 +91,7 @@ class Continuation:
 
     def _advance(self, mask: Mask) -> tuple[Ticked, ...]:
         allowed = np.flatnonzero(mask)
-        token = int(allowed[0]) if len(allowed) == 1 else self._sampler.choose(self._logits(), mask)
+        token = int(allowed[0]) if len(allowed) == 1 else self._sampler.choose(self._logits() + self._leaning, mask)
         place = self._place
         cursor, events = self._codec.step(place.cursor, token)
         self._place = _Place(cursor, place.state, (*place.unfed, token))

@@ -12,11 +12,12 @@ _MOST_BEATS = 32
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """Notes on a grid; tick 0 is the meter's; ``length`` is a whole number of beats, in ticks."""
+    """Notes on a grid; tick 0 is the meter's. Lengths are whole beats, in ticks."""
 
     notes: tuple[Note, ...]
     meter: Meter
     length: int
+    whole_length: int  # before all but its last beats were left out
 
 
 def lay_out(played: Sequence[tuple[int, int, int, int]], meter: Meter, grid: int) -> Phrase:
@@ -33,7 +34,7 @@ def lay_out(played: Sequence[tuple[int, int, int, int]], meter: Meter, grid: int
     notes = _separate(_join(notes, length), grid)
     skipped = max(0, length - _MOST_BEATS * TICKS_PER_QUARTER)
     kept = tuple(_clip(note, skipped) for note in notes if note.end > skipped)
-    return Phrase(kept, Meter(meter.ns_at(skipped), meter.beat_ns), length - skipped)
+    return Phrase(kept, Meter(meter.ns_at(skipped), meter.beat_ns), length - skipped, length)
 
 
 def _clip(note: Note, begin: int) -> Note:

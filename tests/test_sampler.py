@@ -1,0 +1,44 @@
+"""Choosing a token."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from livegen.imagine.sampler import Sampler
+from livegen.settings import Sampling
+
+LOGITS = np.log(np.array([0.5, 0.3, 0.15, 0.05], np.float32))
+ALL = np.ones(4, np.bool_)
+
+
+def drawn(mask: np.ndarray = ALL, count: int = 4000, **settings: float) -> dict[int, float]:
+    """The share of each token among ``count`` draws."""
+    sampler = Sampler(Sampling(**{"temperature": 1, "top_p": 1, **settings}), seed=1)
+    counts = Counter(sampler.choose(LOGITS, mask) for _ in range(count))
+    return {token: counts[token] / count for token in sorted(counts)}
+
+
+def test_tokens_are_drawn_by_their_odds() -> None:
+    assert drawn() == pytest.approx({0: 0.5, 1: 0.3, 2: 0.15, 3: 0.05}, abs=0.03)
+
+
+def test_a_masked_token_is_never_drawn() -> None:
+    assert drawn(np.array([False, True, False, True])) == pytest.approx({1: 6 / 7, 3: 1 / 7}, abs=0.03)
+
+
+@pytest.mark.parametrize(
+    ("settings", "left"), [({"top_k": 2}, [0, 1]), ({"top_p": 0.6}, [0, 1]), ({"min_p": 0.25}, [0, 1, 2])]
+)
+def test_the_unlikely_are_cut_off(settings: dict[str, float], left: list[int]) -> None:
+    assert list(drawn(**settings)) == left
+
+
+def test_low_temperature_takes_the_likeliest() -> None:
+    assert drawn(temperature=0.01) == {0: 1.0}
+
+
+def test_the_same_seed_draws_the_same() -> None:
+    first, second = (Sampler(Sampling(temperature=1, top_p=1), seed=5) for _ in range(2))
+
+    assert [first.choose(LOGITS, ALL) for _ in range(50)] == [second.choose(LOGITS, ALL) for _ in range(50)]
