@@ -1,7 +1,75 @@
 """livegen: play a phrase, and a neural network answers, in time, as MIDI.
 
-The path of an event, file by file:
+This page is the map. The path of an event:
 
     keyboard → hear/ → (link) → imagine/ → (link) → play/ → synth, DAW
 
+The port process owns the ports and the time; it never runs a network:
+
+    hear/port.py             where notes come in, stamped at arrival; also a port in memory
+    serve/courier.py         carries them to the engine, and tells a new engine what the old one heard
+    serve/conversation.py    what there is to tell it
+    play/player.py           the thread that waits for each moment and sends
+    play/scheduler.py        what is still to be played
+    play/ledger.py           every note that sounds, in a file that outlives the process
+    play/lateness.py         how late events left
+    play/priority.py         real-time priority, locked memory
+    play/port.py             where notes leave; also a port in memory
+    port_names.py            which port is meant, and which is a keyboard
+    jack.py                  what rtmidi cannot ask of JACK
+    serve/daemon.py          all of it, started in order, stopped in the mirror of it
+    serve/wiring.py          ports and MIDI systems that come and go
+    serve/supervisor.py      starts the engine's process, ends its notes when it dies, starts the next
+    serve/engine_child.py    one such process, as its parent sees it
+    serve/onlookers.py       the thread for those who look on
+    serve/recorder.py        the session on disk
+
+The link between the two processes, and the engine's own:
+
+    serve/link.py            what they say to each other, as bytes
+    serve/engine_process.py  the child: hears, imagines, hands over
+
+The engine does no input or output, and is told the time:
+
+    engine.py                hear, imagine, play: joined
+    hear/memory.py           what was played since the last answer, and when the phrase is over
+    hear/tempo.py            the beat that explains its onsets
+    music/phrase.py          the phrase on its grid
+    music/key.py             its key
+    music/meter.py           ticks and nanoseconds
+    roles/turns.py           turns and happenings
+    roles/respond.py         I stop, it answers; I play again, it yields
+    roles/__init__.py        roles by name
+    imagine/answer.py        one answer: when it begins, how long it lasts, which notes are promised
+    imagine/continuation.py  a stream of tokens: the state, the cursor, the way ahead and back
+    imagine/sampler.py       one token out of logits
+    imagine/stepper.py       one step of a network: state in, state out
+    imagine/bundle.py        a model file, held against its card
+    imagine/card.py          what a model says about itself
+    codecs/codec.py          what every way of writing music as tokens offers
+    codecs/vocabulary.py     one table, read in both directions
+    codecs/chorale.py        chorales as frames of a sixteenth
+    codecs/frames.py         the frames, written while they are heard
+    codecs/__init__.py       codecs by name
+
+What all of them speak:
+
+    events.py                notes and controls, each with its moment
+    clock.py                 monotonic nanoseconds, real or turned by hand
+    settings.py              every setting once
+    errors.py                the tree of errors
+
+Around them:
+
+    cli.py                   the command line
+    render.py                a conversation on a manual clock, from file to file
+    demo.py                  a hymn, played at the daemon without hardware
+    midi_file.py             MIDI files in and out
+    picture.py               a piano roll
+    doctor.py                what is there, and what is wrong
+    bench/step.py            what a token costs
+    bench/delivery.py        how late events leave
+    bench/inferring.py       an engine that is always busy, to measure beside
+    bench/conditions.py      what a measurement was taken under
+    bench/__init__.py        what counts as a measurement
 """

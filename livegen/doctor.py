@@ -1,19 +1,17 @@
 """What is there, and what is wrong, in plain words."""
 
 import shutil
-import threading
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from livegen.bench.conditions import conditions
+from livegen.bench.conditions import conditions, priority
 from livegen.errors import LivegenError
 from livegen.hear.port import compiled_systems, list_inputs
 from livegen.imagine.bundle import load_bundle, shipped_models
 from livegen.play.ledger import ledger_folder
 from livegen.play.port import list_outputs
-from livegen.play.priority import PLAYING, lock_memory, raise_thread
+from livegen.play.priority import may_lock_memory
 from livegen.port_names import is_keyboard
 from livegen.settings import Ports, Settings
 
@@ -89,7 +87,8 @@ def describe_models() -> list[dict[str, str]]:
     for name, path in shipped_models().items():
         card = load_bundle(name).card
         size = f"{path.stat().st_size / 1e6:.1f} MB"
-        figure = ", ".join(f"{metric.replace('_', ' ')} {value:g}" for metric, value in list(card.metrics.items())[:1])
+        nats = card.metrics.get("test_nats")
+        figure = f"{nats:.3f} nats a token" if nats else ""
         rows.append({"name": name, "title": card.title, "codec": card.codec.name, "size": size, "figure": figure})
     return rows
 
@@ -131,16 +130,16 @@ def _models() -> list[Finding]:
 
 
 def _priority() -> Finding:
-    level = _in_a_thread(lambda: raise_thread(PLAYING))
+    found = priority()
     remedy = "allow it: 'username - rtprio 95' in /etc/security/limits.d/audio.conf, then log in again"
-    says = f"SCHED_FIFO {level}" if level else "ordinary: notes may be some milliseconds late beside heavy work"
-    return Finding("priority", bool(level), says, remedy)
+    says = f"{found}: notes may be some milliseconds late beside heavy work" if found == "normal" else found
+    return Finding("priority", found != "normal", says, remedy)
 
 
 def _memory() -> Finding:
-    is_locked = lock_memory()
     remedy = "allow it: 'username - memlock unlimited' in /etc/security/limits.d/audio.conf, then log in again"
-    return Finding("locked memory", is_locked, "locked" if is_locked else "may be swapped out", remedy)
+    is_locked = may_lock_memory()
+    return Finding("locked memory", is_locked, "yes" if is_locked else "no, it may be swapped out", remedy)
 
 
 def _disk() -> Finding:
@@ -149,12 +148,3 @@ def _disk() -> Finding:
     free = shutil.disk_usage(nearest).free
     says = f"{folder}, {free >> 20} MB free"
     return Finding("ledger of notes", free >= _LEAST_FREE_BYTES, says, f"free some space on {nearest}")
-
-
-def _in_a_thread(work: Callable[[], int]) -> int:
-    """What ``work`` returns, from a thread of its own: a raised priority ends with it."""
-    results: list[int] = []
-    thread = threading.Thread(target=lambda: results.append(work()))
-    thread.start()
-    thread.join()
-    return results[0]

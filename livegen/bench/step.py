@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from livegen.bench.conditions import conditions, percentiles_us
 
+from livegen.bench.conditions import conditions, percentiles_us
 from livegen.codecs.codec import Codec
 from livegen.imagine.bundle import Bundle, load_bundle
 from livegen.imagine.sampler import Sampler

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import rtmidi
@@ -11,6 +12,8 @@ from livegen.errors import PortError
 from livegen.events import Event, Timed, from_bytes
 from livegen.jack import hush_jack
 from livegen.port_names import find_port, is_keyboard, require_port, without_numbers
+
+_ALSA_SEQUENCER = Path("/dev/snd/seq")
 
 Hear = Callable[[Timed], None]  # called on the MIDI system's own thread: must return at once
 
@@ -117,12 +120,19 @@ def list_inputs(system: str, name: str) -> tuple[str, list[str]]:
     return system, names
 
 
-def _open_client(system: str, name: str) -> tuple[str, Any]:
+def compiled_systems() -> list[str]:
+    """The MIDI systems this build of rtmidi speaks, in the order they are tried."""
     compiled = rtmidi.get_compiled_api()
-    candidates = [key for key, api in _APIS.items() if api in compiled and system in ("auto", key)]
+    return [system for system, api in _APIS.items() if api in compiled]
+
+
+def _open_client(system: str, name: str) -> tuple[str, Any]:
+    candidates = [candidate for candidate in compiled_systems() if system in ("auto", candidate)]
     for candidate in candidates:
         if candidate == "jack":
             hush_jack()
+        if candidate == "alsa" and not _ALSA_SEQUENCER.exists():
+            continue  # ALSA would say so too, on stderr, at every attempt
         with suppress(rtmidi.SystemError):
             return candidate, rtmidi.MidiIn(_APIS[candidate], name=name)
     tried = " or ".join(candidates) or f"'{system}' (not in this build of rtmidi)"

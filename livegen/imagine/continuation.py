@@ -62,7 +62,7 @@ class Continuation:
         return self._place.cursor
 
     def lean(self, tokens: Mask, odds: float) -> None:
-        """From now on make ``tokens`` [vocab] likelier or unlikelier by this factor; all others are left as they are."""
+        """From now on make ``tokens`` [vocab] likelier or unlikelier by this factor; the others are left alone."""
         self._leaning = np.where(tokens, np.float32(log(odds)), np.float32(0))
 
     def tell(self, prompt: Prompt[Any], most_tokens: int) -> bool:

@@ -3,38 +3,27 @@
 import ctypes
 import os
 import sys
-from dataclasses import dataclass
 
 PLAYING = 50  # SCHED_FIFO, 1-99: the thread that plays; above desktop software, below audio drivers
 CARRYING = 45  # the threads that carry events between the ports and the engine
+LOOKING_ON = 10  # a thread of ours at normal priority could be held up while the one that plays waits for its GIL
 
 _MCL_CURRENT, _MCL_FUTURE, _MCL_ONFAULT = 1, 2, 4  # <sys/mman.h>
 _PR_SET_TIMERSLACK = 29  # <sys/prctl.h>
 
 
-@dataclass(frozen=True, slots=True)
-class Priority:
-    """What the system granted: ``level`` of SCHED_FIFO (0 is normal priority), memory locked or not."""
-
-    level: int = 0
-    is_locked: bool = False
-
-    def __str__(self) -> str:
-        level = f"SCHED_FIFO {self.level}" if self.level else "normal priority"
-        return f"{level}, memory {'locked' if self.is_locked else 'not locked'}"
-
-
-def lock_memory() -> bool:
-    """Keep this process's pages in memory from their first use on; False where that is not allowed.
-
-    Only without a limit: under one, a later allocation would fail instead.
-    """
+def may_lock_memory() -> bool:
+    """Is there no limit on locked memory? Under one, locking could make a later allocation fail."""
     if sys.platform != "linux":
         return False
     import resource
 
-    unlimited = resource.getrlimit(resource.RLIMIT_MEMLOCK)[0] == resource.RLIM_INFINITY
-    if not unlimited and os.geteuid() != 0:
+    return os.geteuid() == 0 or resource.getrlimit(resource.RLIMIT_MEMLOCK)[0] == resource.RLIM_INFINITY
+
+
+def lock_memory() -> bool:
+    """Keep this process's pages in memory from their first use on; False where that is not allowed."""
+    if not may_lock_memory():
         return False
     return bool(_libc().mlockall(_MCL_CURRENT | _MCL_FUTURE | _MCL_ONFAULT) == 0)
 

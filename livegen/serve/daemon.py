@@ -66,7 +66,7 @@ def run_daemon(
         _be_prompt(is_realtime=is_realtime)
         pool = stack.enter_context(ThreadPoolExecutor(_WORKERS))
         recorder = Recorder(Path(settings.daemon.record), say) if settings.daemon.record else None
-        onlookers = Onlookers(recorder, watch)
+        onlookers = Onlookers(recorder, watch, is_realtime=is_realtime)
         _start(stack, pool, onlookers, stop)
         player = Player(ledger, onlookers.sent, is_realtime=is_realtime)
         _start(stack, pool, player, stop)

@@ -1,21 +1,24 @@
-"""The thread for those who look on: they see every event, off its path, and may be slow."""
+"""The thread for those who look on: they see every event, off its path."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 
 from livegen.clock import NS_PER_S, now_ns
 from livegen.events import NoteOn, Timed
+from livegen.play.priority import LOOKING_ON, raise_thread
 from livegen.serve.recorder import SAVE_NS, Recorder, Who
 
 Watch = Callable[[Who, Timed], None]
 
 
 class Onlookers:
-    """Counts, records and shows. Owner of the recorder: its thread, at normal priority."""
+    """Counts, records and shows. Owner of the recorder: its thread, of the lowest real-time priority."""
 
-    def __init__(self, recorder: Recorder | None, watch: Watch | None) -> None:
+    def __init__(self, recorder: Recorder | None, watch: Watch | None, *, is_realtime: bool = False) -> None:
         self._recorder = recorder
         self._watch = watch
+        self._is_realtime = is_realtime
         self._queue: SimpleQueue[tuple[Who, Timed] | None] = SimpleQueue()
         self.notes: dict[Who, int] = {"player": 0, "machine": 0}
 
@@ -29,16 +32,17 @@ class Onlookers:
 
     def run(self) -> None:
         """The thread's body, until ``stop``; what was told before is still seen."""
+        if self._is_realtime:
+            raise_thread(LOOKING_ON)
         try:
             while True:
-                try:
+                with suppress(Empty):
                     seen = self._queue.get(timeout=SAVE_NS / NS_PER_S if self._recorder else None)
-                except Empty:
-                    self._save()
-                    continue
-                if seen is None:
-                    return
-                self._see(*seen)
+                    if seen is None:
+                        return
+                    self._see(*seen)
+                if self._recorder:
+                    self._recorder.save(now_ns())
         finally:
             if self._recorder:
                 self._recorder.save(now_ns(), is_last=True)
@@ -53,8 +57,3 @@ class Onlookers:
             self._watch(who, timed)
         if self._recorder:
             self._recorder.record(who, timed)
-            self._save()
-
-    def _save(self) -> None:
-        if self._recorder:
-            self._recorder.save(now_ns())

@@ -25,7 +25,7 @@ SAVE_NS = NS_PER_S
 
 
 class Recorder:
-    """Owner of the files in ``folder``. One thread, at normal priority."""
+    """Owner of the files in ``folder``. One thread, off the path of a note."""
 
     def __init__(self, folder: Path, say: Callable[[str], None]) -> None:
         self._folder = folder

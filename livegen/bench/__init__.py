@@ -1,0 +1,1 @@
+"""Speed, measured: percentiles with the count, and with the conditions they were taken under."""

@@ -1,0 +1,129 @@
+"""How late events leave while an engine infers all the time, beside cyclictest under the same policy.
+
+Both take turns, a block each, so that they meet the same machine. Our figure includes the sending; cyclictest's is
+the waking alone.
+"""
+
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from livegen.bench.conditions import conditions
+from livegen.clock import NS_PER_MS, NS_PER_S, now_ns
+from livegen.errors import LivegenError, PortError
+from livegen.events import NoteOff, NoteOn, Timed
+from livegen.hear.port import list_inputs
+from livegen.play.ledger import blank_ledger
+from livegen.play.player import Player
+from livegen.play.port import MemoryOutput, open_output
+from livegen.play.priority import CARRYING, lock_memory, raise_thread
+
+_EVERY_NS = 2 * NS_PER_MS
+_AHEAD_NS = 60 * NS_PER_MS  # how far ahead events are handed over, as an engine does
+_BLOCK = 2_500  # events, then as many wake-ups of cyclictest
+_LONGEST_US = 20_000  # cyclictest's histogram
+_INFERRING = (sys.executable, "-m", "livegen.bench.inferring")
+
+
+def measure_delivery(events: int, report: Callable[[int, int], None]) -> dict[str, Any]:
+    """Deliver ``events``, one every 2 ms, by the real player to a real port (one in memory where there is no MIDI
+    system). Microseconds late; ``difference`` is ours minus cyclictest's, None where that is not installed.
+    """
+    lock_memory()
+    control: Counter[int] = Counter()
+    with _inferring(), _playing() as (player, where):
+        for done in range(0, events, _BLOCK):
+            report(done, events)
+            block = min(_BLOCK, events - done)
+            _in_a_thread(lambda count=block: _deliver(player, count))
+            control += _cyclictest(block, player.level)
+        before = conditions(provider="CPUExecutionProvider")
+    report(events, events)
+    ours = {f"p{percent}": player.lateness.percentile_ns(percent) / 1000 for percent in (50, 99)}
+    theirs = {f"p{percent}": _percentile(control, percent) for percent in (50, 99)} if control else None
+    return {
+        "count": events,
+        "port": where,
+        "late_us": {**ours, "max": player.lateness.max_ns / 1000},
+        "cyclictest_us": {**theirs, "max": max(control)} if theirs else None,
+        "difference_us": {name: round(ours[name] - theirs[name], 1) for name in ours} if theirs else None,
+        "conditions": before,
+    }
+
+
+@contextmanager
+def _inferring() -> Iterator[None]:
+    process = subprocess.Popen(_INFERRING, stdout=subprocess.PIPE, text=True)
+    try:
+        if not process.stdout or not process.stdout.readline():  # its first line: the model is loaded
+            raise LivegenError("the engine that should infer beside the measurement did not start")
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+@contextmanager
+def _playing() -> Iterator[tuple[Player, str]]:
+    player = Player(blank_ledger(), lambda _: None, is_realtime=True)
+    thread = threading.Thread(target=player.run)
+    try:
+        system, _ = list_inputs("auto", "livegen-bench")
+        port = open_output(system, "livegen-bench", "")
+    except PortError:
+        system, port = "memory", None
+    player.attach(port or MemoryOutput())
+    thread.start()
+    try:
+        yield player, system
+    finally:
+        player.stop()
+        thread.join()
+        if port:
+            port.close()
+
+
+def _in_a_thread(work: Callable[[], None]) -> None:
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+
+
+def _deliver(player: Player, count: int) -> None:
+    """Hand events over as the daemon does, from a thread of raised priority."""
+    raise_thread(CARRYING)
+    first_ns = now_ns() + _AHEAD_NS
+    for index in range(count):
+        at_ns = first_ns + index * _EVERY_NS
+        event = NoteOff(60) if index % 2 else NoteOn(60)
+        time.sleep(max(at_ns - _AHEAD_NS - now_ns(), 0) / NS_PER_S)
+        player.play((Timed(at_ns, event),))
+    time.sleep(2 * _AHEAD_NS / NS_PER_S)
+
+
+def _cyclictest(loops: int, level: int) -> Counter[int]:
+    """Wake-ups per microsecond late; empty where cyclictest is not installed."""
+    program = shutil.which("cyclictest")
+    if program is None:
+        return Counter()
+    policy = ["--mlockall", "--policy=fifo", f"--priority={level}"] if level else ["--policy=other"]
+    count = [f"--interval={_EVERY_NS // 1000}", f"--loops={loops}", f"--histogram={_LONGEST_US}", "--quiet"]
+    done = subprocess.run([program, *policy, *count], capture_output=True, text=True, check=False)
+    rows = (line.split() for line in done.stdout.splitlines() if line[:1].isdigit())
+    return Counter({int(row[0]): int(row[1]) for row in rows if int(row[1])})
+
+
+def _percentile(counts: Counter[int], percent: float) -> int:
+    """The value that ``percent`` of them did not exceed."""
+    wanted, seen = counts.total() * percent / 100, 0
+    for value, count in sorted(counts.items()):
+        seen += count
+        if seen >= wanted:
+            return value
+    return max(counts)
