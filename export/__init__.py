@@ -1,0 +1,1 @@
+"""From music to a model: the only place that imports torch."""

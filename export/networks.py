@@ -1,0 +1,110 @@
+"""A stacked LSTM that sees the last tokens and the place in the bar; one forward serves training and export.
+
+The state is explicit, as the contract wants it: the tokens just heard, a count of frames, and h and c of each layer.
+A convolution over the last tokens, beside the recurrence, shows the network the same voice a frame earlier.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """The shape of a network."""
+
+    vocab: int
+    embedding: int  # numbers per token
+    window: int  # tokens the convolution sees, the newest included
+    features: int  # numbers the convolution makes of them
+    hidden: int  # cells per layer
+    layers: int
+    bar: int  # steps of the counter that make a bar
+    beat_token: int  # the token that moves the counter
+
+
+@dataclass(frozen=True, slots=True)
+class Dropout:
+    """Shares of numbers left out while training, the same ones all along a chunk (Gal and Ghahramani, 2016)."""
+
+    features: float = 0.0
+    between: float = 0.0  # layers
+    output: float = 0.0
+
+
+State = dict[str, Tensor]
+"""What a network remembers between calls, part by part, batch first."""
+
+
+class StackedLstm(nn.Module):
+    """Convolution over the last tokens, position in the bar, LSTM layers, logits."""
+
+    def __init__(self, sizes: Sizes, dropout: Dropout = Dropout()) -> None:
+        super().__init__()
+        self.sizes, self.dropout = sizes, dropout
+        self.embedding = nn.Embedding(sizes.vocab + 1, sizes.embedding)  # the last row: nothing heard yet
+        self.window = nn.Conv1d(sizes.embedding, sizes.features, sizes.window)
+        self.position = nn.Embedding(sizes.bar, sizes.features)
+        widths = _input_widths(sizes)
+        self.lstms = nn.ModuleList(nn.LSTM(width, sizes.hidden) for width in widths)
+        self.output = nn.Linear(sizes.features + sizes.hidden * sizes.layers, sizes.vocab)
+        nn.init.normal_(self.position.weight, std=0.1)
+        nn.init.normal_(self.embedding.weight, std=0.5)
+
+    def forward(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
+        """Logits float32 [batch, time, vocab] after each of ``tokens`` int64 [batch, time], and the state after all."""
+        heard = torch.cat([state["window"], tokens], dim=1)  # [batch, window - 1 + time]
+        beat = state["beat"] + torch.cumsum((tokens == self.sizes.beat_token).long(), dim=1)  # [batch, time]
+        near = self.window(self.embedding(heard).transpose(1, 2)).permute(2, 0, 1)  # [time, batch, features]
+        place = self.position(beat.transpose(0, 1) % self.sizes.bar)  # [time, batch, features]
+        levels = [self._lock(torch.relu(near + place), self.dropout.features)]
+        after = {"window": heard[:, 1 - self.sizes.window :], "beat": beat[:, -1:]}
+        for layer, lstm in enumerate(self.lstms, 1):
+            start = state[f"h{layer}"].unsqueeze(0), state[f"c{layer}"].unsqueeze(0)  # [1, batch, hidden]
+            x, (h, c) = lstm(levels[-1], start)  # x: [time, batch, hidden]
+            after |= {f"h{layer}": h.squeeze(0).float(), f"c{layer}": c.squeeze(0).float()}
+            is_top = layer == self.sizes.layers
+            levels.append(self._lock(x, self.dropout.output if is_top else self.dropout.between))
+        logits = self.output(torch.cat(levels, dim=2))  # [time, batch, vocab]
+        return logits.transpose(0, 1).float(), after
+
+    def begin(self, batch: int) -> State:
+        """The state before anything is heard."""
+        device = self.output.weight.device
+        return {
+            name: torch.full((batch, *shape), fill, device=device) for name, (shape, fill) in self.state_parts().items()
+        }
+
+    def state_parts(self) -> Mapping[str, tuple[tuple[int, ...], int | float]]:
+        """Shape without the batch, and what fills it before anything is heard, of each part of the state.
+
+        ``window`` is the tokens just heard, ``beat`` the frames so far, both int64; ``h`` and ``c`` float32.
+        """
+        parts: dict[str, tuple[tuple[int, ...], int | float]] = {
+            "window": ((self.sizes.window - 1,), self.sizes.vocab),
+            "beat": ((1,), 0),
+        }
+        for layer in range(1, self.sizes.layers + 1):
+            parts |= {f"h{layer}": ((self.sizes.hidden,), 0.0), f"c{layer}": ((self.sizes.hidden,), 0.0)}
+        return parts
+
+    def matrices(self) -> tuple[tuple[int, int], ...]:
+        """Rows and columns of each matrix that one step multiplies a vector by."""
+        sizes = self.sizes
+        layers = [(4 * sizes.hidden, width) for inside in _input_widths(sizes) for width in (inside, sizes.hidden)]
+        first = (sizes.features, sizes.embedding * sizes.window)
+        return first, *layers, (sizes.vocab, self.output.in_features)
+
+    def _lock(self, x: Tensor, share: float) -> Tensor:
+        """Leave out the same numbers at every moment of the chunk; x: [time, batch, width]."""
+        if not self.training or not share:
+            return x
+        kept = torch.rand(1, *x.shape[1:], device=x.device) >= share
+        return x * (kept / (1 - share))
+
+
+def _input_widths(sizes: Sizes) -> list[int]:
+    """How many numbers go into each LSTM layer from below."""
+    return [sizes.features, *[sizes.hidden] * (sizes.layers - 1)]

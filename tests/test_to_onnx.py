@@ -1,0 +1,68 @@
+"""The exporter: a small, lean graph that holds what the network is."""
+
+import numpy as np
+import pytest
+import torch
+from onnx import ModelProto, TensorProto
+
+from export.networks import Sizes, StackedLstm
+from export.to_onnx import rounded, state_parts, to_onnx
+
+SIZES = Sizes(vocab=40, embedding=8, window=3, features=16, hidden=24, layers=2, bar=16, beat_token=2)
+
+
+@pytest.fixture(scope="module")
+def network() -> StackedLstm:
+    torch.manual_seed(0)
+    return StackedLstm(SIZES)
+
+
+@pytest.fixture(scope="module")
+def model(network: StackedLstm) -> ModelProto:
+    return to_onnx(rounded(network))
+
+
+def test_rounding_leaves_the_network_itself_alone(network: StackedLstm) -> None:
+    before = network.output.weight.detach().clone()
+
+    twin = rounded(network)
+
+    assert torch.equal(network.output.weight, before)
+    assert torch.equal(twin.output.weight, before.half().float())
+    assert not torch.equal(twin.output.weight, before)
+
+
+def test_large_weights_are_stored_in_half_of_their_size(model: ModelProto) -> None:
+    kinds = {weight.data_type for weight in model.graph.initializer if np.prod(weight.dims) > 256}
+
+    assert kinds == {TensorProto.FLOAT16}
+
+
+def test_the_graph_has_one_node_per_layer_and_few_around_them(model: ModelProto) -> None:
+    kinds = [node.op_type for node in model.graph.node]
+    at_step_time = [node for node in model.graph.node if not node.input[0].endswith(".half")]
+
+    assert kinds.count("LSTM") == SIZES.layers
+    assert not {"Loop", "Scan", "If", "Shape", "Reshape"} & set(kinds)
+    assert len(at_step_time) <= 20 + 7 * SIZES.layers
+
+
+def test_batch_and_time_are_free_and_nothing_else_is(model: ModelProto) -> None:
+    dims = {
+        value.name: [dim.dim_param or dim.dim_value for dim in value.type.tensor_type.shape.dim]
+        for value in (*model.graph.input, *model.graph.output)
+    }
+
+    states = {"window": [2], "beat": [1]} | {name: [24] for name in ("h1", "c1", "h2", "c2")}
+    assert dims == {"tokens": ["batch", "time"], "logits": ["batch", "time", 40]} | {
+        name: ["batch", *shape] for part, shape in states.items() for name in (f"state.{part}", f"state.{part}.next")
+    }
+
+
+def test_the_card_s_state_begins_as_the_network_s(network: StackedLstm) -> None:
+    parts = {part.name: np.full((2, *part.shape), part.fill, part.dtype) for part in state_parts(network)}
+
+    begin = {name: part.numpy() for name, part in network.begin(2).items()}
+    assert list(parts) == list(begin)
+    for name, part in parts.items():
+        np.testing.assert_array_equal(part, begin[name], strict=True)
