@@ -111,10 +111,9 @@ def evaluate(name: Name, as_json: AsJson = False) -> None:  # noqa: FBT002 (type
 @app.command(epilog="Example: `python -m export eager bach`")
 def eager(config: Config, steps: Annotated[int, typer.Option(min=1)] = 2000) -> None:
     """Time one step of a recipe's network in torch; microseconds, as JSON, for `livegen bench step`."""
-    from livegen.bench.conditions import percentiles_us
-
     from export import train as training
     from export.eager import time_steps_ns
+    from livegen.bench.conditions import percentiles_us
 
     recipe = recipes.load(recipes.find(config))
     network = training.make_network(recipe, training.make_chorale_codec(recipe))

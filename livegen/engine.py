@@ -127,7 +127,7 @@ class Engine:
         pitches = [note.pitch + self._key.semitones_home for note in phrase.notes]
         shift = self._key.semitones_home + 12 * self._codec.octaves(pitches)
         prompt = self._codec.prompt(_transposed(phrase, shift), continuation.cursor)
-        self._notices.append(f"heard {len(played)} notes, {self._key}, {meter.tempo_bpm:.1f} bpm")
+        self._notices.append(f"heard {len(played)} notes, {self._key}, {meter.tempo_bpm:.2f} bpm")
         return Answer(continuation, prompt, self._outline(phrase, -shift))
 
     def _outline(self, phrase: Phrase, shift: int) -> Outline:

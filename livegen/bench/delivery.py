@@ -41,7 +41,9 @@ def measure_delivery(events: int, report: Callable[[int, int], None]) -> dict[st
         for done in range(0, events, _BLOCK):
             report(done, events)
             block = min(_BLOCK, events - done)
-            _in_a_thread(lambda count=block: _deliver(player, count))
+            carrier = threading.Thread(target=_deliver, args=(player, block))
+            carrier.start()
+            carrier.join()
             control += _cyclictest(block, player.level)
         before = conditions(provider="CPUExecutionProvider")
     report(events, events)
@@ -87,12 +89,6 @@ def _playing() -> Iterator[tuple[Player, str]]:
         thread.join()
         if port:
             port.close()
-
-
-def _in_a_thread(work: Callable[[], None]) -> None:
-    thread = threading.Thread(target=work)
-    thread.start()
-    thread.join()
 
 
 def _deliver(player: Player, count: int) -> None:

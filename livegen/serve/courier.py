@@ -13,13 +13,12 @@ Send = Callable[[Message], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Introduction:
-    """A new engine, and what became of the one before it."""
+class Loss:
+    """The engine is gone."""
 
-    send: Send
-    planned_ns: int  # when the last event of the engine before was due; 0 when it had none
-    lost_ns: int  # when the engine before ended
-    is_poisoned: bool  # engines have died of what was heard
+    planned_ns: int  # when the last event it planned is due; 0 when it planned none
+    at_ns: int
+    is_poisoned: bool  # engines have died of what they were told
 
 
 class Courier:
@@ -35,7 +34,7 @@ class Courier:
         self._on_heard = on_heard
         self._on_panic = on_panic
         self._is_realtime = is_realtime
-        self._queue: SimpleQueue[Timed | Introduction | None] = SimpleQueue()
+        self._queue: SimpleQueue[Timed | Loss | Send | None] = SimpleQueue()
         self._conversation = Conversation()
         self._send: Send | None = None
 
@@ -43,30 +42,40 @@ class Courier:
         """Something was played. Any thread; returns at once."""
         self._queue.put(timed)
 
-    def introduce(self, engine: Introduction) -> None:
+    def introduce(self, send: Send) -> None:
         """From now on tell this engine; first of all what it missed. Any thread."""
-        self._queue.put(engine)
+        self._queue.put(send)
+
+    def lose(self, loss: Loss) -> None:
+        """Keep what is to be told to the next engine, and only that. Any thread."""
+        self._queue.put(loss)
 
     def run(self) -> None:
         """The thread's body, until ``stop``."""
         if self._is_realtime:
             raise_thread(CARRYING)
         while (item := self._queue.get()) is not None:
-            if isinstance(item, Introduction):
-                self._begin(item)
-            else:
-                self._carry(item)
+            match item:
+                case Timed():
+                    self._carry(item)
+                case Loss():
+                    self._part(item)
+                case _:
+                    self._begin(item)
 
     def stop(self) -> None:
         """Let ``run`` return."""
         self._queue.put(None)
 
-    def _begin(self, engine: Introduction) -> None:
-        if engine.is_poisoned or self._conversation.is_answered(engine.planned_ns, engine.lost_ns):
-            self._conversation.forget()
-        self._send = engine.send
+    def _begin(self, send: Send) -> None:
+        self._send = send
         if missed := self._conversation.events():
-            self._send(Heard(missed))
+            send(Heard(missed))
+
+    def _part(self, loss: Loss) -> None:
+        self._send = None
+        if loss.is_poisoned or self._conversation.is_answered(loss.planned_ns, loss.at_ns):
+            self._conversation.forget()
 
     def _carry(self, timed: Timed) -> None:
         self._on_heard(timed)

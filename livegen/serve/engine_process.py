@@ -32,7 +32,7 @@ _REST_S = 0.010  # between two looks at the music, when nothing is heard and no 
 
 
 def run_engine(link: Link, load: Callable[[Settings], Engine]) -> None:
-    """Load an engine and serve it over the link, until the other end is gone."""
+    """Load an engine and serve it over the link, until the other end is gone; close ours."""
     try:
         settings = _receive_settings(link)
         try:
@@ -45,6 +45,8 @@ def run_engine(link: Link, load: Callable[[Settings], Engine]) -> None:
         _serve(link, engine)
     except (EOFError, ConnectionError):
         return  # the port process has ended, so we do
+    finally:
+        link.close()
 
 
 def open_link(handle: int) -> Link:

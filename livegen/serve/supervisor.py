@@ -7,7 +7,7 @@ from livegen.clock import NS_PER_MS, NS_PER_S, now_ns
 from livegen.errors import LivegenError
 from livegen.play.player import Player
 from livegen.play.priority import CARRYING, raise_thread
-from livegen.serve.courier import Courier, Introduction
+from livegen.serve.courier import Courier, Loss
 from livegen.serve.engine_child import EngineChild, start_child
 from livegen.serve.link import Configure, Failed, Message, Notice, Planned, Ready, Retract
 from livegen.settings import Settings
@@ -56,8 +56,7 @@ class Supervisor:
         self._child: EngineChild | None = None
         self._was_ever_ready = False
         self._planned_ns = 0  # when the last event of this engine is due; 0 before it has any
-        self._lost_ns = 0
-        self._fruitless = 0  # deaths in a row
+        self._fruitless = 0  # engines in a row that were told something and planned nothing
         self.restarts = 0
 
     def run(self) -> None:
@@ -122,10 +121,8 @@ class Supervisor:
         if not self._was_ever_ready:
             self._say("ready: play a phrase, then pause")
         self._was_ever_ready = True
-        is_poisoned = self._fruitless >= _FATAL_DEATHS
-        self._courier.introduce(Introduction(child.send, self._planned_ns, self._lost_ns, is_poisoned))
-        self._planned_ns = 0
-        self._fruitless = 0 if is_poisoned else self._fruitless + 1
+        self._fruitless += 1
+        self._courier.introduce(child.send)
 
     def _obey(self, message: Message) -> None:
         match message:
@@ -141,7 +138,11 @@ class Supervisor:
 
     def _mourn(self, reason: str) -> None:
         self.restarts += 1
-        self._lost_ns = now_ns()
+        is_poisoned = self._fruitless >= _FATAL_DEATHS
+        self._courier.lose(Loss(self._planned_ns, now_ns(), is_poisoned))
+        self._planned_ns = 0
+        if is_poisoned:
+            self._fruitless = 0
         if not self._was_ever_ready and self.restarts >= _FALSE_STARTS:
             raise LivegenError(f"the engine {reason} {_FALSE_STARTS} times before it was ready; see above")
         self._say(f"the engine {reason}; starting it again")

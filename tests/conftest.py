@@ -1,0 +1,64 @@
+"""What tests share: a JACK server of their own, where jackd is installed."""
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from livegen.play.priority import raise_thread
+
+SERVER = f"livegen-test-{os.getpid()}"
+_PATIENCE_S = 10
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if shutil.which("jackd") is None:
+        for item in items:
+            if item.get_closest_marker("jack"):
+                item.add_marker(pytest.mark.skip(reason="jackd is not installed (Debian: jackd2)"))
+
+
+@pytest.fixture(scope="session")
+def jack_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The name of a running server with a dummy driver, which is also the default one."""
+    environment = {"JACK_DEFAULT_SERVER": SERVER, "JACK_NO_AUDIO_RESERVATION": "1"}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        process = start_jack(tmp_path_factory.mktemp("jack") / "jackd.log")
+        yield SERVER
+        process.terminate()
+        process.wait(_PATIENCE_S)
+
+
+@pytest.fixture(scope="session")
+def realtime_jack_server(jack_server: str) -> str:
+    """A server of real-time priority: without it JACK 1.9 stalls its other clients when one of them is killed."""
+    if not is_realtime_allowed():
+        pytest.skip("JACK may not have real-time priority here, and stalls when a client is killed")
+    return jack_server
+
+
+def start_jack(log: Path) -> subprocess.Popen[bytes]:
+    """A server that answers. 64 frames a period; few ports, for JACK maps room for each into every client."""
+    priority = "-R" if is_realtime_allowed() else "-r"
+    options = ["-n", SERVER, priority, "-p", "128", "-d", "dummy", "-r", "48000", "-p", "64"]
+    with log.open("wb") as file:
+        process = subprocess.Popen(["jackd", *options], stdout=file, stderr=subprocess.STDOUT)
+    until = time.monotonic() + _PATIENCE_S
+    while subprocess.run(["jack_lsp"], capture_output=True, check=False).returncode:
+        assert process.poll() is None, log.read_text()
+        assert time.monotonic() < until, log.read_text()
+        time.sleep(0.05)
+    return process
+
+
+def is_realtime_allowed() -> bool:
+    """May a thread be of real-time priority here?"""
+    with ThreadPoolExecutor(1) as pool:  # it ends with the thread
+        return pool.submit(raise_thread, 1).result() > 0

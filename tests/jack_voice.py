@@ -1,0 +1,72 @@
+"""A process that plays or listens on JACK, and writes down every event with its moment.
+
+    python jack_voice.py play NAME LOG TARGET    plays to TARGET what it reads: lines of [[delay_ms, [bytes]], ...]
+    python jack_voice.py hear NAME LOG SOURCE    listens to SOURCE, and to the next one of that name when it is gone
+
+NAME is its own client's name. A line of LOG: nanoseconds of the monotonic clock, then the bytes in hexadecimal.
+"""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TextIO
+
+import rtmidi
+
+_LOOK_S = 0.05
+
+
+def main(what: str, name: str, path: str, other: str) -> None:
+    """Do so until the standard input ends."""
+    with Path(path).open("a", buffering=1, encoding="ascii") as log:
+        if what == "play":
+            play(name, log, other)
+        else:
+            hear(name, log, other)
+
+
+def play(name: str, log: TextIO, target: str) -> None:
+    """Play each line when it comes; answer "done" when it has been played."""
+    port = rtmidi.MidiOut(rtmidi.API_UNIX_JACK, name=name)
+    port.open_virtual_port("out")
+    say("ready")
+    for line in sys.stdin:
+        connect(f"{name}:out", target)  # the target may be another process than it was for the last line
+        for delay_ms, message in json.loads(line):
+            time.sleep(delay_ms / 1000)
+            write(log, message)
+            port.send_message(message)
+        say("done")
+
+
+def hear(name: str, log: TextIO, source: str) -> None:
+    """Write down what comes; a source that is gone is connected again as soon as it is back."""
+    port = rtmidi.MidiIn(rtmidi.API_UNIX_JACK, name=name)
+    port.set_callback(lambda message, _: write(log, message[0]))
+    port.open_virtual_port("in")
+    say("ready")
+    while True:
+        connect(source, f"{name}:in")
+        time.sleep(_LOOK_S)
+
+
+def connect(source: str, target: str) -> bool:
+    """Connect two ports by their names or aliases, as people do."""
+    return subprocess.run(["jack_connect", source, target], capture_output=True, check=False).returncode == 0
+
+
+def write(log: TextIO, message: list[int]) -> None:
+    """A line of the log."""
+    log.write(f"{time.monotonic_ns()} {bytes(message).hex()}\n")
+
+
+def say(line: str) -> None:
+    """A line for whoever started us."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

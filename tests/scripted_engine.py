@@ -1,0 +1,68 @@
+"""An engine's process without a model, for tests of what stands around it.
+
+``python scripted_engine.py SCRIPT HANDLE``: SCRIPT says what it does when a note-on is heard.
+
+    echo    answers it with the same note an octave higher, 10 ms later, for as long as a minute
+    die     dies of a middle C; otherwise like echo
+    hang    says nothing any more after a middle C; otherwise like echo
+    refuse  cannot be loaded
+    crash   dies while it is loaded
+"""
+
+import sys
+import time
+
+from livegen.clock import NS_PER_MS, NS_PER_S
+from livegen.engine import Plan
+from livegen.errors import ModelError
+from livegen.events import NoteOff, NoteOn, Timed
+from livegen.serve.engine_process import open_link, run_engine
+from livegen.settings import Settings
+
+MIDDLE_C = 60
+
+
+class ScriptedEngine:
+    """Does what the script says."""
+
+    def __init__(self, script: str) -> None:
+        self._script = script
+        self._heard: list[Timed] = []
+
+    def hear(self, timed: Timed) -> None:
+        if isinstance(timed.event, NoteOn):
+            self._heard.append(timed)
+
+    def imagine(self, now_ns: int) -> Plan:
+        heard, self._heard = self._heard, []
+        if not heard:
+            return Plan()
+        if any(timed.event.pitch == MIDDLE_C for timed in heard):
+            if self._script == "die":
+                sys.exit(1)
+            if self._script == "hang":
+                time.sleep(60)
+        events = tuple(
+            Timed(now_ns + delay_ns, event)
+            for timed in heard
+            for delay_ns, event in (
+                (10 * NS_PER_MS, NoteOn(timed.event.pitch + 12, timed.event.velocity)),
+                (60 * NS_PER_S, NoteOff(timed.event.pitch + 12)),
+            )
+        )
+        return Plan(events, notices=(f"heard {len(heard)}",))
+
+    def silence(self, now_ns: int) -> Plan:
+        return Plan(retract_ns=now_ns)
+
+
+def load(script: str, settings: Settings) -> ScriptedEngine:
+    if script == "refuse":
+        raise ModelError(f"{settings.play.model}: no such model")
+    if script == "crash":
+        sys.exit(1)
+    return ScriptedEngine(script)
+
+
+if __name__ == "__main__":
+    run_engine(open_link(int(sys.argv[2])), lambda settings: load(sys.argv[1], settings))

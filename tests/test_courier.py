@@ -1,0 +1,110 @@
+"""What is carried to the engine, in which order."""
+
+from livegen.clock import NS_PER_S
+from livegen.events import Control, NoteOff, NoteOn, Timed
+from livegen.serve.courier import Courier, Loss
+from livegen.serve.link import Heard, Message, Panic
+
+PHRASE = (Timed(0, NoteOn(60)), Timed(NS_PER_S, NoteOff(60)))
+NEXT = Timed(2 * NS_PER_S, NoteOn(62))
+
+
+class Desk:
+    """A courier, what it told the engines, and what it told the house."""
+
+    def __init__(self) -> None:
+        self.told: list[list[Message]] = []
+        self.heard: list[Timed] = []
+        self.panics = 0
+        self.courier = Courier(self.heard.append, self.panic)
+
+    def panic(self) -> None:
+        self.panics += 1
+
+    def introduce(self) -> None:
+        """A new engine."""
+        told: list[Message] = []
+        self.told.append(told)
+        self.courier.introduce(told.append)
+
+    def lose(self, planned_ns: int = 0, lost_ns: int = 9 * NS_PER_S, *, is_poisoned: bool = False) -> None:
+        """The end of an engine."""
+        self.courier.lose(Loss(planned_ns, lost_ns, is_poisoned))
+
+    def work_off(self) -> None:
+        """Do what is queued."""
+        self.courier.stop()
+        self.courier.run()
+
+
+def test_what_is_heard_is_told_at_once():
+    desk = Desk()
+    desk.introduce()
+    for timed in PHRASE:
+        desk.courier.hear(timed)
+    desk.work_off()
+
+    assert desk.told == [[Heard(PHRASE[:1]), Heard(PHRASE[1:])]]
+    assert desk.heard == list(PHRASE)
+
+
+def test_what_was_heard_before_the_engine_was_ready_is_told_first_and_as_a_whole():
+    desk = Desk()
+    for timed in PHRASE:
+        desk.courier.hear(timed)
+    desk.introduce()
+    desk.courier.hear(NEXT)
+    desk.work_off()
+
+    assert desk.told == [[Heard(PHRASE), Heard((NEXT,))]]
+
+
+def test_a_new_engine_is_told_what_the_lost_one_had_not_finished_answering():
+    desk = Desk()
+    desk.introduce()
+    for timed in PHRASE:
+        desk.courier.hear(timed)
+    desk.lose(planned_ns=3 * NS_PER_S, lost_ns=3 * NS_PER_S)
+    desk.introduce()
+    desk.lose()  # that one died before it planned anything
+    desk.introduce()
+    desk.work_off()
+
+    assert desk.told[1:] == [[Heard(PHRASE)], [Heard(PHRASE)]]
+
+
+def test_a_phrase_that_was_answered_is_not_answered_again():
+    desk = Desk()
+    desk.introduce()
+    for timed in PHRASE:
+        desk.courier.hear(timed)
+    desk.lose(planned_ns=3 * NS_PER_S)
+    desk.courier.hear(Timed(10 * NS_PER_S, NoteOn(62)))
+    desk.introduce()
+    desk.work_off()
+
+    assert desk.told[1:] == [[Heard((Timed(10 * NS_PER_S, NoteOn(62)),))]]
+
+
+def test_a_phrase_that_engines_died_of_is_not_told_again():
+    desk = Desk()
+    for timed in PHRASE:
+        desk.courier.hear(timed)
+    desk.lose(is_poisoned=True)
+    desk.courier.hear(NEXT)
+    desk.introduce()
+    desk.work_off()
+
+    assert desk.told == [[Heard((NEXT,))]]
+
+
+def test_all_notes_off_from_the_player_is_a_panic():
+    desk = Desk()
+    desk.introduce()
+    for timed in (*PHRASE, Timed(NS_PER_S, Control(123, 0))):
+        desk.courier.hear(timed)
+    desk.introduce()
+    desk.work_off()
+
+    assert desk.told == [[Heard(PHRASE[:1]), Heard(PHRASE[1:]), Panic()], []]
+    assert desk.panics == 1

@@ -1,0 +1,187 @@
+"""The daemon: real threads, a real engine's process with a script in the model's place, ports in memory."""
+
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from queue import Queue
+
+import mido
+import pytest
+
+from livegen.errors import LivegenError, RunningError
+from livegen.events import Control, Event, NoteOff, NoteOn, Timed
+from livegen.serve.daemon import Figures, run_daemon
+from livegen.serve.onlookers import Watch
+from livegen.serve.wiring import MemoryPorts
+from livegen.settings import Settings, load
+
+SCRIPTED = str(Path(__file__).with_name("scripted_engine.py"))
+READY = "ready: play a phrase, then pause"
+
+
+class Session:
+    """A daemon in a thread of its own, its ports, and the lines it says."""
+
+    def __init__(self, settings: Settings, script: str, watch: Watch | None, ports: MemoryPorts | None) -> None:
+        self.ports = ports
+        self.stop = threading.Event()
+        self.lines: Queue[str] = Queue()
+        self.events: Queue[Event] = Queue()
+        self._pool = ThreadPoolExecutor(1)
+        self.future: Future[Figures] = self._pool.submit(
+            run_daemon,
+            settings,
+            say=self.lines.put,
+            stop=self.stop,
+            watch=watch or self._watch,
+            ports=ports,
+            engine=(sys.executable, SCRIPTED, script),
+        )
+
+    def play(self, event: Event) -> None:
+        assert self.ports
+        self.ports.input.play(event)
+
+    def wait_for(self, line: str) -> list[str]:
+        """Every line up to this one."""
+        said = [self.lines.get(timeout=20)]
+        while said[-1] != line:
+            said.append(self.lines.get(timeout=20))
+        return said
+
+    def end(self) -> Figures:
+        self.stop.set()
+        return self.future.result(20)
+
+    def _watch(self, who: str, timed: Timed) -> None:
+        if who == "machine":
+            self.events.put(timed.event)
+
+
+@pytest.fixture(autouse=True)
+def _own_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+
+
+@contextmanager
+def session(script: str = "echo", watch: Watch | None = None, **sections: dict[str, object]) -> Iterator[Session]:
+    settings = load(None, {"ports": {"system": "memory"}, **sections})
+    running = Session(settings, script, watch, None if "ports" in sections else MemoryPorts())
+    try:
+        yield running
+    finally:
+        running.stop.set()
+        running.future.exception(20)
+
+
+def test_a_note_is_answered_and_a_clean_stop_ends_the_answer():
+    with session() as running:
+        running.wait_for(READY)
+        running.play(NoteOn(60, 80))
+        answer = running.events.get(timeout=20)
+        running.play(NoteOff(60))
+        figures = running.end()
+
+    assert answer == NoteOn(72, 80)
+    assert [timed.event for timed in running.ports.output.sent] == [
+        NoteOn(72, 80),
+        NoteOff(72),
+        Control(64, 0),
+        Control(123, 0),
+        Control(120, 0),
+    ]
+    assert (figures.notes_in, figures.notes_out, figures.hanging, figures.engine_restarts) == (1, 1, 0, 0)
+
+
+def test_all_notes_off_from_the_player_silences_the_machine():
+    with session() as running:
+        running.wait_for(READY)
+        running.play(NoteOn(60, 80))
+        running.events.get(timeout=20)
+        running.play(Control(123, 0))
+
+        assert running.events.get(timeout=20) == NoteOff(72)
+
+
+def test_a_model_that_cannot_be_loaded_ends_the_daemon_in_one_line():
+    with session("refuse") as running, pytest.raises(LivegenError, match=r"^bach: no such model$"):
+        running.future.result(20)
+
+
+def test_an_engine_that_dies_whenever_it_loads_ends_the_daemon():
+    with (
+        session("crash") as running,
+        pytest.raises(LivegenError, match=r"^the engine ended 3 times before it was ready"),
+    ):
+        running.future.result(20)
+
+
+def test_a_phrase_that_two_engines_died_of_is_not_told_to_the_third():
+    with session("die") as running:
+        running.wait_for(READY)
+        running.play(NoteOn(60, 80))
+        lines = running.wait_for("the engine ended; starting it again")
+        lines += running.wait_for("the engine ended; starting it again")
+        running.play(NoteOn(62, 80))
+        answer = running.events.get(timeout=20)
+        figures = running.end()
+
+    assert lines == ["the engine ended; starting it again"] * 2
+    assert (answer, figures.engine_restarts) == (NoteOn(74, 80), 2)
+
+
+def test_an_engine_that_says_nothing_is_replaced():
+    with session("hang", daemon={"silence_ms": 200}) as running:
+        running.wait_for(READY)
+        running.play(NoteOn(60, 80))
+
+        assert running.wait_for("the engine was silent for 200 ms; starting it again")
+
+
+def test_a_second_instance_of_the_same_name_is_refused():
+    with session() as first:
+        first.wait_for(READY)
+
+        with session() as second, pytest.raises(RunningError, match=r"^livegen is already running as 'livegen'"):
+            second.future.result(20)
+
+
+def test_an_error_of_ours_comes_out_after_the_notes_have_ended():
+    def watch(who: str, timed: Timed) -> None:
+        if timed.event == NoteOn(72, 80):
+            raise ZeroDivisionError
+
+    with session(watch=watch) as running:
+        running.wait_for(READY)
+        running.play(NoteOn(60, 80))
+        with pytest.raises(ZeroDivisionError):
+            running.future.result(20)
+
+    assert [timed.event for timed in running.ports.output.sent][:2] == [NoteOn(72, 80), NoteOff(72)]
+
+
+def test_the_session_is_recorded(tmp_path: Path):
+    with session(daemon={"record": str(tmp_path / "sessions")}) as running:
+        running.wait_for(READY)
+        running.play(NoteOn(60, 80))
+        running.events.get(timeout=20)
+        running.end()
+
+    (path,) = (tmp_path / "sessions").iterdir()
+    notes = {track.name: [m.note for m in track if m.type == "note_on"] for track in mido.MidiFile(path).tracks}
+    assert notes == {"": [], "player": [60], "machine": [72]}
+
+
+def test_without_a_midi_system_it_starts_says_so_once_and_waits(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("JACK_DEFAULT_SERVER", "livegen-no-such-server")
+    with session(ports={"system": "jack", "poll_s": 0.1}) as running:
+        lines = running.wait_for(READY)
+        figures = running.end()
+
+    assert len(lines) == 2
+    assert lines[0].startswith("no MIDI system: no answer from")
+    assert lines[0].endswith("waiting for it")
+    assert figures.notes_out == 0

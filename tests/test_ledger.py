@@ -1,0 +1,142 @@
+"""The ledger of sounding notes, and what it remembers of a process that was killed."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from livegen.errors import RunningError
+from livegen.events import Control, NoteOff, NoteOn
+from livegen.play.ledger import blank_ledger, ledger_folder, open_ledger
+
+
+def test_a_note_sounds_from_before_its_note_on_until_after_its_note_off():
+    ledger = blank_ledger()
+
+    ledger.leaves(NoteOn(60, 80, 2))
+    ledger.has_left(NoteOn(60, 80, 2))
+    ledger.leaves(NoteOff(60, 2))
+    before = ledger.sounding()
+    ledger.has_left(NoteOff(60, 2))
+
+    assert before == (NoteOff(60, 2),)
+    assert ledger.sounding() == ()
+
+
+def test_each_note_on_is_owed_its_own_note_off():
+    ledger = blank_ledger()
+    for event in (NoteOn(60), NoteOn(60), NoteOn(64, 1, 9)):
+        ledger.leaves(event)
+
+    assert ledger.sounding() == (NoteOff(60), NoteOff(60), NoteOff(64, 9))
+
+
+def test_endings_are_every_note_off_and_then_the_controls_on_the_channels_in_use():
+    ledger = blank_ledger()
+    for event in (NoteOn(60), NoteOn(64, 1, 9), Control(64, 127, 3)):
+        ledger.leaves(event)
+
+    controls = [Control(number, 0, channel) for channel in (0, 3, 9) for number in (64, 123, 120)]
+    assert ledger.endings() == (NoteOff(60), NoteOff(64, 9), *controls)
+
+
+def test_a_stray_note_off_changes_nothing():
+    ledger = blank_ledger()
+
+    ledger.has_left(NoteOff(60))
+
+    assert ledger.endings() == ()
+
+
+def test_a_pedal_is_down_until_it_is_lifted():
+    ledger = blank_ledger()
+
+    ledger.leaves(Control(64, 64, 1))
+    down = ledger.pedals()
+    ledger.has_left(Control(64, 0, 1))
+
+    assert (down, ledger.pedals()) == ((Control(64, 0, 1),), ())
+
+
+def test_what_a_killed_process_left_sounding_is_owed_by_the_next(tmp_path: Path):
+    script = """
+import os, sys
+from pathlib import Path
+from livegen.events import Control, NoteOn
+from livegen.play.ledger import open_ledger
+with open_ledger("duo", Path(sys.argv[1])) as ledger:
+    for event in (NoteOn(60), NoteOn(60), NoteOn(64, 1, 9), Control(64, 127, 3)):
+        ledger.leaves(event)
+    os.kill(os.getpid(), 9)
+"""
+    subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=False)
+
+    with open_ledger("duo", tmp_path) as ledger:
+        owed = ledger.owed()
+        sounding = ledger.sounding()
+        ledger.settle()
+    with open_ledger("duo", tmp_path) as ledger:
+        owed_after = ledger.owed()
+
+    assert owed == (NoteOff(60), NoteOff(60), NoteOff(64, 9), Control(64, 0, 3))
+    assert (sounding, owed_after) == ((), ())
+
+
+def test_what_is_owed_outlives_another_kill(tmp_path: Path):
+    for _ in range(2):
+        with open_ledger("duo", tmp_path) as ledger:
+            ledger.leaves(NoteOn(60))
+
+    with open_ledger("duo", tmp_path) as ledger:
+        assert ledger.owed() == (NoteOff(60),)
+
+
+def test_an_owed_note_that_sounds_anew_is_left_alone():
+    ledger = blank_ledger()
+    ledger.leaves(NoteOn(60))
+    ledger.leaves(NoteOn(62))
+    ledger.owe()
+
+    ledger.leaves(NoteOn(60))
+
+    assert ledger.owed() == (NoteOff(62),)
+
+
+def test_a_second_process_is_refused_in_one_line_that_names_the_first(tmp_path: Path):
+    complaint = (
+        rf"livegen is already running as 'duo' \(process {os.getpid()}\); "
+        r"stop it, or give this one another name: --name duo-2"
+    )
+
+    with (
+        open_ledger("duo", tmp_path),
+        pytest.raises(RunningError, match=complaint),
+        open_ledger("duo", tmp_path),
+    ):
+        pass
+
+
+def test_another_name_is_another_ledger(tmp_path: Path):
+    with open_ledger("duo", tmp_path) as first, open_ledger("duo-2", tmp_path) as second:
+        first.leaves(NoteOn(60))
+
+        assert second.sounding() == ()
+
+
+def test_a_file_that_is_no_ledger_is_begun_anew(tmp_path: Path):
+    (tmp_path / "duo.ledger").write_bytes(b"\x01" * 10_000)
+
+    with open_ledger("duo", tmp_path) as ledger:
+        assert ledger.owed() == ()
+
+
+def test_ledgers_live_in_the_runtime_folder(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("XDG_RUNTIME_DIR", "/run/user/7")
+    runtime = ledger_folder()
+    monkeypatch.delenv("XDG_RUNTIME_DIR")
+    monkeypatch.setenv("XDG_STATE_HOME", "/home/ada/state")
+    state = ledger_folder()
+
+    assert (runtime, state) == (Path("/run/user/7/livegen"), Path("/home/ada/state/livegen"))

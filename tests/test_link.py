@@ -1,0 +1,58 @@
+"""The schema of the link between the two processes."""
+
+import pytest
+
+from livegen.events import Control, NoteOff, NoteOn, Timed
+from livegen.serve.link import (
+    Beat,
+    Configure,
+    Failed,
+    Heard,
+    Message,
+    Notice,
+    Panic,
+    Planned,
+    Ready,
+    Retract,
+    decode,
+    encode,
+)
+
+EVENTS = (Timed(-1, NoteOn(60, 64, 15)), Timed(2**62, NoteOff(127, 1)), Timed(0, Control(64, 127, 3)))
+MESSAGES = (
+    Configure('{"play": {"key": "E♭"}}'),
+    Heard(EVENTS),
+    Panic(),
+    Ready(),
+    Failed("bach.onnx: truncated"),
+    Beat(),
+    Retract(-(2**63)),
+    Planned(EVENTS),
+    Planned(()),
+    Notice("heard 8 notes, G major"),
+)
+
+
+@pytest.mark.parametrize("message", MESSAGES, ids=lambda message: type(message).__name__)
+def test_what_is_encoded_is_what_is_decoded(message: Message):
+    assert decode(encode(message)) == message
+
+
+@pytest.mark.parametrize(
+    ("frame", "complaint"),
+    [
+        (b"", "no kind of message"),
+        (b"\xff", "no kind of message"),
+        (encode(Retract(5))[:-1], "Retract has 7 bytes where 8 were expected"),
+        (encode(Beat()) + b"\x00", "Beat has 1 bytes where 0 were expected"),
+        (encode(Planned(EVENTS))[:-1], "Planned has 32 bytes where 22 were expected"),
+        (encode(Heard(()))[:1] + bytes(8) + b"\xf8\x00\x00", "f8 00 00 is no note or control"),
+    ],
+)
+def test_a_malformed_frame_is_refused_with_its_reason(frame: bytes, complaint: str):
+    with pytest.raises(ValueError, match=complaint):
+        decode(frame)
+
+
+def test_an_event_takes_eleven_bytes():
+    assert len(encode(Planned(EVENTS))) == 1 + 11 * len(EVENTS)

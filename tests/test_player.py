@@ -1,0 +1,134 @@
+"""The player, told the time by hand."""
+
+import threading
+
+from livegen.clock import NS_PER_MS, NS_PER_S, ManualClock
+from livegen.events import Control, Event, NoteOff, NoteOn, Timed, from_bytes
+from livegen.play.ledger import blank_ledger
+from livegen.play.player import Player
+
+
+class Tape:
+    """An output that keeps the events it is sent."""
+
+    def __init__(self) -> None:
+        self.events: list[Event | None] = []
+
+    def send(self, message: bytes) -> None:
+        self.events.append(from_bytes(message))
+
+
+class Stand:
+    """A player on a manual clock, and the tape it plays to."""
+
+    def __init__(self) -> None:
+        self.clock = ManualClock()
+        self.tape = Tape()
+        self.seen: list[Timed] = []
+        self.player = Player(blank_ledger(), self.seen.append, clock=self.clock.now_ns)
+        self.player.attach(self.tape)
+
+    def move_to(self, at_ns: int) -> None:
+        self.clock.move_to(at_ns)
+        self.player.send_due()
+
+
+def test_each_event_leaves_at_its_moment():
+    stand = Stand()
+    stand.player.play([Timed(20, NoteOff(60)), Timed(10, NoteOn(60))])
+
+    stand.move_to(10)
+    first = list(stand.tape.events)
+    stand.move_to(20)
+
+    assert first == [NoteOn(60)]
+    assert stand.tape.events == [NoteOn(60), NoteOff(60)]
+    assert stand.seen == [Timed(10, NoteOn(60)), Timed(20, NoteOff(60))]
+
+
+def test_retracting_ends_the_sounding_note():
+    stand = Stand()
+    stand.player.play([Timed(10, NoteOn(60)), Timed(50, NoteOff(60)), Timed(50, NoteOn(62))])
+    stand.move_to(10)
+
+    stand.player.retract(15)
+    stand.move_to(99)
+
+    assert stand.tape.events == [NoteOn(60), NoteOff(60)]
+
+
+def test_ending_all_sends_each_note_off_and_the_controls_at_once():
+    stand = Stand()
+    stand.player.play([Timed(10, NoteOn(60)), Timed(10, NoteOn(60)), Timed(50, NoteOff(60))])
+    stand.move_to(10)
+
+    stand.player.end_all()
+    stand.move_to(99)
+
+    endings = [NoteOff(60), NoteOff(60), Control(64, 0), Control(123, 0), Control(120, 0)]
+    assert stand.tape.events == [NoteOn(60), NoteOn(60), *endings]
+
+
+def test_ending_all_when_nothing_sounds_sends_nothing():
+    stand = Stand()
+
+    stand.player.end_all()
+
+    assert stand.tape.events == []
+
+
+def test_a_lost_output_leaves_its_notes_owed_to_the_next_for_five_seconds():
+    stand = Stand()
+    stand.player.play([Timed(0, NoteOn(60))])
+    stand.move_to(0)
+    stand.player.detach()
+    returned = Tape()
+
+    stand.player.attach(returned)
+    stand.clock.move_to(4 * NS_PER_S)
+    is_owed = stand.player.repay()
+    stand.clock.move_to(6 * NS_PER_S)
+    stand.player.repay()
+
+    assert (is_owed, stand.player.repay()) == (True, False)
+    assert returned.events == [NoteOff(60)] * 3
+    assert stand.player.hanging == 1
+
+
+def test_a_note_on_ten_ms_late_is_sent_and_counted():
+    stand = Stand()
+    stand.player.play([Timed(0, NoteOn(60)), Timed(10 * NS_PER_MS, NoteOff(60))])
+
+    stand.move_to(11 * NS_PER_MS)
+
+    assert stand.tape.events == [NoteOn(60), NoteOff(60)]
+    assert stand.player.late_note_ons == 1
+    assert stand.player.lateness.max_ns == 11 * NS_PER_MS
+
+
+def test_without_an_output_the_music_goes_on_unheard():
+    stand = Stand()
+    stand.player.detach()
+    stand.player.play([Timed(10, NoteOn(60)), Timed(20, NoteOff(60))])
+
+    stand.move_to(20)
+
+    assert stand.seen == [Timed(10, NoteOn(60)), Timed(20, NoteOff(60))]
+
+
+def test_the_thread_plays_what_it_is_handed_and_stops():
+    is_over = threading.Event()
+    player = Player(blank_ledger(), lambda timed: is_over.set() if timed.event == NoteOff(60) else None)
+    tape = Tape()
+    player.attach(tape)
+    thread = threading.Thread(target=player.run)
+    thread.start()
+
+    player.play([Timed(0, NoteOn(60)), Timed(1, NoteOff(60))])
+    was_played = is_over.wait(10)
+    player.stop()
+    thread.join(10)
+
+    assert was_played
+    assert tape.events == [NoteOn(60), NoteOff(60)]
+    assert not thread.is_alive()
