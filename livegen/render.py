@@ -13,7 +13,7 @@ from livegen.play.ledger import blank_ledger
 from livegen.play.scheduler import Scheduler
 from livegen.settings import Settings
 
-_STEP_NS = 10 * NS_PER_MS
+_STEP_NS = 20 * NS_PER_MS
 _PATIENCE_NS = 10 * NS_PER_S  # without anything to play or to wait for
 
 

@@ -77,4 +77,4 @@ def test_a_guess_is_always_allowed(bundle: Bundle) -> None:
             cursor, _ = bundle.codec.step(cursor, token)
             guesses += token == FRAME_END
 
-    assert guesses > 50
+    assert guesses > 20

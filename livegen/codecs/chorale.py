@@ -126,11 +126,12 @@ class ChoraleCodec:
             ended = ChoraleCursor(tick=cursor.tick, is_piece_end=True)
             return ended, tuple(Ticked(cursor.tick, NoteOff(pitch)) for pitch in cursor.sounding)
         if token == FERMATA:
-            return replace(cursor, fermata=True), ()
+            return self._written(cursor, cursor.notes, fermata=True), ()
         if token == FRAME_END:
             return self._close(cursor)
         pitch, tied = divmod(token - FIRST_PITCH, 2)
-        return replace(cursor, notes=(*cursor.notes, (self.low + pitch, bool(tied)))), ()
+        notes = (*cursor.notes, (self.low + pitch, bool(tied)))
+        return self._written(cursor, notes, fermata=cursor.fermata), ()
 
     def outside(self, pitch_classes: Collection[int]) -> Mask:
         """Tokens that strike a pitch whose class is not among these."""
@@ -140,10 +141,15 @@ class ChoraleCodec:
         return mask
 
     def guess(self, cursor: ChoraleCursor) -> tuple[int, ...]:
-        """Three frames in five hold: while this one does, the voices below hold too, and it ends."""
+        """All voices hold: so do 95 frames in 100 between two eighths, 40 on an eighth off the beat, 7 on a beat.
+
+        (Counted in music21's corpus.) Off the beat it is guessed once the highest voice holds, on the beat never.
+        """
         held = [pitch for pitch in cursor.sounding if not cursor.notes or pitch < cursor.notes[-1][0]]
-        is_holding = cursor.is_inside and all(tied for _, tied in cursor.notes)
-        if not is_holding or not cursor.sounding or cursor.under_fermata != cursor.fermata:
+        is_holding = cursor.is_inside and cursor.sounding and all(tied for _, tied in cursor.notes)
+        sixteenth = cursor.tick // FRAME_TICKS % 4
+        is_likely = sixteenth % 2 == 1 or (sixteenth == 2 and bool(cursor.notes))
+        if not is_holding or not is_likely or cursor.under_fermata != cursor.fermata:
             return ()
         return (*(self.note_token(pitch, tied=True) for pitch in held), FRAME_END)
 
@@ -201,6 +207,10 @@ class ChoraleCodec:
         mask[FRAME_END] = True
         mask[FIRST_PITCH : self.note_token(max(top, self.low), tied=False) : 2] = True
         return mask
+
+    def _written(self, cursor: ChoraleCursor, notes: tuple[tuple[int, bool], ...], *, fermata: bool) -> ChoraleCursor:
+        """The cursor a token further into its frame; a third of the cost of ``replace``, at every token."""
+        return ChoraleCursor(cursor.tick, True, cursor.sounding, notes, fermata, cursor.under_fermata)  # noqa: FBT003
 
     def _close(self, cursor: ChoraleCursor) -> tuple[ChoraleCursor, tuple[Ticked, ...]]:
         held = {pitch for pitch, tied in cursor.notes if tied}

@@ -20,8 +20,8 @@ _PREFERRED_BEAT_MS = 620.0
 _OCTAVES = 0.8  # standard deviation of the preference, in doublings
 _CHORD_MS = 35.0  # onsets nearer than this are one chord
 _DEFAULT_BEAT_NS = 600 * NS_PER_MS
-_NOTE_VALUES = {1: 0.45, 2: 0.8, 3: 0.45, 4: 1.0, 6: 0.6, 8: 0.7, 12: 0.5, 16: 0.5}  # sixteenths → liking
-_ODD_VALUE = 0.1
+_LIKING = np.full(18, 0.1)  # of an interval of so many sixteenths; the last stands for all longer ones
+_LIKING[[1, 2, 3, 4, 6, 8, 12, 16]] = (0.45, 0.8, 0.45, 1.0, 0.6, 0.7, 0.5, 0.5)
 
 
 def find_meter(onsets_ns: Sequence[int], fixed_beat_ns: int = 0) -> Meter:
@@ -38,7 +38,7 @@ def find_meter(onsets_ns: Sequence[int], fixed_beat_ns: int = 0) -> Meter:
         steps = _steps(onsets, sixteenth)
         first = float(np.mean(onsets - steps * sixteenth))
     else:
-        sixteenth = float(max(_CANDIDATES, key=lambda candidate: _score(onsets, candidate)))
+        sixteenth = float(_CANDIDATES[_scores(onsets).argmax()])
         steps = _steps(onsets, sixteenth)
         if steps[-1]:
             sixteenth, first = (float(value) for value in np.polyfit(steps, onsets, 1))
@@ -51,12 +51,14 @@ def _without_chords(onsets: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(onsets[keep], np.float64)
 
 
-def _score(onsets: NDArray[np.float64], sixteenth: float) -> float:
-    alignment = abs(np.exp(2j * np.pi * onsets / sixteenth).mean())
-    values = np.rint(np.diff(onsets) / sixteenth).astype(int)
-    liking = np.mean([_NOTE_VALUES.get(int(value), _ODD_VALUE) for value in values])
-    distance = np.log2(4 * sixteenth / _PREFERRED_BEAT_MS) / _OCTAVES
-    return float(alignment**2 * liking * np.exp(-0.5 * distance**2))
+def _scores(onsets: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How good each candidate is, [candidates]."""
+    phases = np.exp(2j * np.pi * onsets / _CANDIDATES[:, None])  # [candidates, onsets]
+    alignment = np.abs(phases.mean(axis=1))
+    values = np.rint(np.diff(onsets) / _CANDIDATES[:, None]).astype(int)  # [candidates, onsets - 1]
+    liking = _LIKING[np.minimum(values, len(_LIKING) - 1)].mean(axis=1)
+    distance = np.log2(4 * _CANDIDATES / _PREFERRED_BEAT_MS) / _OCTAVES
+    return np.asarray(alignment**2 * liking * np.exp(-0.5 * distance**2), np.float64)
 
 
 def _steps(onsets: NDArray[np.float64], sixteenth: float) -> NDArray[np.float64]:

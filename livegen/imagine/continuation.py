@@ -90,8 +90,8 @@ class Continuation:
         self._place = self._checkpoints[-1]
 
     def _advance(self, mask: Mask) -> tuple[Ticked, ...]:
-        allowed = np.flatnonzero(mask)
-        token = int(allowed[0]) if len(allowed) == 1 else self._sampler.choose(self._logits() + self._leaning, mask)
+        is_settled = np.count_nonzero(mask) == 1
+        token = int(mask.argmax()) if is_settled else self._sampler.choose(self._logits() + self._leaning, mask)
         place = self._place
         cursor, events = self._codec.step(place.cursor, token)
         self._place = _Place(cursor, place.state, (*place.unfed, token))
