@@ -40,7 +40,8 @@ def require_port(wanted: str, names: Sequence[str], direction: str) -> str:
 def is_keyboard(name: str, system: str, own: str) -> bool:
     """Is this source a piece of hardware, as far as its name tells? Never our own port, nor another livegen's."""
     lowered = name.lower()
-    if any(word in lowered for word in (*_SOFTWARE, own.lower())):
+    is_own = lowered.startswith((f"{own.lower()}:", f"{own.lower()}-"))
+    if is_own or any(word in lowered for word in _SOFTWARE):
         return False
     if system == "alsa":
         numbers = _ALSA_NUMBERS.search(name)

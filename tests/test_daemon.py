@@ -7,6 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from queue import Queue
+from typing import Any
 
 import mido
 import pytest
@@ -67,7 +68,8 @@ def _own_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @contextmanager
-def session(script: str = "echo", watch: Watch | None = None, **sections: dict[str, object]) -> Iterator[Session]:
+def session(script: str = "echo", watch: Watch | None = None, **sections: dict[str, Any]) -> Iterator[Session]:
+    sections["daemon"] = {"realtime": False, **sections.get("daemon", {})}  # a test's process is not for that
     settings = load(None, {"ports": {"system": "memory"}, **sections})
     running = Session(settings, script, watch, None if "ports" in sections else MemoryPorts())
     try:
@@ -131,6 +133,18 @@ def test_a_phrase_that_two_engines_died_of_is_not_told_to_the_third():
 
     assert lines == ["the engine ended; starting it again"] * 2
     assert (answer, figures.engine_restarts) == (NoteOn(74, 80), 2)
+
+
+def test_the_notes_of_an_engine_that_dies_end_at_once():
+    with session("die") as running:
+        running.wait_for(READY)
+        running.play(NoteOn(62, 80))
+        begun = running.events.get(timeout=20)
+        running.play(NoteOn(60, 80))
+        ended = [running.events.get(timeout=20) for _ in range(4)]
+
+    assert begun == NoteOn(74, 80)
+    assert ended == [NoteOff(74), Control(64, 0), Control(123, 0), Control(120, 0)]
 
 
 def test_an_engine_that_says_nothing_is_replaced():

@@ -25,9 +25,9 @@ from livegen.serve.link import (
     decode,
     encode,
 )
-from livegen.settings import Settings
+from livegen.settings import load as load_settings
 
-SETTINGS = Configure(Settings().model_dump_json())
+SETTINGS = Configure(load_settings(None, {"daemon": {"realtime": False}}).model_dump_json())
 
 
 @contextmanager

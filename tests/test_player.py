@@ -132,3 +132,20 @@ def test_the_thread_plays_what_it_is_handed_and_stops():
     assert was_played
     assert tape.events == [NoteOn(60), NoteOff(60)]
     assert not thread.is_alive()
+
+
+def test_a_note_is_in_the_ledger_before_its_note_on_leaves_and_until_its_note_off_has_left():
+    ledger = blank_ledger()
+    sounding_at_send: list[tuple[NoteOff, ...]] = []
+
+    class Witness:
+        def send(self, _message: bytes) -> None:
+            sounding_at_send.append(ledger.sounding())
+
+    player = Player(ledger, lambda _: None)
+    player.attach(Witness())
+    player.play([Timed(0, NoteOn(60)), Timed(1, NoteOff(60))])
+    player.send_due()
+
+    assert sounding_at_send == [(NoteOff(60),), (NoteOff(60),)]
+    assert ledger.sounding() == ()

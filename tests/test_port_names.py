@@ -46,6 +46,8 @@ def test_a_misspelt_port_is_refused_with_the_nearest_name():
         ("alsa", "VMPK Output:VMPK Output 128:0", "software"),  # a program
         ("alsa", "livegen:out 129:1", "software"),
         ("alsa", "duet:out 20:1", "software"),  # our own, under another name
+        ("jack", "duet-out:out", "software"),
+        ("alsa", "Nord Duet:Nord Duet MIDI 1 20:0", "hardware"),
         ("jack", "system:midi_capture_1", "hardware"),
         ("jack", "a2j:KeyStep 37 [20] (capture): KeyStep 37 MIDI 1", "hardware"),
         ("jack", "a2j:VMPK Output [128] (capture): out", "software"),

@@ -69,6 +69,18 @@ def test_the_file_grows_second_by_second_and_is_whole_each_time(tmp_path: Path, 
     assert lengths == [[], [4], [6], [8]]
 
 
+def test_a_save_is_due_a_second_after_the_last_one_and_only_when_there_is_something_new(
+    tmp_path: Path, said: list[str]
+):
+    recorder = Recorder(tmp_path, said.append)
+    before = recorder.wait_s(0)
+    recorder.record("player", Timed(10 * NS_PER_S, NoteOn(60)))
+    waits = [recorder.wait_s(round(second * NS_PER_S)) for second in (10, 10.75, 12)]
+    recorder.save(12 * NS_PER_S)
+
+    assert (before, waits, recorder.wait_s(12 * NS_PER_S)) == (None, [1, 0.25, 0], None)
+
+
 def test_a_note_that_still_sounds_ends_in_the_file_but_goes_on_in_the_recording(tmp_path: Path, said: list[str]):
     recorder = Recorder(tmp_path, said.append)
     recorder.record("machine", Timed(0, NoteOn(60, 70)))

@@ -61,14 +61,13 @@ def measure_delivery(events: int, report: Callable[[int, int], None]) -> dict[st
 
 @contextmanager
 def _inferring() -> Iterator[None]:
-    process = subprocess.Popen(_INFERRING, stdout=subprocess.PIPE, text=True)
-    try:
-        if not process.stdout or not process.stdout.readline():  # its first line: the model is loaded
-            raise LivegenError("the engine that should infer beside the measurement did not start")
-        yield
-    finally:
-        process.kill()
-        process.wait()
+    with subprocess.Popen(_INFERRING, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            if not process.stdout or not process.stdout.readline():  # its first line: the model is loaded
+                raise LivegenError("the engine that should infer beside the measurement did not start")
+            yield
+        finally:
+            process.kill()
 
 
 @contextmanager

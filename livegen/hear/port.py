@@ -38,6 +38,7 @@ class MidiInput:
         self._client = client  # lives as long as this: a new one per look would exhaust the system
         self._hear = hear
         self._keyboards: dict[str, Any] = {}
+        self._refused: set[str] = set()
 
     def names(self) -> list[str]:
         """Every port there is to listen to."""
@@ -55,9 +56,15 @@ class MidiInput:
         for gone in self._keyboards.keys() - set(present):
             self._keyboards.pop(gone).delete()
             lines.append(f"'{without_numbers(gone)}' is gone; waiting for it to come back")
+        self._refused &= set(present)
         for name in self._chosen(present):
-            if name not in self._keyboards and self._connect(name):
+            if name in self._keyboards:
+                continue
+            if self._connect(name):
                 lines.append(f"listening to '{without_numbers(name)}'")
+            elif name not in self._refused:
+                lines.append(f"'{without_numbers(name)}' cannot be opened: taken by another program? trying again")
+                self._refused.add(name)
         return lines
 
     def close(self) -> None:

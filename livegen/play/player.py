@@ -12,6 +12,7 @@ from livegen.play.priority import PLAYING, raise_thread
 from livegen.play.scheduler import Scheduler
 
 LATE_NS = 10 * NS_PER_MS  # a note-on later than this counts as late: people hear it
+_AWAKE_NS = 150_000
 _REPAY_NS = 5 * NS_PER_S  # how long a receiver may take to come back
 
 
@@ -114,15 +115,25 @@ class Player:
         self.level = raise_thread(PLAYING) if self._is_realtime else 0
         with self._changed:
             while not self._is_stopping:
-                next_ns = self.send_due()
-                wait_s = None if next_ns is None else max(next_ns - self._clock(), 0) / NS_PER_S
-                self._changed.wait(wait_s)
+                self._wait_until(self.send_due())
 
     def stop(self) -> None:
         """Let ``run`` return."""
         with self._changed:
             self._is_stopping = True
             self._changed.notify()
+
+    def _wait_until(self, next_ns: int | None) -> None:
+        """Wait for that moment, or for a change; the last bit awake, for waking up takes about so long."""
+        if next_ns is None:
+            self._changed.wait()
+            return
+        wait_ns = next_ns - self._clock() - _AWAKE_NS
+        if wait_ns > 0:
+            self._changed.wait(wait_ns / NS_PER_S)
+        else:
+            while self._clock() < next_ns:
+                pass
 
     def _send(self, timed: Timed) -> None:
         event = timed.event

@@ -32,6 +32,7 @@ class MidiOutput:
         self._client = client
         self._jack = jack
         self._connected: tuple[str, Any] | None = None
+        self._refused = ""
         self._senders: tuple[Any, ...] = (client,)  # replaced as a whole, never changed
 
     def send(self, message: bytes) -> None:
@@ -63,10 +64,14 @@ class MidiOutput:
             self._connected, self._senders = None, (self._client,)
             sender.delete()
             return [f"'{without_numbers(name)}' is gone; waiting for it to come back"]
-        found = find_port(self._wanted, present)
-        if found and not self._connected and self._connect(found):
+        found = find_port(self._wanted, present) or ""
+        if self._connected or not found:
+            return []
+        if self._connect(found):
             return [f"playing to '{without_numbers(found)}'"]
-        return []
+        is_news, self._refused = found != self._refused, found
+        line = f"'{without_numbers(found)}' cannot be opened: taken by another program? trying again"
+        return [line] if is_news else []
 
     def close(self) -> None:
         """Send nothing any more."""

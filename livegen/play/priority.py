@@ -8,6 +8,7 @@ PLAYING = 50  # SCHED_FIFO, 1-99: the thread that plays; above desktop software,
 CARRYING = 45  # the threads that carry events between the ports and the engine
 LOOKING_ON = 10  # a thread of ours at normal priority could be held up while the one that plays waits for its GIL
 
+_NICER = -10
 _MCL_CURRENT, _MCL_FUTURE, _MCL_ONFAULT = 1, 2, 4  # <sys/mman.h>
 _PR_SET_TIMERSLACK = 29  # <sys/prctl.h>
 
@@ -41,6 +42,17 @@ def raise_thread(level: int) -> int:
     except OSError:
         return 0
     return level
+
+
+def raise_process() -> bool:
+    """Let this process come before ordinary ones (nice -10); False where that is not allowed."""
+    if sys.platform == "win32":
+        return False
+    try:
+        os.nice(_NICER)
+    except OSError:
+        return False
+    return True
 
 
 def _libc() -> ctypes.CDLL:

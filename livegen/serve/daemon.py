@@ -73,7 +73,6 @@ def run_daemon(
         courier = Courier(onlookers.heard, player.end_all, is_realtime=is_realtime)
         wiring = wire(settings.ports, ports, courier.hear, player, say)
         stack.callback(wiring.close)
-        stack.callback(player.end_all)
         wiring.open()
         _start(stack, pool, courier, stop)
         supervisor = Supervisor(settings, engine, player, courier, say)

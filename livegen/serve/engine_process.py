@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from livegen.clock import NS_PER_MS, now_ns
 from livegen.engine import Engine, Plan, load_engine
 from livegen.errors import LivegenError
+from livegen.play.priority import raise_process
 from livegen.serve.link import (
     Beat,
     Configure,
@@ -35,6 +36,8 @@ def run_engine(link: Link, load: Callable[[Settings], Engine]) -> None:
     """Load an engine and serve it over the link, until the other end is gone; close ours."""
     try:
         settings = _receive_settings(link)
+        if settings.daemon.realtime:
+            raise_process()  # not in real time, but before others: it thinks against the clock
         try:
             engine = load(settings)
         except LivegenError as error:

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 
-from livegen.clock import NS_PER_S, now_ns
+from livegen.clock import now_ns
 from livegen.events import NoteOn, Timed
 from livegen.play.priority import LOOKING_ON, raise_thread
-from livegen.serve.recorder import SAVE_NS, Recorder, Who
+from livegen.serve.recorder import Recorder, Who
 
 Watch = Callable[[Who, Timed], None]
 
@@ -37,7 +37,7 @@ class Onlookers:
         try:
             while True:
                 with suppress(Empty):
-                    seen = self._queue.get(timeout=SAVE_NS / NS_PER_S if self._recorder else None)
+                    seen = self._queue.get(timeout=self._recorder.wait_s(now_ns()) if self._recorder else None)
                     if seen is None:
                         return
                     self._see(*seen)

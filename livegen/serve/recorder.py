@@ -21,7 +21,7 @@ _TICKS_PER_S = 2 * TICKS_PER_QUARTER  # 120 bpm
 _TEMPO = bytes.fromhex("00 ff 51 03 07 a1 20")  # 500,000 µs a quarter
 _END_OF_TRACK = bytes.fromhex("00 ff 2f 00")
 _FILE_NS = 600 * NS_PER_S
-SAVE_NS = NS_PER_S
+_SAVE_NS = NS_PER_S
 
 
 class Recorder:
@@ -46,9 +46,13 @@ class Recorder:
         self._tracks[who].append(ticks, timed.event)
         self._is_dirty = True
 
+    def wait_s(self, now_ns: int) -> float | None:
+        """How long until the next save is due; None when there is nothing new to save."""
+        return max(self._saved_ns + _SAVE_NS - now_ns, 0) / NS_PER_S if self._is_dirty else None
+
     def save(self, now_ns: int, *, is_last: bool = False) -> None:
         """Write what is new to disk, at most once a second; a full disk is said once, and tried again."""
-        if not self._is_dirty or (now_ns - self._saved_ns < SAVE_NS and not is_last):
+        if not self._is_dirty or (now_ns - self._saved_ns < _SAVE_NS and not is_last):
             return
         self._saved_ns = now_ns
         try:

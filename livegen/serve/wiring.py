@@ -102,6 +102,11 @@ class MidiWiring:
             self._pair = self._open_pair()
         except PortError:
             return
+        for port in self._pair:
+            try:
+                port.require_wanted()
+            except PortError as error:
+                self._say(f"{error}; waiting for it")
         self._begin(*self._pair)
 
     def _open_pair(self) -> tuple[MidiInput, MidiOutput]:
