@@ -42,13 +42,22 @@ def play(name: str, log: TextIO, target: str) -> None:
 
 
 def hear(name: str, log: TextIO, source: str) -> None:
-    """Write down what comes; a source that is gone is connected again as soon as it is back."""
+    """Write down what comes; a source that is gone is connected again as soon as it is back.
+
+    Each attempt is a client that comes and goes, and JACK 1.9.21 stalls when one does while another is killed:
+    so there is one only after a port has appeared.
+    """
     port = rtmidi.MidiIn(rtmidi.API_UNIX_JACK, name=name)
     port.set_callback(lambda message, _: write(log, message[0]))
     port.open_virtual_port("in")
     say("ready")
+    known: set[str] = set()
+    is_wanting = False
     while True:
-        connect(source, f"{name}:in")
+        present = set(port.get_ports())
+        is_wanting, known = is_wanting or bool(present - known), present
+        if is_wanting:
+            is_wanting = not connect(source, f"{name}:in")
         time.sleep(_LOOK_S)
 
 

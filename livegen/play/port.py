@@ -111,13 +111,16 @@ def open_output(system: str, name: str, wanted: str) -> MidiOutput:
     JACK gives a client its name only once, and the input has it: there the port is ``NAME-out:out`` with the
     alias ``NAME:out``, by which jack_connect and most patch bays know it.
     """
+    jack = open_jack(f"{name}-watch") if system == "jack" else None  # before the port: see below
     try:
         client = rtmidi.MidiOut(_APIS[system], name=f"{name}-out" if system == "jack" else name)
     except rtmidi.SystemError as error:
+        if jack:
+            jack.close()
         raise PortError(f"no MIDI output on {system}: {error}") from None
     with suppress(rtmidi.UnsupportedOperationError, NotImplementedError):  # Windows has no virtual ports
         client.open_virtual_port("out")
-    jack = open_jack(f"{name}-watch") if system == "jack" else None
+    # Whoever waits for our port may connect to it from here on. JACK 1.9.21 stalls when clients come and go meanwhile.
     if jack:
         jack.add_alias(f"{name}-out:out", f"{name}:out")
     return MidiOutput(system, name, wanted, client, jack)
