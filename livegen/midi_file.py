@@ -15,8 +15,11 @@ _BEAT_NS = _TEMPO_US * 1000
 def read_midi(path: Path) -> list[Timed]:
     """Notes and controls of a type 0 or 1 file, in order, in ns from its beginning; MidiFileError otherwise."""
     try:
-        if not path.read_bytes():
+        content = path.read_bytes()
+        if not content:
             raise MidiFileError(f"{path}: the file is empty; give a Standard MIDI File of type 0 or 1")
+        if not content.startswith(b"MThd"):
+            raise MidiFileError(f"{path}: not a Standard MIDI File: it does not begin with MThd")
         file = mido.MidiFile(path, clip=True)
     except FileNotFoundError:
         raise MidiFileError(f"{path}: no such file") from None

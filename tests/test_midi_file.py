@@ -43,6 +43,7 @@ def test_a_tempo_change_moves_what_follows(tmp_path: Path) -> None:
     ("content", "said"),
     [
         (b"", "the file is empty"),
+        (b"Hello", "not a Standard MIDI File"),
         (b"Dear diary, today I played the piano.", "not a Standard MIDI File"),
         (b"MThd\0\0\0\6\0\1\0\2\0\x60MTrk\0\0\0\x10\0\x90\x3c", "truncated"),
         (b"MThd\0\0\0\6\0\2\0\1\0\x60MTrk\0\0\0\4\0\xff\x2f\0", "type 2 holds independent patterns"),
