@@ -45,7 +45,7 @@ def measure_delivery(events: int, report: Callable[[int, int], None]) -> dict[st
             carrier.start()
             carrier.join()
             control += _cyclictest(block, player.level)
-        before = conditions(provider="CPUExecutionProvider")
+        found = conditions(provider="CPUExecutionProvider")
     report(events, events)
     ours = {f"p{percent}": player.lateness.percentile_ns(percent) / 1000 for percent in (50, 99)}
     theirs = {f"p{percent}": _percentile(control, percent) for percent in (50, 99)} if control else None
@@ -55,7 +55,7 @@ def measure_delivery(events: int, report: Callable[[int, int], None]) -> dict[st
         "late_us": {**ours, "max": player.lateness.max_ns / 1000},
         "cyclictest_us": {**theirs, "max": max(control)} if theirs else None,
         "difference_us": {name: round(ours[name] - theirs[name], 1) for name in ours} if theirs else None,
-        "conditions": before,
+        "conditions": found,
     }
 
 
