@@ -50,9 +50,14 @@ def realtime_jack_server(jack_server: str) -> str:
 
 
 def start_jack(log: Path) -> subprocess.Popen[bytes]:
-    """The default server, answering. 64 frames a period; few ports, for JACK maps room for each into every client."""
-    priority = "-R" if is_realtime_allowed() else "-r"
-    options = ["-n", os.environ["JACK_DEFAULT_SERVER"], priority, "-p", "128", "-d", "dummy", "-r", "48000", "-p", "64"]
+    """The default server, answering: above our own priorities, as audio drivers are, and 5 ms a period.
+
+    When a machine stalls for longer than a period, JACK lets its clients miss what came meanwhile. Few ports, for
+    JACK maps room for each into every client.
+    """
+    priority = ["-R", "-P", "80"] if is_realtime_allowed() else ["-r"]
+    name = os.environ["JACK_DEFAULT_SERVER"]
+    options = ["-n", name, *priority, "-p", "128", "-d", "dummy", "-r", "48000", "-p", "256"]
     with log.open("wb") as file:
         process = subprocess.Popen(["jackd", *options], stdout=file, stderr=subprocess.STDOUT)
     until = time.monotonic() + _PATIENCE_S

@@ -16,6 +16,7 @@ from typing import TextIO
 import rtmidi
 
 _LOOK_S = 0.05
+_POLL_S = 0.0005
 
 
 def main(what: str, name: str, path: str, other: str) -> None:
@@ -44,21 +45,26 @@ def play(name: str, log: TextIO, target: str) -> None:
 def hear(name: str, log: TextIO, source: str) -> None:
     """Write down what comes; a source that is gone is connected again as soon as it is back.
 
-    Each attempt is a client that comes and goes, and JACK 1.9.21 stalls when one does while another is killed:
-    so there is one only after a port has appeared.
+    The port's own queue takes the messages in, native code on JACK's thread: a callback in Python could make this
+    client late, and JACK lets a late client miss what came meanwhile. Each attempt to connect is a client that
+    comes and goes, and JACK 1.9.21 stalls when one does while another is killed: so there is one only after a port
+    has appeared.
     """
     port = rtmidi.MidiIn(rtmidi.API_UNIX_JACK, name=name)
-    port.set_callback(lambda message, _: write(log, message[0]))
     port.open_virtual_port("in")
     say("ready")
     known: set[str] = set()
-    is_wanting = False
+    is_wanting, look_at = False, 0.0
     while True:
-        present = set(port.get_ports())
-        is_wanting, known = is_wanting or bool(present - known), present
-        if is_wanting:
-            is_wanting = not connect(source, f"{name}:in")
-        time.sleep(_LOOK_S)
+        while message := port.get_message():
+            write(log, message[0])
+        if time.monotonic() >= look_at:
+            look_at = time.monotonic() + _LOOK_S
+            present = set(port.get_ports())
+            is_wanting, known = is_wanting or bool(present - known), present
+            if is_wanting:
+                is_wanting = not connect(source, f"{name}:in")
+        time.sleep(_POLL_S)
 
 
 def connect(source: str, target: str) -> bool:

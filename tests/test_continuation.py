@@ -11,7 +11,7 @@ from livegen.imagine.continuation import Continuation
 from livegen.imagine.sampler import Sampler
 from livegen.settings import Sampling
 
-LIKELIEST = Sampling(temperature=0.01, top_p=1)
+LIKELIEST = Sampling(temperature=1, top_k=1, top_p=1)
 MELODY = [Note(0, 72, 960), Note(960, 74, 960), Note(1920, 76, 1920)]
 
 
