@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from export import corpora, recipes
+from export.corpora.work import Report, concatenate
 from livegen.codecs import make_codec
-from livegen.codecs.chorale import ChoraleCodec
 from livegen.errors import LivegenError
 
 MODELS = Path(__file__).parents[1] / "livegen" / "models"
@@ -25,30 +25,30 @@ console = Console(stderr=True)
 
 Config = Annotated[str, typer.Argument(help="a recipe in configs/train, by name, or the path of one")]
 Name = Annotated[str, typer.Argument(help="a model in livegen/models, by name, or the path of one")]
+Music = Annotated[
+    Path | None,
+    typer.Option(envvar="LIVEGEN_MUSIC", help="the folder that holds the corpora that music21 does not bring"),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="print the figures as JSON")]
 
 
 @app.command(epilog="Example: `python -m export prepare bach`")
-def prepare(config: Config) -> None:
+def prepare(config: Config, music: Music = None) -> None:
     """Read a recipe's corpus into the cache of tokens; tell what is in it."""
-    recipe = recipes.load(recipes.find(config))
-    codec = make_codec(recipe.codec, {})
-    assert isinstance(codec, ChoraleCodec)
-    pieces = _load(recipe.corpus, codec)
-    data = corpora.split(pieces)
-    for name, part in (("all", pieces), ("train", data.train), ("valid", data.valid), ("test", data.test)):
-        typer.echo(f"{name:6}{len(part):5} pieces{len(corpora.concatenate(part)):9,} tokens")
-    typer.echo(f"the test part has {len(data.test_tokens):,} tokens and begins in mid-piece")
+    corpus = _load(recipes.load(recipes.find(config)), music)
+    data = corpus.split
+    typer.echo(f"codec '{corpus.codec.name}': {len(corpus.codec.vocabulary):,} tokens in its vocabulary")
+    for name, part in (("train", data.train), ("valid", data.valid), ("test", data.test)):
+        typer.echo(f"{name:6}{len(part):5} pieces{len(concatenate(part)):12,} tokens")
 
 
 @app.command(epilog="Example: `python -m export train tiny`")
-def train(config: Config) -> None:
+def train(config: Config, music: Music = None) -> None:
     """Train a recipe's network; after a kill, the same command goes on from the last epoch."""
     from export import train as training
 
     recipe = recipes.load(recipes.find(config))
-    codec = training.make_chorale_codec(recipe)
-    _load(recipe.corpus, codec)
+    _load(recipe, music)
     with _bar() as bar:
         task = bar.add_task("epochs", total=recipe.training.epochs)
 
@@ -56,19 +56,22 @@ def train(config: Config) -> None:
             bar.update(task, completed=done, total=whole)
             bar.console.print(f"epoch {done}: " + ", ".join(f"{name} {value:.4f}" for name, value in figures.items()))
 
-        progress = training.train(recipe, recipes.RUNS / recipe.name, show)
+        progress = training.train(recipe, recipes.RUNS / recipe.name, music, show)
     typer.echo(f"best epoch {progress.best_epoch}: {progress.best_nats:.4f} nats per token of the validation")
 
 
 @app.command(epilog="Example: `python -m export onnx bach`")
-def onnx(config: Config, to: Annotated[Path | None, typer.Option(help="the file to write")] = None) -> None:
+def onnx(
+    config: Config, to: Annotated[Path | None, typer.Option(help="the file to write")] = None, music: Music = None
+) -> None:
     """Write a trained network as a model file with its card and its figures, and verify it."""
     from export.ship import ship
 
     recipe = recipes.load(recipes.find(config))
     target = to or MODELS / f"{recipe.name}.onnx"
+    corpus = _load(recipe, music)
     with _bar() as bar:
-        card = ship(recipes.RUNS / recipe.name, target, _each(bar))
+        card = ship(recipes.RUNS / recipe.name, target, corpus, _each(bar))
     megabytes, nats = target.stat().st_size / 1e6, card.metrics["test_nats"]
     typer.echo(f"{target}: {megabytes:.2f} MB, verified; {nats:.4f} nats per token of the test part")
 
@@ -81,14 +84,14 @@ def verify(config: Config, file: Annotated[Path | None, typer.Option(help="the m
     from export.verify import verify as check
 
     recipe = recipes.load(recipes.find(config))
-    _, network, _ = training.restore_best(recipes.RUNS / recipe.name)
+    trained = training.restore_best(recipes.RUNS / recipe.name)
     path = file or MODELS / f"{recipe.name}.onnx"
-    check(path, training.TorchPredictor(rounded(network)))
+    check(path, training.TorchPredictor(rounded(trained.network)))
     typer.echo(f"{path}: keeps the contract and equals its network")
 
 
 @app.command(epilog="Example: `python -m export evaluate bach --json`")
-def evaluate(name: Name, as_json: AsJson = False) -> None:  # noqa: FBT002 (typer's way of a flag)
+def evaluate(name: Name, music: Music = None, as_json: AsJson = False) -> None:  # noqa: FBT002 (typer's way of a flag)
     """Measure a model file on the music it never saw, in nats per token."""
     from export.evaluate import OnnxPredictor
     from export.evaluate import evaluate as measure
@@ -96,11 +99,9 @@ def evaluate(name: Name, as_json: AsJson = False) -> None:  # noqa: FBT002 (type
 
     predictor = OnnxPredictor(find_model(name))
     card = predictor.card
-    codec = make_codec(card.codec.name, card.codec.parameters)
-    assert isinstance(codec, ChoraleCodec)
-    data = corpora.split(_load(card.trained_on.corpus, codec))
     with _bar() as bar:
-        figures = {**card.metrics, **measure(predictor, data, _each(bar))}
+        corpus = corpora.load(card.trained_on.corpus, card.codec.name, music, _reading(bar))
+        figures = {**card.metrics, **measure(predictor, corpus, _each(bar))}
     if as_json:
         typer.echo(json.dumps(figures, indent=2))
     else:
@@ -111,12 +112,12 @@ def evaluate(name: Name, as_json: AsJson = False) -> None:  # noqa: FBT002 (type
 @app.command(epilog="Example: `python -m export eager bach`")
 def eager(config: Config, steps: Annotated[int, typer.Option(min=1)] = 2000) -> None:
     """Time one step of a recipe's network in torch; microseconds, as JSON, for `livegen bench step`."""
-    from export import train as training
     from export.eager import time_steps_ns
+    from export.networks import make_network
     from livegen.bench.conditions import percentiles_us
 
     recipe = recipes.load(recipes.find(config))
-    network = training.make_network(recipe, training.make_chorale_codec(recipe))
+    network = make_network(recipe, make_codec(recipe.codec, {}))
     typer.echo(json.dumps(percentiles_us(time_steps_ns(network, steps))))
 
 
@@ -129,10 +130,14 @@ def main() -> None:
         sys.exit(1)
 
 
-def _load(corpus: str, codec: ChoraleCodec) -> tuple[corpora.Piece, ...]:
+def _load(recipe: recipes.Recipe, music: Path | None) -> corpora.Corpus:
     with _bar() as bar:
-        task = bar.add_task("reading", total=None)
-        return corpora.load(corpus, codec, lambda done, whole: bar.update(task, completed=done, total=whole))
+        return corpora.load(recipe.corpus, recipe.codec, music, _reading(bar))
+
+
+def _reading(bar: Progress) -> Report:
+    task = bar.add_task("reading", total=None)
+    return lambda done, whole: bar.update(task, completed=done, total=whole)
 
 
 @contextmanager

@@ -8,7 +8,8 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from export.corpora import Split, concatenate
+from export.corpora import Corpus
+from export.corpora.work import concatenate
 from export.scoring import Arrays, Logits, Predictor, Score, Tokens, in_streams, whole_piece
 from livegen.codecs.chorale import FRAME_END
 from livegen.errors import ModelError
@@ -41,24 +42,27 @@ class OnnxPredictor:
         return logits, dict(zip(state, after, strict=True))
 
 
-def evaluate(predictor: Predictor, data: Split, each: Each = lambda items, _: items) -> Mapping[str, float]:
-    """Nats per token, and per frame of a sixteenth, of the test part, in three ways.
+def evaluate(predictor: Predictor, corpus: Corpus, each: Each = lambda items, _: items) -> Mapping[str, float]:
+    """Nats per token of the test part in three ways, and what else is measured of music in this codec.
 
-    ``test_nats`` is BachBot's own protocol; ``test_nats_reset`` forgets everything after every 128 tokens;
-    ``test_nats_whole`` reads each whole test piece from its start.
+    ``test_nats`` is BachBot's protocol: streams whose state is carried on from piece to piece; ``test_nats_reset``
+    forgets everything after every 128 tokens; ``test_nats_whole`` reads each whole test piece from its start.
     """
+    data = corpus.split
     tokens = data.test_tokens
-    carried = in_streams(predictor, tokens, each=lambda chunks: each(chunks, "BachBot's test"))
+    carried = in_streams(predictor, tokens, each=lambda chunks: each(chunks, "streams"))
     reset = in_streams(predictor, tokens, carries_state=False, each=lambda chunks: each(chunks, "state reset"))
     whole = sum((whole_piece(predictor, piece) for piece in each(data.test, "whole pieces")), Score(0.0, 0))
-    return {
+    figures = {
         "test_nats": carried.per_token,
-        "test_nats_per_frame": carried.per_token * len(tokens) / frame_count(tokens),
         "test_nats_reset": reset.per_token,
         "test_nats_whole": whole.per_token,
-        "test_nats_whole_per_frame": whole.nats / frame_count(concatenate(data.test)),
-        "test_tokens": carried.tokens,
+        "test_tokens": float(carried.tokens),
     }
+    if corpus.codec.name == "chorale":
+        figures["test_nats_per_frame"] = carried.per_token * len(tokens) / frame_count(tokens)
+        figures["test_nats_whole_per_frame"] = whole.nats / frame_count(concatenate(data.test))
+    return figures
 
 
 def frame_count(tokens: NDArray[np.int64]) -> int:

@@ -2,7 +2,7 @@
 
 import tomllib
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -16,16 +16,44 @@ class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Network(_Frozen):
-    """The shape of the network; see ``networks.Sizes``."""
+Cell = Literal["lstm", "gru", "rnn"]
+Size = Field(ge=1, le=4096)
+Layers = Field(1, ge=1, le=8)
 
-    embedding: int = Field(ge=1, le=1024)
+
+class WindowedLstm(_Frozen):
+    """The shape of the network; see ``networks.windowed_lstm``."""
+
+    kind: Literal["windowed-lstm"]
+    embedding: int = Size
     window: int = Field(ge=2, le=64)
-    features: int = Field(ge=1, le=4096)
-    hidden: int = Field(ge=1, le=4096)
-    layers: int = Field(ge=1, le=8)
-    bar: int = Field(ge=1, le=1024)
-    beat: str  # the text of the token that moves the place in the bar
+    features: int = Size
+    hidden: int = Size
+    layers: int = Layers
+    bar: int = Field(0, ge=0, le=1024)
+    beat: str = ""  # the text of the token that moves the place in the bar
+
+
+class Recurrent(_Frozen):
+    """The shape of the network; see ``networks.recurrent``."""
+
+    kind: Literal["recurrent"]
+    cell: Cell = "lstm"
+    embedding: int = Size
+    hidden: int = Size
+    layers: int = Layers
+
+
+class Rereading(_Frozen):
+    """The shape of the network; see ``networks.rereading``."""
+
+    kind: Literal["rereading"]
+    cell: Cell = "lstm"
+    bidirectional: bool = False
+    embedding: int = Size
+    window: int = Field(ge=2, le=512)
+    hidden: int = Size
+    layers: int = Layers
 
 
 class Dropouts(_Frozen):
@@ -41,9 +69,16 @@ class Training(_Frozen):
 
     epochs: int = Field(ge=1)
     patience: int = Field(20, ge=1)  # epochs without a better validation
-    streams: int = Field(32, ge=1)  # read side by side
-    chunk: int = Field(128, ge=1)  # tokens between two updates; the state is carried on
+    batches: Literal["streams", "windows"] = "streams"  # the state is carried on, or windows from a blank state
+    windows: int = Field(0, ge=0)  # of an epoch, drawn anew; 0: one at every token
+    targets: Literal["all", "last"] = "all"  # of a window: many to many, or many to one
+    streams: int = Field(32, ge=1)  # read side by side: the size of a batch
+    chunk: int = Field(128, ge=1)  # tokens between two updates, or of a window
+    parts: dict[str, tuple[float, float]] = {}  # by part of the corpus, its share of an epoch at first and at last
+    epoch_tokens: int = Field(0, ge=0)  # with parts: of an epoch
+    optimiser: Literal["adamw", "adam", "rmsprop", "sgd"] = "adamw"
     learning_rate: float = Field(2e-3, gt=0)
+    schedule: Literal["cosine", "constant"] = "cosine"
     warm_up_epochs: float = Field(1, ge=0)
     weight_decay: float = Field(0.01, ge=0)
     clip: float = Field(1.0, gt=0)  # norm of the gradient
@@ -52,7 +87,7 @@ class Training(_Frozen):
     shifts: tuple[int, int] = (-5, 6)  # semitones, both included
     unshifted_first: float = Field(0.3, ge=0, le=1)  # share of pieces in their own key at first ...
     unshifted_last: float = Field(1.0, ge=0, le=1)  # ... and at last ...
-    unshifted_by: float = Field(0.75, gt=0, le=1)  # ... from this share of the epochs on
+    settled_by: float = Field(0.75, gt=0, le=1)  # ... from this share of the epochs on, and so the parts
     test_every: int = Field(0, ge=0)  # epochs between two reports of the test figure, which decides nothing
     bf16: bool = True  # the forward pass in bfloat16; weights, loss and validation stay float32
     seed: int = Field(0, ge=0)
@@ -70,9 +105,9 @@ class Recipe(_Frozen):
 
     name: str = Field(pattern=r"^[a-z0-9_-]{1,32}$")
     title: str
-    corpus: Literal["bach-chorales"]
-    codec: Literal["chorale"]
-    network: Network
+    corpus: str
+    codec: str
+    network: WindowedLstm | Recurrent | Rereading = Field(discriminator="kind")
     dropout: Dropouts = Dropouts()
     training: Training
     sampling: Defaults = Defaults()
@@ -100,7 +135,9 @@ def load(path: Path) -> Recipe:
 
 def _explain(error: ValidationError) -> str:
     first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"])
+    kinds = get_args(Recipe.model_fields["network"].annotation)
+    tags = [get_args(kind.model_fields["kind"].annotation)[0] for kind in kinds]
+    place = ".".join(str(part) for part in first["loc"] if part not in tags)
     if first["type"] == "extra_forbidden":
         return f"unknown key '{place}'"
     if first["type"] == "missing":

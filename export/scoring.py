@@ -7,10 +7,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from export.corpora import Piece
+from export.corpora.work import Piece
 
 STREAMS = 50  # of BachBot's test
 CHUNK = 128  # tokens
+LONGEST = 1024  # tokens of a piece in one call
 
 Tokens = NDArray[np.int64]  # [batch, time]
 Logits = NDArray[np.float32]  # [batch, time, vocab]
@@ -61,19 +62,22 @@ def in_streams(
 ) -> Score:
     """BachBot's test, that is torch-rnn's: parallel streams from a zero state, the state carried from chunk to chunk.
 
-    As there, the tokens that fill no whole chunk in every stream are left out. Without ``carries_state``
+    As there, the tokens that fill no whole chunk in every stream are left out; of little music there are fewer
+    streams. Without ``carries_state``
     each chunk begins from nothing.
     """
-    chunks = (len(tokens) - 1) // (streams * CHUNK)
-    if not chunks:
-        raise ValueError(f"{len(tokens)} tokens do not fill a chunk of {CHUNK} in each of {streams} streams")
-    used = streams * chunks * CHUNK
+    length = min(CHUNK, len(tokens) - 1)
+    if not length:
+        raise ValueError(f"{len(tokens)} tokens leave nothing to foretell")
+    streams = min(streams, (len(tokens) - 1) // length)
+    chunks = (len(tokens) - 1) // (streams * length)
+    used = streams * chunks * length
     inputs = tokens[:used].reshape(streams, -1)
     targets = tokens[1 : used + 1].reshape(streams, -1)
     total = Score(0.0, 0)
     state = predictor.begin(streams)
     for chunk in each(range(chunks)):
-        part = slice(chunk * CHUNK, (chunk + 1) * CHUNK)
+        part = slice(chunk * length, (chunk + 1) * length)
         logits, after = predictor.step(inputs[:, part], state)
         total += surprise(logits, targets[:, part])
         state = after if carries_state else state
@@ -82,5 +86,9 @@ def in_streams(
 
 def whole_piece(predictor: Predictor, piece: Piece) -> Score:
     """One piece from its start mark on, everything before it in sight."""
-    logits, _ = predictor.step(piece.tokens[None, :-1], predictor.begin(1))
-    return surprise(logits, piece.tokens[None, 1:])
+    total, state = Score(0.0, 0), predictor.begin(1)
+    for begin in range(0, len(piece.tokens) - 1, LONGEST):
+        part = piece.tokens[None, begin : begin + LONGEST + 1]
+        logits, state = predictor.step(part[:, :-1], state)
+        total += surprise(logits, part[:, 1:])
+    return total

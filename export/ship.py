@@ -1,7 +1,7 @@
 """From a finished run to the shipped file: graph, figures, card, proof, and only then the move into place."""
 
 import subprocess
-from collections.abc import Mapping
+from dataclasses import replace
 from math import isfinite
 from pathlib import Path
 
@@ -9,37 +9,35 @@ import onnx
 from onnx import ModelProto
 
 from export import corpora, train
+from export.corpora import Corpus
 from export.evaluate import Each, OnnxPredictor, evaluate
-from export.networks import StackedLstm
-from export.recipes import Recipe
 from export.to_onnx import rounded, state_parts, to_onnx, with_card
+from export.train import Trained
 from export.verify import verify
 from livegen.imagine.card import Card, CodecCard, SamplingDefaults, TrainedOn
 
 
-def ship(run: Path, target: Path, each: Each) -> Card:
+def ship(run: Path, target: Path, corpus: Corpus, each: Each) -> Card:
     """Write the best network of a run as a verified model file with its own figures in its card."""
-    recipe, network, progress = train.restore_best(run)
-    network = rounded(network)
-    codec = train.make_chorale_codec(recipe)
-    data = corpora.split(corpora.load(recipe.corpus, codec))
-    graph = to_onnx(network)
-    card = make_card(recipe, network, training_figures(progress))
+    trained = train.restore_best(run)
+    trained = replace(trained, network=rounded(trained.network))
+    graph = to_onnx(trained.network)
+    card = make_card(trained)
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_suffix(".partial")
     _write(with_card(graph, card), partial)
-    figures = evaluate(OnnxPredictor(partial), data, each)
+    figures = evaluate(OnnxPredictor(partial), corpus, each)
     card = card.model_copy(update={"metrics": {**card.metrics, **figures}})
     _write(with_card(graph, card), partial)
-    verify(partial, train.TorchPredictor(network))
+    verify(partial, train.TorchPredictor(trained.network))
     partial.replace(target)
     return card
 
 
-def make_card(recipe: Recipe, network: StackedLstm, metrics: Mapping[str, float]) -> Card:
-    """The card of a recipe's network."""
-    source = corpora.SOURCES[recipe.corpus]
-    codec = train.make_chorale_codec(recipe)
+def make_card(trained: Trained) -> Card:
+    """The card of a trained network."""
+    recipe, codec, network = trained.recipe, trained.codec, trained.network
+    source = corpora.source(recipe.corpus)
     parameters = sum(weight.numel() for weight in network.parameters())
     return Card(
         name=recipe.name,
@@ -48,7 +46,7 @@ def make_card(recipe: Recipe, network: StackedLstm, metrics: Mapping[str, float]
         state=state_parts(network),
         matrices=network.matrices(),
         trained_on=TrainedOn(corpus=recipe.corpus, credit=source.credit, licence=source.licence),
-        metrics={"parameters": parameters, **metrics},
+        metrics={"parameters": parameters, **training_figures(trained.progress)},
         command=f"python -m export train {recipe.name} && python -m export onnx {recipe.name}",
         commit=commit(),
         sampling=SamplingDefaults(**recipe.sampling.model_dump()),

@@ -5,6 +5,7 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import onnx
@@ -12,13 +13,13 @@ import torch
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
-from export.networks import StackedLstm
+from export.networks.network import Network
 from livegen.imagine.card import CONTRACT, Card, StatePart
 
 SMALL = 256  # numbers; what is smaller stays float32
 
 
-def rounded(network: StackedLstm) -> StackedLstm:
+def rounded(network: Network) -> Network:
     """A copy, ready to be used, whose weights are what float16 can hold: what the file will hold."""
     twin = copy.deepcopy(network).eval().cpu()
     with torch.no_grad():
@@ -27,7 +28,7 @@ def rounded(network: StackedLstm) -> StackedLstm:
     return twin
 
 
-def state_parts(network: StackedLstm) -> tuple[StatePart, ...]:
+def state_parts(network: Network) -> tuple[StatePart, ...]:
     """The card's table of the network's state."""
     return tuple(
         StatePart(name=name, shape=shape, fill=fill, dtype="int64" if isinstance(fill, int) else "float32")
@@ -35,10 +36,9 @@ def state_parts(network: StackedLstm) -> tuple[StatePart, ...]:
     )
 
 
-def to_onnx(network: StackedLstm) -> ModelProto:
+def to_onnx(network: Network) -> ModelProto:
     """The network as one self-contained graph, its weights in float16; give it a ``rounded`` one."""
-    twin = copy.deepcopy(network).eval()
-    twin.lstms = nn.ModuleList(_LstmNode(lstm) for lstm in network.lstms)
+    twin = _with_nodes(network)
     tokens, state = torch.zeros(2, 3, dtype=torch.int64), network.begin(2)
     batch, time = torch.export.Dim("batch"), torch.export.Dim("time")
     with _quiet():
@@ -84,37 +84,60 @@ def _quiet() -> Iterator[None]:
             logger.setLevel(level)
 
 
-class _LstmNode(nn.Module):
-    """Stands in for an LSTM layer while exporting, as exactly one node.
+def _with_nodes(network: Network) -> Network:
+    """A copy whose recurrent layers are each exactly one node."""
+    twin = copy.deepcopy(network).eval()
+    layers = [name for name, module in twin.named_modules() if isinstance(module, nn.RNNBase)]
+    for name in layers:
+        owner, _, place = name.rpartition(".")
+        setattr(twin.get_submodule(owner), place, _Node(network.get_submodule(name)))
+    return twin
 
-    Torch 2.13 traces its own LSTM at the length of the example, which may freeze the time axis.
+
+class _Node(nn.Module):
+    """Stands in for a recurrent layer while exporting.
+
+    Torch 2.13 traces its own layers at the length of the example, which may freeze the time axis.
     """
 
-    def __init__(self, lstm: nn.Module) -> None:
+    def __init__(self, layer: nn.Module) -> None:
         super().__init__()
-        weights = [_reordered(weight.detach()) for weight in lstm.parameters()]
-        self.w, self.r = (nn.Parameter(weight[None]) for weight in weights[:2])  # [1, 4 * hidden, inputs]
-        self.hidden = self.r.shape[2]
-        self.b = nn.Parameter(torch.cat(weights[2:])[None])  # [1, 8 * hidden]
+        assert isinstance(layer, nn.RNNBase)
+        self.kind, self.hidden = layer.mode.removesuffix("_TANH"), layer.hidden_size
+        self.directions = 1 + layer.bidirectional
+        weights = [_reordered(weight.detach(), self.kind) for weight in layer.parameters()]
+        each = [weights[first : first + 4] for first in range(0, len(weights), 4)]
+        self.w = nn.Parameter(torch.stack([ways[0] for ways in each]))  # [directions, gates * hidden, inputs]
+        self.r = nn.Parameter(torch.stack([ways[1] for ways in each]))
+        self.b = nn.Parameter(torch.stack([torch.cat(ways[2:]) for ways in each]))  # [directions, 2 * gates * hidden]
 
-    def forward(self, x: Tensor, start: tuple[Tensor, Tensor]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """As ``nn.LSTM``; x: [time, batch, inputs]."""
+    def forward(self, x: Tensor, start: tuple[Tensor, Tensor] | Tensor | None = None) -> tuple[Tensor, Any]:
+        """As the layer; x: [time, batch, inputs]."""
         time, batch, _ = x.shape
-        all_h, h, c = torch.onnx.ops.symbolic_multi_out(
-            "LSTM",
-            (x, self.w, self.r, self.b, None, *start),
-            {"hidden_size": self.hidden},
-            dtypes=(torch.float32,) * 3,
-            shapes=((time, 1, batch, self.hidden), *[(1, batch, self.hidden)] * 2),
+        starts = () if start is None else start if isinstance(start, tuple) else (start,)
+        kept = 2 if self.kind == "LSTM" else 1
+        attributes: dict[str, Any] = {"hidden_size": self.hidden}
+        if self.directions == 2:
+            attributes["direction"] = "bidirectional"
+        if self.kind == "GRU":
+            attributes["linear_before_reset"] = 1  # as torch has it
+        every, *last = torch.onnx.ops.symbolic_multi_out(
+            self.kind,
+            (x, self.w, self.r, self.b, None, *starts),
+            attributes,
+            dtypes=(torch.float32,) * (1 + kept),
+            shapes=((time, self.directions, batch, self.hidden), *[(self.directions, batch, self.hidden)] * kept),
             version=20,
         )
-        return all_h.squeeze(1), (h, c)
+        joined = every.squeeze(1) if self.directions == 1 else every.transpose(1, 2).flatten(2)
+        return joined, tuple(last) if kept == 2 else last[0]
 
 
-def _reordered(weight: Tensor) -> Tensor:
-    """Gates in torch's order (input, forget, cell, output) → ONNX's (input, output, forget, cell)."""
-    i, f, g, o = weight.chunk(4)
-    return torch.cat([i, o, f, g])
+def _reordered(weight: Tensor, kind: str) -> Tensor:
+    """Gates in torch's order → ONNX's: of an LSTM i, f, g, o → i, o, f, g; of a GRU r, z, n → z, r, n."""
+    order = {"LSTM": (0, 3, 1, 2), "GRU": (1, 0, 2), "RNN": (0,)}[kind]
+    parts = weight.chunk(len(order))
+    return torch.cat([parts[gate] for gate in order])
 
 
 def _store_as_half(model: ModelProto) -> None:

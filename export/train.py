@@ -1,15 +1,15 @@
 """Training, in the order in which it happens: settings, data, model, optimiser, loop, save.
 
-Teacher forcing with truncated backpropagation: pieces, shuffled and transposed anew each epoch, run as parallel
-streams; the state is carried from chunk to chunk and now and then lost, so that the network learns to begin in
-mid-piece. Every epoch draws from its own seed, so a run that was killed goes on exactly where its last
-checkpoint stands.
+Teacher forcing with truncated backpropagation. In streams, pieces, shuffled and transposed anew each epoch, run side
+by side; the state is carried from chunk to chunk and now and then lost, so that the network learns to begin in
+mid-piece. Or in windows, drawn anywhere, each from a blank state. Every epoch draws from its own seed, so a run that
+was killed goes on exactly where its last checkpoint stands. Started by torchrun, the processes share each batch.
 """
 
 import json
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,17 +17,20 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from export import corpora, scoring
-from export.networks import Dropout, Sizes, StackedLstm, State
+from export.corpora import Corpus
+from export.corpora.work import Piece, concatenate
+from export.networks import make_network
+from export.networks.network import Network, State
+from export.processes import Processes, joined
 from export.recipes import Recipe, Training
 from livegen.codecs import make_codec
-from livegen.codecs.chorale import FIRST_PITCH, ChoraleCodec
+from livegen.codecs.codec import Codec, Tokens
 from livegen.errors import SettingsError
 
 BACHBOT_NATS = 0.477  # per token on its test part (Liang 2016, section 5.2)
@@ -39,71 +42,69 @@ Report = Callable[[int, int, Mapping[str, float]], None]  # (epochs done, epochs
 # --- settings and data
 
 
-def make_chorale_codec(recipe: Recipe) -> ChoraleCodec:
-    """The recipe's codec."""
-    codec = make_codec(recipe.codec, {})
-    assert isinstance(codec, ChoraleCodec)
-    return codec
+def settling(ends: tuple[float, float], training: Training, epoch: int) -> float:
+    """A number that goes from the one end to the other in a straight line, then stays."""
+    progress = min(1.0, epoch / max(1.0, training.epochs * training.settled_by))
+    return ends[0] + (ends[1] - ends[0]) * progress
 
 
-def unshifted_share(training: Training, epoch: int) -> float:
-    """The share of pieces left in their own key: grows in a straight line, then stays."""
-    progress = min(1.0, epoch / max(1.0, training.epochs * training.unshifted_by))
-    return training.unshifted_first + (training.unshifted_last - training.unshifted_first) * progress
+def epoch_pieces(pieces: Sequence[Piece], training: Training, epoch: int, random: np.random.Generator) -> list[Piece]:
+    """The pieces in a new order; of a corpus in parts, as many of each as its share of the tokens asks for."""
+    if not training.parts:
+        return [pieces[index] for index in random.permutation(len(pieces))]
+    drawn: list[Piece] = []
+    for part, ends in training.parts.items():
+        members = [piece for piece in pieces if piece.part == part]
+        if not members:
+            raise SettingsError(f"'training.parts' names '{part}', which the corpus does not have")
+        wanted, order = settling(ends, training, epoch) * training.epoch_tokens, list[int]()
+        while wanted > 0:
+            order = order or random.permutation(len(members)).tolist()
+            drawn.append(members[order.pop()])
+            wanted -= len(drawn[-1].tokens)
+    return [drawn[index] for index in random.permutation(len(drawn))]
 
 
-def transposed(tokens: NDArray[np.int64], semitones: int) -> NDArray[np.int64]:
-    """A chorale's tokens, higher by ``semitones``; a pitch is two tokens, struck and tied."""
-    return np.where(tokens >= FIRST_PITCH, tokens + 2 * semitones, tokens)
-
-
-def shifts_in_range(tokens: NDArray[np.int64], codec: ChoraleCodec, shifts: tuple[int, int]) -> tuple[int, int]:
-    """The part of ``shifts`` (semitones, both included) that keeps every pitch within the codec's range."""
-    pitches = codec.low + (tokens[tokens >= FIRST_PITCH] - FIRST_PITCH) // 2
-    return max(shifts[0], codec.low - int(pitches.min())), min(shifts[1], codec.high - int(pitches.max()))
-
-
-def epoch_streams(
-    pieces: Sequence[corpora.Piece], codec: ChoraleCodec, training: Training, epoch: int
-) -> NDArray[np.int64]:
-    """The pieces in a new order, many in a new key, as streams: [streams, tokens]."""
+def epoch_tokens(pieces: Sequence[Piece], codec: Codec[Any], training: Training, epoch: int) -> Tokens:
+    """The pieces of an epoch, many of them in a new key, end to end [tokens]."""
     random = np.random.default_rng([training.seed, epoch])
-    share = unshifted_share(training, epoch)
+    share = settling((training.unshifted_first, training.unshifted_last), training, epoch)
     parts = []
-    for index in random.permutation(len(pieces)):
-        tokens = pieces[index].tokens
-        lowest, highest = shifts_in_range(tokens, codec, training.shifts)
-        shift = 0 if random.random() < share else int(random.integers(lowest, highest + 1))
-        parts.append(transposed(tokens, shift))
-    stream = np.roll(np.concatenate(parts), int(random.integers(1 << 30)))
-    used = len(stream) - len(stream) % training.streams
-    return stream[:used].reshape(training.streams, -1)
+    for piece in epoch_pieces(pieces, training, epoch, random):
+        lowest, highest = codec.shifts(piece.tokens)
+        lowest, highest = max(lowest, training.shifts[0]), min(highest, training.shifts[1])
+        stays = random.random() < share or lowest > highest
+        parts.append(
+            piece.tokens if stays else codec.transposed(piece.tokens, int(random.integers(lowest, highest + 1)))
+        )
+    return np.roll(np.concatenate(parts), int(random.integers(1 << 30)))
 
 
-def chunks(streams: NDArray[np.int64], length: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Inputs and targets [streams, length] one after the other, the targets a token ahead; a short rest is left out."""
-    for begin in range(0, streams.shape[1] - length, length):
-        part = torch.from_numpy(streams[:, begin : begin + length + 1])
-        yield part[:, :-1], part[:, 1:]
+def batches(tokens: Tokens, training: Training, epoch: int) -> list[Tokens]:
+    """The tokens of an epoch as batches [streams, chunk + 1]: inputs and, a token ahead, targets.
+
+    In streams, each batch goes on where the one before it ended, and a short rest is left out.
+    """
+    size, length = training.streams, training.chunk
+    if len(tokens) < length + 1:
+        raise SettingsError(f"the music has {len(tokens)} tokens; 'training.chunk' wants more than {length}")
+    if training.batches == "windows":
+        random = np.random.default_rng([training.seed, epoch, 1])
+        begins = random.permutation(len(tokens) - length)[: training.windows or None]
+        groups = np.split(begins, range(size, len(begins), size))
+        return [tokens[group[:, None] + np.arange(length + 1)] for group in groups]
+    size = min(size, (len(tokens) - 1) // length)
+    streams = tokens[: len(tokens) - len(tokens) % size].reshape(size, -1)
+    return [streams[:, begin : begin + length + 1] for begin in range(0, streams.shape[1] - length, length)]
 
 
 # --- model
 
 
-def make_network(recipe: Recipe, codec: ChoraleCodec) -> StackedLstm:
-    """The recipe's network, untrained."""
-    shape = recipe.network.model_dump(exclude={"beat"})
-    if recipe.network.beat not in codec.vocabulary.texts:
-        raise SettingsError(f"'network.beat' is '{recipe.network.beat}', which is no token of codec '{recipe.codec}'")
-    beat_token = codec.vocabulary.token(recipe.network.beat)
-    sizes = Sizes(vocab=len(codec.vocabulary), beat_token=beat_token, **shape)
-    return StackedLstm(sizes, Dropout(**recipe.dropout.model_dump()))
-
-
 class TorchPredictor:
     """A network in torch, as ``scoring`` wants it."""
 
-    def __init__(self, network: StackedLstm) -> None:
+    def __init__(self, network: Network) -> None:
         self._network = network
 
     def begin(self, batch: int) -> scoring.Arrays:
@@ -112,7 +113,7 @@ class TorchPredictor:
 
     def step(self, tokens: scoring.Tokens, state: scoring.Arrays) -> tuple[scoring.Logits, scoring.Arrays]:
         """Logits after each token, and the state after all; in float32, nothing left out."""
-        device = self._network.output.weight.device
+        device = next(self._network.parameters()).device
         parts = {name: torch.as_tensor(part, device=device) for name, part in state.items()}
         self._network.eval()
         with torch.no_grad():
@@ -124,14 +125,30 @@ class TorchPredictor:
 
 
 def learning_rate(training: Training, updates: int, per_epoch: int) -> float:
-    """A straight warm-up, then a cosine down to a hundredth."""
+    """A straight warm-up, then a cosine down to a hundredth; or always the same."""
+    if training.schedule == "constant":
+        return training.learning_rate
     warm_up = max(1.0, training.warm_up_epochs * per_epoch)
     progress = (updates - warm_up) / max(1.0, training.epochs * per_epoch - warm_up)
     cosine = 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, max(0.0, progress))))
     return training.learning_rate * min(1.0, (updates + 1) / warm_up) * cosine
 
 
-def average(averages: Mapping[str, Tensor], network: StackedLstm, decay: float, updates: int) -> None:
+def make_optimiser(network: Network, training: Training) -> torch.optim.Optimizer:
+    """The recipe's optimiser."""
+    weights, decay = network.parameters(), training.weight_decay
+    match training.optimiser:
+        case "adamw":
+            return torch.optim.AdamW(weights, weight_decay=decay, betas=(0.9, 0.98), fused=True)
+        case "adam":
+            return torch.optim.Adam(weights, weight_decay=decay)
+        case "rmsprop":
+            return torch.optim.RMSprop(weights, weight_decay=decay)
+        case "sgd":
+            return torch.optim.SGD(weights, weight_decay=decay)
+
+
+def average(averages: Mapping[str, Tensor], network: Network, decay: float, updates: int) -> None:
     """Move the average of the weights on by one update; at first it follows faster."""
     share = 1 - min(decay, (1 + updates) / (10 + updates))
     for name, weight in network.state_dict().items():
@@ -157,67 +174,81 @@ class Progress:
 class Learner:
     """The one owner of all that changes while training."""
 
-    network: StackedLstm
-    averaged: StackedLstm  # the average of the network's weights
-    optimiser: torch.optim.AdamW
+    network: Network
+    averaged: Network  # the average of the network's weights
+    optimiser: torch.optim.Optimizer
     progress: Progress
 
 
-def train(recipe: Recipe, folder: Path, report: Report | None = None) -> Progress:
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What a run has come to at its best epoch."""
+
+    recipe: Recipe
+    codec: Codec[Any]
+    network: Network
+    progress: Progress
+
+
+def train(recipe: Recipe, folder: Path, music: Path | None = None, report: Report | None = None) -> Progress:
     """Train to the end, from the last checkpoint in ``folder`` if there is one; leaves ``best.safetensors``."""
-    codec = make_chorale_codec(recipe)
-    data = corpora.split(corpora.load(recipe.corpus, codec))
-    learner = _learner(recipe, codec)
-    folder.mkdir(parents=True, exist_ok=True)
-    _resume(learner, recipe, folder / "last.safetensors")
-    board = _tensorboard(folder)
-    while not _is_finished(learner.progress, recipe.training):
-        begun = time.perf_counter()
-        streams = epoch_streams(data.train, codec, recipe.training, learner.progress.epoch)
-        figures = {"train_nats": _epoch(learner, streams, recipe.training)}
-        valid = scoring.in_streams(
-            TorchPredictor(learner.averaged), corpora.concatenate(data.valid), streams=VALID_STREAMS
-        )
-        figures |= {"valid_nats": valid.per_token, "epoch_s": time.perf_counter() - begun}
-        is_best = _count_epoch(learner, figures)
-        figures |= _reported_test(learner, data.test_tokens, recipe.training)
-        _save(learner, recipe, folder, is_best=is_best)
-        _log(folder, learner.progress, figures, board)
-        if report:
-            report(learner.progress.epoch, recipe.training.epochs, figures)
+    with joined() as processes:
+        corpus = corpora.load(recipe.corpus, recipe.codec, music)
+        learner = _learner(recipe, corpus.codec)
+        folder.mkdir(parents=True, exist_ok=True)
+        _resume(learner, recipe, folder / "last.safetensors")
+        board = _tensorboard(folder) if processes.is_first else None
+        while not _is_finished(learner.progress, recipe.training):
+            figures = _one_epoch(learner, corpus, recipe.training, processes)
+            is_best = _count_epoch(learner, figures)
+            figures |= _reported_test(learner, corpus.split.test_tokens, recipe.training)
+            if processes.is_first:
+                _save(learner, recipe, corpus.codec, folder, is_best=is_best)
+                _log(folder, learner.progress, figures, board)
+                if report:
+                    report(learner.progress.epoch, recipe.training.epochs, figures)
     return learner.progress
 
 
-def _learner(recipe: Recipe, codec: ChoraleCodec) -> Learner:
+def _learner(recipe: Recipe, codec: Codec[Any]) -> Learner:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     torch.manual_seed(recipe.training.seed)
     network = make_network(recipe, codec).to(device)
     averaged = make_network(recipe, codec).to(device)
     averaged.load_state_dict(network.state_dict())
-    optimiser = torch.optim.AdamW(
-        network.parameters(), weight_decay=recipe.training.weight_decay, betas=(0.9, 0.98), fused=True
-    )
-    return Learner(network, averaged, optimiser, Progress())
+    return Learner(network, averaged, make_optimiser(network, recipe.training), Progress())
 
 
 def _is_finished(progress: Progress, training: Training) -> bool:
     return progress.epoch >= min(training.epochs, progress.best_epoch + training.patience)
 
 
-def _epoch(learner: Learner, streams: NDArray[np.int64], training: Training) -> float:
-    """One pass over all streams; the mean loss in nats per token."""
-    network, device = learner.network, learner.network.output.weight.device
-    torch.manual_seed(hash((training.seed, learner.progress.epoch)))
+def _one_epoch(learner: Learner, corpus: Corpus, training: Training, processes: Processes) -> dict[str, float]:
+    """Train an epoch and validate; the figures of both."""
+    begun, epoch = time.perf_counter(), learner.progress.epoch
+    tokens = epoch_tokens(corpus.split.train, corpus.codec, training, epoch)
+    figures = {"train_nats": _epoch(learner, batches(tokens, training, epoch), training, processes)}
+    heard = concatenate(corpus.split.valid)
+    valid = scoring.in_streams(TorchPredictor(learner.averaged), heard, streams=VALID_STREAMS)
+    return figures | {"valid_nats": valid.per_token, "epoch_s": time.perf_counter() - begun}
+
+
+def _epoch(learner: Learner, parts: Sequence[Tokens], training: Training, processes: Processes) -> float:
+    """One pass over all batches; the mean loss in nats per token."""
+    network = learner.network
+    device = next(network.parameters()).device
+    torch.manual_seed(hash((training.seed, learner.progress.epoch, processes.rank)))
     network.train()
-    state, losses = network.begin(training.streams), []
-    per_epoch = (streams.shape[1] - 1) // training.chunk
+    state, losses = None, []
     updates = learner.progress.updates
-    for inputs, targets in chunks(streams, training.chunk):
+    for part in parts:
         for group in learner.optimiser.param_groups:
-            group["lr"] = learning_rate(training, updates, per_epoch)
-        loss, state = _loss(network, inputs.to(device), targets.to(device), state, training)
+            group["lr"] = learning_rate(training, updates, len(parts))
+        batch = torch.from_numpy(processes.own(part)).to(device)
+        loss, state = _loss(network, batch, state, training)
         learner.optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
+        processes.average_gradients(network)
         torch.nn.utils.clip_grad_norm_(network.parameters(), training.clip)
         learner.optimiser.step()
         average(learner.averaged.state_dict(), network, training.averaging, updates)
@@ -227,20 +258,23 @@ def _epoch(learner: Learner, streams: NDArray[np.int64], training: Training) -> 
     return torch.stack(losses).mean().item()
 
 
-def _loss(
-    network: StackedLstm, inputs: Tensor, targets: Tensor, state: State, training: Training
-) -> tuple[Tensor, State]:
-    """Mean cross-entropy of a chunk, and the state after it, of which some streams have lost theirs before."""
-    state = forget(state, network.begin(len(inputs)), training.forgetting)
-    with torch.autocast(inputs.device.type, torch.bfloat16) if training.bf16 else nullcontext():
-        logits, state = network(inputs, state)
-    loss = cross_entropy(logits.flatten(0, 1), targets.flatten())
-    return loss, {name: part.detach() for name, part in state.items()}
+def _loss(network: Network, batch: Tensor, state: State | None, training: Training) -> tuple[Tensor, State | None]:
+    """Mean cross-entropy of a batch [streams, chunk + 1], and the state to go on with."""
+    with torch.autocast(batch.device.type, torch.bfloat16) if training.bf16 else nullcontext():
+        if training.targets == "last":
+            return cross_entropy(network.last(batch[:, :-1]).float(), batch[:, -1]), None
+        blank = network.begin(len(batch))
+        start = forget(state, blank, training.forgetting) if state else blank
+        logits, after = network(batch[:, :-1], start)
+    loss = cross_entropy(logits.flatten(0, 1), batch[:, 1:].flatten())
+    is_carried = training.batches == "streams"
+    return loss, {name: part.detach() for name, part in after.items()} if is_carried else None
 
 
 def forget(state: State, blank: State, chance: float) -> State:
     """The state, of which each stream loses its own, all of it, with this chance."""
-    lost = torch.rand(len(state["beat"]), 1, device=state["beat"].device) < chance  # [batch, 1]
+    some = next(iter(state.values()))
+    lost = torch.rand(len(some), 1, device=some.device) < chance  # [batch, 1]
     return {name: torch.where(lost, blank[name], part) for name, part in state.items()}
 
 
@@ -255,7 +289,7 @@ def _count_epoch(learner: Learner, figures: Mapping[str, float]) -> bool:
     return is_best
 
 
-def _reported_test(learner: Learner, tokens: NDArray[np.int64], training: Training) -> dict[str, float]:
+def _reported_test(learner: Learner, tokens: Tokens, training: Training) -> dict[str, float]:
     """The test figure now and then, to know how long BachBot's took to reach: no choice looks at it."""
     done = learner.progress
     if not training.test_every or done.epoch % training.test_every:
@@ -269,7 +303,7 @@ def _reported_test(learner: Learner, tokens: NDArray[np.int64], training: Traini
 # --- save
 
 
-def _save(learner: Learner, recipe: Recipe, folder: Path, *, is_best: bool) -> None:
+def _save(learner: Learner, recipe: Recipe, codec: Codec[Any], folder: Path, *, is_best: bool) -> None:
     """Write ``last.safetensors``, and ``best.safetensors`` when it is; each replaces the old one in one move."""
     averages = {f"averaged.{name}": weight for name, weight in learner.averaged.state_dict().items()}
     tensors = {f"network.{name}": weight for name, weight in learner.network.state_dict().items()} | averages
@@ -277,6 +311,7 @@ def _save(learner: Learner, recipe: Recipe, folder: Path, *, is_best: bool) -> N
         tensors |= {f"optimiser.{index}.{name}": part for name, part in parts.items()}
     progress = {name: getattr(learner.progress, name) for name in Progress.__dataclass_fields__}
     metadata = {"recipe": recipe.model_dump_json(), "progress": json.dumps(progress)}
+    metadata["codec"] = json.dumps(codec.parameters())
     _write(folder / "last.safetensors", tensors, metadata)
     if is_best:
         _write(folder / "best.safetensors", averages, metadata)
@@ -309,16 +344,18 @@ def _named(kept: Any, prefix: str) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): kept.get_tensor(name) for name in kept.keys() if name.startswith(prefix)}  # noqa: SIM118 (no mapping)
 
 
-def restore_best(folder: Path) -> tuple[Recipe, StackedLstm, Progress]:
-    """The recipe, the averaged network and the progress of a run's best epoch."""
+def restore_best(folder: Path) -> Trained:
+    """The averaged network of a run's best epoch, with all that it takes to use it."""
     path = folder / "best.safetensors"
     if not path.exists():
         raise SettingsError(f"{path}: no such checkpoint; run `python -m export train` first")
     with safe_open(path, "pt") as kept:
-        recipe = Recipe.model_validate_json(kept.metadata()["recipe"])
-        network = make_network(recipe, make_chorale_codec(recipe))
+        metadata = kept.metadata()
+        recipe = Recipe.model_validate_json(metadata["recipe"])
+        codec = make_codec(recipe.codec, json.loads(metadata["codec"]))
+        network = make_network(recipe, codec)
         network.load_state_dict(_named(kept, "averaged."))
-        return recipe, network.eval(), Progress(**json.loads(kept.metadata()["progress"]))
+        return Trained(recipe, codec, network.eval(), Progress(**json.loads(metadata["progress"])))
 
 
 def _log(folder: Path, progress: Progress, figures: Mapping[str, float], board: Any) -> None:

@@ -42,6 +42,7 @@ The engine does no input or output, and is told the time:
     roles/__init__.py        roles by name
     imagine/answer.py        one answer: when it begins, how long it lasts, which notes are promised
     imagine/continuation.py  a stream of tokens: the state, the cursor, the way ahead and back
+    imagine/guard.py         the way out of a loop
     imagine/sampler.py       one token out of logits
     imagine/stepper.py       one step of a network: state in, state out
     imagine/bundle.py        a model file, held against its card
@@ -49,6 +50,7 @@ The engine does no input or output, and is told the time:
     codecs/codec.py          what every way of writing music as tokens offers
     codecs/vocabulary.py     one table, read in both directions
     codecs/chorale.py        chorales as frames of a sixteenth
+    codecs/voice_leading.py  parallel fifths and octaves
     codecs/frames.py         the frames, written while they are heard
     codecs/__init__.py       codecs by name
 

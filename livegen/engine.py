@@ -12,6 +12,7 @@ from livegen.imagine.answer import Answer, Outline
 from livegen.imagine.bundle import load_bundle
 from livegen.imagine.card import SamplingDefaults
 from livegen.imagine.continuation import Continuation
+from livegen.imagine.guard import Guard
 from livegen.imagine.sampler import Sampler
 from livegen.imagine.stepper import Stepper
 from livegen.music.key import Key, find_key, parse_key
@@ -37,12 +38,13 @@ class Plan:
 class Engine:
     """Owner of one conversation. No thread, port, sleep or clock: it is told the time, in ns of one clock."""
 
-    def __init__(self, stepper: Stepper, codec: Codec[Any], settings: Settings) -> None:
+    def __init__(self, stepper: Stepper, codec: Codec[Any], settings: Settings, longest_run: int | None = None) -> None:
         play = settings.play
+        self._sampling = settings.sampling
+        self._guard = Guard(longest_run) if longest_run and settings.sampling.guard else None
         self._stepper = stepper
         self._codec = codec
         self._sampler = Sampler(settings.sampling, play.seed)
-        self._outside = settings.sampling.outside
         self._table = ROLES[play.role]
         self._fixed_beat_ns = round(60 * NS_PER_S / play.tempo_bpm) if play.tempo_bpm else 0
         self._fixed_key = parse_key(play.key) if play.key else None
@@ -122,18 +124,19 @@ class Engine:
         )
         key_before, self._key = self._key, self._find_key(phrase)
         continuation = self._continue(is_same_key=self._key == key_before)
-        home = Key(9, is_minor=True) if self._key.is_minor else Key(0)
-        continuation.lean(self._codec.outside(home.scale), self._outside)
-        pitches = [note.pitch + self._key.semitones_home for note in phrase.notes]
-        shift = self._key.semitones_home + 12 * self._codec.octaves(pitches)
-        prompt = self._codec.prompt(_transposed(phrase, shift), continuation.cursor)
+        shift = self._codec.shift(self._key, [note.pitch for note in phrase.notes])
+        home = self._key.transposed(shift)
+        continuation.lean(self._codec.outside(home.scale), self._sampling.outside)
+        prompt = self._codec.prompt(_transposed(phrase, shift), continuation.cursor, home)
+        continuation.begin(prompt)
         self._notices.append(f"heard {len(played)} notes, {self._key}, {meter.tempo_bpm:.2f} bpm")
         return Answer(continuation, prompt, self._outline(phrase, -shift))
 
     def _outline(self, phrase: Phrase, shift: int) -> Outline:
         length = next_multiple(round(phrase.whole_length * self._answer_length), TICKS_PER_QUARTER)
         loudness = sum(note.velocity for note in phrase.notes) // len(phrase.notes)
-        return Outline(phrase.meter, shift, max(1, loudness), phrase.length, length)
+        velocity = None if self._codec.has_velocities else max(1, loudness)
+        return Outline(phrase.meter, shift, velocity, phrase.length, length)
 
     def _find_key(self, phrase: Phrase) -> Key:
         if self._fixed_key:
@@ -144,7 +147,8 @@ class Engine:
         """Go on from what was heard when key and beat allow it, else begin a new piece."""
         if self._answer and is_same_key and self._answer.continuation.cursor.tick % TICKS_PER_QUARTER == 0:
             return self._answer.continuation
-        return Continuation(self._stepper, self._codec, self._sampler)
+        strikes = self._sampling.voice_leading
+        return Continuation(self._stepper, self._codec, self._sampler, guard=self._guard, strikes_faults=strikes)
 
 
 def load_engine(settings: Settings) -> Engine:
@@ -157,7 +161,8 @@ def load_engine(settings: Settings) -> Engine:
             "top_p": settings.sampling.top_p or own.top_p,
         }
     )
-    return Engine(bundle.stepper, bundle.codec, settings.model_copy(update={"sampling": sampling}))
+    settings = settings.model_copy(update={"sampling": sampling})
+    return Engine(bundle.stepper, bundle.codec, settings, bundle.card.longest_run)
 
 
 def _transposed(phrase: Phrase, semitones: int) -> list[Note]:

@@ -48,6 +48,8 @@ class Sampling(_Frozen):
     top_p: float = Field(0.0, ge=0, le=1)  # 0 takes the model's own; 1 is off
     min_p: float = Field(0.0, ge=0, lt=1)  # 0 is off
     outside: float = Field(0.1, gt=0, le=1)  # odds of notes outside the phrase's key; 1 leaves them as they are
+    voice_leading: bool = True  # strike out what a teacher would, where the model's notation shows it
+    guard: bool = True  # lead out of loops
 
 
 class Daemon(_Frozen):

@@ -13,6 +13,7 @@ import pytest
 from jack_stage import Played, Stage, hanging, notes, stage, wait_for, wait_for_quiet
 
 from export import corpora
+from export.corpora.work import Piece
 from livegen.clock import NS_PER_MS, NS_PER_S
 from livegen.codecs.chorale import ChoraleCodec
 from livegen.events import NoteOff, NoteOn, to_bytes
@@ -60,7 +61,7 @@ def distance(at_ns: float, grid_ns: float) -> float:
     return (at_ns + grid_ns / 2) % grid_ns - grid_ns / 2
 
 
-def soprano_phrases(piece: corpora.Piece, codec: ChoraleCodec) -> list[Melody]:
+def soprano_phrases(piece: Piece, codec: ChoraleCodec) -> list[Melody]:
     """The highest voice from fermata to fermata."""
     cursor, phrases, melody = codec.begin(), [], []
     for token in piece.tokens.tolist():
@@ -95,8 +96,8 @@ def score(melody: Melody, tempo_bpm: float) -> list[tuple[float, list[int]]]:
 def unseen_melodies() -> list[Melody]:
     """One in each of the twelve transpositions, and on from there."""
     codec = ChoraleCodec()
-    data = corpora.split(corpora.load("bach-chorales", codec))
-    found = [phrase for piece in data.test for phrase in soprano_phrases(piece, codec)]
+    pieces = corpora.load("bach-chorales", "chorale").split.test
+    found = [phrase for piece in pieces for phrase in soprano_phrases(piece, codec)]
     chosen = random.Random(20).sample(found, PHRASES)
     return [[(pitch + index % 12 - 6, length) for pitch, length in melody] for index, melody in enumerate(chosen)]
 

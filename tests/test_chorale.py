@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from livegen.codecs.chorale import END, FERMATA, FRAME_END, START, ChoraleCodec
+from livegen.codecs.chorale import END, FERMATA, FRAME_END, START, ChoraleCodec, ChoraleCursor
 from livegen.codecs.frames import FRAME_TICKS, FrameWriter
 from livegen.events import Note, NoteOff, NoteOn, Ticked
+from livegen.music.key import Key
 
 CODEC = ChoraleCodec()
 
@@ -119,7 +120,7 @@ def test_of_more_than_four_voices_the_outer_ones_are_kept() -> None:
 
 def test_a_prompt_fixes_the_melody_and_leaves_the_voices_below_open() -> None:
     cursor = CODEC.begin()
-    prompt = CODEC.prompt([Note(0, 72, FRAME_TICKS), Note(FRAME_TICKS, 74, FRAME_TICKS)], cursor)
+    prompt = CODEC.prompt([Note(0, 72, FRAME_TICKS), Note(FRAME_TICKS, 74, FRAME_TICKS)], cursor, Key(0))
     written: list[str] = []
 
     while (mask := prompt.mask(cursor)) is not None:
@@ -137,7 +138,7 @@ def test_a_prompt_fixes_the_melody_and_leaves_the_voices_below_open() -> None:
 
 
 def test_a_last_note_of_a_beat_closes_its_phrase() -> None:
-    prompt = CODEC.prompt([Note(0, 72, 4 * FRAME_TICKS)], CODEC.begin())
+    prompt = CODEC.prompt([Note(0, 72, 4 * FRAME_TICKS)], CODEC.begin(), Key(0))
     cursor, _ = CODEC.step(CODEC.begin(), START)
 
     mask = prompt.mask(cursor)
@@ -157,4 +158,39 @@ def test_an_ending_is_a_chord_under_a_fermata() -> None:
 
 
 def test_octaves_bring_any_melody_to_a_soprano() -> None:
-    assert [CODEC.octaves([pitch]) for pitch in (34, 46, 58, 70, 82, 94)] == [3, 2, 1, 0, -1, -2]
+    shifts = [CODEC.shift(Key(0), [pitch]) for pitch in (34, 46, 58, 70, 82, 94)]
+
+    assert shifts == [36, 24, 12, 0, -12, -24]
+
+
+@pytest.mark.parametrize(("key", "shift"), [(Key(2), -2), (Key(11), 1), (Key(4, is_minor=True), 5)])
+def test_every_key_goes_home_to_c_major_or_a_minor(key: Key, shift: int) -> None:
+    assert CODEC.shift(key, [70 - shift]) == shift
+
+
+def after_frames(*frames: tuple[int, ...], then: tuple[int, ...] = ()) -> ChoraleCursor:
+    cursor, _ = CODEC.step(CODEC.begin(), START)
+    for frame in frames:
+        for token in (*(CODEC.note_token(pitch, tied=False) for pitch in frame), FRAME_END):
+            cursor, _ = CODEC.step(cursor, token)
+    for pitch in then:
+        cursor, _ = CODEC.step(cursor, CODEC.note_token(pitch, tied=False))
+    return cursor
+
+
+@pytest.mark.parametrize(
+    ("before", "then", "struck"),
+    [
+        ((72, 67, 64, 48), (74,), []),  # a fourth may be followed by another
+        ((72, 65, 60, 53), (74,), [67]),  # a fifth, both a step up; the fifths below would be moves against it
+        ((72, 67, 60, 48), (74, 65), [62, 58, 46, 34]),  # an octave with the soprano, a fifth with the alto
+        ((72, 65, 60, 48), (72,), []),  # a voice that stays makes no parallel
+    ],
+)
+def test_parallels_with_a_voice_above_are_faults(
+    before: tuple[int, ...], then: tuple[int, ...], struck: list[int]
+) -> None:
+    mask = CODEC.faults(after_frames(before, then=then))
+
+    expected = sorted(CODEC.note_token(pitch, tied=False) for pitch in struck)
+    assert (np.flatnonzero(mask).tolist() if mask is not None else []) == expected

@@ -1,16 +1,22 @@
 """A stream of music, with the shipped model: forwards, ahead, and back."""
 
+from typing import cast
+
 import numpy as np
 import pytest
 
-from livegen.codecs.chorale import FRAME_END
+from livegen.codecs.chorale import FIRST_PITCH, FRAME_END, ChoraleCodec
 from livegen.codecs.frames import FRAME_TICKS
-from livegen.events import Note, Ticked
+from livegen.events import Note, NoteOn, Ticked
 from livegen.imagine.bundle import Bundle, load_bundle
 from livegen.imagine.continuation import Continuation
+from livegen.imagine.guard import Guard
 from livegen.imagine.sampler import Sampler
+from livegen.imagine.stepper import Logits, State, Stepper, Tokens
+from livegen.music.key import Key
 from livegen.settings import Sampling
 
+CODEC = ChoraleCodec()
 LIKELIEST = Sampling(temperature=1, top_k=1, top_p=1)
 MELODY = [Note(0, 72, 960), Note(960, 74, 960), Note(1920, 76, 1920)]
 
@@ -20,10 +26,11 @@ def bundle() -> Bundle:
     return load_bundle("bach")
 
 
-def told(bundle: Bundle, seed: int = 0, sampling: Sampling = LIKELIEST) -> Continuation:
+def told(bundle: Bundle, seed: int = 0, sampling: Sampling = LIKELIEST, guard: Guard | None = None) -> Continuation:
     """A continuation that knows the melody."""
     continuation = Continuation(bundle.stepper, bundle.codec, Sampler(sampling, seed))
-    prompt = bundle.codec.prompt(MELODY, continuation.cursor)
+    prompt = bundle.codec.prompt(MELODY, continuation.cursor, Key(0))
+    continuation.begin(prompt)
     while not continuation.tell(prompt, most_tokens=7):
         pass
     return continuation
@@ -78,3 +85,31 @@ def test_a_guess_is_always_allowed(bundle: Bundle) -> None:
             guesses += token == FRAME_END
 
     assert guesses > 20
+
+
+class Silent:
+    """A network that would rather close each frame than write a note in it."""
+
+    def initial(self) -> State:
+        return {"state.nothing": np.zeros((1, 1))}
+
+    def step(self, tokens: Tokens, state: State) -> tuple[Logits, State]:
+        logits = np.zeros((*tokens.shape, len(CODEC.vocabulary)), np.float32)
+        logits[..., FIRST_PITCH:] = 1
+        logits[..., FRAME_END] = 5
+        return logits, dict(state)
+
+
+def test_the_guard_leads_out_of_a_loop_and_going_back_takes_its_count_back() -> None:
+    looping, watched = (
+        Continuation(cast(Stepper, Silent()), CODEC, Sampler(LIKELIEST, 0), guard=guard)
+        for guard in (None, Guard(longest_run=8))
+    )
+
+    silence, music = imagined(looping, 40), imagined(watched, 40)
+    watched.retract(4 * FRAME_TICKS)
+    again = imagined(watched, 36)
+
+    assert silence == []
+    assert next(ticked.tick // FRAME_TICKS for ticked in music if isinstance(ticked.event, NoteOn)) == 9
+    assert again == music

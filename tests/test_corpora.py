@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from export import corpora
-from export.corpora import Piece, Source, Voiced
+from export.corpora import chorales
+from export.corpora.chorales import Voiced
+from export.corpora.work import Piece, Report, Source, Work, by_side, sides
 from livegen.codecs.chorale import FERMATA, ChoraleCodec
 from livegen.codecs.frames import Frame
 from livegen.errors import SettingsError
@@ -23,7 +25,7 @@ def test_a_unison_is_one_note_and_struck_if_any_voice_strikes_it() -> None:
     holding = [Voiced(0, 2, 60, struck=True, fermata=False)]
     striking = [Voiced(1, 2, 60, struck=True, fermata=False)]
 
-    frames = corpora.to_frames([holding, striking])
+    frames = chorales.to_frames([holding, striking])
 
     assert frames == [Frame(((60, False),)), Frame(((60, False),))]
 
@@ -31,13 +33,13 @@ def test_a_unison_is_one_note_and_struck_if_any_voice_strikes_it() -> None:
 def test_a_note_tied_to_the_one_before_is_not_struck_again() -> None:
     voice = [Voiced(0, 2, 60, struck=True, fermata=False), Voiced(2, 3, 60, struck=False, fermata=False)]
 
-    frames = corpora.to_frames([voice])
+    frames = chorales.to_frames([voice])
 
     assert frames == [Frame(((60, False),)), Frame(((60, True),)), Frame(((60, True),))]
 
 
 def test_a_tie_from_nothing_is_struck() -> None:
-    frames = corpora.to_frames([[Voiced(1, 2, 60, struck=False, fermata=False)]])
+    frames = chorales.to_frames([[Voiced(1, 2, 60, struck=False, fermata=False)]])
 
     assert frames == [Frame(), Frame(((60, False),))]
 
@@ -46,7 +48,7 @@ def test_a_fermata_in_any_voice_marks_each_of_its_frames() -> None:
     soprano = [Voiced(0, 3, 72, struck=True, fermata=False)]
     bass = [Voiced(1, 3, 48, struck=True, fermata=True)]
 
-    frames = corpora.to_frames([soprano, bass])
+    frames = chorales.to_frames([soprano, bass])
 
     assert [frame.fermata for frame in frames] == [False, True, True]
 
@@ -54,15 +56,15 @@ def test_a_fermata_in_any_voice_marks_each_of_its_frames() -> None:
 def test_of_five_voices_the_outer_ones_stay() -> None:
     voices = [[Voiced(0, 1, pitch, struck=True, fermata=False)] for pitch in (48, 55, 60, 64, 67)]
 
-    (frame,) = corpora.to_frames(voices)
+    (frame,) = chorales.to_frames(voices)
 
     assert [pitch for pitch, _ in frame.notes] == [67, 64, 60, 48]
 
 
 @pytest.mark.parametrize("tonic", range(12))
 def test_every_key_moves_to_c_or_a_by_at_most_half_an_octave(tonic: int) -> None:
-    major = corpora.to_c_or_a_minor(tonic, is_minor=False)
-    minor = corpora.to_c_or_a_minor(tonic, is_minor=True)
+    major = chorales.to_c_or_a_minor(tonic, is_minor=False)
+    minor = chorales.to_c_or_a_minor(tonic, is_minor=True)
 
     assert ((tonic + major) % 12, (tonic + minor) % 12) == (0, 9)
     assert -5 <= major <= 6
@@ -70,7 +72,7 @@ def test_every_key_moves_to_c_or_a_by_at_most_half_an_octave(tonic: int) -> None
 
 
 def test_a_chorale_stands_in_its_new_key_with_four_voices_from_soprano_to_bass() -> None:
-    frames = corpora.read_chorale("bach/bwv66.6")  # in F sharp minor, with an upbeat of a quarter
+    frames = chorales.read_chorale("bach/bwv66.6")  # in F sharp minor, with an upbeat of a quarter
 
     assert len(frames) == 9 * 16
     assert {pitch % 12 for pitch, _ in frames[-1].notes} == {9, 1, 4}  # A minor, ended in major
@@ -80,12 +82,12 @@ def test_a_chorale_stands_in_its_new_key_with_four_voices_from_soprano_to_bass()
 
 
 def test_a_chorale_in_three_four_is_left_out() -> None:
-    assert corpora.read_chorale("bach/bwv269") == []
+    assert chorales.read_chorale("bach/bwv269") == []
 
 
 @pytest.mark.parametrize("source", ["bach/bwv66.6", "bach/bwv62.6", "bach/bwv8.6"])
 def test_a_chorale_s_tokens_become_notes_and_the_same_tokens_again(source: str) -> None:
-    tokens = corpora.encode(CODEC, corpora.read_chorale(source)).tolist()
+    tokens = chorales.encode(CODEC, chorales.read_chorale(source)).tolist()
 
     again = CODEC.encode(CODEC.decode(tokens))
 
@@ -95,7 +97,7 @@ def test_a_chorale_s_tokens_become_notes_and_the_same_tokens_again(source: str) 
 def test_the_last_tenth_of_the_tokens_is_never_trained_on() -> None:
     pieces = [piece(f"p{index}", 37, begin=37 * index) for index in range(100)]
 
-    data = corpora.split(pieces)
+    data = chorales.split(pieces)
 
     known = np.concatenate([part.tokens for part in (*data.train, *data.valid)])
     assert sorted(known) == list(range(3330))
@@ -104,7 +106,7 @@ def test_the_last_tenth_of_the_tokens_is_never_trained_on() -> None:
 
 
 def test_a_piece_across_the_cut_is_split_at_the_token() -> None:
-    data = corpora.split([piece("long", 75), piece("across", 20, begin=75), piece("last", 5, begin=95)])
+    data = chorales.split([piece("long", 75), piece("across", 20, begin=75), piece("last", 5, begin=95)])
 
     assert [part.tokens.tolist() for part in data.train] == [list(range(75)), list(range(75, 90))]
     assert data.test_tokens.tolist() == list(range(90, 100))
@@ -112,7 +114,7 @@ def test_a_piece_across_the_cut_is_split_at_the_token() -> None:
 
 
 def test_every_twentieth_piece_chooses_the_model() -> None:
-    data = corpora.split([piece(f"p{index}", 10) for index in range(50)])
+    data = chorales.split([piece(f"p{index}", 10) for index in range(50)])
 
     assert [part.name for part in data.valid] == ["p19", "p39"]
     assert len(data.train) == 43
@@ -121,20 +123,54 @@ def test_every_twentieth_piece_chooses_the_model() -> None:
 def test_a_corpus_is_read_once_and_then_comes_from_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     readings = []
 
-    def read(codec: ChoraleCodec, report: corpora.Report) -> Iterator[Piece]:
-        readings.append(codec.parameters())
-        yield from (piece("one", 3), piece("two", 5))
+    def read(folder: Path, report: Report) -> Iterator[Work]:
+        readings.append(folder)
+        yield from (Work(name, name, [Frame(((60, False),))] * 3) for name in ("one", "two", "three"))
 
     monkeypatch.setattr(corpora, "CACHE", tmp_path)
-    monkeypatch.setattr(corpora, "SOURCES", {"small": Source(read, "", "")})
+    monkeypatch.setattr(corpora, "source", lambda name: Source(read, chorales.encode, "", ""))
 
-    first, second = corpora.load("small", CODEC), corpora.load("small", CODEC)
-    corpora.load("small", ChoraleCodec(low=20))
+    first, second = corpora.load("small", "chorale"), corpora.load("small", "chorale")
 
-    assert [(p.name, p.tokens.tolist()) for p in first] == [(p.name, p.tokens.tolist()) for p in second]
-    assert readings == [{"low": 30, "high": 88}, {"low": 20, "high": 88}]
+    for side in ("train", "valid", "test"):
+        parts = [getattr(corpus.split, side) for corpus in (first, second)]
+        assert len({tuple((p.name, *p.tokens.tolist()) for p in part) for part in parts}) == 1
+    assert first.codec.parameters() == second.codec.parameters()
+    assert len(readings) == 1
+
+
+def test_works_of_one_group_never_stand_on_both_sides() -> None:
+    works = [Work(f"{group} {part}", str(group), None) for group in range(100) for part in (1, 2)]
+    works.append(Work("a book's", "book", None, part="books"))
+
+    placed = sides(works)
+
+    assert placed[0::2][:100] == placed[1::2]
+    assert [index for index, side in enumerate(placed[1::2]) if side == "test"] == list(range(9, 100, 10))
+    assert placed.count("valid") == 2 * 4
+    assert placed[-1] == "train"
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"), [(1, ["train"]), (2, ["train", "valid"]), (3, ["train", "valid", "test"])]
+)
+def test_of_few_works_the_last_ones_are_held_out(count: int, expected: list[str]) -> None:
+    assert sides([Work(str(index), str(index), None) for index in range(count)]) == expected
+
+
+def test_a_single_piece_is_held_against_itself() -> None:
+    only = Piece("one", np.arange(4), side="train")
+
+    split = by_side([only])
+
+    assert (split.train, split.valid, split.test) == ((only,), (only,), (only,))
+
+
+def test_a_corpus_without_its_folder_says_what_it_wants(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="corpus 'piano' is read from 'piano-midi' in a folder of music: --music"):
+        corpora.load("piano", "notes", tmp_path)
 
 
 def test_an_unknown_corpus_is_answered_with_the_nearest() -> None:
     with pytest.raises(SettingsError, match="unknown corpus 'bach-choral'; did you mean 'bach-chorales'"):
-        corpora.load("bach-choral", CODEC)
+        corpora.load("bach-choral", "chorale")

@@ -5,10 +5,11 @@ from math import log
 import numpy as np
 import pytest
 
-from export.corpora import Piece, Split
+from export.corpora import Corpus
+from export.corpora.work import Piece, Split
 from export.evaluate import evaluate, frame_count
 from export.scoring import CHUNK, STREAMS, Arrays, Logits, Tokens
-from livegen.codecs.chorale import FRAME_END
+from livegen.codecs.chorale import FRAME_END, ChoraleCodec
 
 VOCAB = 8
 PIECE = np.array([0, 5, FRAME_END, 6, FRAME_END, 1])
@@ -33,15 +34,16 @@ class Knowing:
 
 
 @pytest.fixture
-def data() -> Split:
+def data() -> Corpus:
     tokens = np.tile([5, FRAME_END], 2 * STREAMS * CHUNK)
-    return Split(train=(), valid=(), test_tokens=tokens, test=(Piece("one", PIECE), Piece("two", PIECE)))
+    split = Split(train=(), valid=(), test_tokens=tokens, test=(Piece("one", PIECE), Piece("two", PIECE)))
+    return Corpus(ChoraleCodec(), split)
 
 
-def test_knowing_nothing_costs_the_same_in_every_way(data: Split) -> None:
+def test_knowing_nothing_costs_the_same_in_every_way(data: Corpus) -> None:
     figures = evaluate(Knowing(after=10**9), data)
 
-    chunks = (len(data.test_tokens) - 1) // (STREAMS * CHUNK)
+    chunks = (len(data.split.test_tokens) - 1) // (STREAMS * CHUNK)
     assert figures == pytest.approx(
         {
             "test_nats": log(VOCAB),
@@ -54,7 +56,7 @@ def test_knowing_nothing_costs_the_same_in_every_way(data: Split) -> None:
     )
 
 
-def test_resetting_the_state_costs_what_was_known_from_before(data: Split) -> None:
+def test_resetting_the_state_costs_what_was_known_from_before(data: Corpus) -> None:
     figures = evaluate(Knowing(after=CHUNK), data)
 
     assert figures["test_nats_reset"] == pytest.approx(log(VOCAB))

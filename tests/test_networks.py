@@ -1,17 +1,46 @@
 """The network: causal, the same in one go as step by step, and forgetful only while training."""
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 import torch
 
-from export.networks import Dropout, Sizes, StackedLstm
+from export.networks import recurrent, rereading
+from export.networks.network import Dropout, Network
+from export.networks.windowed_lstm import Sizes, WindowedLstm
 
 SIZES = Sizes(vocab=11, embedding=5, window=4, features=7, hidden=8, layers=2, bar=3, beat_token=2)
 
 
-@pytest.fixture
-def network() -> StackedLstm:
+DROPOUT = Dropout(features=0.5, between=0.5, output=0.5)
+SHAPES = [
+    SIZES,
+    replace(SIZES, bar=0, beat_token=-1),
+    *(recurrent.Sizes(vocab=11, embedding=5, hidden=8, layers=2, cell=cell) for cell in ("lstm", "gru", "rnn")),
+    rereading.Sizes(vocab=11, embedding=5, window=4, hidden=8, layers=2, cell="gru"),
+    rereading.Sizes(vocab=11, embedding=5, window=4, hidden=8, layers=2, bidirectional=True),
+]
+
+
+def make(sizes: Any) -> Network:
     torch.manual_seed(0)
-    return StackedLstm(SIZES, Dropout(features=0.5, between=0.5, output=0.5)).eval()
+    match sizes:
+        case recurrent.Sizes():
+            return recurrent.Recurrent(sizes, DROPOUT).eval()
+        case rereading.Sizes():
+            return rereading.Rereading(sizes, DROPOUT).eval()
+    return WindowedLstm(sizes, DROPOUT).eval()
+
+
+@pytest.fixture
+def network() -> Network:
+    return make(SIZES)
+
+
+@pytest.fixture(params=SHAPES, ids=repr)
+def every_kind(request: pytest.FixtureRequest) -> Network:
+    return make(request.param)
 
 
 def some_tokens(batch: int, time: int) -> torch.Tensor:
@@ -19,13 +48,13 @@ def some_tokens(batch: int, time: int) -> torch.Tensor:
 
 
 @torch.no_grad()
-def test_one_go_and_step_by_step_give_the_same_logits_and_state(network: StackedLstm) -> None:
+def test_one_go_and_step_by_step_give_the_same_logits_and_state(every_kind: Network) -> None:
     tokens = some_tokens(3, 10)
-    state, steps = network.begin(3), []
+    state, steps = every_kind.begin(3), []
 
-    logits, at_once = network(tokens, network.begin(3))
+    logits, at_once = every_kind(tokens, every_kind.begin(3))
     for time in range(10):
-        step, state = network(tokens[:, time : time + 1], state)
+        step, state = every_kind(tokens[:, time : time + 1], state)
         steps.append(step)
 
     torch.testing.assert_close(torch.cat(steps, dim=1), logits)
@@ -33,20 +62,20 @@ def test_one_go_and_step_by_step_give_the_same_logits_and_state(network: Stacked
 
 
 @torch.no_grad()
-def test_logits_never_know_a_later_token(network: StackedLstm) -> None:
+def test_logits_never_know_a_later_token(every_kind: Network) -> None:
     tokens = some_tokens(1, 10)
     other = tokens.clone()
     other[:, 6:] = (other[:, 6:] + 1) % SIZES.vocab
 
-    logits, _ = network(tokens, network.begin(1))
-    changed, _ = network(other, network.begin(1))
+    logits, _ = every_kind(tokens, every_kind.begin(1))
+    changed, _ = every_kind(other, every_kind.begin(1))
 
     assert torch.equal(logits[:, :6], changed[:, :6])
     assert not torch.equal(logits[:, 6], changed[:, 6])
 
 
 @torch.no_grad()
-def test_the_window_reaches_back_over_its_length_when_the_layers_forget(network: StackedLstm) -> None:
+def test_the_window_reaches_back_over_its_length_when_the_layers_forget(network: Network) -> None:
     before = some_tokens(1, 3)
     blank = network.begin(1)
 
@@ -57,7 +86,7 @@ def test_the_window_reaches_back_over_its_length_when_the_layers_forget(network:
 
 
 @torch.no_grad()
-def test_the_beat_counts_frame_ends_and_its_place_in_the_bar_comes_round(network: StackedLstm) -> None:
+def test_the_beat_counts_frame_ends_and_its_place_in_the_bar_comes_round(network: Network) -> None:
     tokens, blank = torch.tensor([[2, 5, 2, 2]]), network.begin(1)
 
     _, after = network(tokens, blank)
@@ -71,22 +100,42 @@ def test_the_beat_counts_frame_ends_and_its_place_in_the_bar_comes_round(network
 
 
 @torch.no_grad()
-def test_only_training_leaves_numbers_out(network: StackedLstm) -> None:
+def test_only_training_leaves_numbers_out(every_kind: Network) -> None:
     tokens = some_tokens(2, 4)
 
-    again = [network(tokens, network.begin(2))[0] for _ in range(2)]
-    network.train()
-    training = [network(tokens, network.begin(2))[0] for _ in range(2)]
+    again = [every_kind(tokens, every_kind.begin(2))[0] for _ in range(2)]
+    every_kind.train()
+    training = [every_kind(tokens, every_kind.begin(2))[0] for _ in range(2)]
 
     assert torch.equal(*again)
     assert not torch.equal(*training)
 
 
-def test_a_step_multiplies_by_every_large_weight(network: StackedLstm) -> None:
-    weights = {name: weight for name, weight in network.named_parameters() if weight.dim() > 1}
-    looked_up = weights.pop("embedding.weight").numel() + weights.pop("position.weight").numel()
+@torch.no_grad()
+def test_many_to_one_is_the_last_of_many_to_many(every_kind: Network) -> None:
+    tokens = some_tokens(3, 6)
 
-    products = sum(rows * columns for rows, columns in network.matrices())
+    logits, _ = every_kind(tokens, every_kind.begin(3))
 
-    assert products == sum(weight.numel() for weight in weights.values())
-    assert looked_up > 0
+    torch.testing.assert_close(every_kind.last(tokens), logits[:, -1])
+
+
+@torch.no_grad()
+def test_a_short_window_is_padded_on_the_left() -> None:
+    network = make(SHAPES[-1])
+    tokens = some_tokens(2, 2)
+
+    logits, _ = network(tokens, network.begin(2))
+
+    torch.testing.assert_close(network.last(tokens), logits[:, -1])
+
+
+def test_a_step_multiplies_by_every_large_weight(every_kind: Network) -> None:
+    weights = {name: weight.numel() for name, weight in every_kind.named_parameters() if weight.dim() > 1}
+    weights.pop("embedding.weight")
+    weights.pop("position.weight", None)
+    readings = every_kind.sizes.window if isinstance(every_kind, rereading.Rereading) else 1
+
+    products = sum(rows * columns for rows, columns in every_kind.matrices())
+
+    assert products == weights.pop("output.weight") + readings * sum(weights.values())

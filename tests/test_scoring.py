@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from export import scoring
-from export.corpora import Piece
+from export.corpora.work import Piece
 from export.scoring import Arrays, Logits, Tokens
 
 VOCAB = 5

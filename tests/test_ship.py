@@ -1,33 +1,24 @@
 """Shipping: from a finished run to a file that the engine plays."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from export import corpora, ship, train
-from export.corpora import Piece, Source
 from export.evaluate import OnnxPredictor, evaluate
 from export.recipes import CONFIGS, Recipe, load
-from livegen.codecs.chorale import ChoraleCodec, Frame
 from livegen.errors import SettingsError
 from livegen.imagine.bundle import load_bundle
+from tests.scales import stand_in
 
 TINY = load(CONFIGS / "tiny.toml")
 
 
 @pytest.fixture
 def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Recipe:
-    """One epoch on a falling scale, again and again."""
-
-    def read(codec: ChoraleCodec, report: corpora.Report) -> Iterator[Piece]:
-        for index in range(60):
-            frames = [Frame(((72 - (index + step) % 12, False),)) for step in range(1000)]
-            yield Piece(f"scale {index}", corpora.encode(codec, frames))
-
-    monkeypatch.setattr(corpora, "CACHE", tmp_path / "cache")
-    monkeypatch.setattr(corpora, "SOURCES", {"bach-chorales": Source(read, "us", "free")})
+    """One epoch on scales."""
+    stand_in(monkeypatch, tmp_path / "cache")
     return TINY.model_copy(update={"training": TINY.training.model_copy(update={"epochs": 1})})
 
 
@@ -35,10 +26,10 @@ def test_a_shipped_file_tells_its_own_figures_and_plays(tmp_path: Path, recipe: 
     target = tmp_path / "models" / "small.onnx"
     progress = train.train(recipe, tmp_path / "run")
 
-    card = ship.ship(tmp_path / "run", target, lambda items, _: items)
+    corpus = corpora.load("bach-chorales", "chorale")
+    card = ship.ship(tmp_path / "run", target, corpus, lambda items, _: items)
 
-    data = corpora.split(corpora.load("bach-chorales", ChoraleCodec()))
-    figures = evaluate(OnnxPredictor(target), data)
+    figures = evaluate(OnnxPredictor(target), corpus)
     assert load_bundle(str(target)).card == card
     assert {name: card.metrics[name] for name in figures} == figures
     assert card.metrics["valid_nats"] == progress.best_nats
@@ -51,7 +42,7 @@ def test_without_a_run_the_old_file_stays(tmp_path: Path, recipe: Recipe) -> Non
     target.write_bytes(b"old")
 
     with pytest.raises(SettingsError, match="no such checkpoint"):
-        ship.ship(tmp_path / "run", target, lambda items, _: items)
+        ship.ship(tmp_path / "run", target, corpora.load("bach-chorales", "chorale"), lambda items, _: items)
 
     assert target.read_bytes() == b"old"
 

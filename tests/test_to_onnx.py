@@ -1,28 +1,31 @@
 """The exporter: a small, lean graph that holds what the network is."""
 
 import numpy as np
+import onnxruntime
 import pytest
 import torch
 from onnx import ModelProto, TensorProto
 
-from export.networks import Sizes, StackedLstm
+from export.networks import recurrent, rereading
+from export.networks.network import Network
+from export.networks.windowed_lstm import Sizes, WindowedLstm
 from export.to_onnx import rounded, state_parts, to_onnx
 
 SIZES = Sizes(vocab=40, embedding=8, window=3, features=16, hidden=24, layers=2, bar=16, beat_token=2)
 
 
 @pytest.fixture(scope="module")
-def network() -> StackedLstm:
+def network() -> WindowedLstm:
     torch.manual_seed(0)
-    return StackedLstm(SIZES)
+    return WindowedLstm(SIZES)
 
 
 @pytest.fixture(scope="module")
-def model(network: StackedLstm) -> ModelProto:
+def model(network: WindowedLstm) -> ModelProto:
     return to_onnx(rounded(network))
 
 
-def test_rounding_leaves_the_network_itself_alone(network: StackedLstm) -> None:
+def test_rounding_leaves_the_network_itself_alone(network: WindowedLstm) -> None:
     before = network.output.weight.detach().clone()
 
     twin = rounded(network)
@@ -59,10 +62,33 @@ def test_batch_and_time_are_free_and_nothing_else_is(model: ModelProto) -> None:
     }
 
 
-def test_the_card_s_state_begins_as_the_network_s(network: StackedLstm) -> None:
+def test_the_card_s_state_begins_as_the_network_s(network: WindowedLstm) -> None:
     parts = {part.name: np.full((2, *part.shape), part.fill, part.dtype) for part in state_parts(network)}
 
     begin = {name: part.numpy() for name, part in network.begin(2).items()}
     assert list(parts) == list(begin)
     for name, part in parts.items():
         np.testing.assert_array_equal(part, begin[name], strict=True)
+
+
+KINDS: dict[str, Network] = {
+    "recurrent gru": recurrent.Recurrent(recurrent.Sizes(9, 4, 6, 2, "gru")),
+    "recurrent rnn": recurrent.Recurrent(recurrent.Sizes(9, 4, 6, 2, "rnn")),
+    "both directions": rereading.Rereading(rereading.Sizes(9, 4, 3, 6, 2, "lstm", bidirectional=True)),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_is_the_same_in_the_file_at_any_batch_and_length(kind: str) -> None:
+    network = rounded(KINDS[kind])
+
+    session = onnxruntime.InferenceSession(to_onnx(network).SerializeToString())
+
+    for batch, time in ((1, 1), (1, 5), (3, 1), (3, 5)):
+        tokens, state = torch.randint(0, 9, (batch, time)), network.begin(batch)
+        with torch.no_grad():
+            logits, after = network(tokens, state)
+        feed = {f"state.{name}": part.numpy() for name, part in state.items()}
+        found = session.run(None, {"tokens": tokens.numpy(), **feed})
+        for ours, theirs in zip(found, (logits, *after.values()), strict=True):
+            np.testing.assert_allclose(ours, theirs.numpy(), atol=1e-6)

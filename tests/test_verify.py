@@ -10,31 +10,34 @@ import pytest
 import torch
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
-from export.networks import StackedLstm
+from export.networks import make_network
+from export.networks.network import Network
 from export.recipes import CONFIGS, load
 from export.ship import make_card
 from export.to_onnx import rounded, to_onnx, with_card
-from export.train import TorchPredictor, make_chorale_codec, make_network
+from export.train import Progress, TorchPredictor, Trained
 from export.verify import verify
+from livegen.codecs import make_codec
 from livegen.errors import ModelError
 from livegen.imagine.card import Card, CodecCard
 
 RECIPE = load(CONFIGS / "tiny.toml")
+CODEC = make_codec("chorale", {})
 
 
 @pytest.fixture(scope="module")
-def network() -> StackedLstm:
+def network() -> Network:
     torch.manual_seed(0)
-    return rounded(make_network(RECIPE, make_chorale_codec(RECIPE)))
+    return rounded(make_network(RECIPE, CODEC))
 
 
 @pytest.fixture(scope="module")
-def card(network: StackedLstm) -> Card:
-    return make_card(RECIPE, network, {})
+def card(network: Network) -> Card:
+    return make_card(Trained(RECIPE, CODEC, network, Progress()))
 
 
 @pytest.fixture(scope="module")
-def model(network: StackedLstm, card: Card) -> ModelProto:
+def model(network: Network, card: Card) -> ModelProto:
     return with_card(to_onnx(network), card)
 
 
@@ -97,7 +100,7 @@ def carry_another_state(model: ModelProto) -> None:
 
 
 def test_a_whole_model_passes_and_gives_its_card(
-    tmp_path: Path, model: ModelProto, network: StackedLstm, card: Card
+    tmp_path: Path, model: ModelProto, network: Network, card: Card
 ) -> None:
     assert verify(saved(tmp_path, model), TorchPredictor(network)) == card
 
@@ -120,7 +123,7 @@ def test_a_whole_model_passes_and_gives_its_card(
     ],
 )
 def test_a_broken_model_is_refused(
-    tmp_path: Path, model: ModelProto, network: StackedLstm, breaking: Callable[[ModelProto], None], message: str
+    tmp_path: Path, model: ModelProto, network: Network, breaking: Callable[[ModelProto], None], message: str
 ) -> None:
     path = saved(tmp_path, broken(model, breaking))
 
@@ -137,7 +140,7 @@ def test_a_broken_model_is_refused(
     ],
 )
 def test_a_card_that_tells_another_state_is_refused(
-    tmp_path: Path, model: ModelProto, network: StackedLstm, card: Card, change: dict[str, Any], message: str
+    tmp_path: Path, model: ModelProto, network: Network, card: Card, change: dict[str, Any], message: str
 ) -> None:
     parts = [part.model_copy(update=change) if part.name == "c1" else part for part in card.state]
     path = saved(tmp_path, with_card(model, card.model_copy(update={"state": tuple(parts)})))
@@ -147,7 +150,7 @@ def test_a_card_that_tells_another_state_is_refused(
 
 
 def test_a_card_that_tells_another_vocabulary_is_refused(
-    tmp_path: Path, model: ModelProto, network: StackedLstm, card: Card
+    tmp_path: Path, model: ModelProto, network: Network, card: Card
 ) -> None:
     wider = card.model_copy(update={"codec": CodecCard(name="chorale", parameters={"low": 29, "high": 88})})
     path = saved(tmp_path, with_card(model, wider))
@@ -156,7 +159,7 @@ def test_a_card_that_tells_another_vocabulary_is_refused(
         verify(path, TorchPredictor(network))
 
 
-def test_a_file_that_is_not_there_or_no_model_is_refused(tmp_path: Path, network: StackedLstm) -> None:
+def test_a_file_that_is_not_there_or_no_model_is_refused(tmp_path: Path, network: Network) -> None:
     rubbish = tmp_path / "rubbish.onnx"
     rubbish.write_bytes(np.random.default_rng(0).bytes(1000))
 

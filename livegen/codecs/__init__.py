@@ -1,20 +1,27 @@
 """Codecs by the name that a model's card gives."""
 
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any
 
-from livegen.codecs.chorale import ChoraleCodec
 from livegen.codecs.codec import Codec
 from livegen.errors import ModelError, did_you_mean
 
-_CODECS = {ChoraleCodec.name: ChoraleCodec}
+CODECS = {
+    "chorale": ("chorale", "ChoraleCodec"),
+    "notes": ("notes", "NotesCodec"),
+    "note_duration": ("note_duration", "NoteDurationCodec"),
+    "abc": ("abc", "AbcCodec"),
+}
 
 
 def make_codec(name: str, parameters: Mapping[str, Any]) -> Codec[Any]:
     """The codec called ``name``; ModelError when it is unknown or refuses the parameters."""
-    if name not in _CODECS:
-        raise ModelError(f"unknown codec '{name}'{did_you_mean(name, _CODECS)}")
+    if name not in CODECS:
+        raise ModelError(f"unknown codec '{name}'{did_you_mean(name, CODECS)}")
+    module, kind = CODECS[name]
     try:
-        return _CODECS[name](**parameters)
+        codec: Codec[Any] = getattr(import_module(f"livegen.codecs.{module}"), kind)(**parameters)
     except (TypeError, ValueError) as error:
         raise ModelError(f"codec '{name}': {error}") from error
+    return codec

@@ -14,10 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from livegen.codecs.codec import Mask
+from livegen.codecs.codec import Mask, Tokens
 from livegen.codecs.frames import FRAME_TICKS, VOICES, Frame, FrameWriter, as_events
 from livegen.codecs.vocabulary import Vocabulary
+from livegen.codecs.voice_leading import forbidden
 from livegen.events import TICKS_PER_QUARTER, Note, NoteOff, NoteOn, Ticked
+from livegen.music.key import Key
 
 MELODY_CENTRE = 70  # the mean pitch of a soprano in C major or A minor
 
@@ -53,6 +55,7 @@ class ChoraleCodec:
 
     name = "chorale"
     grid_ticks = FRAME_TICKS
+    has_velocities = False
 
     def __init__(self, low: int = 30, high: int = 88) -> None:
         if not 0 <= low <= high - 11 <= 127 - 11:
@@ -80,10 +83,21 @@ class ChoraleCodec:
             return pitch - 12 * -((self.high - pitch) // 12)
         return pitch
 
-    def octaves(self, pitches: Sequence[int]) -> int:
-        """Octaves that bring the mean of a melody nearest to a soprano's."""
-        mean = sum(pitches) / len(pitches)
-        return min(range(-5, 6), key=lambda n: abs(mean + 12 * n - MELODY_CENTRE))
+    def shift(self, key: Key, pitches: Sequence[int]) -> int:
+        """To C major or A minor, in the octave that brings the mean of a melody nearest to a soprano's."""
+        mean = sum(pitches) / len(pitches) + key.semitones_home
+        return key.semitones_home + 12 * min(range(-5, 6), key=lambda n: abs(mean + 12 * n - MELODY_CENTRE))
+
+    def shifts(self, tokens: Tokens) -> tuple[int, int]:
+        """What keeps every pitch within the codec's range."""
+        pitches = self.low + (tokens[tokens >= FIRST_PITCH] - FIRST_PITCH) // 2
+        if not len(pitches):
+            return 0, 0
+        return self.low - int(pitches.min()), self.high - int(pitches.max())
+
+    def transposed(self, tokens: Tokens, semitones: int) -> Tokens:
+        """The same frames, higher by ``semitones``; a pitch is two tokens, struck and tied."""
+        return np.where(tokens >= FIRST_PITCH, tokens + 2 * semitones, tokens)
 
     # tokens → events, one at a time
 
@@ -132,6 +146,15 @@ class ChoraleCodec:
         pitch, tied = divmod(token - FIRST_PITCH, 2)
         notes = (*cursor.notes, (self.low + pitch, bool(tied)))
         return self._written(cursor, notes, fermata=cursor.fermata), ()
+
+    def faults(self, cursor: ChoraleCursor) -> Mask | None:
+        """Notes that make parallel fifths or octaves with a voice above."""
+        struck = list(forbidden(cursor.sounding, [pitch for pitch, _ in cursor.notes], self.low))
+        if not struck:
+            return None
+        mask = np.zeros(len(self.vocabulary), np.bool_)
+        mask[[self.note_token(pitch, tied=False) for pitch in struck]] = True
+        return mask
 
     def outside(self, pitch_classes: Collection[int]) -> Mask:
         """Tokens that strike a pitch whose class is not among these."""
@@ -194,7 +217,7 @@ class ChoraleCodec:
         fermata = [FERMATA] if frame.fermata else []
         return [*fermata, *(self.note_token(pitch, tied=tied) for pitch, tied in frame.notes), FRAME_END]
 
-    def prompt(self, notes: Sequence[Note], cursor: ChoraleCursor) -> "ChoralePrompt":
+    def prompt(self, notes: Sequence[Note], cursor: ChoraleCursor, key: Key) -> "ChoralePrompt":
         """The frames of what was heard; a last chord of a beat or more closes its phrase."""
         frames = self.frames(notes)
         last = max((note.onset for note in notes), default=0) // FRAME_TICKS
@@ -232,6 +255,10 @@ class ChoralePrompt:
         self._codec = codec
         self._frames = frames
         self._begin_tick = begin_tick
+
+    def begin(self, cursor: ChoraleCursor) -> ChoraleCursor:
+        """Frames are laid where the stream has got to."""
+        return cursor
 
     def mask(self, cursor: ChoraleCursor) -> Mask | None:
         """Tokens that agree with what was heard; None after its last frame."""

@@ -8,8 +8,10 @@ from numpy.typing import NDArray
 
 from livegen.codecs.vocabulary import Vocabulary
 from livegen.events import Note, Ticked
+from livegen.music.key import Key
 
 Mask = NDArray[np.bool_]  # [vocab], True where a token is allowed
+Tokens = NDArray[np.int64]  # [tokens], a piece of music
 
 
 class Cursor(Protocol):
@@ -43,6 +45,9 @@ C_contra = TypeVar("C_contra", contravariant=True)
 class Prompt(Protocol[C_contra]):
     """What was heard, as the masks that let only tokens through which agree with it."""
 
+    def begin(self, cursor: C_contra) -> Any:
+        """The cursor that the telling begins with, out of the one that the stream had reached."""
+
     def mask(self, cursor: C_contra) -> Mask | None:
         """Tokens that agree with what was heard at ``cursor``; None when all of it has been told."""
 
@@ -53,6 +58,7 @@ class Codec(Protocol[C]):
     name: str
     vocabulary: Vocabulary
     grid_ticks: int
+    has_velocities: bool  # its note-ons are as loud as they say; else an answer is as loud as its phrase
 
     def parameters(self) -> Mapping[str, Any]:
         """What rebuilds this codec: it travels in the model's card."""
@@ -69,6 +75,9 @@ class Codec(Protocol[C]):
     def step(self, cursor: C, token: int) -> tuple[C, tuple[Ticked, ...]]:
         """The cursor after ``token``, which the mask must allow, and the events it settled."""
 
+    def faults(self, cursor: C) -> Mask | None:
+        """Of the tokens that may come next, those that a teacher would strike out; None when there is none."""
+
     def outside(self, pitch_classes: Collection[int]) -> Mask:
         """Tokens that begin a note whose pitch class, 0-11, is not among these."""
 
@@ -84,8 +93,14 @@ class Codec(Protocol[C]):
         ValueError when a token breaks the grammar.
         """
 
-    def prompt(self, notes: Sequence[Note], cursor: C) -> Prompt[C]:
-        """What was heard, laid from ``cursor`` on; notes count their ticks from 0."""
+    def prompt(self, notes: Sequence[Note], cursor: C, key: Key) -> Prompt[C]:
+        """What was heard, in ``key``, laid from ``cursor`` on; notes count their ticks from 0."""
 
-    def octaves(self, pitches: Sequence[int]) -> int:
-        """How many octaves to move a melody of these pitches to where the model knows melodies."""
+    def shift(self, key: Key, pitches: Sequence[int]) -> int:
+        """Semitones that bring a melody of these pitches in this key to where the model knows melodies."""
+
+    def shifts(self, tokens: Tokens) -> tuple[int, int]:
+        """The lowest and the highest transposition, in semitones, that ``transposed`` can give these tokens."""
+
+    def transposed(self, tokens: Tokens, semitones: int) -> Tokens:
+        """The same music, higher by ``semitones``."""

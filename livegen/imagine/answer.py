@@ -18,7 +18,7 @@ class Outline:
 
     meter: Meter
     shift: int
-    velocity: int
+    velocity: int | None  # None: each note has its own
     phrase_length: int
     length: int
 
@@ -121,7 +121,7 @@ class Answer:
         if isinstance(event, NoteOn):
             self._sounding[pitch] += 1
             if not voices:
-                self._planned.append(Timed(at_ns, NoteOn(pitch, self._outline.velocity)))
+                self._planned.append(Timed(at_ns, NoteOn(pitch, self._outline.velocity or event.velocity)))
         elif voices:  # without one it was only thought of, under the phrase
             self._sounding[pitch] -= 1
             if voices == 1:

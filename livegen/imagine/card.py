@@ -61,6 +61,7 @@ class Card(_Frozen):
     command: str  # that made it
     commit: str  # of the code that made it
     sampling: SamplingDefaults | None = None
+    longest_run: int | None = Field(None, ge=4)  # events of real music's repetitions (``guard``); None: not watched
 
     def to_json(self) -> str:
         """The text that travels in the model file."""

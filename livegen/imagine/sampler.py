@@ -18,11 +18,11 @@ class Sampler:
         self._settings = settings
         self._random = np.random.default_rng(seed)
 
-    def choose(self, logits: NDArray[np.float32], mask: Mask) -> int:
-        """A token that ``mask`` [vocab] allows, drawn by ``logits`` [vocab]."""
+    def choose(self, logits: NDArray[np.float32], mask: Mask, warmth: float = 1.0) -> int:
+        """A token that ``mask`` [vocab] allows, drawn by ``logits`` [vocab] at ``warmth`` times the temperature."""
         allowed = np.flatnonzero(mask)
         logits = logits[allowed]
-        odds = np.exp((logits - logits.max()) / self._settings.temperature)
+        odds = np.exp((logits - logits.max()) / (self._settings.temperature * warmth))
         order = np.argsort(-odds, kind="stable")
         cumulated = np.cumsum(odds[order])
         kept = self._count_kept(odds[order], cumulated)

@@ -39,6 +39,10 @@ class Key:
         steps = (0, 2, 3, 5, 7, 8, 9, 10, 11) if self.is_minor else (0, 2, 4, 5, 7, 9, 11)
         return frozenset((self.tonic + step) % 12 for step in steps)
 
+    def transposed(self, semitones: int) -> "Key":
+        """The same mode, its tonic higher by ``semitones``."""
+        return Key((self.tonic + semitones) % 12, self.is_minor)
+
     @property
     def semitones_home(self) -> int:
         """Semitones to C major or A minor by the shorter way, -6 to 5."""

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from export.networks.network import NO_DROPOUT, Dropout, Network, State
+
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
@@ -21,46 +23,39 @@ class Sizes:
     features: int  # numbers the convolution makes of them
     hidden: int  # cells per layer
     layers: int
-    bar: int  # steps of the counter that make a bar
-    beat_token: int  # the token that moves the counter
+    bar: int = 0  # steps of the counter that make a bar; 0: no counter
+    beat_token: int = -1  # the token that moves the counter
 
 
-@dataclass(frozen=True, slots=True)
-class Dropout:
-    """Shares of numbers left out while training, the same ones all along a chunk (Gal and Ghahramani, 2016)."""
+class WindowedLstm(Network):
+    """Convolution over the last tokens, position in the bar if it has one, LSTM layers, logits.
 
-    features: float = 0.0
-    between: float = 0.0  # layers
-    output: float = 0.0
+    Dropout leaves out the same numbers all along a chunk (Gal and Ghahramani, 2016).
+    """
 
-
-State = dict[str, Tensor]
-"""What a network remembers between calls, part by part, batch first."""
-
-
-class StackedLstm(nn.Module):
-    """Convolution over the last tokens, position in the bar, LSTM layers, logits."""
-
-    def __init__(self, sizes: Sizes, dropout: Dropout = Dropout()) -> None:
+    def __init__(self, sizes: Sizes, dropout: Dropout = NO_DROPOUT) -> None:
         super().__init__()
-        self.sizes, self.dropout = sizes, dropout
+        self.sizes, self.dropout, self.vocab = sizes, dropout, sizes.vocab
         self.embedding = nn.Embedding(sizes.vocab + 1, sizes.embedding)  # the last row: nothing heard yet
         self.window = nn.Conv1d(sizes.embedding, sizes.features, sizes.window)
-        self.position = nn.Embedding(sizes.bar, sizes.features)
+        self.position = nn.Embedding(sizes.bar, sizes.features) if sizes.bar else None
         widths = _input_widths(sizes)
         self.lstms = nn.ModuleList(nn.LSTM(width, sizes.hidden) for width in widths)
         self.output = nn.Linear(sizes.features + sizes.hidden * sizes.layers, sizes.vocab)
-        nn.init.normal_(self.position.weight, std=0.1)
+        if self.position:
+            nn.init.normal_(self.position.weight, std=0.1)
         nn.init.normal_(self.embedding.weight, std=0.5)
 
     def forward(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
-        """Logits float32 [batch, time, vocab] after each of ``tokens`` int64 [batch, time], and the state after all."""
+        """As ``Network.forward``."""
         heard = torch.cat([state["window"], tokens], dim=1)  # [batch, window - 1 + time]
-        beat = state["beat"] + torch.cumsum((tokens == self.sizes.beat_token).long(), dim=1)  # [batch, time]
         near = self.window(self.embedding(heard).transpose(1, 2)).permute(2, 0, 1)  # [time, batch, features]
-        place = self.position(beat.transpose(0, 1) % self.sizes.bar)  # [time, batch, features]
-        levels = [self._lock(torch.relu(near + place), self.dropout.features)]
-        after = {"window": heard[:, 1 - self.sizes.window :], "beat": beat[:, -1:]}
+        after = {"window": heard[:, 1 - self.sizes.window :]}
+        if self.position:
+            beat = state["beat"] + torch.cumsum((tokens == self.sizes.beat_token).long(), dim=1)  # [batch, time]
+            near = near + self.position(beat.transpose(0, 1) % self.sizes.bar)  # [time, batch, features]
+            after["beat"] = beat[:, -1:]
+        levels = [self._lock(torch.relu(near), self.dropout.features)]
         for layer, lstm in enumerate(self.lstms, 1):
             start = state[f"h{layer}"].unsqueeze(0), state[f"c{layer}"].unsqueeze(0)  # [1, batch, hidden]
             x, (h, c) = lstm(levels[-1], start)  # x: [time, batch, hidden]
@@ -70,28 +65,17 @@ class StackedLstm(nn.Module):
         logits = self.output(torch.cat(levels, dim=2))  # [time, batch, vocab]
         return logits.transpose(0, 1).float(), after
 
-    def begin(self, batch: int) -> State:
-        """The state before anything is heard."""
-        device = self.output.weight.device
-        return {
-            name: torch.full((batch, *shape), fill, device=device) for name, (shape, fill) in self.state_parts().items()
-        }
-
     def state_parts(self) -> Mapping[str, tuple[tuple[int, ...], int | float]]:
-        """Shape without the batch, and what fills it before anything is heard, of each part of the state.
-
-        ``window`` is the tokens just heard, ``beat`` the frames so far, both int64; ``h`` and ``c`` float32.
-        """
-        parts: dict[str, tuple[tuple[int, ...], int | float]] = {
-            "window": ((self.sizes.window - 1,), self.sizes.vocab),
-            "beat": ((1,), 0),
-        }
+        """As ``Network.state_parts``: the tokens just heard, the beats so far, h and c of each layer."""
+        parts: dict[str, tuple[tuple[int, ...], int | float]] = {"window": ((self.sizes.window - 1,), self.vocab)}
+        if self.position:
+            parts["beat"] = ((1,), 0)
         for layer in range(1, self.sizes.layers + 1):
             parts |= {f"h{layer}": ((self.sizes.hidden,), 0.0), f"c{layer}": ((self.sizes.hidden,), 0.0)}
         return parts
 
     def matrices(self) -> tuple[tuple[int, int], ...]:
-        """Rows and columns of each matrix that one step multiplies a vector by."""
+        """As ``Network.matrices``."""
         sizes = self.sizes
         layers = [(4 * sizes.hidden, width) for inside in _input_widths(sizes) for width in (inside, sizes.hidden)]
         first = (sizes.features, sizes.embedding * sizes.window)

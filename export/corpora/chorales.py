@@ -1,12 +1,12 @@
-"""Corpora as pieces of tokens: read once, cached, and split the same way every time.
+"""The chorales of music21's corpus, as BachBot read and split them.
 
-The chorales follow BachBot (Liang, "BachBot: automatic composition in the style of Bach chorales", 2016, chapter 4):
-the pieces of music21's corpus that have a BWV number and begin in 4/4, moved to C major or A minor, on a grid of
-sixteenths, in the order of their BWV names; the last tenth of all tokens is the test part.
+Liang, "BachBot: automatic composition in the style of Bach chorales", 2016, chapter 4: the pieces that have a BWV
+number and begin in 4/4, moved to C major or A minor, on a grid of sixteenths, in the order of their BWV names; the
+last tenth of all tokens is the test part.
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
@@ -17,25 +17,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from export.corpora.work import VALID_EVERY, Piece, Report, Source, Split, Work, concatenate
 from livegen.codecs.chorale import ChoraleCodec
+from livegen.codecs.codec import Codec
 from livegen.codecs.frames import VOICES, Frame
-from livegen.errors import SettingsError, did_you_mean
 
-CACHE = Path(__file__).parents[1] / ".cache"
-ENCODING_VERSION = 1  # raise it when the way of reading changes, so that no old cache is taken for a new one
 FRAMES_PER_QUARTER = 4
 TEST_SHARE = 10  # the last tenth of the tokens
-VALID_EVERY = 20  # every 20th piece of the rest
 
-Report = Callable[[int, int], None]  # (done, all)
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """A piece of music, written by a codec from its start mark to its end mark."""
-
-    name: str
-    tokens: NDArray[np.int64]  # [tokens]
+CREDIT = "J. S. Bach: the 316 four-part chorales with a BWV number and in 4/4 in music21's corpus"
+LICENCE = "music in the public domain; encodings distributed with music21 by permission of the encoders"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,38 +38,6 @@ class Voiced:
     pitch: int
     struck: bool  # False when it is tied to the note before
     fermata: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Where a corpus comes from, and how it is read."""
-
-    read: Callable[[ChoraleCodec, Report], Iterator[Piece]]
-    credit: str
-    licence: str
-
-
-@dataclass(frozen=True, slots=True)
-class Split:
-    """What is trained on, what chooses the model, and what neither ever sees."""
-
-    train: tuple[Piece, ...]
-    valid: tuple[Piece, ...]
-    test_tokens: NDArray[np.int64]  # the last tenth, begins inside a piece
-    test: tuple[Piece, ...]  # the whole pieces in it
-
-
-def load(corpus: str, codec: ChoraleCodec, report: Report | None = None) -> tuple[Piece, ...]:
-    """The pieces of ``corpus`` as tokens of ``codec``, from the cache or, in about a minute, from the sources."""
-    if corpus not in SOURCES:
-        raise SettingsError(f"unknown corpus '{corpus}'{did_you_mean(corpus, SOURCES)}")
-    key = "-".join(f"{name}{value}" for name, value in sorted(codec.parameters().items()))
-    path = CACHE / f"{corpus}-v{ENCODING_VERSION}-{key}.npz"
-    if path.exists():
-        return _restore(path)
-    pieces = tuple(SOURCES[corpus].read(codec, report or (lambda done, whole: None)))
-    _keep(path, pieces)
-    return pieces
 
 
 def split(pieces: Sequence[Piece]) -> Split:
@@ -104,11 +63,6 @@ def split(pieces: Sequence[Piece]) -> Split:
     )
 
 
-def concatenate(pieces: Sequence[Piece]) -> NDArray[np.int64]:
-    """One stream of all tokens, in order."""
-    return np.concatenate([piece.tokens for piece in pieces])
-
-
 def to_frames(voices: Sequence[Sequence[Voiced]]) -> list[Frame]:
     """Frames of a sixteenth: unisons are one note, and struck if any voice strikes it; at most four are kept."""
     length = max((note.end for voice in voices for note in voice), default=0)
@@ -130,7 +84,8 @@ def to_frames(voices: Sequence[Sequence[Voiced]]) -> list[Frame]:
     return frames
 
 
-def _read_chorales(codec: ChoraleCodec, report: Report) -> Iterator[Piece]:
+def read(folder: Path, report: Report) -> Iterator[Work]:
+    """The frames of each chorale in 4/4, in about a minute."""
     from music21 import corpus
 
     sources = sorted(corpus.chorales.Iterator(numberingSystem="bwv", returnType="filename"))
@@ -138,11 +93,13 @@ def _read_chorales(codec: ChoraleCodec, report: Report) -> Iterator[Piece]:
         for done, (source, frames) in enumerate(zip(sources, pool.map(read_chorale, sources), strict=True)):
             report(done + 1, len(sources))
             if frames:
-                yield Piece(source.removeprefix("bach/"), encode(codec, frames))
+                name = source.removeprefix("bach/")
+                yield Work(name, name, frames)
 
 
-def encode(codec: ChoraleCodec, frames: Iterable[Frame]) -> NDArray[np.int64]:
+def encode(codec: Codec[Any], frames: Iterable[Frame]) -> NDArray[np.int64]:
     """Tokens of a whole piece, fermatas included; pitches outside the codec's range are moved by octaves."""
+    assert isinstance(codec, ChoraleCodec)
     start, end = codec.encode([])
     inside = [token for frame in frames for token in codec.frame_tokens(_folded(codec, frame))]
     return np.array([start, *inside, end], np.int64)
@@ -187,25 +144,4 @@ def _nearest_frame(quarters: float | Fraction) -> int:
     return floor(quarters * FRAMES_PER_QUARTER + Fraction(1, 2))
 
 
-def _keep(path: Path, pieces: Sequence[Piece]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial.npz")
-    lengths = np.array([len(piece.tokens) for piece in pieces])
-    names = np.array([piece.name for piece in pieces])
-    np.savez_compressed(partial, names=names, lengths=lengths, tokens=concatenate(pieces), allow_pickle=False)
-    partial.replace(path)
-
-
-def _restore(path: Path) -> tuple[Piece, ...]:
-    with np.load(path, allow_pickle=False) as kept:
-        tokens = np.split(kept["tokens"], np.cumsum(kept["lengths"])[:-1])
-        return tuple(Piece(str(name), part) for name, part in zip(kept["names"], tokens, strict=True))
-
-
-SOURCES = {
-    "bach-chorales": Source(
-        _read_chorales,
-        credit="J. S. Bach: the 316 four-part chorales with a BWV number and in 4/4 in music21's corpus",
-        licence="music in the public domain; encodings distributed with music21 by permission of the encoders",
-    )
-}
+SOURCE = Source(read, encode, CREDIT, LICENCE, split=split)
