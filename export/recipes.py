@@ -30,6 +30,7 @@ class WindowedLstm(_Frozen):
     features: int = Size
     hidden: int = Size
     layers: int = Layers
+    head: int = Field(0, ge=0, le=4096)
     bar: int = Field(0, ge=0, le=1024)
     beat: str = ""  # the text of the token that moves the place in the bar
 

@@ -41,7 +41,7 @@ def to_onnx(network: Network) -> ModelProto:
     twin = _with_nodes(network)
     tokens, state = torch.zeros(2, 3, dtype=torch.int64), network.begin(2)
     batch, time = torch.export.Dim("batch"), torch.export.Dim("time")
-    with _quiet():
+    with quiet():
         program = torch.onnx.export(
             twin,
             (tokens,),
@@ -55,7 +55,7 @@ def to_onnx(network: Network) -> ModelProto:
         )
         assert program is not None
     model = program.model_proto
-    _store_as_half(model)
+    store_as_half(model)
     onnx.checker.check_model(model, full_check=True)
     return model
 
@@ -69,7 +69,7 @@ def with_card(model: ModelProto, card: Card) -> ModelProto:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """What the exporter says about its own inside is for its makers."""
     loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
     levels = [logger.level for logger in loggers]
@@ -140,7 +140,7 @@ def _reordered(weight: Tensor, kind: str) -> Tensor:
     return torch.cat([parts[gate] for gate in order])
 
 
-def _store_as_half(model: ModelProto) -> None:
+def store_as_half(model: ModelProto) -> None:
     """Store large weights in float16, each with a Cast that the runtime folds when it loads."""
     casts = []
     for weight in model.graph.initializer:

@@ -50,6 +50,16 @@ The engine does no input or output, and is told the time:
     codecs/codec.py          what every way of writing music as tokens offers
     codecs/vocabulary.py     one table, read in both directions
     codecs/chorale.py        chorales as frames of a sixteenth
+    codecs/notes.py          pitches alone, in a borrowed rhythm
+    codecs/note_duration.py  notes and chords with their durations
+    codecs/sounds.py         what begins and ends together
+    codecs/voices.py         four voices, sixteenth by sixteenth
+    codecs/abc.py            tunes as characters
+    codecs/abc_reading.py    a tune, read character by character
+    codecs/abc_writing.py    a melody, written as a tune
+    codecs/abc_grammar.py    which characters may come next
+    codecs/abc_fields.py     key, metre and unit length
+    codecs/abc_transposing.py  a tune in another key
     codecs/voice_leading.py  parallel fifths and octaves
     codecs/frames.py         the frames, written while they are heard
     codecs/__init__.py       codecs by name

@@ -5,7 +5,7 @@ from typing import cast
 import numpy as np
 import pytest
 
-from livegen.codecs.chorale import FIRST_PITCH, FRAME_END, ChoraleCodec
+from livegen.codecs.chorale import END, FIRST_PITCH, FRAME_END, ChoraleCodec
 from livegen.codecs.frames import FRAME_TICKS
 from livegen.events import Note, NoteOn, Ticked
 from livegen.imagine.bundle import Bundle, load_bundle
@@ -113,3 +113,53 @@ def test_the_guard_leads_out_of_a_loop_and_going_back_takes_its_count_back() -> 
     assert silence == []
     assert next(ticked.tick // FRAME_TICKS for ticked in music if isinstance(ticked.event, NoteOn)) == 9
     assert again == music
+
+
+class Ending(Silent):
+    """A network that would end every piece at once."""
+
+    def step(self, tokens: Tokens, state: State) -> tuple[Logits, State]:
+        logits = np.zeros((*tokens.shape, len(CODEC.vocabulary)), np.float32)
+        logits[..., END] = 9
+        return logits, dict(state)
+
+
+def test_a_network_that_would_only_end_goes_on_in_time() -> None:
+    continuation = Continuation(cast(Stepper, Ending()), CODEC, Sampler(LIKELIEST, 0))
+
+    imagined(continuation, 3)
+
+    assert continuation.cursor.tick == 3 * FRAME_TICKS
+
+
+class Parallel(Silent):
+    """A network that likes parallel fifths: 67 over 60, then 69 over 62."""
+
+    def step(self, tokens: Tokens, state: State) -> tuple[Logits, State]:
+        logits = np.zeros((*tokens.shape, len(CODEC.vocabulary)), np.float32)
+        logits[..., [CODEC.note_token(pitch, tied=False) for pitch in (69, 62)]] = (5, 4)
+        logits[..., FRAME_END] = 3
+        return logits, dict(state)
+
+
+@pytest.mark.parametrize(("strikes_faults", "expected"), [(True, (69,)), (False, (69, 62))])
+def test_faults_are_struck_out_by_setting(strikes_faults: bool, expected: tuple[int, ...]) -> None:  # noqa: FBT001
+    continuation = Continuation(cast(Stepper, Parallel()), CODEC, Sampler(LIKELIEST, 0), strikes_faults=strikes_faults)
+    prompt = CODEC.prompt([Note(0, pitch, FRAME_TICKS) for pitch in (67, 60, 55, 48)], continuation.cursor, Key(0))
+    continuation.begin(prompt)
+    while not continuation.tell(prompt, 1):
+        pass
+
+    continuation.imagine()
+
+    assert continuation.cursor.sounding == expected
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_guard_touches_no_music_that_does_not_loop(bundle: Bundle, seed: int) -> None:
+    free, watched = (
+        Continuation(bundle.stepper, bundle.codec, Sampler(Sampling(temperature=0.9, top_p=0.95), seed), guard=guard)
+        for guard in (None, Guard(longest_run=48))
+    )
+
+    assert imagined(watched, 100) == imagined(free, 100)

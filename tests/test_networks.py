@@ -16,7 +16,7 @@ SIZES = Sizes(vocab=11, embedding=5, window=4, features=7, hidden=8, layers=2, b
 DROPOUT = Dropout(features=0.5, between=0.5, output=0.5)
 SHAPES = [
     SIZES,
-    replace(SIZES, bar=0, beat_token=-1),
+    replace(SIZES, bar=0, beat_token=-1, head=6),
     *(recurrent.Sizes(vocab=11, embedding=5, hidden=8, layers=2, cell=cell) for cell in ("lstm", "gru", "rnn")),
     rereading.Sizes(vocab=11, embedding=5, window=4, hidden=8, layers=2, cell="gru"),
     rereading.Sizes(vocab=11, embedding=5, window=4, hidden=8, layers=2, bidirectional=True),

@@ -7,8 +7,10 @@ import pytest
 from export import recipes
 from livegen.errors import SettingsError
 
+RECIPES = [path for path in sorted(recipes.CONFIGS.glob("*.toml")) if path.stem != "jsb16"]  # export.jsb16 reads that
 
-@pytest.mark.parametrize("path", sorted(recipes.CONFIGS.glob("*.toml")), ids=lambda path: path.stem)
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_a_shipped_recipe_bears_the_name_of_its_file(path: Path) -> None:
     assert recipes.load(path).name == path.stem
 

@@ -23,6 +23,7 @@ class Sizes:
     features: int  # numbers the convolution makes of them
     hidden: int  # cells per layer
     layers: int
+    head: int = 0  # numbers between the layers and a large vocabulary; 0: none
     bar: int = 0  # steps of the counter that make a bar; 0: no counter
     beat_token: int = -1  # the token that moves the counter
 
@@ -41,7 +42,9 @@ class WindowedLstm(Network):
         self.position = nn.Embedding(sizes.bar, sizes.features) if sizes.bar else None
         widths = _input_widths(sizes)
         self.lstms = nn.ModuleList(nn.LSTM(width, sizes.hidden) for width in widths)
-        self.output = nn.Linear(sizes.features + sizes.hidden * sizes.layers, sizes.vocab)
+        wide = sizes.features + sizes.hidden * sizes.layers
+        self.head = nn.Linear(wide, sizes.head) if sizes.head else None
+        self.output = nn.Linear(sizes.head or wide, sizes.vocab)
         if self.position:
             nn.init.normal_(self.position.weight, std=0.1)
         nn.init.normal_(self.embedding.weight, std=0.5)
@@ -62,7 +65,8 @@ class WindowedLstm(Network):
             after |= {f"h{layer}": h.squeeze(0).float(), f"c{layer}": c.squeeze(0).float()}
             is_top = layer == self.sizes.layers
             levels.append(self._lock(x, self.dropout.output if is_top else self.dropout.between))
-        logits = self.output(torch.cat(levels, dim=2))  # [time, batch, vocab]
+        x = torch.cat(levels, dim=2)
+        logits = self.output(self.head(x) if self.head else x)  # [time, batch, vocab]
         return logits.transpose(0, 1).float(), after
 
     def state_parts(self) -> Mapping[str, tuple[tuple[int, ...], int | float]]:
@@ -79,7 +83,8 @@ class WindowedLstm(Network):
         sizes = self.sizes
         layers = [(4 * sizes.hidden, width) for inside in _input_widths(sizes) for width in (inside, sizes.hidden)]
         first = (sizes.features, sizes.embedding * sizes.window)
-        return first, *layers, (sizes.vocab, self.output.in_features)
+        head = [(self.head.out_features, self.head.in_features)] if self.head else []
+        return first, *layers, *head, (sizes.vocab, self.output.in_features)
 
     def _lock(self, x: Tensor, share: float) -> Tensor:
         """Leave out the same numbers at every moment of the chunk; x: [time, batch, width]."""

@@ -12,6 +12,7 @@ CODECS = {
     "notes": ("notes", "NotesCodec"),
     "note_duration": ("note_duration", "NoteDurationCodec"),
     "abc": ("abc", "AbcCodec"),
+    "voices": ("voices", "VoicesCodec"),
 }
 
 

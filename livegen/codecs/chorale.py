@@ -119,7 +119,7 @@ class ChoraleCodec:
                 if pitch < top:
                     mask[self.note_token(pitch, tied=True)] = True
             mask[FERMATA] = cursor.is_whole
-            mask[END] = cursor.is_whole
+            mask[END] = cursor.is_whole and bool(cursor.sounding)  # silence ends nothing, nor does a START
         return mask
 
     def ending(self, cursor: ChoraleCursor) -> Mask:

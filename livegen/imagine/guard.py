@@ -1,8 +1,8 @@
 """The way out of a loop: music that repeats itself for longer than real music does is led on to something else.
 
 An event is the tokens between two whole moments. A run is a number of events of which each equals the one ``period``
-events before it; real music has runs too, so a model's card says how long the longest of its corpus are. As a run
-comes near that length the temperature rises, and at that length the token that would go on with it is struck out.
+events before it; real music has runs too, so a model's card says how long the longest of its corpus are. At that
+length the temperature rises and the token that would go on with the run is struck out; before it nothing is touched.
 Once the run is broken its count begins again from nothing, and the sampler is as it was.
 """
 
@@ -14,8 +14,7 @@ import numpy as np
 from livegen.codecs.codec import Mask
 
 PERIODS = 16  # events: the longest pattern whose repetition is noticed
-_WARM_FROM = 0.6  # of the longest run that is allowed
-_WARMEST = 2.0  # times the temperature
+_WARMTH = 2.0  # times the temperature, on the way out
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +54,8 @@ class Guard:
     longest_run: int
 
     def warmth(self, trail: Trail) -> float:
-        """What to multiply the temperature by: 1 far from a loop, more and more on the way into one."""
-        begin = _WARM_FROM * self.longest_run
-        return 1 + (_WARMEST - 1) * min(1.0, max(0.0, (max(trail.runs) - begin) / (self.longest_run - begin)))
+        """What to multiply the temperature by: 1 until a run is as long as it may be."""
+        return _WARMTH if max(trail.runs) >= self.longest_run else 1.0
 
     def allowed(self, trail: Trail, mask: Mask) -> Mask:
         """``mask`` [vocab] without the tokens that would go on with too long a run, unless nothing else may come."""

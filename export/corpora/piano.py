@@ -1,0 +1,95 @@
+"""Classical piano pieces from MIDI files, as notes in musical time.
+
+Movements and numbers of one work are one group: a file's name without its last number, Godowsky's studies with the
+pieces that they are on, and the cycles whose parts have names of their own.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import symusic
+
+from export.corpora.work import Report, Source, Work
+from livegen.codecs.codec import Codec, Tokens
+from livegen.codecs.note_duration import NoteDurationCodec
+from livegen.codecs.notes import GRID_TICKS
+from livegen.codecs.sounds import Sound, sounds_of
+from livegen.errors import SettingsError
+from livegen.events import TICKS_PER_QUARTER, Note
+from livegen.music.meter import nearest, round_div
+
+CREDIT = "classical piano music sequenced by Bernd Krueger, piano-midi.de"
+LICENCE = "files under CC BY-SA 3.0 Germany; only learned from, not distributed"
+
+LARGEST_VOCABULARY = 2500  # tokens
+CYCLES = {
+    "ty_": "Tchaikovsky, The Seasons",
+    "burg_": "Burgmueller, op. 109",
+    "rav_gib": "Ravel, Gaspard de la nuit",
+    "rav_ondi": "Ravel, Gaspard de la nuit",
+    "rav_scarbo": "Ravel, Gaspard de la nuit",
+    "deb_": "Debussy, Suite bergamasque",
+}
+
+
+def read(folder: Path, report: Report) -> Iterator[Work]:
+    """The pieces in the order of their paths."""
+    paths = sorted((folder / "piano-midi").rglob("*.mid"))
+    for index, path in enumerate(paths):
+        report(index + 1, len(paths))
+        yield Work(path.stem, group(path.stem), read_midi(path))
+
+
+def group(name: str) -> str:
+    """The work that a file, by its name, is a part of."""
+    for begin, cycle in CYCLES.items():
+        if name.startswith(begin):
+            return cycle
+    return re.sub(r"[-_]?[a-z]?\d+$", "", name.removeprefix("god_"))
+
+
+def read_midi(path: Path) -> list[Note]:
+    """The notes of a MIDI file in order, drums left out; SettingsError when it is none."""
+    try:
+        score: Any = symusic.Score(str(path))
+    except Exception as error:  # noqa: BLE001 (the reader raises classes of its own that share no other parent)
+        raise SettingsError(f"{path}: not a whole MIDI file ({str(error).splitlines()[0][:80]})") from None
+    quarter = score.ticks_per_quarter
+    notes = [
+        Note(_ticks(note.start, quarter), note.pitch, max(1, _ticks(note.duration, quarter)), max(1, note.velocity))
+        for track in score.tracks
+        if not track.is_drum
+        for note in track.notes
+    ]
+    return sorted(notes)
+
+
+def encode(codec: Codec[Any], notes: Sequence[Note]) -> Tokens:
+    """Tokens of a piece; what begins within a sixth of an eighth begins together."""
+    together = [
+        Note(nearest(note.onset, GRID_TICKS), note.pitch, max(GRID_TICKS, nearest(note.duration, GRID_TICKS)))
+        for note in notes
+    ]
+    return np.array(codec.encode(together), np.int64)
+
+
+def fit(pieces: Sequence[Sequence[Note]]) -> NoteDurationCodec:
+    """The codec whose chords are those that these pieces have most often."""
+    plain = NoteDurationCodec()
+    chords = Counter[Sound]()
+    for notes in pieces:
+        chords.update(sound for _, sound in sounds_of(notes, plain.fold) if len(sound.pitches) > 1)
+    room = LARGEST_VOCABULARY - len(plain.vocabulary)
+    known = sorted(chords, key=lambda sound: (-chords[sound], sound))[:room]
+    return NoteDurationCodec(chords=[str(sound) for sound in sorted(known)])
+
+
+def _ticks(ticks: int, quarter: int) -> int:
+    return round_div(ticks * TICKS_PER_QUARTER, quarter)
+
+
+SOURCE = Source(read, encode, CREDIT, LICENCE, folder="piano-midi", fit={"note_duration": fit})

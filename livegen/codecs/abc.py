@@ -1,0 +1,180 @@
+"""Tunes as characters of ABC notation, between a start and an end mark.
+
+    <start> X: 1 ⏎ M:6/8 ⏎ L:1/8 ⏎ K:G ⏎ G A B c 2 d | ... <end>
+
+A note sounds as soon as the character after it shows that it is complete. A phrase becomes the first bars of a new
+tune in its key and metre.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from livegen.codecs import abc_grammar, abc_transposing, abc_writing
+from livegen.codecs.abc_fields import write_key
+from livegen.codecs.abc_reading import AbcCursor, read, settle
+from livegen.codecs.codec import Mask, Tokens
+from livegen.codecs.vocabulary import Vocabulary
+from livegen.events import TICKS_PER_QUARTER, Note, NoteOff, NoteOn, Ticked
+from livegen.music.key import Key
+
+START, END, UNKNOWN = range(3)
+PRINTABLE = "\n" + "".join(map(chr, range(32, 127)))
+C_MAJOR = Key(0)
+MELODY_CENTRE = 72  # the mean pitch of a tune
+MOST_FLATS, MOST_SHARPS = -3, 4
+
+
+class AbcCodec:
+    """The tokens of these characters, with ``<start>``, ``<end>`` and ``<unknown>``."""
+
+    name = "abc"
+    grid_ticks = TICKS_PER_QUARTER // 12  # sixteenths, and sixths of a beat
+    has_velocities = False
+
+    def __init__(self, characters: str = PRINTABLE) -> None:
+        needed = set("XMLK: 01234678/\nABCDEFGabcdefgz,'^_=|-")
+        if needed - set(characters):
+            raise ValueError(f"a tune cannot be written without '{min(needed - set(characters))}'")
+        self._characters = characters
+        self.vocabulary = Vocabulary(["<start>", "<end>", "<unknown>", *characters])
+        self._tokens = {character: token for token, character in enumerate(characters, 3)}
+        self._tokens[abc_grammar.END] = END
+        self._masks: dict[frozenset[str], Mask] = {}
+
+    def parameters(self) -> Mapping[str, Any]:
+        """What rebuilds this codec."""
+        return {"characters": self._characters}
+
+    def shift(self, key: Key, pitches: Sequence[int]) -> int:
+        """To the nearest key with few sharps or flats, in the octave that brings the mean nearest to a tune's."""
+        mean = sum(pitches) / len(pitches)
+        near = sorted(range(-6, 7), key=lambda semitones: (abs(semitones), semitones))
+        step = next(step for step in near if MOST_FLATS <= write_key(key.transposed(step)).signature <= MOST_SHARPS)
+        return step + 12 * min(range(-5, 6), key=lambda octave: abs(mean + step + 12 * octave - MELODY_CENTRE))
+
+    def shifts(self, tokens: Tokens) -> tuple[int, int]:
+        """What keeps every note on the tunes' instruments."""
+        return abc_transposing.shifts(self.text_of(tokens.tolist()))
+
+    def transposed(self, tokens: Tokens, semitones: int) -> Tokens:
+        """The same tune in another key, the marks around it as they were."""
+        text = abc_transposing.transposed(self.text_of(tokens.tolist()), semitones)
+        begin, end = tokens[:1] == START, tokens[-1:] == END
+        return np.concatenate([tokens[:1][begin], self.characters(text), tokens[-1:][end]])
+
+    # text
+
+    def characters(self, text: str) -> Tokens:
+        """The tokens of a text; what is not in the vocabulary is ``<unknown>``."""
+        return np.array([self._tokens.get(character, UNKNOWN) for character in text], np.int64)
+
+    def text_of(self, tokens: Iterable[int]) -> str:
+        """The text of tokens, marks left out; what was unknown is a ``?``."""
+        return "".join("?" if token == UNKNOWN else self.vocabulary.text(token) for token in tokens if token > END)
+
+    # tokens → events, one at a time
+
+    def begin(self) -> AbcCursor:
+        """Before the start mark."""
+        return AbcCursor()
+
+    def mask(self, cursor: AbcCursor) -> Mask:
+        """The start mark outside a tune; inside, what the grammar lets follow."""
+        if not cursor.is_inside:
+            return self._mask(frozenset(), START)
+        return self._mask(abc_grammar.following(cursor))
+
+    def ending(self, cursor: AbcCursor) -> Mask:
+        """Anything but the end of the tune: the bars lead on to the end of the beat."""
+        if not cursor.is_inside:
+            return self.mask(cursor)
+        others = abc_grammar.following(cursor) - {abc_grammar.END}
+        return self._mask(others) if others else self.mask(cursor)
+
+    def step(self, cursor: AbcCursor, token: int) -> tuple[AbcCursor, tuple[Ticked, ...]]:
+        """Move on by one token; a note's events come out with the character that completes it."""
+        if token == START:
+            return AbcCursor(tick=cursor.tick, origin=cursor.tick, is_inside=True), ()
+        if token == END:
+            settled, events = settle(cursor)
+            off = [Ticked(settled.tick, NoteOff(pitch)) for pitch in settled.sounding]
+            return AbcCursor(tick=settled.tick, origin=settled.tick, is_piece_end=True), (*events, *off)
+        return read(cursor, "?" if token == UNKNOWN else self.vocabulary.text(token))
+
+    def faults(self, cursor: AbcCursor) -> Mask | None:
+        """None: a tune is one voice."""
+        return None
+
+    def outside(self, pitch_classes: Collection[int]) -> Mask:
+        """Accidentals: the signature has the scale."""
+        return self._mask(frozenset("^_="))
+
+    def guess(self, cursor: AbcCursor) -> tuple[int, ...]:
+        """Nothing."""
+        return ()
+
+    def decode(self, tokens: Iterable[int]) -> list[Note]:
+        """Notes of a token stream, sorted; what is tied on when it breaks off ends there."""
+        cursor, notes = self.begin(), list[Note]()
+        onsets: dict[int, int] = {}
+        for token in (*tokens, END):
+            cursor, settled = self.step(cursor, token)
+            for ticked in settled:
+                if isinstance(ticked.event, NoteOn):
+                    onsets[ticked.event.pitch] = ticked.tick
+                elif isinstance(ticked.event, NoteOff):
+                    onset = onsets.pop(ticked.event.pitch)
+                    notes.append(Note(onset, ticked.event.pitch, ticked.tick - onset))
+        return sorted(notes)
+
+    # events → tokens
+
+    def encode(self, notes: Iterable[Note], key: Key = C_MAJOR) -> list[int]:
+        """A whole tune: the highest note of each onset, in this signature and in the metre that the onsets tell."""
+        return [START, *self._written(list(notes), key), *self.characters("\n").tolist(), END]
+
+    def prompt(self, notes: Sequence[Note], cursor: AbcCursor, key: Key) -> "AbcPrompt":
+        """The beginning of a tune."""
+        return AbcPrompt(self, self._written(notes, key))
+
+    def _written(self, notes: Sequence[Note], key: Key) -> list[int]:
+        written, time = write_key(key), abc_writing.time_of(notes)
+        text = abc_writing.head(written, time) + abc_writing.body(notes, written, time)
+        tokens: list[int] = self.characters(text).tolist()
+        return tokens
+
+    def _mask(self, characters: frozenset[str], *marks: int) -> Mask:
+        """A mask of these characters as far as the vocabulary has them; it is not to be changed."""
+        if marks:
+            characters = characters.union(map(str, marks))
+        if characters not in self._masks:
+            mask = np.zeros(len(self.vocabulary), np.bool_)
+            mask[[self._tokens[character] for character in characters if character in self._tokens]] = True
+            mask[list(marks)] = True
+            self._masks[characters] = mask
+        return self._masks[characters]
+
+
+class AbcPrompt:
+    """What was heard, character by character."""
+
+    def __init__(self, codec: AbcCodec, tokens: Sequence[int]) -> None:
+        self._codec = codec
+        self._tokens = tokens
+
+    def begin(self, cursor: AbcCursor) -> AbcCursor:
+        """A new tune, wherever the last one was left."""
+        return replace(AbcCursor(), tick=cursor.tick, origin=cursor.tick)
+
+    def mask(self, cursor: AbcCursor) -> Mask | None:
+        """The character that was heard next; None after the last."""
+        if not cursor.is_inside:
+            return self._codec.mask(cursor)
+        if cursor.told >= len(self._tokens):
+            return None
+        mask = np.zeros(len(self._codec.vocabulary), np.bool_)
+        mask[self._tokens[cursor.told]] = True
+        return mask

@@ -1,0 +1,272 @@
+"""Notes and chords with their duration, and rests, on a grid of sixteenths: one token each.
+
+    START  48 2.0  60.64.67 1.0  rest 1.0  62 0.5  rest 0.5  END
+
+What begins together is written from the lowest note up, a chord being what also ends together; a rest leads to the next
+onset. The vocabulary is the single notes, the rests and the chords that a corpus has most; any other chord is written
+as its notes one by one, so nothing but a duration is ever folded.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from livegen.codecs.codec import Mask, Tokens
+from livegen.codecs.sounds import DURATIONS, GRID_TICKS, Sound, read_sound, sounds_of
+from livegen.codecs.vocabulary import Vocabulary
+from livegen.events import TICKS_PER_QUARTER, Note, NoteOff, NoteOn, Ticked
+from livegen.music.key import Key
+from livegen.music.meter import next_multiple
+
+START, END = range(2)
+LONGEST_REST = 16  # sixteenths
+RESTS = range(1, LONGEST_REST + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class NoteDurationCursor:
+    """Where a stream of notes has got to."""
+
+    tick: int = 0
+    told: int = 0  # tokens since the last telling began
+    is_inside: bool = False  # between START and END
+    struck: tuple[int, ...] = ()  # pitches that begin at this tick, those of the last token at the end
+    lowest: int = -1  # of the last token at this tick
+    last_rest: int = 0  # sixteenths; what led to this tick, 0 at the beginning of a piece
+    held: tuple[tuple[int, int], ...] = ()  # (end, pitch) of what sounds on, in order
+    is_piece_end: bool = False
+
+    @property
+    def sounding(self) -> tuple[int, ...]:
+        """Pitches that sound on."""
+        return tuple(pitch for _, pitch in self.held)
+
+    @property
+    def is_whole(self) -> bool:
+        """Nothing has begun at this tick yet."""
+        return not self.struck
+
+    @property
+    def is_phrase_end(self) -> bool:
+        """A beat or more without an onset, and nothing sounds on."""
+        return self.is_whole and self.last_rest >= 4 and not self.held
+
+
+class NoteDurationCodec:
+    """The tokens of single notes from ``low`` to ``high``, of rests, and of ``chords`` such as ``60.64.67 1.0``."""
+
+    name = "note_duration"
+    grid_ticks = GRID_TICKS
+    has_velocities = False
+
+    def __init__(self, low: int = 21, high: int = 108, chords: Sequence[str] = ()) -> None:
+        if not 0 <= low <= high - 23 <= 127 - 23:
+            raise ValueError(f"notes need at least two octaves within 0-127, not {low}-{high}")
+        self.low, self.high, self._chords = low, high, tuple(chords)
+        singles = [Sound((pitch,), duration) for pitch in range(low, high + 1) for duration in DURATIONS]
+        self.sounds = [*singles, *(read_sound(text) for text in chords)]
+        self.vocabulary = Vocabulary(["START", "END", *(f"rest {rest / 4}" for rest in RESTS), *map(str, self.sounds)])
+        self.first_sound = 2 + len(RESTS)
+        self._tokens = {sound: token for token, sound in enumerate(self.sounds, self.first_sound)}
+        self._has = self._contents()  # [128, vocab]
+        self._lowest = np.array([-2] * self.first_sound + [sound.pitches[0] for sound in self.sounds])
+        self._shifted: dict[int, tuple[Tokens, NDArray[np.int64], NDArray[np.int64]]] = {}
+
+    def parameters(self) -> Mapping[str, Any]:
+        """What rebuilds this codec."""
+        return {"low": self.low, "high": self.high, "chords": list(self._chords)}
+
+    def fold(self, pitch: int) -> int:
+        """The nearest pitch of the same name within the codec's range."""
+        while pitch < self.low:
+            pitch += 12
+        while pitch > self.high:
+            pitch -= 12
+        return pitch
+
+    def shift(self, key: Key, pitches: Sequence[int]) -> int:
+        """None: the model knows every key."""
+        return 0
+
+    def shifts(self, tokens: Tokens) -> tuple[int, int]:
+        """What keeps every pitch within the codec's range."""
+        pitches = [pitch for token in set(tokens.tolist()) for pitch in self.pitches(token)]
+        return (self.low - min(pitches), self.high - max(pitches)) if pitches else (0, 0)
+
+    def transposed(self, tokens: Tokens, semitones: int) -> Tokens:
+        """The same notes, higher by ``semitones``; a chord that is unknown there is written note by note."""
+        if semitones not in self._shifted:
+            self._shifted[semitones] = self._table(semitones)
+        flat, begins, counts = self._shifted[semitones]
+        lengths = counts[tokens]
+        within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        moved: Tokens = flat[np.repeat(begins[tokens], lengths) + within]
+        onsets = np.cumsum((moved >= 2) & (moved < self.first_sound))
+        return moved[np.lexsort((self._lowest[moved], onsets))]  # of one onset, from the lowest up
+
+    def pitches(self, token: int) -> tuple[int, ...]:
+        """The pitches that a token strikes."""
+        return self.sounds[token - self.first_sound].pitches if token >= self.first_sound else ()
+
+    # tokens → events, one at a time
+
+    def begin(self) -> NoteDurationCursor:
+        """Before START."""
+        return NoteDurationCursor()
+
+    def mask(self, cursor: NoteDurationCursor) -> Mask:
+        """START outside a piece; inside, sounds above the lowest of the last one, rests, and at a whole moment END.
+
+        A rest follows a rest only when that was the longest, so that there is one way to write a gap.
+        """
+        mask = np.zeros(len(self.vocabulary), np.bool_)
+        if not cursor.is_inside:
+            mask[START] = True
+            return mask
+        mask[:] = self._lowest > cursor.lowest
+        for pitch in cursor.struck:
+            mask[self._has[pitch]] = False
+        mask[2 : self.first_sound] = bool(cursor.struck) or cursor.last_rest in (0, LONGEST_REST)
+        mask[END] = cursor.is_whole and cursor.last_rest > 0
+        return mask
+
+    def ending(self, cursor: NoteDurationCursor) -> Mask:
+        """No END, and no rest beyond the beat."""
+        mask = self.mask(cursor)
+        mask[END] = False
+        left = (next_multiple(cursor.tick + 1, TICKS_PER_QUARTER) - cursor.tick) // GRID_TICKS
+        if cursor.is_inside:
+            mask[2 + left : self.first_sound] = False
+        return mask
+
+    def step(self, cursor: NoteDurationCursor, token: int) -> tuple[NoteDurationCursor, tuple[Ticked, ...]]:
+        """Move on by one token; onsets come out at once, ends with the rest that leads past them."""
+        told = cursor.told + 1
+        if token == START:
+            return NoteDurationCursor(cursor.tick, told, is_inside=True, held=cursor.held), ()
+        if token == END:
+            return NoteDurationCursor(cursor.tick, told, held=cursor.held, is_piece_end=True), ()
+        if token < self.first_sound:
+            return self._rest(cursor, token - 1)
+        pitches, duration = self.sounds[token - self.first_sound]
+        tick, end = cursor.tick, cursor.tick + duration * GRID_TICKS
+        again = tuple(Ticked(tick, NoteOff(pitch)) for _, pitch in cursor.held if pitch in pitches)
+        kept = [(until, pitch) for until, pitch in cursor.held if pitch not in pitches]
+        moved = replace(
+            cursor,
+            told=told,
+            struck=(*cursor.struck, *pitches),
+            lowest=pitches[0],
+            held=tuple(sorted([*kept, *((end, pitch) for pitch in pitches)])),
+        )
+        return moved, (*again, *(Ticked(tick, NoteOn(pitch)) for pitch in pitches))
+
+    def faults(self, cursor: NoteDurationCursor) -> Mask | None:
+        """None: the notation has no voices."""
+        return None
+
+    def outside(self, pitch_classes: Collection[int]) -> Mask:
+        """Tokens with a pitch whose class is not among these."""
+        outer = [pitch for pitch in range(128) if pitch % 12 not in pitch_classes]
+        mask: Mask = np.any(self._has[outer], axis=0)
+        return mask
+
+    def guess(self, cursor: NoteDurationCursor) -> tuple[int, ...]:
+        """Nothing."""
+        return ()
+
+    def decode(self, tokens: Iterable[int]) -> list[Note]:
+        """Notes of a token stream, sorted; each lasts as long as its token says, or until it is struck again."""
+        cursor = self.begin()
+        onsets: dict[int, int] = {}
+        notes: list[Note] = []
+        for token in tokens:
+            if not self.mask(cursor)[token]:
+                raise ValueError(f"{self.vocabulary.text(token)} may not come at tick {cursor.tick}")
+            cursor, settled = self.step(cursor, token)
+            for ticked in settled:
+                if isinstance(ticked.event, NoteOn):
+                    onsets[ticked.event.pitch] = ticked.tick
+                elif isinstance(ticked.event, NoteOff):
+                    onset = onsets.pop(ticked.event.pitch)
+                    notes.append(Note(onset, ticked.event.pitch, ticked.tick - onset))
+        notes += [Note(onsets[pitch], pitch, end - onsets[pitch]) for end, pitch in cursor.held]
+        return sorted(notes)
+
+    # events → tokens
+
+    def encode(self, notes: Iterable[Note]) -> list[int]:
+        """START, what begins at each onset with the rests between, the rest up to the next beat, END."""
+        onsets: dict[int, list[Sound]] = {}
+        for onset, sound in sounds_of(notes, self.fold):
+            onsets.setdefault(onset, []).append(sound)
+        tokens, at, end = [START], 0, 0
+        for onset, sounds in onsets.items():
+            parts = sorted(part for sound in sounds for part in self._parts(sound))
+            tokens += [*_rests(onset - at), *(self._tokens[part] for part in parts)]
+            at, end = onset, max(end, *(onset + sound.duration for sound in sounds))
+        end = next_multiple(end, TICKS_PER_QUARTER // GRID_TICKS)
+        return [*tokens, *_rests(end - at), END]
+
+    def prompt(self, notes: Sequence[Note], cursor: NoteDurationCursor, key: Key) -> "NoteDurationPrompt":
+        """What was heard, up to the end of its last beat."""
+        return NoteDurationPrompt(self, self.encode(notes)[1:-1])
+
+    def _parts(self, sound: Sound) -> list[Sound]:
+        if sound in self._tokens:
+            return [sound]
+        return [Sound((pitch,), sound.duration) for pitch in sound.pitches]
+
+    def _rest(self, cursor: NoteDurationCursor, sixteenths: int) -> tuple[NoteDurationCursor, tuple[Ticked, ...]]:
+        tick = cursor.tick + sixteenths * GRID_TICKS
+        ended = tuple(Ticked(end, NoteOff(pitch)) for end, pitch in cursor.held if end <= tick)
+        held = tuple((end, pitch) for end, pitch in cursor.held if end > tick)
+        moved = NoteDurationCursor(tick, cursor.told + 1, is_inside=True, last_rest=sixteenths, held=held)
+        return moved, ended
+
+    def _contents(self) -> NDArray[np.bool_]:
+        has = np.zeros((128, len(self.vocabulary)), np.bool_)
+        for token, sound in enumerate(self.sounds, self.first_sound):
+            has[list(sound.pitches), token] = True
+        return has
+
+    def _table(self, semitones: int) -> tuple[Tokens, NDArray[np.int64], NDArray[np.int64]]:
+        """For each token those that it becomes: all of them end to end, where each begins, and how many."""
+        rows: list[list[int]] = [[token] for token in range(self.first_sound)]
+        for pitches, duration in self.sounds:
+            moved = Sound(tuple(pitch + semitones for pitch in pitches), duration)
+            is_within = self.low <= moved.pitches[0] and moved.pitches[-1] <= self.high
+            rows.append([self._tokens[part] for part in self._parts(moved)] if is_within else [])
+        counts = np.array([len(row) for row in rows])
+        return np.array([token for row in rows for token in row]), np.cumsum(counts) - counts, counts
+
+
+class NoteDurationPrompt:
+    """What was heard, token by token."""
+
+    def __init__(self, codec: NoteDurationCodec, tokens: Sequence[int]) -> None:
+        self._codec = codec
+        self._tokens = tokens
+
+    def begin(self, cursor: NoteDurationCursor) -> NoteDurationCursor:
+        """Where the stream has got to, nothing sounding on."""
+        return replace(cursor, told=0 if cursor.is_inside else -1, struck=(), lowest=-1, held=())
+
+    def mask(self, cursor: NoteDurationCursor) -> Mask | None:
+        """The token that was heard next; None after the last."""
+        if not cursor.is_inside:
+            return self._codec.mask(cursor)
+        if cursor.told >= len(self._tokens):
+            return None
+        mask = np.zeros(len(self._codec.vocabulary), np.bool_)
+        mask[self._tokens[cursor.told]] = True
+        return mask
+
+
+def _rests(sixteenths: int) -> list[int]:
+    """Tokens of a gap: the longest rest as often as it fits, then what is left."""
+    count, left = divmod(sixteenths, LONGEST_REST)
+    return [1 + LONGEST_REST] * count + ([1 + left] if left else [])

@@ -1,0 +1,250 @@
+"""Notes as pitches alone, one token each; when they sound is borrowed from the phrase that they answer.
+
+    START  60 64 67  65 69 72  END
+
+Chords are written from the bottom up. A rhythm says for each note in turn how long to wait, how long it lasts and how
+loud it is; it comes round again and again.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from livegen.codecs.codec import Mask, Tokens
+from livegen.codecs.vocabulary import Vocabulary
+from livegen.events import TICKS_PER_QUARTER, Note, NoteOff, NoteOn, Ticked
+from livegen.music.key import Key
+from livegen.music.meter import next_multiple
+
+START, END = range(2)
+FIRST_PITCH = 2
+GRID_TICKS = TICKS_PER_QUARTER // 12  # triplets and sixteenths
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One note of a rhythm, in ticks."""
+
+    wait: int  # before its onset
+    after: int  # from its onset to where the next step begins; 0 within a chord
+    duration: int
+    velocity: int
+
+
+Rhythm = tuple[Step, ...]
+EIGHTHS: Rhythm = (Step(0, TICKS_PER_QUARTER // 2, TICKS_PER_QUARTER // 2, 64),)
+
+
+@dataclass(frozen=True, slots=True)
+class NotesCursor:
+    """Where a stream of pitches has got to."""
+
+    tick: int = 0
+    rhythm: Rhythm = EIGHTHS
+    told: int = 0  # notes since the rhythm was given
+    is_inside: bool = False  # between START and END
+    is_empty: bool = True  # no note since START
+    chord: tuple[int, ...] = ()  # pitches of the chord being written
+    held: tuple[tuple[int, int], ...] = ()  # (end, pitch) of what sounds on, in order
+    is_piece_end: bool = False
+
+    @property
+    def sounding(self) -> tuple[int, ...]:
+        """Pitches that sound on."""
+        return tuple(pitch for _, pitch in self.held)
+
+    @property
+    def is_whole(self) -> bool:
+        """No chord is half written."""
+        return not self.chord
+
+    @property
+    def is_phrase_end(self) -> bool:
+        """The rhythm has come round."""
+        return self.told > 0 and self.is_whole and self.told % len(self.rhythm) == 0
+
+    @property
+    def step(self) -> Step:
+        """The step of the next note."""
+        return self.rhythm[self.told % len(self.rhythm)]
+
+    @property
+    def above(self) -> int:
+        """Notes of the same chord after the next one."""
+        place = self.told % len(self.rhythm)
+        return next(count for count, step in enumerate(self.rhythm[place:]) if step.after)
+
+
+class NotesCodec:
+    """The tokens of pitches ``low`` to ``high``, both included."""
+
+    name = "notes"
+    grid_ticks = GRID_TICKS
+    has_velocities = True
+
+    def __init__(self, low: int = 21, high: int = 108) -> None:
+        if not 0 <= low <= high - 23 <= 127 - 23:
+            raise ValueError(f"notes need at least two octaves within 0-127, not {low}-{high}")
+        self.low, self.high = low, high
+        self.vocabulary = Vocabulary(["START", "END", *(str(pitch) for pitch in range(low, high + 1))])
+
+    def parameters(self) -> Mapping[str, Any]:
+        """What rebuilds this codec."""
+        return {"low": self.low, "high": self.high}
+
+    def fold(self, pitch: int) -> int:
+        """The nearest pitch of the same name within the codec's range."""
+        while pitch < self.low:
+            pitch += 12
+        while pitch > self.high:
+            pitch -= 12
+        return pitch
+
+    def shift(self, key: Key, pitches: Sequence[int]) -> int:
+        """None: the model knows every key."""
+        return 0
+
+    def shifts(self, tokens: Tokens) -> tuple[int, int]:
+        """What keeps every pitch within the codec's range."""
+        pitches = self.low + tokens[tokens >= FIRST_PITCH] - FIRST_PITCH
+        return (self.low - int(pitches.min()), self.high - int(pitches.max())) if len(pitches) else (0, 0)
+
+    def transposed(self, tokens: Tokens, semitones: int) -> Tokens:
+        """The same notes, higher by ``semitones``."""
+        return np.where(tokens >= FIRST_PITCH, tokens + semitones, tokens)
+
+    # tokens → events, one at a time
+
+    def begin(self) -> NotesCursor:
+        """Before START, in eighths."""
+        return NotesCursor()
+
+    def mask(self, cursor: NotesCursor) -> Mask:
+        """START outside a piece; inside, pitches that leave room above for the rest of their chord."""
+        mask = np.zeros(len(self.vocabulary), np.bool_)
+        if not cursor.is_inside:
+            mask[START] = True
+            return mask
+        lowest = cursor.chord[-1] + 1 if cursor.chord else self.low
+        mask[FIRST_PITCH + lowest - self.low : len(mask) - cursor.above] = True
+        mask[END] = cursor.is_whole and not cursor.is_empty
+        return mask
+
+    def ending(self, cursor: NotesCursor) -> Mask:
+        """Any note: where the phrase ends is the rhythm's."""
+        mask = self.mask(cursor)
+        mask[END] = False
+        return mask
+
+    def step(self, cursor: NotesCursor, token: int) -> tuple[NotesCursor, tuple[Ticked, ...]]:
+        """Move on by one token; a note's own events and the ends before the next one come out."""
+        if token == START:
+            return replace(cursor, is_inside=True, is_empty=True, is_piece_end=False), ()
+        if token == END:
+            return replace(cursor, is_inside=False, is_piece_end=True), ()
+        pitch, step = self.low + token - FIRST_PITCH, cursor.step
+        onset = cursor.tick + step.wait
+        tick = onset + step.after
+        on = Ticked(onset, NoteOn(pitch, step.velocity))
+        again = [(onset, held) for _, held in cursor.held if held == pitch]
+        others = [(end, held) for end, held in cursor.held if held != pitch]
+        ends = sorted([*others, (onset + step.duration, pitch)])
+        before = sorted([*again, *((end, held) for end, held in others if end <= onset)])
+        after = [(end, held) for end, held in ends if onset < end <= tick]
+        moved = NotesCursor(
+            tick=tick,
+            rhythm=cursor.rhythm,
+            told=cursor.told + 1,
+            is_inside=True,
+            is_empty=False,
+            chord=() if step.after else (*cursor.chord, pitch),
+            held=tuple((end, held) for end, held in ends if end > tick),
+        )
+        return moved, (*_offs(before), on, *_offs(after))
+
+    def faults(self, cursor: NotesCursor) -> Mask | None:
+        """None: the notation has no voices."""
+        return None
+
+    def outside(self, pitch_classes: Collection[int]) -> Mask:
+        """Pitches whose class is not among these."""
+        mask = np.zeros(len(self.vocabulary), np.bool_)
+        for pitch in range(self.low, self.high + 1):
+            mask[FIRST_PITCH + pitch - self.low] = pitch % 12 not in pitch_classes
+        return mask
+
+    def guess(self, cursor: NotesCursor) -> tuple[int, ...]:
+        """Nothing."""
+        return ()
+
+    def decode(self, tokens: Iterable[int], rhythm: Rhythm = EIGHTHS) -> list[Note]:
+        """Notes of a token stream in this rhythm, sorted; notes still sounding when it breaks off end in time."""
+        cursor = replace(self.begin(), rhythm=rhythm)
+        notes: list[Note] = []
+        open_notes: dict[int, tuple[int, int]] = {}
+        for token in tokens:
+            if not self.mask(cursor)[token]:
+                raise ValueError(f"{self.vocabulary.text(token)} may not come at tick {cursor.tick}")
+            cursor, settled = self.step(cursor, token)
+            for ticked in (*settled, *_offs(cursor.held)) if token == END else settled:
+                event = ticked.event
+                if isinstance(event, NoteOn):
+                    open_notes[event.pitch] = (ticked.tick, event.velocity)
+                elif isinstance(event, NoteOff):
+                    onset, velocity = open_notes.pop(event.pitch)
+                    notes.append(Note(onset, event.pitch, ticked.tick - onset, velocity))
+        ends = {pitch: end for end, pitch in cursor.held}
+        notes += [Note(on, pitch, ends[pitch] - on, velocity) for pitch, (on, velocity) in open_notes.items()]
+        return sorted(notes)
+
+    # events → tokens
+
+    def encode(self, notes: Iterable[Note]) -> list[int]:
+        """START, the pitches in order of time and from the bottom up, END; the rhythm is left out."""
+        ordered = sorted((note.onset, self.fold(note.pitch)) for note in notes)
+        return [START, *(FIRST_PITCH + pitch - self.low for _, pitch in dict.fromkeys(ordered)), END]
+
+    def prompt(self, notes: Sequence[Note], cursor: NotesCursor, key: Key) -> "NotesPrompt":
+        """The pitches of what was heard, and its rhythm for what follows."""
+        folded = [replace(note, pitch=self.fold(note.pitch)) for note in notes]
+        heard = sorted({(note.onset, note.pitch): note for note in folded}.values())
+        return NotesPrompt(self, self.encode(heard)[1:-1], rhythm_of(heard))
+
+
+class NotesPrompt:
+    """What was heard: its pitches are told, its rhythm is kept."""
+
+    def __init__(self, codec: NotesCodec, tokens: Sequence[int], rhythm: Rhythm) -> None:
+        self._codec = codec
+        self._tokens = tokens
+        self._rhythm = rhythm
+
+    def begin(self, cursor: NotesCursor) -> NotesCursor:
+        """From here on in the rhythm that was heard."""
+        return replace(cursor, rhythm=self._rhythm, told=0, chord=(), held=())
+
+    def mask(self, cursor: NotesCursor) -> Mask | None:
+        """The pitch that was heard next; None after the last."""
+        if not cursor.is_inside:
+            return self._codec.mask(cursor)
+        if cursor.told >= len(self._tokens):
+            return None
+        mask = np.zeros(len(self._codec.vocabulary), np.bool_)
+        mask[self._tokens[cursor.told]] = True
+        return mask
+
+
+def rhythm_of(notes: Sequence[Note]) -> Rhythm:
+    """The rhythm of notes sorted by onset, in whole beats from tick 0."""
+    length = next_multiple(max(note.end for note in notes), TICKS_PER_QUARTER)
+    onsets = [*(note.onset for note in notes), length]
+    return tuple(
+        Step(note.onset if place == 0 else 0, after - note.onset, note.duration, note.velocity)
+        for place, (note, after) in enumerate(zip(notes, onsets[1:], strict=True))
+    )
+
+
+def _offs(ends: Iterable[tuple[int, int]]) -> tuple[Ticked, ...]:
+    return tuple(Ticked(end, NoteOff(pitch)) for end, pitch in ends)

@@ -1,0 +1,236 @@
+"""Four voices, a pitch each in every sixteenth: the frames of the jsb16 benchmark (Boulanger-Lewandowski et al., 2012).
+
+A frame is four tokens, the outer voices first:
+
+    START  67 48 64 60  67 48 64 60  69 41 65 60  ...
+
+A pitch that comes again is held: there is no token that strikes it anew, so what repeats on the grid becomes one long
+note. A pitch is held also where another voice takes it over: what is written is the keys that are down.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from livegen.codecs.codec import Mask, Tokens
+from livegen.codecs.frames import FRAME_TICKS, VOICES, FrameWriter, as_events
+from livegen.codecs.vocabulary import Vocabulary
+from livegen.events import TICKS_PER_QUARTER, Note, NoteOff, NoteOn, Ticked
+from livegen.music.key import Key
+
+MELODY_CENTRE = 70  # the mean pitch of the benchmark's sopranos
+SILENCE = 0
+LONG = TICKS_PER_QUARTER // FRAME_TICKS  # frames that a chord has lain when it closes a phrase: more than a beat in all
+
+# Which of the pitches heard, from the highest down, are soprano, bass, alto, tenor; None is left to the network.
+PARTS: Mapping[int, tuple[int | None, ...]] = {
+    0: (None, None, None, None),
+    1: (0, None, None, None),
+    2: (0, 1, None, None),
+    3: (0, 2, 1, None),
+    4: (0, 3, 1, 2),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class VoicesCursor:
+    """Where a piece has got to."""
+
+    tick: int = 0  # of the frame being written
+    is_inside: bool = False  # after START
+    voices: tuple[int, ...] = ()  # tokens of the last whole frame: soprano, bass, alto, tenor
+    sounding: tuple[int, ...] = ()  # its pitches, the highest first
+    written: tuple[int, ...] = ()  # tokens of the frame being written
+    still: int = 0  # frames through which the last chord has been held on
+    is_piece_end: bool = False  # never: the network knows no end
+
+    @property
+    def is_whole(self) -> bool:
+        """No frame is half written."""
+        return not self.written
+
+    @property
+    def is_phrase_end(self) -> bool:
+        """A chord has lain for more than a beat."""
+        return self.still >= LONG and self.is_whole
+
+
+class VoicesCodec:
+    """The tokens of pitches ``low`` to ``high`` (both included), their grammar and its two directions."""
+
+    name = "voices"
+    grid_ticks = FRAME_TICKS
+    has_velocities = False
+
+    def __init__(self, low: int = 30, high: int = 88) -> None:
+        if not 0 <= low <= high - 11 <= 127 - 11:
+            raise ValueError(f"voices need at least an octave of pitches within 0-127, not {low}-{high}")
+        self.low, self.high = low, high
+        self.vocabulary = Vocabulary(["-", *(str(pitch) for pitch in range(low, high + 1)), "START"])
+        self.start = len(self.vocabulary) - 1
+
+    def parameters(self) -> Mapping[str, Any]:
+        """What rebuilds this codec."""
+        return {"low": self.low, "high": self.high}
+
+    def pitch_token(self, pitch: int) -> int:
+        """The token of one voice in one frame."""
+        return pitch - self.low + 1
+
+    def fold(self, pitch: int) -> int:
+        """The nearest pitch of the same name within the codec's range."""
+        if pitch < self.low:
+            return self.low + (pitch - self.low) % 12
+        return self.high - (self.high - pitch) % 12 if pitch > self.high else pitch
+
+    def shift(self, key: Key, pitches: Sequence[int]) -> int:
+        """Whole octaves, to where the mean of a melody is nearest to a soprano's: every key is known."""
+        mean = sum(pitches) / len(pitches)
+        return 12 * min(range(-5, 6), key=lambda n: abs(mean + 12 * n - MELODY_CENTRE))
+
+    def shifts(self, tokens: Tokens) -> tuple[int, int]:
+        """What keeps every pitch within the codec's range."""
+        pitches = tokens[(tokens != SILENCE) & (tokens != self.start)]
+        if not len(pitches):
+            return 0, 0
+        return 1 - int(pitches.min()), self.start - 1 - int(pitches.max())
+
+    def transposed(self, tokens: Tokens, semitones: int) -> Tokens:
+        """The same frames, higher by ``semitones``."""
+        return np.where((tokens != SILENCE) & (tokens != self.start), tokens + semitones, tokens)
+
+    # tokens → events, one at a time
+
+    def begin(self) -> VoicesCursor:
+        """Before START."""
+        return VoicesCursor()
+
+    def mask(self, cursor: VoicesCursor) -> Mask:
+        """START first, and then any pitch or silence in every voice; voices may cross."""
+        mask = np.full(len(self.vocabulary), cursor.is_inside)
+        mask[self.start] = not cursor.is_inside
+        return mask
+
+    def ending(self, cursor: VoicesCursor) -> Mask:
+        """A chord on the beat, held on."""
+        if cursor.voices and cursor.tick % TICKS_PER_QUARTER:
+            return self._only(cursor.voices[len(cursor.written)])
+        mask = self.mask(cursor)
+        mask[SILENCE] = False
+        return mask
+
+    def faults(self, cursor: VoicesCursor) -> None:
+        """None are known."""
+        return
+
+    def step(self, cursor: VoicesCursor, token: int) -> tuple[VoicesCursor, tuple[Ticked, ...]]:
+        """Move on by one token; a frame's events come out with its last voice, note-offs first."""
+        if token == self.start:
+            return VoicesCursor(tick=cursor.tick, is_inside=True), ()
+        written = (*cursor.written, token)
+        if len(written) < VOICES:
+            return VoicesCursor(cursor.tick, True, cursor.voices, cursor.sounding, written, cursor.still), ()  # noqa: FBT003
+        return self._close(cursor, written)
+
+    def outside(self, pitch_classes: Collection[int]) -> Mask:
+        """Tokens of pitches whose class is not among these."""
+        mask = np.zeros(len(self.vocabulary), np.bool_)
+        for pitch in range(self.low, self.high + 1):
+            mask[self.pitch_token(pitch)] = pitch % 12 not in pitch_classes
+        return mask
+
+    def guess(self, cursor: VoicesCursor) -> tuple[int, ...]:
+        """All voices hold between two eighths; on an eighth off the beat once the soprano does, on a beat never."""
+        sixteenth = cursor.tick // FRAME_TICKS % 4
+        is_likely = sixteenth % 2 == 1 or (sixteenth == 2 and bool(cursor.written))
+        if not is_likely or cursor.written != cursor.voices[: len(cursor.written)]:
+            return ()
+        return cursor.voices[len(cursor.written) :]
+
+    def decode(self, tokens: Iterable[int]) -> list[Note]:
+        """Notes of a token stream, sorted; notes still sounding when it breaks off end there."""
+        cursor = self.begin()
+        notes: list[Note] = []
+        onsets: dict[int, int] = {}
+        for token in tokens:
+            if not self.mask(cursor)[token]:
+                raise ValueError(f"{self.vocabulary.text(token)} may not come at tick {cursor.tick}")
+            cursor, settled = self.step(cursor, token)
+            for ticked in settled:
+                pitch = ticked.event.pitch  # type: ignore[union-attr]  # there are only notes
+                if isinstance(ticked.event, NoteOn):
+                    onsets[pitch] = ticked.tick
+                else:
+                    onset = onsets.pop(pitch)
+                    notes.append(Note(onset, pitch, ticked.tick - onset))
+        notes.extend(Note(onset, pitch, cursor.tick - onset) for pitch, onset in onsets.items())
+        return sorted(notes)
+
+    # events → tokens, one at a time
+
+    def encode(self, notes: Iterable[Note]) -> list[int]:
+        """START and the frames from tick 0 to the last note's end; there is no end mark."""
+        tokens = [self.start]
+        for pitches in self.chords(notes):
+            parts = PARTS[len(pitches)]
+            tokens.extend(SILENCE if part is None else self.pitch_token(pitches[part]) for part in parts)
+        return tokens
+
+    def chords(self, notes: Iterable[Note]) -> list[tuple[int, ...]]:
+        """What sounds in each frame from tick 0 to the last note's end: four pitches at most, the highest first."""
+        writer = FrameWriter(self.fold)
+        frames = [frame for ticked in as_events(notes) for frame in writer.hear(ticked)]
+        return [tuple(pitch for pitch, _ in frame.notes) for frame in frames]
+
+    def prompt(self, notes: Sequence[Note], cursor: VoicesCursor, key: Key) -> "VoicesPrompt":
+        """The frames of what was heard; a chord goes on through the rest after it."""
+        chords: list[tuple[int, ...]] = []
+        for chord in self.chords(notes):
+            chords.append(chord or (chords[-1] if chords else ()))
+        return VoicesPrompt(self, chords, cursor.tick)
+
+    def _close(self, cursor: VoicesCursor, voices: tuple[int, ...]) -> tuple[VoicesCursor, tuple[Ticked, ...]]:
+        pitches = {token + self.low - 1 for token in voices if token != SILENCE}
+        sounding = tuple(sorted(pitches, reverse=True))
+        off = [Ticked(cursor.tick, NoteOff(pitch)) for pitch in cursor.sounding if pitch not in pitches]
+        on = [Ticked(cursor.tick, NoteOn(pitch)) for pitch in sounding if pitch not in cursor.sounding]
+        still = cursor.still + 1 if sounding and sounding == cursor.sounding else 0
+        closed = VoicesCursor(cursor.tick + FRAME_TICKS, True, voices, sounding, still=still)  # noqa: FBT003
+        return closed, (*off, *on)
+
+    def _only(self, token: int) -> Mask:
+        mask = np.zeros(len(self.vocabulary), np.bool_)
+        mask[token] = True
+        return mask
+
+
+class VoicesPrompt:
+    """What was heard, frame by frame: its highest pitch is the soprano; the voices it leaves out are the network's."""
+
+    def __init__(self, codec: VoicesCodec, chords: Sequence[tuple[int, ...]], begin_tick: int) -> None:
+        self._codec = codec
+        self._chords = chords
+        self._begin_tick = begin_tick
+
+    def begin(self, cursor: VoicesCursor) -> VoicesCursor:
+        """Frames are laid where the stream has got to."""
+        return cursor
+
+    def mask(self, cursor: VoicesCursor) -> Mask | None:
+        """Tokens that agree with what was heard; None after its last frame."""
+        index = (cursor.tick - self._begin_tick) // FRAME_TICKS
+        if index >= len(self._chords):
+            return None
+        mask, pitches = self._codec.mask(cursor), self._chords[index]
+        if not cursor.is_inside or not pitches:
+            return mask
+        part = PARTS[len(pitches)][len(cursor.written)]
+        if part is not None:
+            mask[:] = False
+            mask[self._codec.pitch_token(pitches[part])] = True
+        else:
+            mask[self._codec.pitch_token(pitches[0]) : self._codec.start] = False
+            mask[SILENCE] = mask.sum() == 1  # only where nothing lies below
+        return mask
