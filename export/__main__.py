@@ -1,6 +1,7 @@
 """The command line of the way from music to a model: parse, call, print."""
 
 import json
+import logging
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from export import corpora, recipes
 from export.corpora.work import Report, concatenate
 from livegen.codecs import make_codec
-from livegen.errors import LivegenError
+from livegen.errors import LivegenError, SettingsError
 
 MODELS = Path(__file__).parents[1] / "livegen" / "models"
 
@@ -42,22 +43,29 @@ def prepare(config: Config, music: Music = None) -> None:
         typer.echo(f"{name:6}{len(part):5} pieces{len(concatenate(part)):12,} tokens")
 
 
-@app.command(epilog="Example: `python -m export train tiny`")
-def train(config: Config, music: Music = None) -> None:
-    """Train a recipe's network; after a kill, the same command goes on from the last epoch."""
-    from export import train as training
+@app.command(epilog="Example: `python -m export train tiny`, or `python -m export train my-music/ --tiny`")
+def train(
+    what: Annotated[str, typer.Argument(help="a recipe in configs/train, by name, its path, or a folder of music")],
+    music: Music = None,
+    tiny: Annotated[bool, typer.Option("--tiny", help="of a folder: the smallest settings")] = False,  # noqa: FBT002
+    to: Annotated[Path | None, typer.Option(help="of a folder: the model file to write")] = None,
+) -> None:
+    """Train a recipe's network; after a kill, the same command goes on from the last epoch.
 
-    recipe = recipes.load(recipes.find(config))
-    _load(recipe, music)
+    Of a folder of MIDI, MusicXML, kern and ABC files: read it, train, and write a model that plays.
+    """
+    if not Path(what).is_dir():
+        _train(recipes.load(recipes.find(what)), music)
+        return
+    from export.ship import ship
+
+    recipe = recipes.of_folder(Path(what), is_tiny=tiny)
+    _train(recipe, Path(what))
+    target = to or Path(f"{recipe.name}.onnx")
+    corpus = _load(recipe, Path(what))
     with _bar() as bar:
-        task = bar.add_task("epochs", total=recipe.training.epochs)
-
-        def show(done: int, whole: int, figures: Mapping[str, float]) -> None:
-            bar.update(task, completed=done, total=whole)
-            bar.console.print(f"epoch {done}: " + ", ".join(f"{name} {value:.4f}" for name, value in figures.items()))
-
-        progress = training.train(recipe, recipes.RUNS / recipe.name, music, show)
-    typer.echo(f"best epoch {progress.best_epoch}: {progress.best_nats:.4f} nats per token of the validation")
+        ship(recipes.RUNS / recipe.name, target, corpus, _each(bar))
+    typer.echo(f"{target}: plays with `livegen jam --model {target}`")
 
 
 @app.command(epilog="Example: `python -m export onnx bach`")
@@ -90,23 +98,87 @@ def verify(config: Config, file: Annotated[Path | None, typer.Option(help="the m
     typer.echo(f"{path}: keeps the contract and equals its network")
 
 
-@app.command(epilog="Example: `python -m export evaluate bach --json`")
-def evaluate(name: Name, music: Music = None, as_json: AsJson = False) -> None:  # noqa: FBT002 (typer's way of a flag)
-    """Measure a model file on the music it never saw, in nats per token."""
+@app.command(epilog="Example: `python -m export evaluate bach --json --to evaluation`")
+def evaluate(
+    name: Name,
+    music: Music = None,
+    to: Annotated[Path | None, typer.Option(help="also measure the model's own music: NAME.json, NAME.png")] = None,
+    as_json: AsJson = False,  # noqa: FBT002 (typer's way of a flag)
+) -> None:
+    """Measure a model file on the music it never saw; and what its own music is like beside it."""
     from export.evaluate import OnnxPredictor
     from export.evaluate import evaluate as measure
     from livegen.imagine.bundle import find_model
 
-    predictor = OnnxPredictor(find_model(name))
+    path = find_model(name)
+    predictor = OnnxPredictor(path)
     card = predictor.card
     with _bar() as bar:
         corpus = corpora.load(card.trained_on.corpus, card.codec.name, music, _reading(bar))
         figures = {**card.metrics, **measure(predictor, corpus, _each(bar))}
-    if as_json:
-        typer.echo(json.dumps(figures, indent=2))
-    else:
-        for figure, value in figures.items():
-            typer.echo(f"{figure:28}{value:14,.4f}".rstrip("0").rstrip("."))
+        if to:
+            figures |= {"report": _report(path, corpus, figures, to, _each(bar))}
+    _print(figures, as_json=as_json)
+
+
+@app.command(epilog="Example: `python -m export tunes folk-lstm --count 300 --json`")
+def tunes(
+    name: Name,
+    count: Annotated[int, typer.Option(min=1)] = 300,
+    seed: int = 0,
+    to: Annotated[Path | None, typer.Option(help="write the tunes into this file")] = None,
+    as_json: AsJson = False,  # noqa: FBT002 (typer's way of a flag)
+) -> None:
+    """Generate tunes with a model of ABC, and let independent readers read them."""
+    from dataclasses import asdict
+
+    from export import tunes as folk
+    from export.evaluate import OnnxPredictor
+    from livegen.codecs.abc import AbcCodec
+    from livegen.imagine.bundle import find_model
+    from livegen.settings import Sampling
+
+    predictor = OnnxPredictor(find_model(name))
+    codec = make_codec(predictor.card.codec.name, predictor.card.codec.parameters)
+    if not isinstance(codec, AbcCodec) or not predictor.card.sampling:
+        raise SettingsError(f"model '{name}' writes no ABC; its codec is '{predictor.card.codec.name}'")
+    sampling = Sampling(**predictor.card.sampling.model_dump())
+    with _bar() as bar:
+        written = folk.generate(predictor, codec, sampling, count, seed, _each(bar))
+        figures = asdict(folk.craft(written, _each(bar)))
+    if to:
+        to.write_text("\n\n".join(tune.text for tune in written), encoding="utf-8")
+    _print(figures, as_json=as_json)
+
+
+@app.command(epilog="Example: `python -m export sweep tiny`")
+def sweep(
+    config: Annotated[str, typer.Argument(help="a sweep in configs/sweep, by name, or the path of one")],
+    music: Music = None,
+) -> None:
+    """Try many settings of a recipe; any number of these share one journal, and a kill loses nothing."""
+    from export import sweep as sweeping
+    from export import train as training
+    from export.sweep_picture import draw
+
+    plan = sweeping.load(sweeping.find(config))
+    folder = recipes.RUNS / "sweep" / plan.name
+    with _bar() as bar:
+        task = bar.add_task("trials", total=sweeping.count(plan), completed=len(sweeping.results(plan, folder)))
+
+        def show(done: int, whole: int, settings: Mapping[str, Any], nats: float) -> None:
+            bar.update(task, completed=done, total=whole)
+            bar.console.print(f"{nats:.4f} nats per token: {dict(settings)}")
+
+        def one(recipe: recipes.Recipe, run: Path) -> float:
+            return training.train(recipe, run, music).best_nats
+
+        sweeping.run(plan, folder, one, show)
+    trials = sweeping.results(plan, folder)
+    for trial in trials:
+        typer.echo(f"{trial.nats:.4f}  " + "  ".join(f"{name}={value}" for name, value in trial.settings.items()))
+    draw(f"sweep '{plan.name}'", trials, folder / "sweep.png")
+    typer.echo(f"picture: {folder / 'sweep.png'}")
 
 
 @app.command(epilog="Example: `python -m export eager bach`")
@@ -123,11 +195,49 @@ def eager(config: Config, steps: Annotated[int, typer.Option(min=1)] = 2000) -> 
 
 def main() -> None:
     """Run; every foreseeable failure is one line."""
+    logging.basicConfig(format="%(message)s")
     try:
         app()
     except LivegenError as error:
         console.print(str(error), markup=False, highlight=False, soft_wrap=True)
         sys.exit(1)
+
+
+def _train(recipe: recipes.Recipe, music: Path | None) -> None:
+    from export import train as training
+
+    _load(recipe, music)
+    with _bar() as bar:
+        task = bar.add_task("epochs", total=recipe.training.epochs)
+
+        def show(done: int, whole: int, figures: Mapping[str, float]) -> None:
+            bar.update(task, completed=done, total=whole)
+            bar.console.print(f"epoch {done}: " + ", ".join(f"{name} {value:.4f}" for name, value in figures.items()))
+
+        progress = training.train(recipe, recipes.RUNS / recipe.name, music, show)
+    typer.echo(f"best epoch {progress.best_epoch}: {progress.best_nats:.4f} nats per token of the validation")
+
+
+def _report(path: Path, corpus: corpora.Corpus, figures: Mapping[str, float], to: Path, each: Any) -> Any:
+    """Measure the model's own music; leaves NAME.json and NAME.png in a folder."""
+    from export.measures import picture
+    from export.measures.report import measure
+
+    report = measure(path, corpus, each, figures)
+    to.mkdir(parents=True, exist_ok=True)
+    plain = report.to_json()
+    (to / f"{report.model}.json").write_text(json.dumps(plain, indent=2) + "\n", encoding="utf-8")
+    picture.draw(report, to / f"{report.model}.png")
+    return plain
+
+
+def _print(figures: Mapping[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(figures, indent=2))
+        return
+    for figure, value in figures.items():
+        if isinstance(value, int | float):
+            typer.echo(f"{figure:28}{value:14,.4f}".rstrip("0").rstrip("."))
 
 
 def _load(recipe: recipes.Recipe, music: Path | None) -> corpora.Corpus:

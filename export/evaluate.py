@@ -10,8 +10,12 @@ from numpy.typing import NDArray
 
 from export.corpora import Corpus
 from export.corpora.work import concatenate
+from export.fields import nats_per_note
 from export.scoring import Arrays, Logits, Predictor, Score, Tokens, in_streams, whole_piece
-from livegen.codecs.chorale import FRAME_END
+from export.tunes import bits_per_character
+from livegen.codecs.abc import AbcCodec
+from livegen.codecs.chorale import FRAME_END, ChoraleCodec
+from livegen.codecs.note_duration import NoteDurationCodec
 from livegen.errors import ModelError
 from livegen.imagine.card import Card
 
@@ -59,9 +63,14 @@ def evaluate(predictor: Predictor, corpus: Corpus, each: Each = lambda items, _:
         "test_nats_whole": whole.per_token,
         "test_tokens": float(carried.tokens),
     }
-    if corpus.codec.name == "chorale":
-        figures["test_nats_per_frame"] = carried.per_token * len(tokens) / frame_count(tokens)
-        figures["test_nats_whole_per_frame"] = whole.nats / frame_count(concatenate(data.test))
+    match corpus.codec:
+        case ChoraleCodec():
+            figures["test_nats_per_frame"] = carried.per_token * len(tokens) / frame_count(tokens)
+            figures["test_nats_whole_per_frame"] = whole.nats / frame_count(concatenate(data.test))
+        case AbcCodec():
+            figures |= bits_per_character(predictor, corpus.codec, data.test)
+        case NoteDurationCodec():
+            figures |= nats_per_note(predictor, corpus.codec, each(data.test, "notes"))
     return figures
 
 

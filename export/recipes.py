@@ -1,5 +1,6 @@
 """A recipe: everything that turns a corpus into a model, from one TOML file into frozen values."""
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Literal, get_args
@@ -122,6 +123,13 @@ def find(config: str) -> Path:
     if Path(config).exists():
         return Path(config)
     raise SettingsError(f"no recipe '{config}'{did_you_mean(config, (p.stem for p in CONFIGS.glob('*.toml')))}")
+
+
+def of_folder(folder: Path, *, is_tiny: bool) -> Recipe:
+    """The recipe for anybody's folder of music, named after it."""
+    recipe = load(CONFIGS / ("folder-tiny.toml" if is_tiny else "folder.toml"))
+    name = re.sub(r"[^a-z0-9_-]+", "-", folder.resolve().name.lower()).strip("-")[:32] or recipe.name
+    return recipe.model_copy(update={"name": name, "title": f"Music after the folder '{folder.resolve().name}'"})
 
 
 def load(path: Path) -> Recipe:

@@ -1,6 +1,6 @@
 """How well a network predicts music it has not seen: nats per token, whatever runs the network."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -44,12 +44,18 @@ class Score:
         return Score(self.nats + other.nats, self.tokens + other.tokens)
 
 
-def surprise(logits: Logits, targets: Tokens) -> Score:
-    """Cross-entropy of what came, in float64."""
+def log_probs(logits: Logits) -> NDArray[np.float64]:
+    """Of every token [batch, time, vocab]."""
     wide = logits.astype(np.float64)
     wide -= wide.max(axis=2, keepdims=True)
-    chosen = np.take_along_axis(wide, targets[:, :, None], axis=2)[:, :, 0]
-    return Score(float((np.log(np.exp(wide).sum(axis=2)) - chosen).sum()), targets.size)
+    wide -= np.log(np.exp(wide).sum(axis=2, keepdims=True))
+    return wide
+
+
+def surprise(logits: Logits, targets: Tokens) -> Score:
+    """Cross-entropy of what came, in float64."""
+    chosen = np.take_along_axis(log_probs(logits), targets[:, :, None], axis=2)
+    return Score(-float(chosen.sum()), targets.size)
 
 
 def in_streams(
@@ -86,9 +92,13 @@ def in_streams(
 
 def whole_piece(predictor: Predictor, piece: Piece) -> Score:
     """One piece from its start mark on, everything before it in sight."""
-    total, state = Score(0.0, 0), predictor.begin(1)
+    return sum((surprise(logits, targets) for logits, targets in foretold(predictor, piece)), Score(0.0, 0))
+
+
+def foretold(predictor: Predictor, piece: Piece) -> Iterator[tuple[Logits, Tokens]]:
+    """The logits of each token of a piece but the first, and what came [1, time], a part of the piece at a time."""
+    state = predictor.begin(1)
     for begin in range(0, len(piece.tokens) - 1, LONGEST):
         part = piece.tokens[None, begin : begin + LONGEST + 1]
         logits, state = predictor.step(part[:, :-1], state)
-        total += surprise(logits, part[:, 1:])
-    return total
+        yield logits, part[:, 1:]

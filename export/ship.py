@@ -11,10 +11,15 @@ from onnx import ModelProto
 from export import corpora, train
 from export.corpora import Corpus
 from export.evaluate import Each, OnnxPredictor, evaluate
+from export.measures.continuations import Plan
+from export.measures.loops import longest_real_run
+from export.measures.music import read
 from export.to_onnx import rounded, state_parts, to_onnx, with_card
 from export.train import Trained
 from export.verify import verify
 from livegen.imagine.card import Card, CodecCard, SamplingDefaults, TrainedOn
+
+PIECES = 80
 
 
 def ship(run: Path, target: Path, corpus: Corpus, each: Each) -> Card:
@@ -22,7 +27,7 @@ def ship(run: Path, target: Path, corpus: Corpus, each: Each) -> Card:
     trained = train.restore_best(run)
     trained = replace(trained, network=rounded(trained.network))
     graph = to_onnx(trained.network)
-    card = make_card(trained)
+    card = make_card(trained, longest_run(corpus))
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_suffix(".partial")
     _write(with_card(graph, card), partial)
@@ -34,8 +39,14 @@ def ship(run: Path, target: Path, corpus: Corpus, each: Each) -> Card:
     return card
 
 
-def make_card(trained: Trained) -> Card:
-    """The card of a trained network."""
+def longest_run(corpus: Corpus) -> int:
+    """How long real music goes on repeating itself: measured on up to ``PIECES`` pieces of the training part."""
+    pieces = corpus.split.train[:: max(1, len(corpus.split.train) // PIECES)]
+    return longest_real_run([read(corpus.codec, piece.tokens) for piece in pieces], Plan().events)
+
+
+def make_card(trained: Trained, run: int | None = None) -> Card:
+    """The card of a trained network; ``run`` is how long its guard lets music repeat itself, in events."""
     recipe, codec, network = trained.recipe, trained.codec, trained.network
     source = corpora.source(recipe.corpus)
     parameters = sum(weight.numel() for weight in network.parameters())
@@ -50,6 +61,7 @@ def make_card(trained: Trained) -> Card:
         command=f"python -m export train {recipe.name} && python -m export onnx {recipe.name}",
         commit=commit(),
         sampling=SamplingDefaults(**recipe.sampling.model_dump()),
+        longest_run=run,
     )
 
 

@@ -1,15 +1,17 @@
 """Continuations: a scripted network goes on from openings, and each row is on its own."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from export.corpora.work import Piece, Split
-from export.measures.continuations import Manner, Plan, generate, openings
+from export.measures.continuations import MOST_TOKENS, Manner, Plan, generate, openings
 from export.measures.music import Music
 from export.scoring import Arrays, Logits, Tokens
 from livegen.codecs.chorale import ChoraleCodec
-from livegen.codecs.notes import END, FIRST_PITCH, START, NotesCodec
-from livegen.events import Note
+from livegen.codecs.notes import END, FIRST_PITCH, START, NotesCodec, NotesCursor
+from livegen.events import Note, Ticked
 from livegen.imagine.guard import Guard
 from livegen.settings import Sampling
 
@@ -122,6 +124,16 @@ def test_openings_are_of_held_out_pieces_in_turn_and_of_fur_elise() -> None:
 
 
 PITCHES = ((76, 75), (60, 61), (70, 71))
+
+
+def test_model_that_writes_nothing_but_marks_is_stopped() -> None:
+    class Marks(NotesCodec):
+        def step(self, cursor: NotesCursor, token: int) -> tuple[NotesCursor, tuple[Ticked, ...]]:
+            return replace(cursor, is_inside=True), ()
+
+    (music,) = generate(Rising(), Marks(), [[START]], Manner(SURE), Plan(events=2))
+
+    assert [event.is_mark for event in music.events] == [True] * 2 * MOST_TOKENS
 
 
 @pytest.mark.parametrize("count", [1, 60])

@@ -1,6 +1,7 @@
 """Corpora by name: read once, written as tokens by a codec, cached, and split the same way every time."""
 
 import json
+import os
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ CORPORA = {
     "folk": ("abc", "STUDY"),
     "folk-plus": ("abc", "PLUS"),
     "piano": ("piano", "SOURCE"),
+    "folder": ("folder", "SOURCE"),
 }
 
 
@@ -73,7 +75,7 @@ def _read(found: Source, codec_name: str, folder: Path, report: Report) -> tuple
 
 def _keep(path: Path, codec: Codec[Any], pieces: Sequence[Piece]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial.npz")
+    partial = path.with_suffix(f".{os.getpid()}.npz")
     np.savez_compressed(
         partial,
         allow_pickle=False,

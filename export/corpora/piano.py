@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import symusic
 
-from export.corpora.work import Report, Source, Work
+from export.corpora.work import Report, Side, Source, Work, sides
 from livegen.codecs.codec import Codec, Tokens
 from livegen.codecs.note_duration import NoteDurationCodec
 from livegen.codecs.notes import GRID_TICKS
@@ -26,6 +26,7 @@ CREDIT = "classical piano music sequenced by Bernd Krueger, piano-midi.de"
 LICENCE = "files under CC BY-SA 3.0 Germany; only learned from, not distributed"
 
 LARGEST_VOCABULARY = 2500  # tokens
+PARTED = ("grieg_voeglein", "grieg_elfentanz")  # op. 43 no. 4, op. 12 no. 4
 CYCLES = {
     "ty_": "Tchaikovsky, The Seasons",
     "burg_": "Burgmueller, op. 109",
@@ -50,6 +51,11 @@ def group(name: str) -> str:
         if name.startswith(begin):
             return cycle
     return re.sub(r"[-_]?[a-z]?\d+$", "", name.removeprefix("god_"))
+
+
+def divide(works: Sequence[Work]) -> list[Side]:
+    """As ``sides``; two lyric pieces of Grieg's whose opus others of the training part belong to are left out."""
+    return ["" if work.name in PARTED else side for work, side in zip(works, sides(works), strict=True)]
 
 
 def read_midi(path: Path) -> list[Note]:
@@ -92,4 +98,6 @@ def _ticks(ticks: int, quarter: int) -> int:
     return round_div(ticks * TICKS_PER_QUARTER, quarter)
 
 
-SOURCE = Source(read, encode, CREDIT, LICENCE, folder="piano-midi", fit={"note_duration": fit})
+SOURCE = Source(
+    read, encode, CREDIT, LICENCE, folder="piano-midi", fit={"note_duration": fit}, divide=divide, version=2
+)

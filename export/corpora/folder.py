@@ -1,0 +1,73 @@
+"""A folder of anybody's music: MIDI, MusicXML, kern and ABC files, as notes in musical time.
+
+What cannot be read is skipped and told of through ``logging``, by name and with the reason.
+"""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+from export.corpora import piano
+from export.corpora.work import Report, Source, Work
+from livegen.errors import LivegenError, SettingsError
+from livegen.events import TICKS_PER_QUARTER, Note
+
+CREDIT = "the player's own folder of music"
+LICENCE = "the player's own"
+
+MIDI = (".mid", ".midi")
+SCORES = (".musicxml", ".mxl", ".xml", ".krn", ".abc")
+FEWEST_NOTES = 16  # a piece with fewer teaches nothing
+
+log = logging.getLogger(__name__)
+
+
+def read(folder: Path, report: Report) -> Iterator[Work]:
+    """The pieces of all files below the folder in the order of their paths; each file is a group of its own."""
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in (*MIDI, *SCORES))
+    read_any = 0
+    for index, path in enumerate(paths):
+        report(index + 1, len(paths))
+        name = str(path.relative_to(folder))
+        try:
+            for number, notes in enumerate(read_file(path), 1):
+                read_any += 1
+                yield Work(f"{name} {number}", name, notes)
+        except LivegenError as error:
+            log.warning("skipped %s", error)
+    if not read_any:
+        kinds = ", ".join((*MIDI, *SCORES))
+        raise SettingsError(f"{folder}: holds no music that can be learned from; files may be {kinds}")
+
+
+def read_file(path: Path) -> list[list[Note]]:
+    """The pieces in a file: an ABC file may hold many, the others hold one; SettingsError when there is none."""
+    pieces = [piano.read_midi(path)] if path.suffix.lower() in MIDI else _read_scores(path)
+    found = [notes for notes in pieces if len(notes) >= FEWEST_NOTES]
+    if not found:
+        raise SettingsError(f"{path}: has fewer than {FEWEST_NOTES} notes")
+    return found
+
+
+def _read_scores(path: Path) -> list[list[Note]]:
+    from music21 import converter, stream
+
+    try:
+        parsed = converter.parse(path)
+    except Exception as error:  # noqa: BLE001 (the readers raise whatever they like)
+        reason = str(error).splitlines()[0][:80] if str(error) else type(error).__name__
+        raise SettingsError(f"{path}: cannot be read as a score ({reason})") from None
+    scores = list(parsed.scores) if isinstance(parsed, stream.Opus) else [parsed]
+    return [_notes(score) for score in scores]
+
+
+def _notes(score: object) -> list[Note]:
+    """Ties are one note; grace notes, which have no length, are left out."""
+    notes: list[Note] = []
+    for element in score.stripTies().flatten().notes:  # type: ignore[attr-defined]  # music21 is untyped
+        onset, duration = (round(float(part) * TICKS_PER_QUARTER) for part in (element.offset, element.quarterLength))
+        notes += [Note(onset, pitch.midi, duration) for pitch in element.pitches if duration > 0]
+    return sorted(notes)
+
+
+SOURCE = Source(read, piano.encode, CREDIT, LICENCE, folder=".", fit={"note_duration": piano.fit})
