@@ -12,6 +12,7 @@ import pytest
 
 from livegen.play.priority import raise_thread
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # threads of a small network on a busy machine wait for each other
 SERVER = f"livegen-test-{os.getpid()}"
 _PATIENCE_S = 10
 _REGISTRY = Path("/dev/shm/jack-shm-registry")

@@ -73,6 +73,23 @@ def test_row_that_is_long_enough_leaves_the_batch() -> None:
     assert network.batches == [2, 2, 2, 1, 1]
 
 
+def test_row_that_stays_keeps_its_own_state() -> None:
+    class Faithful(Rising):
+        """Repeats the first note that it heard."""
+
+        def step(self, tokens: Tokens, state: Arrays) -> tuple[Logits, Arrays]:
+            first = np.where(state["heard"] == START, tokens, state["heard"])
+            logits = np.zeros((*tokens.shape, VOCAB), np.float32)
+            np.put_along_axis(logits, first[:, :, None], 9, axis=2)
+            return logits, {"heard": first}
+
+    told = [[START, C], [START, C + 7, C, C]]
+
+    music = generate(Faithful(), CODEC, told, Manner(SURE), Plan(events=2))
+
+    assert tokens_of(music) == [[C, C], [C + 7, C + 7]]
+
+
 def test_same_seed_gives_the_same_music_whatever_is_in_the_batch() -> None:
     told = [[START, C]] * 3
     alone = generate(Rising(), CODEC, told[:1], Manner(FREE), Plan(events=20, seed=7))
