@@ -7,7 +7,9 @@ import pytest
 from export import recipes
 from livegen.errors import SettingsError
 
-RECIPES = [path for path in sorted(recipes.CONFIGS.glob("*.toml")) if path.stem != "jsb16"]  # export.jsb16 reads that
+RECIPES = [
+    path for path in sorted(recipes.CONFIGS.glob("*.toml")) if "jsb16" not in path.stem
+]  # those are export.jsb16's
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)

@@ -28,7 +28,7 @@ class AbcCursor:
     told: int = 0  # characters since the tune began
     is_inside: bool = False  # between its start and its end
     is_head: bool = True  # no K: yet
-    is_whole: bool = True  # no note is half written, or one was just settled
+    is_whole: bool = True  # a note was just settled, or a field
     is_phrase_end: bool = False  # a line has ended
     is_piece_end: bool = False
     line: str = ""  # a field or a comment being written
@@ -78,13 +78,13 @@ def read(cursor: AbcCursor, character: str) -> tuple[AbcCursor, tuple[Ticked, ..
     if cursor.closing:
         is_over = character in (cursor.closing, "\n")
         passed, closing = ("", "") if is_over else (cursor.passed + character, cursor.closing)
-        return replace(cursor, told=told, closing=closing, passed=passed, last=character), ()
+        return replace(cursor, told=told, closing=closing, passed=passed, last=character, is_whole=False), ()
     if cursor.line or cursor.is_head:
         return _in_line(replace(cursor, told=told), character), ()
     if _goes_on(cursor.note, character):
         return replace(cursor, told=told, note=cursor.note + character, last=character, bar="", is_whole=False), ()
     settled, events = settle(cursor, character)
-    settled = replace(settled, told=told, is_whole=True, is_phrase_end=False)
+    settled = replace(settled, told=told, is_whole=settled.time > cursor.time, is_phrase_end=False)
     if settled.closing:
         return replace(settled, closing="" if character == settled.closing else settled.closing, last=character), events
     return _open(settled, character), events
@@ -133,9 +133,10 @@ def _goes_on(note: str, character: str) -> bool:
 
 def _in_line(cursor: AbcCursor, character: str) -> AbcCursor:
     if character != "\n":
-        return replace(cursor, line=cursor.line + character, last=character)
+        return replace(cursor, line=cursor.line + character, last=character, is_whole=False)
     name, _, text = cursor.line.partition(":")
-    cursor = replace(cursor, line="", last=character, lines=cursor.lines + 1, bar="", is_part=_begins_part(cursor))
+    is_part = _begins_part(cursor)
+    cursor = replace(cursor, line="", last=character, lines=cursor.lines + 1, bar="", is_part=is_part, is_whole=True)
     fraction = read_fraction(text)
     if name == "M" and fraction:
         unit = cursor.unit if cursor.has_unit else Fraction(1, 16 if fraction < Fraction(3, 4) else 8)

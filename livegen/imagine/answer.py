@@ -97,7 +97,7 @@ class Answer:
         if self.continuation.cursor.is_phrase_end and written >= _EARLIEST_END * length:
             self._closing = next_multiple(written, TICKS_PER_QUARTER)
         elif written >= length - TICKS_PER_QUARTER:
-            self._closing = next_multiple(written + TICKS_PER_QUARTER, TICKS_PER_QUARTER)
+            self._closing = next_multiple(written + 1, TICKS_PER_QUARTER)
 
     def _finish(self) -> None:
         tick = self.continuation.cursor.tick
