@@ -193,6 +193,44 @@ def eager(config: Config, steps: Annotated[int, typer.Option(min=1)] = 2000) -> 
     typer.echo(json.dumps(percentiles_us(time_steps_ns(network, steps))))
 
 
+@app.command(epilog="Example: `python -m export chorales bach --count 60 --frames 240`")
+def chorales(
+    name: Name,
+    count: Annotated[int, typer.Option(min=1, help="chorales to write")] = 60,
+    frames: Annotated[int, typer.Option(min=16, help="sixteenths of each")] = 240,
+    temperature: Annotated[float | None, typer.Option(help="the model's own otherwise")] = None,
+    top_p: Annotated[float | None, typer.Option(help="the model's own otherwise")] = None,
+    outside: Annotated[float, typer.Option(help="odds of notes outside C major; 1 leaves them as they are")] = 0.7,
+    seed: int = 0,
+    voice_leading: Annotated[bool, typer.Option(help="strike out parallel fifths and octaves")] = True,  # noqa: FBT002 (typer's way of a flag)
+    as_json: AsJson = False,  # noqa: FBT002 (typer's way of a flag)
+) -> None:
+    """Write chorales and count what they are like, beside Bach's own: parallels, keys, copies."""
+    from export.evaluate import OnnxPredictor
+    from export.voice_leading import Plan, generate, report
+    from livegen.codecs.chorale import ChoraleCodec
+    from livegen.imagine.bundle import find_model
+    from livegen.imagine.card import SamplingDefaults
+    from livegen.settings import Sampling
+
+    predictor = OnnxPredictor(find_model(name))
+    card = predictor.card
+    own = card.sampling or SamplingDefaults(temperature=1, top_p=1)
+    with _bar() as bar:
+        corpus = corpora.load(card.trained_on.corpus, card.codec.name, None, _reading(bar))
+        if not isinstance(corpus.codec, ChoraleCodec):
+            raise SettingsError(f"model '{name}' writes '{corpus.codec.name}'; give a model of chorales: bach")
+        sampling = Sampling(
+            temperature=temperature or own.temperature,
+            top_p=top_p or own.top_p,
+            outside=outside,
+            voice_leading=voice_leading,
+        )
+        written = generate(predictor, corpus.codec, sampling, Plan(count, frames, seed), _each(bar))
+        figures = {"sampling": sampling.model_dump(), **report(corpus, written, frames)}
+    typer.echo(json.dumps(figures, indent=2) if as_json else _beside(figures["generated"], figures["bach"]))
+
+
 def main() -> None:
     """Run; every foreseeable failure is one line."""
     logging.basicConfig(format="%(message)s")
@@ -238,6 +276,12 @@ def _print(figures: Mapping[str, Any], *, as_json: bool) -> None:
     for figure, value in figures.items():
         if isinstance(value, int | float):
             typer.echo(f"{figure:28}{value:14,.4f}".rstrip("0").rstrip("."))
+
+
+def _beside(ours: Mapping[str, float], theirs: Mapping[str, float]) -> str:
+    """A line for each figure: the model's, and the corpus'."""
+    lines = [f"{'':20}{'generated':>12}{'corpus':>12}"]
+    return "\n".join(lines + [f"{name:20}{ours[name]:12,.3f}{theirs[name]:12,.3f}" for name in ours])
 
 
 def _load(recipe: recipes.Recipe, music: Path | None) -> corpora.Corpus:

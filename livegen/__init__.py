@@ -76,7 +76,9 @@ Around them:
     cli.py                   the command line
     render.py                a conversation on a manual clock, from file to file
     demo.py                  a hymn, played at the daemon without hardware
+    harmonise.py             alto, tenor and bass to a melody, from file to file
     midi_file.py             MIDI files in and out
+    score.py                 MIDI files in musical time
     picture.py               a piano roll
     doctor.py                what is there, and what is wrong
     bench/step.py            what a token costs

@@ -100,6 +100,24 @@ def render(
     typer.echo(said)
 
 
+@app.command(epilog="Example: livegen harmonise melody.mid chorale.mid --beam 8")
+def harmonise(
+    source: Annotated[Path, typer.Argument(metavar="IN.mid", help="A melody; of chords the highest voice is taken.")],
+    target: Annotated[Path, typer.Argument(metavar="OUT.mid", help="Four voices, a track each; a picture beside it.")],
+    beam: Annotated[
+        int, typer.Option(min=1, max=64, help="Ways kept while looking for the likeliest; 1 is greedy.")
+    ] = 8,
+    model: Annotated[str, typer.Option(help="A shipped model of chorales, or the path of an .onnx file.")] = "bach",
+    key: Annotated[str | None, typer.Option(help="'G', 'F# minor', ...; found in the melody otherwise.")] = None,
+) -> None:
+    """Alto, tenor and bass to a melody: the same melody, the same harmony."""
+    from livegen.harmonise import harmonise_file
+
+    with _progress("sixteenths") as report:
+        said = harmonise_file(source, target, model=model, beam=beam, key=key, report=report)
+    typer.echo(said)
+
+
 @app.command(epilog="Example: livegen ports")
 def ports(as_json: AsJson = False) -> None:  # noqa: FBT002 (typer makes it a flag)
     """MIDI ports that are there, and which of them jam would connect itself to."""

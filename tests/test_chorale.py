@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from export.corpora import CACHE
 from livegen.codecs.chorale import END, FERMATA, FRAME_END, START, ChoraleCodec, ChoraleCursor
 from livegen.codecs.frames import FRAME_TICKS, FrameWriter
 from livegen.events import Note, NoteOff, NoteOn, Ticked
@@ -30,6 +31,28 @@ def pieces(draw: st.DrawFn) -> list[Note]:
     return sorted(notes)
 
 
+def streamed(tokens: list[int]) -> list[Note]:
+    """The notes of a piece, from the events as they are settled, token by token."""
+    cursor, notes, onsets = CODEC.begin(), [], {}
+    for token in tokens:
+        cursor, settled = CODEC.step(cursor, token)
+        for ticked in settled:
+            if isinstance(ticked.event, NoteOn):
+                onsets[ticked.event.pitch] = ticked.tick
+            elif isinstance(ticked.event, NoteOff):
+                onset = onsets.pop(ticked.event.pitch)
+                notes.append(Note(onset, ticked.event.pitch, ticked.tick - onset))
+    return sorted(notes)
+
+
+def _without_marks(tokens: list[int]) -> list[int]:
+    """Fermatas are no notes, and silence after the last note is none of the piece."""
+    kept = [token for token in tokens if token != FERMATA]
+    while kept[-3:-1] == [FRAME_END, FRAME_END]:
+        del kept[-2]
+    return kept
+
+
 def walk(length: int, seed: int) -> list[int]:
     """A random walk through the grammar."""
     chance, cursor, tokens = random.Random(seed), CODEC.begin(), []
@@ -46,9 +69,10 @@ def test_decoding_gives_back_what_was_encoded(piece: list[Note]) -> None:
     tokens = CODEC.encode(piece)
 
     assert CODEC.decode(tokens) == piece
+    assert streamed(tokens) == piece
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=1000, deadline=None)
 @given(pieces())
 def test_hearing_note_by_note_writes_the_same_frames(piece: list[Note]) -> None:
     events = [Ticked(n.onset, NoteOn(n.pitch)) for n in piece] + [Ticked(n.end, NoteOff(n.pitch)) for n in piece]
@@ -58,6 +82,20 @@ def test_hearing_note_by_note_writes_the_same_frames(piece: list[Note]) -> None:
     streamed = [frame for ticked in events for frame in encoder.hear(ticked)]
 
     assert streamed == CODEC.frames(piece)
+
+
+def test_every_piece_of_the_corpus_comes_back_offline_and_streamed() -> None:
+    if not (cached := sorted(CACHE.glob("bach-chorales-chorale-*.npz"))):
+        pytest.skip("no corpus in the cache: python -m export prepare bach")
+    with np.load(cached[0], allow_pickle=False) as kept:
+        written = [tokens.tolist() for tokens in np.split(kept["tokens"], np.cumsum(kept["lengths"])[:-1])]
+
+    notes = [streamed(tokens) for tokens in written]
+    again = [CODEC.encode(piece) for piece in notes]
+
+    assert again == [_without_marks(tokens) for tokens in written]
+    assert [CODEC.decode(tokens) for tokens in again] == notes
+    assert [streamed(tokens) for tokens in again] == notes
 
 
 @pytest.mark.parametrize("seed", range(50))
