@@ -149,6 +149,12 @@ def test_the_grammar_knows_where_the_bar_stands(body: str, may: set[str], may_no
     assert not may_not & found
 
 
+def test_only_the_start_mark_begins_a_tune() -> None:
+    ended, _ = CODEC.step(heard(HEAD + "G8|\n")[0], END)
+
+    assert [np.flatnonzero(CODEC.mask(cursor)).tolist() for cursor in (CODEC.begin(), ended)] == [[START], [START]]
+
+
 def test_a_head_begins_with_its_number_and_ends_with_its_key_after_its_metre() -> None:
     assert allowed("") == {"X"}
     assert "K" not in allowed("X: 1\n")

@@ -43,6 +43,7 @@ class AbcCodec:
         self._tokens = {character: token for token, character in enumerate(characters, 3)}
         self._tokens[abc_grammar.END] = END
         self._masks: dict[frozenset[str], Mask] = {}
+        self._only_start: Mask = np.arange(len(self.vocabulary)) == START
 
     def parameters(self) -> Mapping[str, Any]:
         """What rebuilds this codec."""
@@ -84,7 +85,7 @@ class AbcCodec:
     def mask(self, cursor: AbcCursor) -> Mask:
         """The start mark outside a tune; inside, what the grammar lets follow."""
         if not cursor.is_inside:
-            return self._mask(frozenset(), START)
+            return self._only_start
         return self._mask(abc_grammar.following(cursor))
 
     def ending(self, cursor: AbcCursor) -> Mask:
@@ -146,14 +147,11 @@ class AbcCodec:
         tokens: list[int] = self.characters(text).tolist()
         return tokens
 
-    def _mask(self, characters: frozenset[str], *marks: int) -> Mask:
+    def _mask(self, characters: frozenset[str]) -> Mask:
         """A mask of these characters as far as the vocabulary has them; it is not to be changed."""
-        if marks:
-            characters = characters.union(map(str, marks))
         if characters not in self._masks:
             mask = np.zeros(len(self.vocabulary), np.bool_)
             mask[[self._tokens[character] for character in characters if character in self._tokens]] = True
-            mask[list(marks)] = True
             self._masks[characters] = mask
         return self._masks[characters]
 
