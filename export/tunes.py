@@ -1,8 +1,12 @@
 """Tunes in ABC, measured: bits per character of held-out ones, and how well generated ones are made."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from math import log
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -121,7 +125,22 @@ def _symusic_reads(text: str) -> bool:
     import symusic
 
     try:
-        score: Any = symusic.Score.from_abc(text)
+        with _silent():
+            score: Any = symusic.Score.from_abc(text)
         return bool(score.note_num() > 0)
     except Exception:  # noqa: BLE001 (whatever it raises, it could not read the tune)
         return False
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Without what a library in C writes to standard output on its own."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    with Path(os.devnull).open("w") as nowhere:
+        os.dup2(nowhere.fileno(), 1)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 1)
+            os.close(kept)

@@ -90,6 +90,7 @@ def _draw_lengths(axis: Any, found: Overlap | None) -> None:
     most = sorted(found.human, key=lambda ticks: -found.human[ticks])[:MOST_LENGTHS]
     names = {ticks: f"{ticks / TICKS_PER_QUARTER:.3g}" for ticks in sorted(most)}
     _draw_histogram(axis, found, "note lengths", names)
+    axis.tick_params(axis="x", labelrotation=60)
     axis.set_xlabel("quarters")
 
 
