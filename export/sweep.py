@@ -111,7 +111,6 @@ def recipe_of(sweep: Sweep, settings: Mapping[str, Value]) -> Recipe:
 
 def run(sweep: Sweep, folder: Path, train: Callable[[Recipe, Path], float], report: Report | None = None) -> None:
     """Try what is still to be tried; ``train`` gives a recipe's nats, and may be killed at any moment."""
-    folder.mkdir(parents=True, exist_ok=True)
     study = _study(sweep, folder)
     while (trial := _next(sweep, study, folder)) is not None:
         settings = settings_of(sweep, trial)
@@ -143,6 +142,7 @@ def settings_of(sweep: Sweep, trial: optuna.Trial) -> Mapping[str, Value]:
 
 def _study(sweep: Sweep, folder: Path) -> optuna.Study:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
+    folder.mkdir(parents=True, exist_ok=True)
     path = str(folder / "journal.log")
     storage = JournalStorage(JournalFileBackend(path, lock_obj=JournalFileOpenLock(path)))
     seed = zlib.crc32(f"{sweep.seed}-{os.getpid()}".encode())

@@ -34,6 +34,10 @@ def tried(name: Sweep, folder: Path) -> list[tuple[sweep.Value, ...]]:
     return sorted(tuple(trial.settings.values()) for trial in sweep.results(name, folder))
 
 
+def test_a_sweep_that_has_not_begun_has_no_results(tmp_path: Path) -> None:
+    assert sweep.results(GRID, tmp_path / "new") == []
+
+
 def test_a_grid_tries_every_point_once(tmp_path: Path) -> None:
     sweep.run(GRID, tmp_path, by_size)
 
