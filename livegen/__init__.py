@@ -36,6 +36,7 @@ The engine does no input or output, and is told the time:
     hear/tempo.py            the beat that explains its onsets
     music/phrase.py          the phrase on its grid
     music/key.py             its key
+    music/register.py        where a pitch lies
     music/meter.py           ticks and nanoseconds
     roles/turns.py           turns and happenings
     roles/respond.py         I stop, it answers; I play again, it yields
@@ -48,6 +49,8 @@ The engine does no input or output, and is told the time:
     imagine/bundle.py        a model file, held against its card
     imagine/card.py          what a model says about itself
     codecs/codec.py          what every way of writing music as tokens offers
+    codecs/decoding.py       from tokens to whole notes
+    codecs/telling.py        what was heard, token by token
     codecs/vocabulary.py     one table, read in both directions
     codecs/chorale.py        chorales as frames of a sixteenth
     codecs/notes.py          pitches alone, in a borrowed rhythm

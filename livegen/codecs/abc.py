@@ -7,7 +7,6 @@ tune in its key and metre.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,8 +15,10 @@ from livegen.codecs import abc_grammar, abc_transposing, abc_writing
 from livegen.codecs.abc_fields import write_key
 from livegen.codecs.abc_reading import AbcCursor, read, settle
 from livegen.codecs.codec import Mask, Tokens
+from livegen.codecs.decoding import ends, paired
+from livegen.codecs.telling import TokenPrompt
 from livegen.codecs.vocabulary import Vocabulary
-from livegen.events import TICKS_PER_QUARTER, Note, NoteOff, NoteOn, Ticked
+from livegen.events import TICKS_PER_QUARTER, Note, Ticked
 from livegen.music.key import Key
 
 START, END, UNKNOWN = range(3)
@@ -101,7 +102,7 @@ class AbcCodec:
             return AbcCursor(tick=cursor.tick, origin=cursor.tick, is_inside=True), ()
         if token == END:
             settled, events = settle(cursor)
-            off = [Ticked(settled.tick, NoteOff(pitch)) for pitch in settled.sounding]
+            off = ends((settled.tick, pitch) for pitch in settled.sounding)
             return AbcCursor(tick=settled.tick, origin=settled.tick, is_piece_end=True), (*events, *off)
         return read(cursor, "?" if token == UNKNOWN else self.vocabulary.text(token))
 
@@ -119,17 +120,11 @@ class AbcCodec:
 
     def decode(self, tokens: Iterable[int]) -> list[Note]:
         """Notes of a token stream, sorted; what is tied on when it breaks off ends there."""
-        cursor, notes = self.begin(), list[Note]()
-        onsets: dict[int, int] = {}
+        cursor, events = self.begin(), list[Ticked]()
         for token in (*tokens, END):
             cursor, settled = self.step(cursor, token)
-            for ticked in settled:
-                if isinstance(ticked.event, NoteOn):
-                    onsets[ticked.event.pitch] = ticked.tick
-                elif isinstance(ticked.event, NoteOff):
-                    onset = onsets.pop(ticked.event.pitch)
-                    notes.append(Note(onset, ticked.event.pitch, ticked.tick - onset))
-        return sorted(notes)
+            events += settled
+        return paired(events)
 
     # events → tokens
 
@@ -137,9 +132,13 @@ class AbcCodec:
         """A whole tune: the highest note of each onset, in this signature and in the metre that the onsets tell."""
         return [START, *self._written(list(notes), key), *self.characters("\n").tolist(), END]
 
-    def prompt(self, notes: Sequence[Note], cursor: AbcCursor, key: Key) -> "AbcPrompt":
-        """The beginning of a tune."""
-        return AbcPrompt(self, self._written(notes, key))
+    def prompt(self, notes: Sequence[Note], cursor: AbcCursor, key: Key) -> TokenPrompt:
+        """The beginning of a tune, wherever the last one was left."""
+        return TokenPrompt(
+            self,
+            self._written(notes, key),
+            lambda cursor: AbcCursor(tick=cursor.tick, origin=cursor.tick),
+        )
 
     def _written(self, notes: Sequence[Note], key: Key) -> list[int]:
         written, time = write_key(key), abc_writing.time_of(notes)
@@ -154,25 +153,3 @@ class AbcCodec:
             mask[[self._tokens[character] for character in characters if character in self._tokens]] = True
             self._masks[characters] = mask
         return self._masks[characters]
-
-
-class AbcPrompt:
-    """What was heard, character by character."""
-
-    def __init__(self, codec: AbcCodec, tokens: Sequence[int]) -> None:
-        self._codec = codec
-        self._tokens = tokens
-
-    def begin(self, cursor: AbcCursor) -> AbcCursor:
-        """A new tune, wherever the last one was left."""
-        return replace(AbcCursor(), tick=cursor.tick, origin=cursor.tick)
-
-    def mask(self, cursor: AbcCursor) -> Mask | None:
-        """The character that was heard next; None after the last."""
-        if not cursor.is_inside:
-            return self._codec.mask(cursor)
-        if cursor.told >= len(self._tokens):
-            return None
-        mask = np.zeros(len(self._codec.vocabulary), np.bool_)
-        mask[self._tokens[cursor.told]] = True
-        return mask

@@ -15,11 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livegen.codecs.codec import Mask, Tokens
+from livegen.codecs.decoding import ends, followed, paired
 from livegen.codecs.sounds import DURATIONS, GRID_TICKS, Sound, read_sound, sounds_of
+from livegen.codecs.telling import TokenPrompt
 from livegen.codecs.vocabulary import Vocabulary
 from livegen.events import TICKS_PER_QUARTER, Note, NoteOff, NoteOn, Ticked
 from livegen.music.key import Key
 from livegen.music.meter import next_multiple
+from livegen.music.register import fold
 
 START, END = range(2)
 LONGEST_REST = 16  # sixteenths
@@ -81,11 +84,7 @@ class NoteDurationCodec:
 
     def fold(self, pitch: int) -> int:
         """The nearest pitch of the same name within the codec's range."""
-        while pitch < self.low:
-            pitch += 12
-        while pitch > self.high:
-            pitch -= 12
-        return pitch
+        return fold(pitch, self.low, self.high)
 
     def shift(self, key: Key, pitches: Sequence[int]) -> int:
         """None: the model knows every key."""
@@ -180,21 +179,8 @@ class NoteDurationCodec:
 
     def decode(self, tokens: Iterable[int]) -> list[Note]:
         """Notes of a token stream, sorted; each lasts as long as its token says, or until it is struck again."""
-        cursor = self.begin()
-        onsets: dict[int, int] = {}
-        notes: list[Note] = []
-        for token in tokens:
-            if not self.mask(cursor)[token]:
-                raise ValueError(f"{self.vocabulary.text(token)} may not come at tick {cursor.tick}")
-            cursor, settled = self.step(cursor, token)
-            for ticked in settled:
-                if isinstance(ticked.event, NoteOn):
-                    onsets[ticked.event.pitch] = ticked.tick
-                elif isinstance(ticked.event, NoteOff):
-                    onset = onsets.pop(ticked.event.pitch)
-                    notes.append(Note(onset, ticked.event.pitch, ticked.tick - onset))
-        notes += [Note(onsets[pitch], pitch, end - onsets[pitch]) for end, pitch in cursor.held]
-        return sorted(notes)
+        cursor, events = followed(self, tokens)
+        return paired((*events, *ends(cursor.held)))
 
     # events → tokens
 
@@ -211,9 +197,13 @@ class NoteDurationCodec:
         end = next_multiple(end, TICKS_PER_QUARTER // GRID_TICKS)
         return [*tokens, *_rests(end - at), END]
 
-    def prompt(self, notes: Sequence[Note], cursor: NoteDurationCursor, key: Key) -> "NoteDurationPrompt":
+    def prompt(self, notes: Sequence[Note], cursor: NoteDurationCursor, key: Key) -> TokenPrompt:
         """What was heard, up to the end of its last beat."""
-        return NoteDurationPrompt(self, self.encode(notes)[1:-1])
+        return TokenPrompt(
+            self,
+            self.encode(notes)[1:-1],
+            lambda cursor: replace(cursor, told=0 if cursor.is_inside else -1, struck=(), lowest=-1, held=()),
+        )
 
     def _parts(self, sound: Sound) -> list[Sound]:
         if sound in self._tokens:
@@ -222,7 +212,7 @@ class NoteDurationCodec:
 
     def _rest(self, cursor: NoteDurationCursor, sixteenths: int) -> tuple[NoteDurationCursor, tuple[Ticked, ...]]:
         tick = cursor.tick + sixteenths * GRID_TICKS
-        ended = tuple(Ticked(end, NoteOff(pitch)) for end, pitch in cursor.held if end <= tick)
+        ended = ends((end, pitch) for end, pitch in cursor.held if end <= tick)
         held = tuple((end, pitch) for end, pitch in cursor.held if end > tick)
         moved = NoteDurationCursor(tick, cursor.told + 1, is_inside=True, last_rest=sixteenths, held=held)
         return moved, ended
@@ -242,28 +232,6 @@ class NoteDurationCodec:
             rows.append([self._tokens[part] for part in self._parts(moved)] if is_within else [])
         counts = np.array([len(row) for row in rows])
         return np.array([token for row in rows for token in row]), np.cumsum(counts) - counts, counts
-
-
-class NoteDurationPrompt:
-    """What was heard, token by token."""
-
-    def __init__(self, codec: NoteDurationCodec, tokens: Sequence[int]) -> None:
-        self._codec = codec
-        self._tokens = tokens
-
-    def begin(self, cursor: NoteDurationCursor) -> NoteDurationCursor:
-        """Where the stream has got to, nothing sounding on."""
-        return replace(cursor, told=0 if cursor.is_inside else -1, struck=(), lowest=-1, held=())
-
-    def mask(self, cursor: NoteDurationCursor) -> Mask | None:
-        """The token that was heard next; None after the last."""
-        if not cursor.is_inside:
-            return self._codec.mask(cursor)
-        if cursor.told >= len(self._tokens):
-            return None
-        mask = np.zeros(len(self._codec.vocabulary), np.bool_)
-        mask[self._tokens[cursor.told]] = True
-        return mask
 
 
 def _rests(sixteenths: int) -> list[int]:

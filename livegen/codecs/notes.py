@@ -13,10 +13,13 @@ from typing import Any
 import numpy as np
 
 from livegen.codecs.codec import Mask, Tokens
+from livegen.codecs.decoding import ends, followed, paired
+from livegen.codecs.telling import TokenPrompt
 from livegen.codecs.vocabulary import Vocabulary
-from livegen.events import TICKS_PER_QUARTER, Note, NoteOff, NoteOn, Ticked
+from livegen.events import TICKS_PER_QUARTER, Note, NoteOn, Ticked
 from livegen.music.key import Key
 from livegen.music.meter import next_multiple
+from livegen.music.register import fold
 
 START, END = range(2)
 FIRST_PITCH = 2
@@ -96,11 +99,7 @@ class NotesCodec:
 
     def fold(self, pitch: int) -> int:
         """The nearest pitch of the same name within the codec's range."""
-        while pitch < self.low:
-            pitch += 12
-        while pitch > self.high:
-            pitch -= 12
-        return pitch
+        return fold(pitch, self.low, self.high)
 
     def shift(self, key: Key, pitches: Sequence[int]) -> int:
         """None: the model knows every key."""
@@ -150,9 +149,9 @@ class NotesCodec:
         on = Ticked(onset, NoteOn(pitch, step.velocity))
         again = [(onset, held) for _, held in cursor.held if held == pitch]
         others = [(end, held) for end, held in cursor.held if held != pitch]
-        ends = sorted([*others, (onset + step.duration, pitch)])
+        every = sorted([*others, (onset + step.duration, pitch)])
         before = sorted([*again, *((end, held) for end, held in others if end <= onset)])
-        after = [(end, held) for end, held in ends if onset < end <= tick]
+        after = [(end, held) for end, held in every if onset < end <= tick]
         moved = NotesCursor(
             tick=tick,
             rhythm=cursor.rhythm,
@@ -160,9 +159,9 @@ class NotesCodec:
             is_inside=True,
             is_empty=False,
             chord=() if step.after else (*cursor.chord, pitch),
-            held=tuple((end, held) for end, held in ends if end > tick),
+            held=tuple((end, held) for end, held in every if end > tick),
         )
-        return moved, (*_offs(before), on, *_offs(after))
+        return moved, (*ends(before), on, *ends(after))
 
     def faults(self, cursor: NotesCursor) -> Mask | None:
         """None: the notation has no voices."""
@@ -181,23 +180,8 @@ class NotesCodec:
 
     def decode(self, tokens: Iterable[int], rhythm: Rhythm = EIGHTHS) -> list[Note]:
         """Notes of a token stream in this rhythm, sorted; notes still sounding when it breaks off end in time."""
-        cursor = replace(self.begin(), rhythm=rhythm)
-        notes: list[Note] = []
-        open_notes: dict[int, tuple[int, int]] = {}
-        for token in tokens:
-            if not self.mask(cursor)[token]:
-                raise ValueError(f"{self.vocabulary.text(token)} may not come at tick {cursor.tick}")
-            cursor, settled = self.step(cursor, token)
-            for ticked in (*settled, *_offs(cursor.held)) if token == END else settled:
-                event = ticked.event
-                if isinstance(event, NoteOn):
-                    open_notes[event.pitch] = (ticked.tick, event.velocity)
-                elif isinstance(event, NoteOff):
-                    onset, velocity = open_notes.pop(event.pitch)
-                    notes.append(Note(onset, event.pitch, ticked.tick - onset, velocity))
-        ends = {pitch: end for end, pitch in cursor.held}
-        notes += [Note(on, pitch, ends[pitch] - on, velocity) for pitch, (on, velocity) in open_notes.items()]
-        return sorted(notes)
+        cursor, events = followed(self, tokens, replace(self.begin(), rhythm=rhythm))
+        return paired((*events, *ends(cursor.held)))
 
     # events → tokens
 
@@ -206,34 +190,16 @@ class NotesCodec:
         ordered = sorted((note.onset, self.fold(note.pitch)) for note in notes)
         return [START, *(FIRST_PITCH + pitch - self.low for _, pitch in dict.fromkeys(ordered)), END]
 
-    def prompt(self, notes: Sequence[Note], cursor: NotesCursor, key: Key) -> "NotesPrompt":
+    def prompt(self, notes: Sequence[Note], cursor: NotesCursor, key: Key) -> TokenPrompt:
         """The pitches of what was heard, and its rhythm for what follows."""
         folded = [replace(note, pitch=self.fold(note.pitch)) for note in notes]
         heard = sorted({(note.onset, note.pitch): note for note in folded}.values())
-        return NotesPrompt(self, self.encode(heard)[1:-1], rhythm_of(heard))
-
-
-class NotesPrompt:
-    """What was heard: its pitches are told, its rhythm is kept."""
-
-    def __init__(self, codec: NotesCodec, tokens: Sequence[int], rhythm: Rhythm) -> None:
-        self._codec = codec
-        self._tokens = tokens
-        self._rhythm = rhythm
-
-    def begin(self, cursor: NotesCursor) -> NotesCursor:
-        """From here on in the rhythm that was heard."""
-        return replace(cursor, rhythm=self._rhythm, told=0, chord=(), held=())
-
-    def mask(self, cursor: NotesCursor) -> Mask | None:
-        """The pitch that was heard next; None after the last."""
-        if not cursor.is_inside:
-            return self._codec.mask(cursor)
-        if cursor.told >= len(self._tokens):
-            return None
-        mask = np.zeros(len(self._codec.vocabulary), np.bool_)
-        mask[self._tokens[cursor.told]] = True
-        return mask
+        rhythm = rhythm_of(heard)
+        return TokenPrompt(
+            self,
+            self.encode(heard)[1:-1],
+            lambda cursor: replace(cursor, rhythm=rhythm, told=0, chord=(), held=()),
+        )
 
 
 def rhythm_of(notes: Sequence[Note]) -> Rhythm:
@@ -244,7 +210,3 @@ def rhythm_of(notes: Sequence[Note]) -> Rhythm:
         Step(note.onset if place == 0 else 0, after - note.onset, note.duration, note.velocity)
         for place, (note, after) in enumerate(zip(notes, onsets[1:], strict=True))
     )
-
-
-def _offs(ends: Iterable[tuple[int, int]]) -> tuple[Ticked, ...]:
-    return tuple(Ticked(end, NoteOff(pitch)) for end, pitch in ends)

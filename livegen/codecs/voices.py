@@ -15,10 +15,12 @@ from typing import Any
 import numpy as np
 
 from livegen.codecs.codec import Mask, Tokens
+from livegen.codecs.decoding import ends, followed, paired
 from livegen.codecs.frames import FRAME_TICKS, VOICES, FrameWriter, as_events
 from livegen.codecs.vocabulary import Vocabulary
 from livegen.events import TICKS_PER_QUARTER, Note, NoteOff, NoteOn, Ticked
 from livegen.music.key import Key
+from livegen.music.register import fold
 
 MELODY_CENTRE = 70  # the mean pitch of the benchmark's sopranos
 SILENCE = 0
@@ -81,9 +83,7 @@ class VoicesCodec:
 
     def fold(self, pitch: int) -> int:
         """The nearest pitch of the same name within the codec's range."""
-        if pitch < self.low:
-            return self.low + (pitch - self.low) % 12
-        return self.high - (self.high - pitch) % 12 if pitch > self.high else pitch
+        return fold(pitch, self.low, self.high)
 
     def shift(self, key: Key, pitches: Sequence[int]) -> int:
         """Whole octaves, to where the mean of a melody is nearest to a soprano's: every key is known."""
@@ -151,22 +151,8 @@ class VoicesCodec:
 
     def decode(self, tokens: Iterable[int]) -> list[Note]:
         """Notes of a token stream, sorted; notes still sounding when it breaks off end there."""
-        cursor = self.begin()
-        notes: list[Note] = []
-        onsets: dict[int, int] = {}
-        for token in tokens:
-            if not self.mask(cursor)[token]:
-                raise ValueError(f"{self.vocabulary.text(token)} may not come at tick {cursor.tick}")
-            cursor, settled = self.step(cursor, token)
-            for ticked in settled:
-                pitch = ticked.event.pitch  # type: ignore[union-attr]  # there are only notes
-                if isinstance(ticked.event, NoteOn):
-                    onsets[pitch] = ticked.tick
-                else:
-                    onset = onsets.pop(pitch)
-                    notes.append(Note(onset, pitch, ticked.tick - onset))
-        notes.extend(Note(onset, pitch, cursor.tick - onset) for pitch, onset in onsets.items())
-        return sorted(notes)
+        cursor, events = followed(self, tokens)
+        return paired((*events, *ends((cursor.tick, pitch) for pitch in cursor.sounding)))
 
     # events → tokens, one at a time
 

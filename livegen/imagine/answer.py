@@ -7,6 +7,7 @@ from livegen.codecs.codec import Prompt
 from livegen.events import TICKS_PER_QUARTER, NoteOff, NoteOn, Ticked, Timed
 from livegen.imagine.continuation import Continuation
 from livegen.music.meter import Meter, next_multiple
+from livegen.music.register import fold
 
 _EARLIEST_END = 0.7  # of the length aimed at: a phrase end after it ends the answer
 _LOWEST, _HIGHEST = 21, 108  # a piano's keys
@@ -129,8 +130,4 @@ class Answer:
 
 
 def _on_the_keys(pitch: int) -> int:
-    while pitch < _LOWEST:
-        pitch += 12
-    while pitch > _HIGHEST:
-        pitch -= 12
-    return pitch
+    return fold(pitch, _LOWEST, _HIGHEST)

@@ -1,0 +1,37 @@
+"""From tokens to whole notes: what a stream of events adds up to."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from livegen.codecs.codec import Codec
+from livegen.events import Note, NoteOff, NoteOn, Ticked
+
+
+def followed(codec: Codec[Any], tokens: Iterable[int], cursor: Any = None) -> tuple[Any, list[Ticked]]:
+    """Where a stream of tokens leads, and its events; ValueError at the first token that may not come."""
+    cursor, events = codec.begin() if cursor is None else cursor, list[Ticked]()
+    for token in tokens:
+        if not codec.mask(cursor)[token]:
+            raise ValueError(f"{codec.vocabulary.text(token)} may not come at tick {cursor.tick}")
+        cursor, settled = codec.step(cursor, token)
+        events += settled
+    return cursor, events
+
+
+def paired(events: Iterable[Ticked]) -> list[Note]:
+    """Note-ons with their note-offs, one at a time on each pitch, as notes in order."""
+    begun: dict[int, tuple[int, int]] = {}  # pitch → (onset, velocity)
+    notes: list[Note] = []
+    for ticked in events:
+        match ticked.event:
+            case NoteOn(pitch, velocity):
+                begun[pitch] = (ticked.tick, velocity)
+            case NoteOff(pitch):
+                onset, velocity = begun.pop(pitch)
+                notes.append(Note(onset, pitch, ticked.tick - onset, velocity))
+    return sorted(notes)
+
+
+def ends(held: Iterable[tuple[int, int]]) -> tuple[Ticked, ...]:
+    """The note-offs of (tick, pitch)."""
+    return tuple(Ticked(tick, NoteOff(pitch)) for tick, pitch in held)
