@@ -17,12 +17,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from export import corpora, scoring
+from export import checkpoints, corpora, scoring
 from export.corpora import Corpus
 from export.corpora.work import Piece, concatenate
 from export.networks import make_network
@@ -148,13 +146,6 @@ def make_optimiser(network: Network, training: Training) -> torch.optim.Optimize
             return torch.optim.SGD(weights, weight_decay=decay)
 
 
-def average(averages: Mapping[str, Tensor], network: Network, decay: float, updates: int) -> None:
-    """Move the average of the weights on by one update; at first it follows faster."""
-    share = 1 - min(decay, (1 + updates) / (10 + updates))
-    for name, weight in network.state_dict().items():
-        averages[name].lerp_(weight, share)
-
-
 # --- loop
 
 
@@ -251,7 +242,7 @@ def _epoch(learner: Learner, parts: Sequence[Tokens], training: Training, proces
         processes.average_gradients(network)
         torch.nn.utils.clip_grad_norm_(network.parameters(), training.clip)
         learner.optimiser.step()
-        average(learner.averaged.state_dict(), network, training.averaging, updates)
+        checkpoints.average(learner.averaged.state_dict(), network, training.averaging, updates)
         losses.append(loss.detach())
         updates += 1
     learner.progress = replace(learner.progress, updates=updates)
@@ -305,43 +296,22 @@ def _reported_test(learner: Learner, tokens: Tokens, training: Training) -> dict
 
 def _save(learner: Learner, recipe: Recipe, codec: Codec[Any], folder: Path, *, is_best: bool) -> None:
     """Write ``last.safetensors``, and ``best.safetensors`` when it is; each replaces the old one in one move."""
-    averages = {f"averaged.{name}": weight for name, weight in learner.averaged.state_dict().items()}
-    tensors = {f"network.{name}": weight for name, weight in learner.network.state_dict().items()} | averages
-    for index, parts in learner.optimiser.state_dict()["state"].items():
-        tensors |= {f"optimiser.{index}.{name}": part for name, part in parts.items()}
     progress = {name: getattr(learner.progress, name) for name in Progress.__dataclass_fields__}
     metadata = {"recipe": recipe.model_dump_json(), "progress": json.dumps(progress)}
     metadata["codec"] = json.dumps(codec.parameters())
-    _write(folder / "last.safetensors", tensors, metadata)
+    checkpoints.save_last(folder, learner, metadata)
     if is_best:
-        _write(folder / "best.safetensors", averages, metadata)
-
-
-def _write(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
-    partial = path.with_suffix(".partial")
-    save_file({name: tensor.contiguous().cpu() for name, tensor in tensors.items()}, partial, metadata)
-    partial.replace(path)
+        checkpoints.save_best(folder, checkpoints.averages_of(learner), metadata)
 
 
 def _resume(learner: Learner, recipe: Recipe, path: Path) -> None:
     if not path.exists():
         return
-    with safe_open(path, "pt") as kept:
+    with checkpoints.opened(path) as kept:
         if Recipe.model_validate_json(kept.metadata()["recipe"]) != recipe:
             raise SettingsError(f"{path}: was trained by another recipe; move its folder away, or restore the recipe")
         learner.progress = Progress(**json.loads(kept.metadata()["progress"]))
-        learner.network.load_state_dict(_named(kept, "network."))
-        learner.averaged.load_state_dict(_named(kept, "averaged."))
-        states: dict[int, dict[str, Tensor]] = {}
-        for name, tensor in _named(kept, "optimiser.").items():
-            index, _, part = name.partition(".")
-            states.setdefault(int(index), {})[part] = tensor
-        groups = learner.optimiser.state_dict()["param_groups"]
-        learner.optimiser.load_state_dict({"state": states, "param_groups": groups})
-
-
-def _named(kept: Any, prefix: str) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): kept.get_tensor(name) for name in kept.keys() if name.startswith(prefix)}  # noqa: SIM118 (no mapping)
+        checkpoints.restore(learner, kept)
 
 
 def restore_best(folder: Path) -> Trained:
@@ -349,19 +319,17 @@ def restore_best(folder: Path) -> Trained:
     path = folder / "best.safetensors"
     if not path.exists():
         raise SettingsError(f"{path}: no such checkpoint; run `python -m export train` first")
-    with safe_open(path, "pt") as kept:
+    with checkpoints.opened(path) as kept:
         metadata = kept.metadata()
         recipe = Recipe.model_validate_json(metadata["recipe"])
         codec = make_codec(recipe.codec, json.loads(metadata["codec"]))
         network = make_network(recipe, codec)
-        network.load_state_dict(_named(kept, "averaged."))
+        network.load_state_dict(checkpoints.named(kept, "averaged."))
         return Trained(recipe, codec, network.eval(), Progress(**json.loads(metadata["progress"])))
 
 
 def _log(folder: Path, progress: Progress, figures: Mapping[str, float], board: Any) -> None:
-    line = {"epoch": progress.epoch, "wall_s": progress.wall_s, **figures}
-    with (folder / "metrics.jsonl").open("a", encoding="utf-8") as log:
-        log.write(json.dumps({name: round(value, 5) for name, value in line.items()}) + "\n")
+    checkpoints.log(folder, {"epoch": progress.epoch, "wall_s": progress.wall_s, **figures})
     if board:
         for name, value in figures.items():
             board.add_scalar(name, value, progress.epoch)

@@ -4,7 +4,9 @@ import numpy as np
 import torch
 
 from export.jsb16.data import LOWEST, Chorales, Frames
+from export.jsb16.network import ChoraleNetwork
 from export.jsb16.settings import Dropout, Hiding, Settings, Shape, Training
+from export.jsb16.train import make_network
 
 torch.set_num_threads(1)  # networks this small are slower on several
 SCALE = np.array([0, 2, 4, 5, 7, 9, 11, 12])
@@ -44,3 +46,13 @@ SETTINGS = Settings(
         bf16=True,
     ),
 )
+
+
+def some_network(noise: float = 0.2) -> ChoraleNetwork:
+    """Untrained, and with no two weights alike."""
+    torch.manual_seed(0)
+    made = make_network(SETTINGS).eval()
+    with torch.no_grad():
+        for weight in made.parameters():
+            weight.add_(torch.randn_like(weight) * noise)
+    return made

@@ -9,19 +9,14 @@ from export.jsb16.data import PITCHES, SOPRANO, VOICES
 from export.jsb16.harmonise import transposed
 from export.jsb16.network import ChoraleNetwork
 from export.jsb16.train import canonical, make_network, per_voice
-from tests.scales_in_four import CHORALES, SETTINGS
+from tests.scales_in_four import CHORALES, SETTINGS, some_network
 
 WIDE = evaluate.Hearing(shifts=(-30, 0, 7), sharpness=0.3)
 
 
 @pytest.fixture(scope="module")
 def network() -> ChoraleNetwork:
-    torch.manual_seed(0)
-    made = make_network(SETTINGS).eval()
-    with torch.no_grad():
-        for weight in made.parameters():
-            weight.add_(torch.randn_like(weight) * 0.2)
-    return made
+    return some_network()
 
 
 def test_in_one_key_the_figures_are_the_training_s(network: ChoraleNetwork) -> None:

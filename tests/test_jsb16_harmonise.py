@@ -8,20 +8,15 @@ from export.jsb16 import evaluate
 from export.jsb16.data import HIDDEN, PITCHES, SOPRANO, START
 from export.jsb16.harmonise import Manner, harmonised, transposed, untransposed
 from export.jsb16.network import ChoraleNetwork
-from export.jsb16.train import make_network, per_voice
-from tests.scales_in_four import CHORALES, SETTINGS
+from export.jsb16.train import per_voice
+from tests.scales_in_four import CHORALES, some_network
 
 SOPRANOS = [piece[:, SOPRANO] for piece in CHORALES.valid]
 
 
 @pytest.fixture(scope="module")
 def network() -> ChoraleNetwork:
-    torch.manual_seed(0)
-    made = make_network(SETTINGS).eval()
-    with torch.no_grad():
-        for weight in made.parameters():
-            weight.add_(torch.randn_like(weight) * 0.3)
-    return made
+    return some_network(0.3)
 
 
 MANNERS = [Manner(), Manner(trust=1.0), Manner(trust=0.0, shifts=(-1, 0, 1)), Manner(width=3, shifts=(-1, 1))]

@@ -10,19 +10,14 @@ from export.jsb16.streaming import CODEC, ORDER, Streaming
 from export.jsb16.train import make_network
 from export.train import TorchPredictor
 from livegen.events import Note
-from tests.scales_in_four import CHORALES, SETTINGS
+from tests.scales_in_four import CHORALES, SETTINGS, some_network
 
 PIECE = CHORALES.valid[0]
 
 
 @pytest.fixture(scope="module")
 def network() -> ChoraleNetwork:
-    torch.manual_seed(0)
-    made = make_network(SETTINGS).eval()
-    with torch.no_grad():
-        for weight in made.parameters():
-            weight.add_(torch.randn_like(weight) * 0.2)
-    return made
+    return some_network()
 
 
 @pytest.mark.parametrize("span", [64, 7])

@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from export import corpora, train
+from export import checkpoints, corpora, train
 from export.corpora.work import Piece, concatenate
 from export.networks import make_network
 from export.recipes import Dropouts, Recipe, Rereading, Training, WindowedLstm
@@ -228,7 +228,7 @@ def test_the_average_follows_fast_at_first_and_then_slowly() -> None:
     averages = {}
     for updates in (0, 10**6):
         mean = {name: torch.zeros_like(part) for name, part in network.state_dict().items()}
-        train.average(mean, network, 0.9, updates)
+        checkpoints.average(mean, network, 0.9, updates)
         averages[updates] = mean["output.weight"]
 
     torch.testing.assert_close(averages[0], 0.9 * weight.detach())

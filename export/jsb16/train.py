@@ -12,15 +12,13 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from export import checkpoints
 from export.jsb16.data import HIDDEN, SOPRANO, VOICES, Chorales, Frames, epoch_batches, padded, range_of
 from export.jsb16.network import ChoraleNetwork
 from export.jsb16.settings import Hiding, Settings, Training
@@ -119,13 +117,6 @@ def make_optimiser(network: ChoraleNetwork, training: Training) -> torch.optim.A
     return torch.optim.AdamW(groups, betas=(0.9, 0.98), fused=True)
 
 
-def average(averages: Mapping[str, Tensor], network: ChoraleNetwork, decay: float, updates: int) -> None:
-    """Move the average of the weights on by one update; at first it follows faster."""
-    share = 1 - min(decay, (1 + updates) / (10 + updates))
-    for name, weight in network.state_dict().items():
-        averages[name].lerp_(weight, share)
-
-
 # --- loop
 
 
@@ -146,7 +137,7 @@ class Learner:
 
     network: ChoraleNetwork
     averaged: ChoraleNetwork  # the average of the network's weights
-    optimiser: torch.optim.AdamW
+    optimiser: torch.optim.Optimizer
     progress: Progress
 
 
@@ -160,7 +151,8 @@ def train(settings: Settings, chorales: Chorales, folder: Path, report: Report |
         figures = {"train_nats": _epoch(learner, chorales, settings)}
         is_best = _count_epoch(learner, chorales, settings.training, figures, begun)
         _save(learner, settings, folder, is_best=is_best)
-        _log(folder, learner.progress, figures)
+        line = {"epoch": learner.progress.epoch, "wall_s": learner.progress.wall_s, **figures}
+        checkpoints.log(folder, line)
         if report:
             report(learner.progress.epoch, settings.training.epochs, figures)
     return learner.progress
@@ -190,7 +182,7 @@ def _epoch(learner: Learner, chorales: Chorales, settings: Settings) -> float:
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
         torch.nn.utils.clip_grad_norm_(network.parameters(), training.clip)
         learner.optimiser.step()
-        average(learner.averaged.state_dict(), network, training.averaging, updates)
+        checkpoints.average(learner.averaged.state_dict(), network, training.averaging, updates)
         losses.append(loss.detach())
         updates += 1
     learner.progress = replace(learner.progress, updates=updates)
@@ -227,41 +219,21 @@ def _count_epoch(
 
 def _save(learner: Learner, settings: Settings, folder: Path, *, is_best: bool) -> None:
     """Write ``last.safetensors``, and ``best.safetensors`` (half precision) when it is; each in one move."""
-    averages = {f"averaged.{name}": weight for name, weight in learner.averaged.state_dict().items()}
-    tensors = {f"network.{name}": weight for name, weight in learner.network.state_dict().items()} | averages
-    for index, parts in learner.optimiser.state_dict()["state"].items():
-        tensors |= {f"optimiser.{index}.{name}": part for name, part in parts.items()}
     metadata = {"settings": settings.model_dump_json(), "progress": json.dumps(asdict(learner.progress))}
-    _write(folder / "last.safetensors", tensors, metadata)
+    checkpoints.save_last(folder, learner, metadata)
     if is_best:
-        _write(folder / "best.safetensors", {name: weight.half() for name, weight in averages.items()}, metadata)
-
-
-def _write(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
-    partial = path.with_suffix(".partial")
-    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, partial, metadata)
-    partial.replace(path)
+        halves = {name: weight.half() for name, weight in checkpoints.averages_of(learner).items()}
+        checkpoints.save_best(folder, halves, metadata)
 
 
 def _resume(learner: Learner, settings: Settings, path: Path) -> None:
     if not path.exists():
         return
-    with safe_open(path, "pt") as kept:
+    with checkpoints.opened(path) as kept:
         if Settings.model_validate_json(kept.metadata()["settings"]) != settings:
             raise SettingsError(f"{path}: was trained with other settings; move its folder away, or restore them")
         learner.progress = Progress(**json.loads(kept.metadata()["progress"]))
-        learner.network.load_state_dict(_named(kept, "network."))
-        learner.averaged.load_state_dict(_named(kept, "averaged."))
-        states: dict[int, dict[str, Tensor]] = {}
-        for name, tensor in _named(kept, "optimiser.").items():
-            index, _, part = name.partition(".")
-            states.setdefault(int(index), {})[part] = tensor
-        groups = learner.optimiser.state_dict()["param_groups"]
-        learner.optimiser.load_state_dict({"state": states, "param_groups": groups})
-
-
-def _named(kept: Any, prefix: str) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): kept.get_tensor(name) for name in kept.keys() if name.startswith(prefix)}  # noqa: SIM118 (no mapping)
+        checkpoints.restore(learner, kept)
 
 
 def restore_best(folder: Path) -> tuple[Settings, ChoraleNetwork, Progress]:
@@ -269,14 +241,8 @@ def restore_best(folder: Path) -> tuple[Settings, ChoraleNetwork, Progress]:
     path = folder / "best.safetensors"
     if not path.exists():
         raise SettingsError(f"{path}: no such checkpoint; run `python -m export.jsb16 train` first")
-    with safe_open(path, "pt") as kept:
+    with checkpoints.opened(path) as kept:
         settings = Settings.model_validate_json(kept.metadata()["settings"])
         network = make_network(settings)
-        network.load_state_dict({name: weight.float() for name, weight in _named(kept, "averaged.").items()})
+        network.load_state_dict({name: weight.float() for name, weight in checkpoints.named(kept, "averaged.").items()})
         return settings, network.eval(), Progress(**json.loads(kept.metadata()["progress"]))
-
-
-def _log(folder: Path, progress: Progress, figures: Mapping[str, float]) -> None:
-    line = {"epoch": progress.epoch, "wall_s": progress.wall_s, **figures}
-    with (folder / "metrics.jsonl").open("a", encoding="utf-8") as log:
-        log.write(json.dumps({name: round(value, 5) for name, value in line.items()}) + "\n")
