@@ -127,9 +127,12 @@ class Engine:
         shift = self._codec.shift(self._key, [note.pitch for note in phrase.notes])
         home = self._key.transposed(shift)
         continuation.lean(self._codec.outside(home.scale), self._sampling.outside)
-        prompt = self._codec.prompt(_transposed(phrase, shift), continuation.cursor, home)
+        notes = _transposed(phrase, shift)
+        prompt = self._codec.prompt(notes, continuation.cursor, home)
         continuation.begin(prompt)
-        self._notices.append(f"heard {len(played)} notes, {self._key}, {meter.tempo_bpm:.2f} bpm")
+        folded = sum(self._codec.fold(note.pitch) != note.pitch for note in notes)
+        count = f"{len(played)} notes" + (f" ({folded} out of the model's range, moved by octaves)" if folded else "")
+        self._notices.append(f"heard {count}, {self._key}, {meter.tempo_bpm:.2f} bpm")
         return Answer(continuation, prompt, self._outline(phrase, -shift))
 
     def _outline(self, phrase: Phrase, shift: int) -> Outline:

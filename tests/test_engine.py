@@ -1,12 +1,14 @@
 """The engine, with the shipped model, on a manual clock."""
 
 import random
+from dataclasses import replace
 
 import pytest
 
 from livegen.clock import NS_PER_MS, NS_PER_S
 from livegen.engine import Engine, load_engine
 from livegen.events import NoteOff, NoteOn, Timed
+from livegen.imagine.bundle import shipped_models
 from livegen.music.key import Key
 from livegen.render import converse
 from livegen.settings import load
@@ -120,3 +122,38 @@ def test_silence_stops_at_once_and_forgets() -> None:
 
     assert plan.retract_ns == now_ns
     assert not any(talking.imagine(now_ns + step * BEAT_NS).events for step in range(20))
+
+
+@pytest.mark.parametrize("model", sorted(shipped_models()))
+def test_every_model_answers_each_of_three_phrases_and_ends_its_notes(model: str) -> None:
+    phrases = [event for turn in range(3) for event in played(HYMN[turn:], begin_ns=(1 + 30 * turn) * NS_PER_S)]
+
+    machine = converse(engine(model=model), phrases)
+
+    answers = {timed.at_ns // (30 * NS_PER_S) for timed in onsets(machine)}
+    assert answers == {0, 1, 2}
+    assert hanging(machine) == {}
+    assert [timed.at_ns for timed in machine] == sorted(timed.at_ns for timed in machine)
+
+
+def test_a_model_without_loudness_of_its_own_borrows_it_note_by_note() -> None:
+    loud, soft = (
+        [replace(timed, event=NoteOn(timed.event.pitch, velocity)) if isinstance(timed.event, NoteOn) else timed]
+        for timed, velocity in zip(played(HYMN)[:4:2], (100, 40), strict=True)
+    )
+    ends = played(HYMN)[1:4:2]
+
+    machine = converse(engine(model="elise-gru"), [*loud, ends[0], *soft, ends[1]])
+
+    assert [timed.event.velocity for timed in onsets(machine) if isinstance(timed.event, NoteOn)][:2] == [100, 40]
+
+
+def test_notes_that_the_model_cannot_write_are_moved_and_counted() -> None:
+    heard = engine(key="C")
+    for timed in played(((72, 1), (10, 1), (74, 1))):
+        heard.hear(timed)
+
+    notices = [notice for step in range(20) for notice in heard.imagine(5 * NS_PER_S + step * NS_PER_MS).notices]
+
+    expected = "heard 3 notes (1 out of the model's range, moved by octaves), C major"
+    assert any(notice.startswith(expected) for notice in notices)

@@ -50,6 +50,10 @@ class AbcCodec:
         """What rebuilds this codec."""
         return {"characters": self._characters}
 
+    def fold(self, pitch: int) -> int:
+        """Every pitch can be written."""
+        return pitch
+
     def shift(self, key: Key, pitches: Sequence[int]) -> int:
         """To the nearest key with few sharps or flats, in the octave that brings the mean nearest to a tune's."""
         mean = sum(pitches) / len(pitches)

@@ -96,6 +96,9 @@ class Codec(Protocol[C]):
     def prompt(self, notes: Sequence[Note], cursor: C, key: Key) -> Prompt[C]:
         """What was heard, in ``key``, laid from ``cursor`` on; notes count their ticks from 0."""
 
+    def fold(self, pitch: int) -> int:
+        """The nearest pitch that the codec can write."""
+
     def shift(self, key: Key, pitches: Sequence[int]) -> int:
         """Semitones that bring a melody of these pitches in this key to where the model knows melodies."""
 
