@@ -71,9 +71,17 @@ def test_tokens_that_fill_no_whole_chunk_are_left_out() -> None:
     assert score.tokens == 2 * 2 * scoring.CHUNK
 
 
-def test_too_few_tokens_are_refused() -> None:
-    with pytest.raises(ValueError, match="128 tokens do not fill a chunk of 128 in each of 1 streams"):
-        scoring.in_streams(Counting(), counting_tokens(128), streams=1)
+def test_of_little_music_there_are_fewer_streams_and_shorter_chunks() -> None:
+    fewer = scoring.in_streams(Counting(), counting_tokens(3 * scoring.CHUNK + 1), streams=25)
+    shorter = scoring.in_streams(Counting(), counting_tokens(31), streams=25)
+
+    assert (fewer.tokens, fewer.per_token) == (3 * scoring.CHUNK, pytest.approx(expected([scoring.CHUNK] * 3)))
+    assert (shorter.tokens, shorter.per_token) == (30, pytest.approx(expected([30])))
+
+
+def test_a_single_token_is_refused() -> None:
+    with pytest.raises(ValueError, match="1 tokens leave nothing to foretell"):
+        scoring.in_streams(Counting(), counting_tokens(1))
 
 
 def test_a_whole_piece_is_read_from_its_start() -> None:
