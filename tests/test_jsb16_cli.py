@@ -49,9 +49,9 @@ def figures(*arguments: str) -> dict[str, dict[str, float]]:
 def test_a_run_is_measured_plain_and_mixed(chorales: Path, run: Path) -> None:
     found = figures("evaluate", "--data", str(chorales), "--run", str(run), "--part", "valid")
 
-    assert list(found) == ["part", "pieces", "networks", "parameters", "plain", "mixed"]
+    assert list(found) == ["part", "pieces", "networks", "parameters", "plain", "calibrated", "mixed"]
     assert (found["part"], found["pieces"]) == ("valid", 2)
-    assert [found[way]["keys"] for way in ("plain", "mixed")] == [1, 7]
+    assert [found[way]["keys"] for way in ("plain", "calibrated", "mixed")] == [1, 1, 7]
     for way in ("plain", "mixed"):
         assert found[way]["frame"] == pytest.approx(found[way]["soprano"] + found[way]["below"])
 
@@ -72,7 +72,7 @@ def test_the_figures_can_be_read_by_people(chorales: Path, run: Path) -> None:
     done = RUNNER.invoke(app, ["evaluate", "--data", str(chorales), "--run", str(run)], catch_exceptions=False)
 
     assert [line.split()[0] for line in done.stdout.splitlines()] == [
-        *("part", "pieces", "networks", "parameters", "plain", "mixed")
+        *("part", "pieces", "networks", "parameters", "plain", "calibrated", "mixed")
     ]
 
 

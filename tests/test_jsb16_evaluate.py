@@ -11,7 +11,7 @@ from export.jsb16.network import ChoraleNetwork
 from export.jsb16.train import canonical, make_network, per_voice
 from tests.scales_in_four import CHORALES, SETTINGS, some_network
 
-WIDE = evaluate.Hearing(shifts=(-30, 0, 7), sharpness=0.3)
+WIDE = evaluate.Hearing(shifts=(-30, 0, 7), sharpness=0.3, temperature=1.2)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def test_a_mixture_of_keys_is_a_distribution_over_the_next_soprano(network: Chor
     every = np.repeat(CHORALES.test[0][None, :6], PITCHES, 0)
     every[:, -1, SOPRANO] = np.arange(PITCHES)
     with torch.no_grad():
-        each = evaluate.hearings([network], torch.from_numpy(every), WIDE.shifts)
+        each = evaluate.hearings([network], torch.from_numpy(every), WIDE)
 
     soprano, _ = evaluate.mixed(each.double(), WIDE.sharpness)
 
@@ -75,7 +75,7 @@ def test_a_mixture_does_not_look_ahead(network: ChoraleNetwork) -> None:
     other[:, 12:] += 1
 
     with torch.no_grad():
-        before, after = (evaluate.mixed(evaluate.hearings([network], x, WIDE.shifts), 0.3)[1] for x in (piece, other))
+        before, after = (evaluate.mixed(evaluate.hearings([network], x, WIDE), 0.3)[1] for x in (piece, other))
 
     assert torch.equal(before[:, :12], after[:, :12])
 
@@ -85,7 +85,7 @@ def test_a_key_hears_the_transposed_piece(network: ChoraleNetwork) -> None:
     moved = transposed(piece, torch.tensor(2))
 
     with torch.no_grad():
-        heard = evaluate.hearings([network], piece, [2])[0]
+        heard = evaluate.hearings([network], piece, evaluate.Hearing(shifts=(2,)))[0]
         directly = network(moved, moved, canonical(moved)).log_softmax(-1).gather(-1, moved[..., None])[..., 0]
 
     torch.testing.assert_close(heard, directly)

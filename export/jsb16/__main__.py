@@ -76,7 +76,8 @@ def evaluate(
         "parameters": sum(weight.numel() for network in networks for weight in network.parameters()),
     }
     with _bar() as bar:
-        for name, hearing in (("plain", measures.PLAIN), ("mixed", measures.MIXED)):
+        ways = {"plain": measures.PLAIN, "calibrated": measures.CALIBRATED, "mixed": measures.MIXED}
+        for name, hearing in ways.items():
             each = bar.track(measures.batches(pieces), description=name)
             figures[name] = {"keys": len(hearing.shifts), **asdict(measures.nats_per_frame(networks, each, hearing))}
     _print(figures, as_json=as_json)
