@@ -185,11 +185,15 @@ def sweep(
 def eager(config: Config, steps: Annotated[int, typer.Option(min=1)] = 2000) -> None:
     """Time one step of a recipe's network in torch; microseconds, as JSON, for `livegen bench step`."""
     from export.eager import time_steps_ns
+    from export.evaluate import OnnxPredictor
     from export.networks import make_network
     from livegen.bench.conditions import percentiles_us
+    from livegen.imagine.bundle import shipped_models
 
     recipe = recipes.load(recipes.find(config))
-    network = make_network(recipe, make_codec(recipe.codec, {}))
+    shipped = shipped_models().get(recipe.name)  # its vocabulary may be learned from music
+    parameters = OnnxPredictor(shipped).card.codec.parameters if shipped else {}
+    network = make_network(recipe, make_codec(recipe.codec, parameters))
     typer.echo(json.dumps(percentiles_us(time_steps_ns(network, steps))))
 
 
