@@ -1,4 +1,4 @@
-"""What travels: notes and controls, each with its moment.
+"""What travels: notes, controls and the clock, each with its moment.
 
 Real time is ``Timed`` (int nanoseconds of the monotonic clock); musical time is ``Ticked`` and ``Note``
 (int ticks, ``TICKS_PER_QUARTER`` to the quarter note).
@@ -6,12 +6,17 @@ Real time is ``Timed`` (int nanoseconds of the monotonic clock); musical time is
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
 
 TICKS_PER_QUARTER = 960
 
 SUSTAIN_PEDAL = 64
 ALL_SOUND_OFF = 120
+RESET_CONTROLLERS = 121
 ALL_NOTES_OFF = 123
+
+PULSES_PER_QUARTER = 24  # of MIDI clock
+TICKS_PER_PULSE = TICKS_PER_QUARTER // PULSES_PER_QUARTER
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +45,36 @@ class Control:
     channel: int = 0
 
 
-Event = NoteOn | NoteOff | Control
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A program is chosen: number 0-127, channel 0-15."""
+
+    number: int
+    channel: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where the song is to go on, in sixteenths from its beginning, 0-16383."""
+
+    sixteenths: int
+
+
+class Transport(Enum):
+    """MIDI clock and its transport: one byte each. START and CONTINUE take effect at the next PULSE."""
+
+    PULSE = 0xF8
+    START = 0xFA
+    CONTINUE = 0xFB
+    STOP = 0xFC
+    SENSING = 0xFE  # "I am still here": a sender that began it and falls silent for 0.3 s is gone
+    RESET = 0xFF
+
+
+_POSITION = 0xF2
+_TRANSPORT = {event.value: event for event in Transport}
+
+Event = NoteOn | NoteOff | Control | Program | Position | Transport
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +109,19 @@ class Note:
 
 
 def from_bytes(message: Sequence[int]) -> Event | None:
-    """Read one MIDI channel message; None for anything that is no note or control (MIDI 1.0, table 1)."""
+    """Read one MIDI message (MIDI 1.0, tables 1 and 5); None for any other kind, and for one cut short."""
+    status = message[0] if message else 0
+    if status >= 0xF0:
+        return _system(message)
+    if len(message) < 2 or status < 0x80:
+        return None
+    kind, channel = status & 0xF0, status & 0x0F
+    first = message[1] & 0x7F
+    if kind == 0xC0:
+        return Program(first, channel)
     if len(message) < 3:
         return None
-    status, first, second = message[0], message[1] & 0x7F, message[2] & 0x7F
-    kind, channel = status & 0xF0, status & 0x0F
+    second = message[2] & 0x7F
     if kind == 0x90 and second:
         return NoteOn(first, second, channel)
     if kind in (0x80, 0x90):
@@ -90,7 +132,7 @@ def from_bytes(message: Sequence[int]) -> Event | None:
 
 
 def to_bytes(event: Event) -> bytes:
-    """Write one MIDI channel message, three bytes."""
+    """Write one MIDI message, one to three bytes."""
     match event:
         case NoteOn(pitch, velocity, channel):
             return bytes((0x90 | channel, pitch, velocity))
@@ -98,3 +140,15 @@ def to_bytes(event: Event) -> bytes:
             return bytes((0x80 | channel, pitch, 0))
         case Control(number, value, channel):
             return bytes((0xB0 | channel, number, value))
+        case Program(number, channel):
+            return bytes((0xC0 | channel, number))
+        case Position(sixteenths):
+            return bytes((_POSITION, sixteenths & 0x7F, sixteenths >> 7))
+        case Transport():
+            return bytes((event.value,))
+
+
+def _system(message: Sequence[int]) -> Event | None:
+    if message[0] == _POSITION:
+        return Position(message[1] & 0x7F | (message[2] & 0x7F) << 7) if len(message) >= 3 else None
+    return _TRANSPORT.get(message[0])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from livegen.events import Control, NoteOff, NoteOn, Timed
+from livegen.events import Control, NoteOff, NoteOn, Position, Program, Timed, Transport
 from livegen.serve.link import (
     Beat,
     Configure,
@@ -19,9 +19,11 @@ from livegen.serve.link import (
 )
 
 EVENTS = (Timed(-1, NoteOn(60, 64, 15)), Timed(2**62, NoteOff(127, 1)), Timed(0, Control(64, 127, 3)))
+RARE = (Timed(1, Program(5, 9)), Timed(2, Position(16_383)), *(Timed(3, event) for event in Transport))
 MESSAGES = (
     Configure('{"play": {"key": "E♭"}}'),
     Heard(EVENTS),
+    Heard(RARE),
     Panic(),
     Ready(),
     Failed("bach.onnx: truncated"),
@@ -46,7 +48,7 @@ def test_what_is_encoded_is_what_is_decoded(message: Message):
         (encode(Retract(5))[:-1], "Retract has 7 bytes where 8 were expected"),
         (encode(Beat()) + b"\x00", "Beat has 1 bytes where 0 were expected"),
         (encode(Planned(EVENTS))[:-1], "Planned has 32 bytes where 22 were expected"),
-        (encode(Heard(()))[:1] + bytes(8) + b"\xf8\x00\x00", "f8 00 00 is no note or control"),
+        (encode(Heard(()))[:1] + bytes(8) + b"\xf0\x00\x00", "f0 00 00 is no event"),
     ],
 )
 def test_a_malformed_frame_is_refused_with_its_reason(frame: bytes, complaint: str):

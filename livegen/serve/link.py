@@ -1,7 +1,7 @@
 """What the two processes say to each other, as bytes.
 
 A frame is one byte for the kind, then its content: events as 11 bytes each (moment as a little-endian int64,
-then the three bytes of the MIDI message), moments as int64, text as UTF-8. Moments are nanoseconds of the
+then the MIDI message in three bytes), moments as int64, text as UTF-8. Moments are nanoseconds of the
 monotonic clock, which both processes share.
 """
 
@@ -144,7 +144,7 @@ def _events(kind: type[Message], content: bytes) -> tuple[Timed, ...]:
 def _event(at_ns: int, message: Sequence[int]) -> Timed:
     event = from_bytes(message)
     if event is None:
-        raise ValueError(f"link: {bytes(message).hex(' ')} is no note or control")
+        raise ValueError(f"link: {bytes(message).hex(' ')} is no event")
     return Timed(at_ns, event)
 
 

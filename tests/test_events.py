@@ -1,0 +1,34 @@
+"""Events as MIDI messages, both ways."""
+
+import pytest
+
+from livegen.events import Control, Event, NoteOff, NoteOn, Position, Program, Transport, from_bytes, to_bytes
+
+EVENTS: tuple[Event, ...] = (
+    NoteOn(60, 1, 15),
+    NoteOff(127, 3),
+    Control(64, 127, 2),
+    Program(9, 1),
+    Position(300),
+    *Transport,
+)
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=str)
+def test_what_is_written_is_read(event: Event) -> None:
+    assert from_bytes(to_bytes(event)) == event
+
+
+def test_a_song_position_has_its_low_seven_bits_first() -> None:
+    assert to_bytes(Position(300)) == bytes((0xF2, 300 & 0x7F, 300 >> 7))
+
+
+def test_a_note_on_without_velocity_is_a_note_off() -> None:
+    assert from_bytes((0x95, 60, 0)) == NoteOff(60, 5)
+
+
+@pytest.mark.parametrize(
+    "message", [(), (60,), (0x90,), (0x90, 60), (0xC0,), (0xF2, 1), (0xE0, 0, 64), (0xF0, 1, 2), (0xF4,)]
+)
+def test_what_is_cut_short_or_of_another_kind_is_no_event(message: tuple[int, ...]) -> None:
+    assert from_bytes(message) is None
