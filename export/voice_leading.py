@@ -18,7 +18,8 @@ from export.corpora.work import Piece
 from export.measures.copies import copies
 from export.measures.music import Event, read
 from export.scoring import Predictor
-from livegen.codecs.chorale import START, ChoraleCodec
+from livegen.codecs.chorale import ChoraleCodec
+from livegen.codecs.chorale_cursor import START
 from livegen.codecs.frames import FRAME_TICKS
 from livegen.codecs.voice_leading import parallel
 from livegen.imagine.sampler import Sampler

@@ -32,27 +32,40 @@ The link between the two processes, and the engine's own:
 The engine does no input or output, and is told the time:
 
     engine.py                hear, imagine, play: joined
+    composer.py              the part for each turn
     hear/memory.py           what was played since the last answer, and when the phrase is over
     hear/tempo.py            the beat that explains its onsets
     music/phrase.py          the phrase on its grid
     music/key.py             its key
     music/register.py        where a pitch lies
     music/meter.py           ticks and nanoseconds
+    music/song.py            where a song stands, by a clock
     roles/turns.py           turns and happenings
     roles/respond.py         I stop, it answers; I play again, it yields
+    roles/accompany.py       it plays while I play
+    roles/harmonise.py       each note is answered at once
+    roles/solo.py            it plays by itself
     roles/__init__.py        roles by name
-    imagine/answer.py        one answer: when it begins, how long it lasts, which notes are promised
+    imagine/part.py          what is planned, promised and ended
+    imagine/answer.py        one answer: when it begins, how long it lasts
+    imagine/solo.py          piece after piece
+    imagine/ensemble.py      voices that sound together with the player's
     imagine/continuation.py  a stream of tokens: the state, the cursor, the way ahead and back
+    imagine/futures.py       a few ways to go on, and the likeliest of them
+    imagine/place.py         where a stream has got to
     imagine/guard.py         the way out of a loop
     imagine/sampler.py       one token out of logits
     imagine/stepper.py       one step of a network: state in, state out
     imagine/bundle.py        a model file, held against its card
+    imagine/loader.py        models that are loaded while another one plays
     imagine/card.py          what a model says about itself
     codecs/codec.py          what every way of writing music as tokens offers
     codecs/decoding.py       from tokens to whole notes
     codecs/telling.py        what was heard, token by token
     codecs/vocabulary.py     one table, read in both directions
+    codecs/pitches.py        which pitches a token begins
     codecs/chorale.py        chorales as frames of a sixteenth
+    codecs/chorale_cursor.py where one has got to
     codecs/notes.py          pitches alone, in a borrowed rhythm
     codecs/note_duration.py  notes and chords with their durations
     codecs/sounds.py         what begins and ends together
@@ -86,6 +99,8 @@ Around them:
     doctor.py                what is there, and what is wrong
     bench/step.py            what a token costs
     bench/delivery.py        how late events leave
+    bench/reaction.py        how soon a note is harmonised
+    bench/beside.py          a daemon to measure from outside
     bench/inferring.py       an engine that is always busy, to measure beside
     bench/conditions.py      what a measurement was taken under
     bench/__init__.py        what counts as a measurement

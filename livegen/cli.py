@@ -30,7 +30,9 @@ app = typer.Typer(
 bench = typer.Typer(help="Speed, measured, with the conditions printed.", rich_markup_mode=None)
 app.add_typer(bench, name="bench")
 
-Role = Annotated[str | None, typer.Option(help="Who plays when: respond.", show_default=False)]
+Role = Annotated[
+    str | None, typer.Option(help="Who plays when: respond, accompany, harmonise, solo.", show_default=False)
+]
 Model = Annotated[str | None, typer.Option(help="A shipped model's name, or the path of an .onnx file.")]
 Seed = Annotated[int | None, typer.Option(help="The same seed, the same music.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -54,7 +56,8 @@ def jam(
         load(
             None,
             {
-                "play": {"role": role, "model": model, "seed": seed, "tempo_bpm": tempo, "key": key},
+                "play": {"role": role, "model": model, "seed": seed, "key": key},
+                "time": {"tempo_bpm": tempo},
                 "ports": {"input": input_name, "output": output_name, "name": name, "system": midi},
                 "daemon": {"record": record},
             },
@@ -174,6 +177,19 @@ def bench_delivery(
 
     with _progress("events") as report:
         figures = measure_delivery(events, report)
+    _print_figures(figures, as_json=as_json)
+
+
+@bench.command("reaction", epilog="Example: livegen bench reaction --notes 1000 --json")
+def bench_reaction(
+    notes: Annotated[int, typer.Option(min=10, help="How many notes are played, 0.12 to 0.4 s apart.")] = 1000,
+    as_json: AsJson = False,  # noqa: FBT002 (typer makes it a flag)
+) -> None:
+    """From a note's arrival to the first note of its harmony, on real ports."""
+    from livegen.bench.reaction import measure_reaction
+
+    with _progress("notes") as report:
+        figures = measure_reaction(notes, report)
     _print_figures(figures, as_json=as_json)
 
 

@@ -1,28 +1,25 @@
 """Hear, imagine, play: joined, and told the time."""
 
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 from livegen.clock import NS_PER_MS, NS_PER_S
-from livegen.codecs.codec import Codec
-from livegen.events import TICKS_PER_QUARTER, Note, NoteOn, Timed
+from livegen.composer import Composer
+from livegen.events import LEFT_HAND, TICKS_PER_QUARTER, NoteOff, NoteOn, Timed
 from livegen.hear.memory import Performance
-from livegen.hear.tempo import find_meter
-from livegen.imagine.answer import Answer, Outline
-from livegen.imagine.bundle import load_bundle
-from livegen.imagine.card import SamplingDefaults
-from livegen.imagine.continuation import Continuation
-from livegen.imagine.guard import Guard
-from livegen.imagine.sampler import Sampler
-from livegen.imagine.stepper import Stepper
-from livegen.music.key import Key, find_key, parse_key
-from livegen.music.meter import next_multiple
-from livegen.music.phrase import Phrase, lay_out
+from livegen.imagine.answer import Answer
+from livegen.imagine.bundle import Bundle, load_bundle
+from livegen.imagine.ensemble import Ensemble
+from livegen.imagine.part import Part
+from livegen.imagine.solo import Solo
+from livegen.music.meter import Beat
+from livegen.music.song import Song
 from livegen.roles import ROLES
 from livegen.roles.turns import Happening, Turn
-from livegen.settings import Settings
+from livegen.settings import Role, Settings
 
 _TOKENS_A_CALL = 32  # a call of imagine lasts some milliseconds at the most
+_PATIENCE_NS = 4 * NS_PER_S  # of a machine that accompanies, with a player who has stopped
+_TUNING = 16  # notes that the key is found by while playing together
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +28,7 @@ class Plan:
 
     events: tuple[Timed, ...] = ()  # handed over: each is to sound at its moment
     retract_ns: int | None = None  # forget everything due after this moment, and end what would hang
+    kept: tuple[int, ...] = ()  # pitches that sound on through a retraction
     notices: tuple[str, ...] = ()  # lines for the person at the keyboard
     is_behind: bool = False  # work is waiting: call again at once
 
@@ -38,135 +36,263 @@ class Plan:
 class Engine:
     """Owner of one conversation. No thread, port, sleep or clock: it is told the time, in ns of one clock."""
 
-    def __init__(self, stepper: Stepper, codec: Codec[Any], settings: Settings, longest_run: int | None = None) -> None:
-        play = settings.play
-        self._sampling = settings.sampling
-        self._guard = Guard(longest_run) if longest_run and settings.sampling.guard else None
-        self._stepper = stepper
-        self._codec = codec
-        self._sampler = Sampler(settings.sampling, play.seed)
-        self._table = ROLES[play.role]
-        self._fixed_beat_ns = round(60 * NS_PER_S / play.tempo_bpm) if play.tempo_bpm else 0
-        self._fixed_key = parse_key(play.key) if play.key else None
-        self._answer_length = play.answer_length
-        self._horizon_ns = play.horizon_ms * NS_PER_MS
-        self._commit_ns = play.commit_ms * NS_PER_MS
+    def __init__(self, bundle: Bundle, settings: Settings) -> None:
+        self._composer = Composer(bundle, settings)
+        self._settings = settings
+        self._role: Role = "respond"
         self._turn = Turn.IDLE
-        self._performance = Performance(play.pause_ms * NS_PER_MS)
-        self._key: Key | None = None
-        self._answer: Answer | None = None
+        self._performance = Performance(settings.play.pause_ms * NS_PER_MS)
+        self._left_hand: frozenset[int] = frozenset()
+        self._song: Song | None = None
+        self._part: Part | None = None
+        self._ensemble: Ensemble | None = None
+        self._grid = TICKS_PER_QUARTER  # that the answer being prepared begins on
+        self._not_before = 0
         self._is_prepared = False
-        self._retract_ns: int | None = None
+        self._is_tuned = True
+        self._touched_ns = 0
+        self._retraction: tuple[int, tuple[int, ...]] | None = None
         self._notices: list[str] = []
+        self._take_role(settings.play.role)
 
     def hear(self, timed: Timed) -> None:
         """Something was played. During an answer a note takes the floor: the rest of the answer is retracted."""
+        event = timed.event
+        is_conducted = self._settings.limits.left_hand == "chord"
+        if is_conducted and isinstance(event, NoteOn | NoteOff) and event.channel == LEFT_HAND:
+            return self._conduct(event)
         if self._turn is Turn.LISTENING and self._performance.has_ended(timed.at_ns):
             self._performance.take()  # its answer would come too late
+        before = self._performance.held
         self._performance.hear(timed)
-        if isinstance(timed.event, NoteOn):
-            if self._turn is Turn.ANSWERING:
-                self.retract(timed.at_ns)
-            self._happen(Happening.TOUCH)
+        if isinstance(event, NoteOn):
+            self._touch(event, timed.at_ns)
+        elif self._ensemble and self._turn is Turn.TOGETHER:
+            for pitch in before - self._performance.held:
+                self._take_back(self._ensemble.release(pitch, timed.at_ns))
 
     def imagine(self, now_ns: int) -> Plan:
         """See to it that music is planned a horizon ahead; hand over what is due within the commitment."""
+        if self._turn is Turn.IDLE:
+            self._wake(now_ns)
         if self._turn is Turn.LISTENING and self._performance.has_ended(now_ns):
             self._happen(Happening.PHRASE_END)
-            self._answer = self._outline_answer()
-            self._is_prepared = False
-        events: tuple[Timed, ...] = ()
-        if self._turn is Turn.ANSWERING and self._answer:
-            if not self._is_prepared:
-                self._prepare(self._answer, now_ns)
-            if self._is_prepared:
-                self._answer.plan(now_ns + self._horizon_ns)
-                events = self._answer.hand_over(now_ns + self._commit_ns)
-                if self._answer.is_over(now_ns):
-                    self._happen(Happening.ANSWER_END)
-        return self._plan(events)
+            self._begin_answer()
+        if self._turn is Turn.ANSWERING and self._part:
+            return self._plan(self._play_part(self._part, now_ns))
+        if self._turn is Turn.TOGETHER and self._ensemble:
+            return self._plan(self._play_together(self._ensemble, now_ns))
+        return self._plan(())
 
     def retract(self, after_ns: int) -> None:
         """Forget what is due after a moment; the state goes back to the last whole moment that was heard."""
-        if self._answer:
-            self._answer.retract(after_ns)
-            self._retract_ns = after_ns
+        if self._part:
+            self._part.retract(after_ns)
+            self._retraction = after_ns, ()
 
     def silence(self, now_ns: int) -> Plan:
-        """Stop at once and forget the phrase."""
-        self.retract(now_ns)
+        """Stop at once and forget the phrase; a solo goes on when a key is touched."""
+        self._stop(now_ns)
         self._performance.take()
+        if self._role == "solo":
+            self._take_role(self._settings.play.touched_role)
         self._turn = Turn.IDLE
         return self._plan(())
 
+    def follow(self, song: Song, now_ns: int) -> None:
+        """A clock says where the song stands: what is planned moves with it; a stop silences, a jump re-anchors."""
+        before, self._song = self._song, song
+        is_same = before is not None and before.jumps == song.jumps and before.is_running == song.is_running
+        if self._ensemble:
+            self._ensemble.beat = song
+            if not is_same and not song.is_running:
+                self._stop_together(now_ns)
+        if self._part and is_same:
+            self._part.beat = song
+        elif self._part:
+            self._part.pause(now_ns)
+            self._retraction = now_ns, ()
+            if song.is_running:
+                self._part.go_on(song, now_ns + self._commit_ns)
+
+    def change(self, settings: Settings, now_ns: int, bundle: Bundle | None = None) -> None:
+        """From now on by these settings, and with this model if there is one."""
+        before, self._settings = self._settings, settings
+        self._performance.pause_ns = settings.play.pause_ms * NS_PER_MS
+        self._composer.change(settings, bundle)
+        if bundle or settings.play.role != before.play.role:
+            self._go_over(settings.play.role, now_ns, is_new_model=bundle is not None)
+        for part in (self._part, self._ensemble):
+            if part:
+                self._composer.restyle(part)
+
+    def pending(self) -> tuple[Timed, ...]:
+        """The plan that has not been handed over yet, as it stands."""
+        part = self._part if self._turn is Turn.ANSWERING else self._ensemble
+        return part.pending() if part else ()
+
+    # what happens
+
     def _happen(self, happening: Happening) -> None:
-        self._turn = self._table.get((self._turn, happening), self._turn)
+        self._turn = ROLES[self._role].get((self._turn, happening), self._turn)
 
-    def _plan(self, events: tuple[Timed, ...]) -> Plan:
-        is_behind = self._turn is Turn.ANSWERING and not self._is_prepared
-        plan = Plan(events, self._retract_ns, tuple(self._notices), is_behind)
-        self._retract_ns, self._notices = None, []
-        return plan
+    def _touch(self, event: NoteOn, at_ns: int) -> None:
+        self._touched_ns = at_ns
+        if self._turn is Turn.ANSWERING:
+            self.retract(at_ns)
+        is_over = self._role == "solo"
+        self._happen(Happening.TOUCH)
+        if is_over:
+            self._take_role(self._settings.play.touched_role)
+            self._happen(Happening.TOUCH)
+        if self._turn is Turn.TOGETHER:
+            if self._ensemble is None:
+                self._ensemble = self._composer.ensemble(self._beat(at_ns), event.pitch)
+            self._take_back(self._ensemble.touch(event.pitch, event.velocity, at_ns))
 
-    def _prepare(self, answer: Answer, now_ns: int) -> None:
-        self._is_prepared = answer.prepare(_TOKENS_A_CALL)
-        if self._is_prepared:
-            begin_ns = answer.begin(now_ns + self._commit_ns)
+    def _take_role(self, role: Role) -> None:
+        """Begin a role; one that the model cannot play is said, and another is played instead."""
+        if role in ("accompany", "harmonise") and not self._composer.has_frames:
+            codec = self._composer.codec.name
+            remedy = "take a model of chorales (bach); playing 'respond' instead"
+            self._notices.append(f"a model of '{codec}' writes one voice after the other and cannot {role}: {remedy}")
+            role = "respond"
+        self._role, self._turn = role, Turn.IDLE
+        self._performance.take()
+
+    def _go_over(self, role: Role, now_ns: int, *, is_new_model: bool) -> None:
+        """Change roles while playing: a solo goes on from what plays, anything else ends it."""
+        part = self._part if self._turn is Turn.ANSWERING and not is_new_model else None
+        if role == "solo" and part and self._is_prepared:
+            self._role, self._part = role, Solo.from_part(part)
+            return
+        was_playing = self._turn is Turn.ANSWERING
+        self._stop(now_ns)
+        self._take_role(role)
+        if self._role == "accompany" and was_playing:
+            self._turn = Turn.TOGETHER
+            self._ensemble = self._composer.ensemble(self._beat(now_ns), self._composer.middle)
+            self._ensemble.go_on(now_ns)
+            self._touched_ns = now_ns
+
+    def _conduct(self, event: NoteOn | NoteOff) -> None:
+        """The left hand says what may sound; what it held last holds until it holds something else."""
+        if isinstance(event, NoteOff):
+            self._left_hand -= {event.pitch}
+            return
+        self._left_hand |= {event.pitch}
+        self._composer.conduct(frozenset(pitch % 12 for pitch in self._left_hand))
+        for part in (self._part, self._ensemble):
+            if part:
+                self._composer.restyle(part)
+
+    def _stop(self, now_ns: int) -> None:
+        if self._part:
+            self.retract(now_ns)
+        if self._ensemble:
+            self._stop_together(now_ns)
+        self._part = None
+
+    def _stop_together(self, now_ns: int) -> None:
+        if self._ensemble:
+            self._ensemble.silence(now_ns)
+            self._retraction = now_ns, ()
+        self._ensemble = None
+        if self._turn is Turn.TOGETHER:
+            self._happen(Happening.SILENCE)
+
+    def _take_back(self, after_ns: int | None) -> None:
+        if after_ns is not None and self._ensemble:
+            self._retraction = after_ns, tuple(sorted(self._ensemble.sounding))
+
+    # what is played
+
+    def _begin_answer(self) -> None:
+        reply = self._composer.answer(self._performance.take(), self._song)
+        self._part = reply.answer
+        self._not_before = reply.not_before
+        is_bar = self._settings.time.begin_on == "bar"
+        self._grid = TICKS_PER_QUARTER * (reply.beats_per_bar if is_bar else 1)
+        self._is_prepared = False
+        self._notices.append(reply.said)
+
+    def _wake(self, now_ns: int) -> None:
+        self._happen(Happening.BEGIN)
+        if self._turn is Turn.ANSWERING:
+            self._part = self._composer.solo(self._beat(now_ns))
+            self._grid, self._not_before = TICKS_PER_QUARTER, 0
+            self._is_prepared = False
+
+    def _play_part(self, part: Part, now_ns: int) -> tuple[Timed, ...]:
+        if not self._is_prepared:
+            self._is_prepared = part.prepare(_TOKENS_A_CALL)
+            if not self._is_prepared:
+                return ()
+            self._begin(part, now_ns)
+        if self._is_stopped:
+            return ()
+        part.plan(now_ns + self._horizon_ns)
+        events = part.hand_over(now_ns + self._commit_ns)
+        if part.is_over(now_ns):
+            self._happen(Happening.ANSWER_END)
+        return events
+
+    def _begin(self, part: Part, now_ns: int) -> None:
+        begin_ns = part.begin(now_ns + self._commit_ns, self._grid, self._not_before)
+        if self._is_stopped:
+            part.pause(now_ns)
+            self._notices.append("answer when the clock runs")
+        elif isinstance(part, Answer):
             self._notices.append(f"answer in {(begin_ns - now_ns) / NS_PER_S:.2f} s")
 
-    def _outline_answer(self) -> Answer:
-        played = self._performance.take()
-        meter = find_meter([note.onset_ns for note in played], self._fixed_beat_ns)
-        phrase = lay_out(
-            [(note.onset_ns, note.end_ns, note.pitch, note.velocity) for note in played],
-            meter,
-            self._codec.grid_ticks,
-        )
-        key_before, self._key = self._key, self._find_key(phrase)
-        continuation = self._continue(is_same_key=self._key == key_before)
-        shift = self._codec.shift(self._key, [note.pitch for note in phrase.notes])
-        home = self._key.transposed(shift)
-        continuation.lean(self._codec.outside(home.scale), self._sampling.outside)
-        notes = _transposed(phrase, shift)
-        prompt = self._codec.prompt(notes, continuation.cursor, home)
-        continuation.begin(prompt)
-        folded = sum(self._codec.fold(note.pitch) != note.pitch for note in notes)
-        count = f"{len(played)} notes" + (f" ({folded} out of the model's range, moved by octaves)" if folded else "")
-        self._notices.append(f"heard {count}, {self._key}, {meter.tempo_bpm:.2f} bpm")
-        return Answer(continuation, prompt, self._outline(phrase, -shift))
+    def _play_together(self, ensemble: Ensemble, now_ns: int) -> tuple[Timed, ...]:
+        """A touch is answered before anything else is done; the rest is planned when it has been handed over."""
+        if ensemble.is_touched:
+            self._is_tuned = False
+            ensemble.plan(now_ns, now_ns)
+            return ensemble.hand_over(now_ns + self._commit_ns)
+        if not self._is_tuned:
+            self._is_tuned = True
+            self._composer.tune(ensemble, self._performance.last(_TUNING))
+        ensemble.plan(now_ns, now_ns if self._is_stopped else now_ns + self._horizon_ns)
+        if not self._performance.held and now_ns > self._touched_ns + self._patience_ns:
+            self._stop_together(now_ns)
+        return ensemble.hand_over(now_ns + self._commit_ns)
 
-    def _outline(self, phrase: Phrase, shift: int) -> Outline:
-        length = next_multiple(round(phrase.whole_length * self._answer_length), TICKS_PER_QUARTER)
-        loudness = sum(note.velocity for note in phrase.notes) // len(phrase.notes)
-        velocity = None if self._codec.has_velocities else max(1, loudness)
-        return Outline(phrase.meter, shift, velocity, phrase.length, length)
+    def _plan(self, events: tuple[Timed, ...]) -> Plan:
+        is_behind = not (self._is_prepared if self._turn is Turn.ANSWERING else self._is_tuned)
+        retract_ns, kept = self._retraction or (None, ())
+        plan = Plan(events, retract_ns, kept, tuple(self._notices), is_behind)
+        self._retraction, self._notices = None, []
+        return plan
 
-    def _find_key(self, phrase: Phrase) -> Key:
-        if self._fixed_key:
-            return self._fixed_key
-        return find_key([(note.pitch, note.duration / TICKS_PER_QUARTER) for note in phrase.notes], self._key)
+    # time
 
-    def _continue(self, *, is_same_key: bool) -> Continuation:
-        """Go on from what was heard when key and beat allow it, else begin a new piece."""
-        if self._answer and is_same_key and self._answer.continuation.cursor.tick % TICKS_PER_QUARTER == 0:
-            return self._answer.continuation
-        strikes = self._sampling.voice_leading
-        return Continuation(self._stepper, self._codec, self._sampler, guard=self._guard, strikes_faults=strikes)
+    def _beat(self, now_ns: int) -> Beat:
+        return self._song or self._composer.meter(now_ns)
+
+    @property
+    def _is_stopped(self) -> bool:
+        return self._song is not None and not self._song.is_running
+
+    @property
+    def _horizon_ns(self) -> int:
+        play = self._settings.play
+        return max(self._ahead(play.horizon_ms, play.horizon_beats), self._commit_ns)
+
+    @property
+    def _commit_ns(self) -> int:
+        return self._ahead(self._settings.play.commit_ms, self._settings.play.commit_beats)
+
+    def _ahead(self, usual_ms: int, beats: float) -> int:
+        """A look-ahead in ns: in beats where a clock runs and the settings say so."""
+        return round(beats * self._song.beat_ns) if self._song and beats else usual_ms * NS_PER_MS
+
+    @property
+    def _patience_ns(self) -> int:
+        return _PATIENCE_NS if self._role == "accompany" else self._settings.play.pause_ms * NS_PER_MS
 
 
 def load_engine(settings: Settings) -> Engine:
     """The engine of these settings; LivegenError when the model or a setting is refused."""
-    bundle = load_bundle(settings.play.model)
-    own = bundle.card.sampling or SamplingDefaults(temperature=1, top_p=1)
-    sampling = settings.sampling.model_copy(
-        update={
-            "temperature": settings.sampling.temperature or own.temperature,
-            "top_p": settings.sampling.top_p or own.top_p,
-        }
-    )
-    settings = settings.model_copy(update={"sampling": sampling})
-    return Engine(bundle.stepper, bundle.codec, settings, bundle.card.longest_run)
-
-
-def _transposed(phrase: Phrase, semitones: int) -> list[Note]:
-    return [replace(note, pitch=note.pitch + semitones) for note in phrase.notes]
+    return Engine(load_bundle(settings.play.model), settings)

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from livegen.codecs.chorale import FERMATA, FIRST_PITCH, FRAME_END, START, ChoraleCodec, ChoraleCursor
+from livegen.codecs.chorale import ChoraleCodec
+from livegen.codecs.chorale_cursor import FERMATA, FIRST_PITCH, FRAME_END, START, ChoraleCursor
 from livegen.codecs.codec import Mask
 from livegen.codecs.frames import FRAME_TICKS, VOICES
 from livegen.errors import SettingsError

@@ -34,7 +34,7 @@ def converse(engine: Engine, player: Iterable[Timed], report: Callable[[int], No
             engine.hear(waiting.popleft())
         plan = engine.imagine(now_ns)
         if plan.retract_ns is not None:
-            scheduler.retract(plan.retract_ns, now_ns, ledger.sounding())
+            scheduler.retract(plan.retract_ns, now_ns, ledger.sounding(), plan.kept)
         scheduler.add(plan.events)
         for timed in scheduler.due(now_ns):
             ledger.leaves(timed.event)

@@ -2,14 +2,26 @@
 
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
 from livegen.errors import SettingsError, did_you_mean
 
-Role = Literal["respond"]
+Role = Literal["respond", "accompany", "harmonise", "solo"]
+Parameter = Literal[
+    "temperature",
+    "top_p",
+    "density",
+    "octaves",
+    "scale_lock",
+    "answer_length",
+    "role",
+    "model",
+    "horizon_ms",
+    "velocity_follow",
+]
 
 
 class _Frozen(BaseModel):
@@ -30,14 +42,28 @@ class Play(_Frozen):
     """What the player hears."""
 
     role: Role = "respond"
+    touched_role: Role = "respond"  # what a solo turns into when a key is touched
     model: str = "bach"  # a shipped model's name, or the path of an .onnx file
     seed: int = Field(0, ge=0)
-    tempo_bpm: float = Field(0, ge=0, le=400)  # 0 finds it in the phrase
     key: str = ""  # "" finds it in the phrase; else "C", "F# minor", ...
     pause_ms: int = Field(600, ge=50, le=10_000)  # silence that ends a phrase, at the least
     answer_length: float = Field(1.0, ge=0.5, le=2.0)  # aimed at, in phrase lengths
+    octaves: int = Field(0, ge=-3, le=3)  # octaves up or down
+    velocity_follow: float = Field(1.0, ge=0, le=1)  # 1 is as loud as the player, 0 is always the same
     horizon_ms: int = Field(150, ge=20, le=5_000)  # how far ahead music is planned
     commit_ms: int = Field(60, ge=5, le=1_000)  # how far ahead it is handed over
+    horizon_beats: float = Field(0.0, ge=0, le=16)  # under a clock, instead of horizon_ms; 0 is off
+    commit_beats: float = Field(0.0, ge=0, le=4)  # under a clock, instead of commit_ms; 0 is off
+
+
+class Time(_Frozen):
+    """Whose beat it is."""
+
+    clock: Literal["player", "internal", "midi", "link"] = "player"  # player: the tempo is found in each phrase
+    tempo_bpm: float = Field(0, ge=0, le=400)  # 0 finds it in the phrase; 120 on a clock of our own
+    beats_per_bar: int = Field(0, ge=0, le=12)  # 0 finds them in the phrase; 4 under a clock
+    begin_on: Literal["beat", "bar"] = "beat"  # where answers begin
+    send_clock: bool = False  # MIDI clock and transport to every output
 
 
 class Sampling(_Frozen):
@@ -48,8 +74,35 @@ class Sampling(_Frozen):
     top_p: float = Field(0.0, ge=0, le=1)  # 0 takes the model's own; 1 is off
     min_p: float = Field(0.0, ge=0, lt=1)  # 0 is off
     outside: float = Field(0.1, gt=0, le=1)  # odds of notes outside the phrase's key; 1 leaves them as they are
+    density: float = Field(1.0, ge=0.1, le=10)  # odds of more and shorter notes; 1 leaves them as they are
     voice_leading: bool = True  # strike out what a teacher would, where the model's notation shows it
     guard: bool = True  # lead out of loops
+    futures: int = Field(4, ge=1, le=16)  # ways tried for each chord of a harmony; the likeliest is played
+
+
+class Limits(_Frozen):
+    """What may sound at all, whatever the model."""
+
+    lowest: int = Field(21, ge=0, le=127)  # pitch; 21-108 are a piano's keys
+    highest: int = Field(108, ge=0, le=127)
+    most_voices: int = Field(0, ge=0, le=16)  # at once; 0 is off
+    scale_lock: bool = False  # nothing outside the scale of the key
+    left_hand: Literal["plays", "chord"] = "plays"  # chord: what it holds is all that may sound (see ports.split)
+
+    @model_validator(mode="after")
+    def _an_octave_at_least(self) -> Self:
+        if self.highest - self.lowest < 11:
+            raise ValueError("from 'lowest' to 'highest' an octave is needed at least")
+        return self
+
+
+class Controls(_Frozen):
+    """What the knobs under the player's hands do."""
+
+    cc: dict[int, Parameter] = {1: "temperature"}  # controller number → parameter
+    channel: int = Field(0, ge=0, le=16)  # that knobs are listened to on; 0 is any
+    programs: tuple[str, ...] = ()  # program change n takes the n-th: a role or a model; () is off
+    soft_takeover: bool = True  # a knob does nothing until it has passed the value that is set
 
 
 class Daemon(_Frozen):
@@ -67,7 +120,10 @@ class Settings(BaseSettings):
 
     ports: Ports = Ports()
     play: Play = Play()
+    time: Time = Time()
     sampling: Sampling = Sampling()
+    limits: Limits = Limits()
+    controls: Controls = Controls()
     daemon: Daemon = Daemon()
 
 

@@ -16,6 +16,7 @@ from livegen.clock import NS_PER_MS, NS_PER_S
 from livegen.engine import Plan
 from livegen.errors import ModelError
 from livegen.events import NoteOff, NoteOn, Timed
+from livegen.music.song import Song
 from livegen.serve.engine_process import open_link, run_engine
 from livegen.settings import Settings
 
@@ -51,6 +52,12 @@ class ScriptedEngine:
             )
         )
         return Plan(events, notices=(f"heard {len(heard)}",))
+
+    def follow(self, song: Song, now_ns: int) -> None:
+        pass
+
+    def change(self, settings: Settings, now_ns: int) -> None:
+        pass
 
     def silence(self, now_ns: int) -> Plan:
         return Plan(retract_ns=now_ns)

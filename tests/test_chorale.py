@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from export.corpora import CACHE
-from livegen.codecs.chorale import END, FERMATA, FRAME_END, START, ChoraleCodec, ChoraleCursor
+from livegen.codecs.chorale import ChoraleCodec
+from livegen.codecs.chorale_cursor import END, FERMATA, FRAME_END, START, ChoraleCursor
 from livegen.codecs.frames import FRAME_TICKS, FrameWriter
 from livegen.events import Note, NoteOff, NoteOn, Ticked
 from livegen.music.key import Key

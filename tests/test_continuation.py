@@ -5,7 +5,8 @@ from typing import cast
 import numpy as np
 import pytest
 
-from livegen.codecs.chorale import END, FIRST_PITCH, FRAME_END, ChoraleCodec
+from livegen.codecs.chorale import ChoraleCodec
+from livegen.codecs.chorale_cursor import END, FIRST_PITCH, FRAME_END
 from livegen.codecs.frames import FRAME_TICKS
 from livegen.events import Note, NoteOn, Ticked
 from livegen.imagine.bundle import Bundle, load_bundle

@@ -10,7 +10,8 @@ from export import corpora
 from export.corpora import chorales
 from export.corpora.chorales import Voiced
 from export.corpora.work import Piece, Report, Source, Work, by_side, sides
-from livegen.codecs.chorale import FERMATA, ChoraleCodec
+from livegen.codecs.chorale import ChoraleCodec
+from livegen.codecs.chorale_cursor import FERMATA
 from livegen.codecs.frames import Frame
 from livegen.errors import SettingsError
 

@@ -28,7 +28,8 @@ def played(notes: tuple[tuple[int, float], ...], begin_ns: int = NS_PER_S, shift
 
 
 def engine(**play: object) -> Engine:
-    return load_engine(load(None, {"play": play}))
+    time = {"tempo_bpm": play.pop("tempo_bpm")} if "tempo_bpm" in play else {}
+    return load_engine(load(None, {"play": play, "time": time}))
 
 
 def onsets(machine: list[Timed]) -> list[Timed]:

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from livegen.codecs.chorale import FERMATA, FRAME_END, START, ChoraleCodec
+from livegen.codecs.chorale import ChoraleCodec
+from livegen.codecs.chorale_cursor import FERMATA, FRAME_END, START
 from livegen.codecs.voice_leading import parallel
 from livegen.errors import LivegenError
 from livegen.events import TICKS_PER_QUARTER, Note

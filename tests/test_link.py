@@ -3,10 +3,12 @@
 import pytest
 
 from livegen.events import Control, NoteOff, NoteOn, Position, Program, Timed, Transport
+from livegen.music.song import Song
 from livegen.serve.link import (
     Beat,
     Configure,
     Failed,
+    Follow,
     Heard,
     Message,
     Notice,
@@ -29,6 +31,8 @@ MESSAGES = (
     Failed("bach.onnx: truncated"),
     Beat(),
     Retract(-(2**63)),
+    Retract(5, (0, 60, 127)),
+    Follow(Song(True, -40, 2**62, 500_000_000, 3)),  # noqa: FBT003 (as it is packed)
     Planned(EVENTS),
     Planned(()),
     Notice("heard 8 notes, G major"),

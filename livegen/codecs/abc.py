@@ -10,11 +10,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from livegen.codecs import abc_grammar, abc_transposing, abc_writing
 from livegen.codecs.abc_fields import write_key
-from livegen.codecs.abc_reading import AbcCursor, read, settle
-from livegen.codecs.codec import Mask, Tokens
+from livegen.codecs.abc_reading import ACCIDENTALS, NOTE_LETTERS, AbcCursor, begun_by, read, settle
+from livegen.codecs.codec import Mask, PitchSet, Tokens
 from livegen.codecs.decoding import ends, paired
 from livegen.codecs.telling import TokenPrompt
 from livegen.codecs.vocabulary import Vocabulary
@@ -117,6 +118,26 @@ class AbcCodec:
     def outside(self, pitch_classes: Collection[int]) -> Mask:
         """Accidentals: the signature has the scale."""
         return self._mask(frozenset("^_="))
+
+    def beyond(self, cursor: AbcCursor, allowed: PitchSet) -> Mask:
+        """Letters and octave marks that make a pitch which is not allowed, accidentals that leave no letter."""
+        struck = []
+        for character in NOTE_LETTERS + ",'":
+            pitch = begun_by(cursor, character)
+            if pitch is not None and not allowed[pitch]:
+                struck.append(character)
+        for mark in ACCIDENTALS:
+            pitches = [begun_by(cursor, mark + letter) for letter in NOTE_LETTERS]
+            if not any(pitch is not None and allowed[pitch] for pitch in pitches):
+                struck.append(mark)
+        return self._mask(frozenset(struck))
+
+    def busyness(self) -> NDArray[np.float32]:
+        """A ``/`` is busy, a long length is calm."""
+        weights = np.zeros(len(self.vocabulary), np.float32)
+        for character, weight in {"/": 1.0, "2": -0.5, "3": -0.7, "4": -1.0, "6": -1.0, "8": -1.0}.items():
+            weights[self._tokens[character]] = weight
+        return weights
 
     def guess(self, cursor: AbcCursor) -> tuple[int, ...]:
         """Nothing."""

@@ -113,6 +113,20 @@ def settle(cursor: AbcCursor, following: str = "") -> tuple[AbcCursor, tuple[Tic
     return replace(after, accidentals=accidentals, held=pitch if goes_on else None), (*begin, *end)
 
 
+def begun_by(cursor: AbcCursor, characters: str) -> int | None:
+    """The pitch of the note that these characters, coming next, begin or move by octaves; None when they make none."""
+    if cursor.line or cursor.is_head or cursor.closing:
+        return None
+    if characters in (",", "'"):
+        letter = cursor.note.lstrip(ACCIDENTALS)
+        return _pitch(replace(cursor, note=cursor.note + characters))[0] if letter and letter[0] != "z" else None
+    if cursor.note and cursor.note[-1] in ACCIDENTALS:
+        return _pitch(replace(cursor, note=cursor.note + characters))[0]
+    letter = cursor.note.lstrip(ACCIDENTALS)[:1]
+    known = _pitch(cursor)[1] if letter and letter != "z" else cursor.accidentals
+    return _pitch(replace(cursor, note=characters, accidentals=known))[0]
+
+
 def duration(note: str, unit: Fraction) -> Fraction:
     """The length of a note as it is written, in whole notes: ``A3/2`` with a unit of an eighth is 3/16."""
     number, slash, by = note.lstrip(ACCIDENTALS)[1:].lstrip(",'").partition("/")

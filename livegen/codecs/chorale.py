@@ -9,14 +9,17 @@ written is what a keyboard would play.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from livegen.codecs.codec import Mask, Tokens
+from livegen.codecs.chorale_cursor import END, FERMATA, FIRST_PITCH, FRAME_END, START, ChoraleCursor
+from livegen.codecs.codec import Mask, PitchSet, Tokens
 from livegen.codecs.decoding import ends, followed, paired
 from livegen.codecs.frames import FRAME_TICKS, VOICES, Frame, FrameWriter, as_events
+from livegen.codecs.pitches import PitchTable
 from livegen.codecs.vocabulary import Vocabulary
 from livegen.codecs.voice_leading import forbidden
 from livegen.events import TICKS_PER_QUARTER, Note, NoteOff, NoteOn, Ticked
@@ -24,32 +27,6 @@ from livegen.music.key import Key
 from livegen.music.register import fold
 
 MELODY_CENTRE = 70  # the mean pitch of a soprano in C major or A minor
-
-START, END, FRAME_END, FERMATA = range(4)
-FIRST_PITCH = 4
-
-
-@dataclass(frozen=True, slots=True)
-class ChoraleCursor:
-    """Where a chorale has got to."""
-
-    tick: int = 0  # of the frame being written
-    is_inside: bool = False  # between START and END
-    sounding: tuple[int, ...] = ()  # pitches of the last whole frame
-    notes: tuple[tuple[int, bool], ...] = ()  # of the frame being written
-    fermata: bool = False  # of the frame being written
-    under_fermata: bool = False  # was the last whole frame
-    is_piece_end: bool = False
-
-    @property
-    def is_whole(self) -> bool:
-        """No frame is half written."""
-        return not self.notes and not self.fermata
-
-    @property
-    def is_phrase_end(self) -> bool:
-        """The last whole frame stands under a fermata."""
-        return self.under_fermata and self.is_whole
 
 
 class ChoraleCodec:
@@ -67,6 +44,8 @@ class ChoraleCodec:
         self.vocabulary = Vocabulary(
             marks + [f"({pitch}, {tied})" for pitch in range(low, high + 1) for tied in (False, True)]
         )
+        struck = [[pitch] if not tied else [] for pitch in range(low, high + 1) for tied in (False, True)]
+        self._pitches = PitchTable([*([] for _ in marks), *struck])
         self._below = [self._struck_below(top) for top in range(high + 2)]  # index: pitch above
 
     def parameters(self) -> Mapping[str, Any]:
@@ -161,6 +140,39 @@ class ChoraleCodec:
             mask[self.note_token(pitch, tied=False)] = pitch % 12 not in pitch_classes
         return mask
 
+    def beyond(self, cursor: ChoraleCursor, allowed: PitchSet) -> Mask:
+        """Tokens that strike a pitch which is not allowed."""
+        return self._pitches.beyond(allowed)
+
+    def busyness(self) -> NDArray[np.float32]:
+        """What is struck is busy, what is tied is calm."""
+        weights = np.zeros(len(self.vocabulary), np.float32)
+        weights[FIRST_PITCH::2], weights[FIRST_PITCH + 1 :: 2] = 0.5, -0.5
+        return weights
+
+    def given(self, cursor: ChoraleCursor, notes: Sequence[tuple[int, bool]], *, is_top: bool) -> Mask:
+        """Four voices, these among them; a voice is tied to its own note only."""
+        if not cursor.is_inside:
+            return self.mask(cursor)
+        rank, top = len(cursor.notes), cursor.notes[-1][0] if cursor.notes else self.high + 1
+        missing = [note for note in notes if note[0] < top]
+        if missing and (rank + len(missing) >= VOICES or (is_top and not rank)):
+            pitch, tied = missing[0]
+            return self.only(self.note_token(pitch, tied=tied and pitch in cursor.sounding))
+        mask = self.mask(cursor)
+        if rank == VOICES:
+            return mask
+        mask[[FERMATA, END, FRAME_END]] = False
+        for pitch in cursor.sounding[:rank] + cursor.sounding[rank + 1 :]:
+            mask[self.note_token(pitch, tied=True)] = False
+        if missing:
+            pitch, tied = missing[0]
+            mask[: self.note_token(pitch, tied=False) + 2] = False
+            mask[self.note_token(pitch, tied=tied and pitch in cursor.sounding)] = True
+        else:
+            mask[FIRST_PITCH : max(self.note_token(self.low + VOICES - 1 - rank, tied=False), FIRST_PITCH)] = False
+        return mask if mask.any() else self.only(FRAME_END)
+
     def guess(self, cursor: ChoraleCursor) -> tuple[int, ...]:
         """All voices hold: so do 95 frames in 100 between two eighths, 40 on an eighth off the beat, 7 on a beat.
 
@@ -209,6 +221,12 @@ class ChoraleCodec:
             frames[last:] = [replace(frame, fermata=True) for frame in frames[last:]]
         return ChoralePrompt(self, frames, cursor.tick)
 
+    def only(self, token: int) -> Mask:
+        """This token alone."""
+        mask = np.zeros(len(self.vocabulary), np.bool_)
+        mask[token] = True
+        return mask
+
     def _struck_below(self, top: int) -> Mask:
         mask = np.zeros(len(self.vocabulary), np.bool_)
         mask[FRAME_END] = True
@@ -253,7 +271,7 @@ class ChoralePrompt:
             return self._codec.mask(cursor)
         frame = self._frames[index]
         if frame.fermata and cursor.is_whole:
-            return self._only(FERMATA)
+            return self._codec.only(FERMATA)
         top = cursor.notes[-1][0] if cursor.notes else self._codec.high + 1
         missing = [note for note in frame.notes if note[0] < top]
         mask = self._codec.mask(cursor)
@@ -263,12 +281,7 @@ class ChoralePrompt:
         pitch, tied = missing[0]
         must = self._codec.note_token(pitch, tied=tied and pitch in cursor.sounding)
         if not cursor.notes or len(cursor.notes) + len(missing) >= VOICES:
-            return self._only(must)
+            return self._codec.only(must)
         mask[: self._codec.note_token(pitch, tied=False) + 2] = False
         mask[must] = True
-        return mask
-
-    def _only(self, token: int) -> Mask:
-        mask = np.zeros(len(self._codec.vocabulary), np.bool_)
-        mask[token] = True
         return mask

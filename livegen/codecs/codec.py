@@ -1,7 +1,7 @@
 """What every codec offers: notes to tokens, tokens to notes, and which token may come next."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from livegen.music.key import Key
 
 Mask = NDArray[np.bool_]  # [vocab], True where a token is allowed
 Tokens = NDArray[np.int64]  # [tokens], a piece of music
+PitchSet = NDArray[np.bool_]  # [128], True where a pitch may sound
 
 
 class Cursor(Protocol):
@@ -81,6 +82,12 @@ class Codec(Protocol[C]):
     def outside(self, pitch_classes: Collection[int]) -> Mask:
         """Tokens that begin a note whose pitch class, 0-11, is not among these."""
 
+    def beyond(self, cursor: C, allowed: PitchSet) -> Mask:
+        """Of the tokens that may come next, those that begin a pitch which is not ``allowed``."""
+
+    def busyness(self) -> NDArray[np.float32]:
+        """How much each token [vocab] makes music busier (1) or calmer (-1); 0 where it does neither."""
+
     def guess(self, cursor: C) -> tuple[int, ...]:
         """Tokens that are likely to come next, each allowed after the ones before it; () is no guess."""
 
@@ -107,3 +114,14 @@ class Codec(Protocol[C]):
 
     def transposed(self, tokens: Tokens, semitones: int) -> Tokens:
         """The same music, higher by ``semitones``."""
+
+
+@runtime_checkable
+class FrameCodec(Codec[C], Protocol[C]):
+    """A codec of several voices in frames: what others play can be written into a frame as it sounds."""
+
+    def given(self, cursor: C, notes: Sequence[tuple[int, bool]], *, is_top: bool) -> Mask:
+        """Tokens that agree with ``notes`` (pitch, tied), the highest first, in a frame of as many voices as there are.
+
+        ``is_top`` keeps every other voice below the highest of them.
+        """

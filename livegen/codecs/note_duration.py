@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from livegen.codecs.codec import Mask, Tokens
+from livegen.codecs.codec import Mask, PitchSet, Tokens
 from livegen.codecs.decoding import ends, followed, paired
+from livegen.codecs.pitches import PitchTable
 from livegen.codecs.sounds import DURATIONS, GRID_TICKS, Sound, read_sound, sounds_of
 from livegen.codecs.telling import TokenPrompt
 from livegen.codecs.vocabulary import Vocabulary
@@ -76,6 +77,9 @@ class NoteDurationCodec:
         self._tokens = {sound: token for token, sound in enumerate(self.sounds, self.first_sound)}
         self._has = self._contents()  # [128, vocab]
         self._lowest = np.array([-2] * self.first_sound + [sound.pitches[0] for sound in self.sounds])
+        self._pitch_table = PitchTable(
+            [[] for _ in range(self.first_sound)] + [list(sound.pitches) for sound in self.sounds]
+        )
         self._shifted: dict[int, tuple[Tokens, NDArray[np.int64], NDArray[np.int64]]] = {}
 
     def parameters(self) -> Mapping[str, Any]:
@@ -172,6 +176,17 @@ class NoteDurationCodec:
         outer = [pitch for pitch in range(128) if pitch % 12 not in pitch_classes]
         mask: Mask = np.any(self._has[outer], axis=0)
         return mask
+
+    def beyond(self, cursor: NoteDurationCursor, allowed: PitchSet) -> Mask:
+        """Tokens with a pitch that is not allowed."""
+        return self._pitch_table.beyond(allowed)
+
+    def busyness(self) -> NDArray[np.float32]:
+        """What is shorter than a beat, and a short rest, is busy; what is longer is calm."""
+        weights = np.zeros(len(self.vocabulary), np.float32)
+        quarters = [rest / 4 for rest in RESTS] + [sound.duration / 4 for sound in self.sounds]
+        weights[2:] = np.clip(-np.log2(np.array(quarters, np.float32)), -1, 1)
+        return weights
 
     def guess(self, cursor: NoteDurationCursor) -> tuple[int, ...]:
         """Nothing."""

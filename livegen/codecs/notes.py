@@ -11,9 +11,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from livegen.codecs.codec import Mask, Tokens
+from livegen.codecs.codec import Mask, PitchSet, Tokens
 from livegen.codecs.decoding import ends, followed, paired
+from livegen.codecs.pitches import PitchTable
 from livegen.codecs.telling import TokenPrompt
 from livegen.codecs.vocabulary import Vocabulary
 from livegen.events import TICKS_PER_QUARTER, Note, NoteOn, Ticked
@@ -92,6 +94,7 @@ class NotesCodec:
             raise ValueError(f"notes need at least two octaves within 0-127, not {low}-{high}")
         self.low, self.high = low, high
         self.vocabulary = Vocabulary(["START", "END", *(str(pitch) for pitch in range(low, high + 1))])
+        self._pitches = PitchTable([[], [], *([pitch] for pitch in range(low, high + 1))])
 
     def parameters(self) -> Mapping[str, Any]:
         """What rebuilds this codec."""
@@ -173,6 +176,14 @@ class NotesCodec:
         for pitch in range(self.low, self.high + 1):
             mask[FIRST_PITCH + pitch - self.low] = pitch % 12 not in pitch_classes
         return mask
+
+    def beyond(self, cursor: NotesCursor, allowed: PitchSet) -> Mask:
+        """Pitches that are not allowed."""
+        return self._pitches.beyond(allowed)
+
+    def busyness(self) -> NDArray[np.float32]:
+        """No token is busier than another: the rhythm is borrowed."""
+        return np.zeros(len(self.vocabulary), np.float32)
 
     def guess(self, cursor: NotesCursor) -> tuple[int, ...]:
         """Nothing."""

@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from livegen.codecs.codec import Mask, Tokens
+from livegen.codecs.codec import Mask, PitchSet, Tokens
 from livegen.codecs.decoding import ends, followed, paired
 from livegen.codecs.frames import FRAME_TICKS, VOICES, FrameWriter, as_events
+from livegen.codecs.pitches import PitchTable
 from livegen.codecs.vocabulary import Vocabulary
 from livegen.events import TICKS_PER_QUARTER, Note, NoteOff, NoteOn, Ticked
 from livegen.music.key import Key
@@ -72,6 +74,7 @@ class VoicesCodec:
         self.low, self.high = low, high
         self.vocabulary = Vocabulary(["-", *(str(pitch) for pitch in range(low, high + 1)), "START"])
         self.start = len(self.vocabulary) - 1
+        self._pitches = PitchTable([[], *([pitch] for pitch in range(low, high + 1)), []])
 
     def parameters(self) -> Mapping[str, Any]:
         """What rebuilds this codec."""
@@ -139,6 +142,30 @@ class VoicesCodec:
         mask = np.zeros(len(self.vocabulary), np.bool_)
         for pitch in range(self.low, self.high + 1):
             mask[self.pitch_token(pitch)] = pitch % 12 not in pitch_classes
+        return mask
+
+    def beyond(self, cursor: VoicesCursor, allowed: PitchSet) -> Mask:
+        """Tokens of pitches that are not allowed."""
+        return self._pitches.beyond(allowed)
+
+    def busyness(self) -> NDArray[np.float32]:
+        """No token is busier than another: a pitch that comes again is held."""
+        return np.zeros(len(self.vocabulary), np.float32)
+
+    def given(self, cursor: VoicesCursor, notes: Sequence[tuple[int, bool]], *, is_top: bool) -> Mask:
+        """These pitches, the highest being the soprano, the lowest the bass when there are two or more."""
+        mask, pitches = (
+            self.mask(cursor),
+            [pitch for pitch, _ in notes[: VOICES - 1]] + [p for p, _ in notes[VOICES - 1 :][-1:]],
+        )
+        if not cursor.is_inside or not pitches:
+            return mask
+        part = PARTS[len(pitches)][len(cursor.written)]
+        if part is not None:
+            return self._only(self.pitch_token(pitches[part]))
+        if is_top:
+            mask[self.pitch_token(pitches[0]) : self.start] = False
+        mask[SILENCE] = mask.sum() == 1  # only where nothing lies below
         return mask
 
     def guess(self, cursor: VoicesCursor) -> tuple[int, ...]:
@@ -209,14 +236,4 @@ class VoicesPrompt:
         index = (cursor.tick - self._begin_tick) // FRAME_TICKS
         if index >= len(self._chords):
             return None
-        mask, pitches = self._codec.mask(cursor), self._chords[index]
-        if not cursor.is_inside or not pitches:
-            return mask
-        part = PARTS[len(pitches)][len(cursor.written)]
-        if part is not None:
-            mask[:] = False
-            mask[self._codec.pitch_token(pitches[part])] = True
-        else:
-            mask[self._codec.pitch_token(pitches[0]) : self._codec.start] = False
-            mask[SILENCE] = mask.sum() == 1  # only where nothing lies below
-        return mask
+        return self._codec.given(cursor, [(pitch, False) for pitch in self._chords[index]], is_top=True)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from livegen.clock import NS_PER_S
-from livegen.events import NoteOff, NoteOn, Timed
+from livegen.events import SUSTAIN_PEDAL, Control, NoteOff, NoteOn, Timed
 
 _MOST_NOTES = 4096
 _RECENT_ONSETS = 8
@@ -24,21 +24,42 @@ class Performance:
     """Collects a phrase; knows when it is over. Owned by the engine."""
 
     def __init__(self, pause_ns: int) -> None:
-        self._pause_ns = pause_ns
+        self.pause_ns = pause_ns
         self._held: dict[tuple[int, int], Timed] = {}  # (channel, pitch) → its note-on
+        self._sustained: set[tuple[int, int]] = set()  # of these, those that only the pedal holds
+        self._pedals: set[int] = set()  # channels whose pedal is down
         self._notes: list[HeardNote] = []
         self._onsets: list[int] = []
         self._last_ns = 0
 
     def hear(self, timed: Timed) -> None:
-        """Take what was played, in order of time; a note-off without its note-on is ignored."""
-        event = timed.event
-        if isinstance(event, NoteOn | NoteOff):
-            self._release(event.channel, event.pitch, timed.at_ns)
-            self._last_ns = timed.at_ns
-        if isinstance(event, NoteOn):
-            self._held[event.channel, event.pitch] = timed
-            self._onsets = [*self._onsets[-_RECENT_ONSETS:], timed.at_ns]
+        """Take what was played, in order of time; a note-off without its note-on is ignored.
+
+        A note that the pedal holds lasts until the pedal comes up, or until its key goes down again.
+        """
+        match timed.event:
+            case NoteOn(pitch, _, channel):
+                self._release((channel, pitch), timed.at_ns)
+                self._held[channel, pitch] = timed
+                self._onsets = [*self._onsets[-_RECENT_ONSETS:], timed.at_ns]
+                self._last_ns = timed.at_ns
+            case NoteOff(pitch, channel):
+                if channel in self._pedals and (channel, pitch) in self._held:
+                    self._sustained.add((channel, pitch))
+                else:
+                    self._release((channel, pitch), timed.at_ns)
+                self._last_ns = timed.at_ns
+            case Control(number, value, channel) if number == SUSTAIN_PEDAL:
+                self._pedal(channel, timed.at_ns, is_down=value >= 64)
+
+    @property
+    def held(self) -> frozenset[int]:
+        """Pitches whose key is down, or that the pedal holds."""
+        return frozenset(pitch for _, pitch in self._held)
+
+    def last(self, count: int) -> list[HeardNote]:
+        """The newest notes that have ended, at most ``count``, sorted by onset; they stay in the memory."""
+        return sorted(self._notes[-count:], key=lambda note: (note.onset_ns, note.pitch))
 
     def has_ended(self, now_ns: int) -> bool:
         """No key is down and the pause is longer than the settings' and than the phrase's own beat."""
@@ -46,7 +67,7 @@ class Performance:
             return False
         gaps = [after - before for before, after in zip(self._onsets, self._onsets[1:], strict=False)]
         beat_ns = min(max(gaps, default=0), _LONGEST_BEAT_NS)
-        return now_ns >= max(self._last_ns + self._pause_ns, self._onsets[-1] + beat_ns + self._pause_ns // 2)
+        return now_ns >= max(self._last_ns + self.pause_ns, self._onsets[-1] + beat_ns + self.pause_ns // 2)
 
     def take(self) -> list[HeardNote]:
         """The phrase, sorted by onset; the memory is empty afterwards."""
@@ -54,8 +75,18 @@ class Performance:
         self._notes, self._onsets = [], []
         return notes
 
-    def _release(self, channel: int, pitch: int, at_ns: int) -> None:
-        on = self._held.pop((channel, pitch), None)
+    def _pedal(self, channel: int, at_ns: int, *, is_down: bool) -> None:
+        if is_down:
+            self._pedals.add(channel)
+            return
+        self._pedals.discard(channel)
+        for key in [key for key in self._sustained if key[0] == channel]:
+            self._release(key, at_ns)
+            self._last_ns = at_ns
+
+    def _release(self, key: tuple[int, int], at_ns: int) -> None:
+        self._sustained.discard(key)
+        on = self._held.pop(key, None)
         if on is not None and isinstance(on.event, NoteOn):
-            self._notes.append(HeardNote(on.at_ns, at_ns, pitch, on.event.velocity))
+            self._notes.append(HeardNote(on.at_ns, at_ns, key[1], on.event.velocity))
             del self._notes[:-_MOST_NOTES]

@@ -7,28 +7,19 @@ agrees with the guess (speculative decoding, Leviathan et al., 2023, with the co
 
 from collections import deque
 from dataclasses import dataclass, replace
-from math import log
 from typing import Any
 
 import numpy as np
 
-from livegen.codecs.codec import Codec, Mask, Prompt
+from livegen.codecs.codec import Codec, Mask, PitchSet, Prompt
 from livegen.events import Ticked
-from livegen.imagine.guard import NO_TRAIL, Guard, Trail
+from livegen.imagine.futures import likeliest
+from livegen.imagine.guard import Guard
+from livegen.imagine.place import Place, beginning
 from livegen.imagine.sampler import Sampler
 from livegen.imagine.stepper import Logits, State, Stepper
 
 _MOST_CHECKPOINTS = 4096
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """All that the next token depends on: ``unfed`` tokens are settled but not yet in the state."""
-
-    cursor: Any
-    state: State
-    unfed: tuple[int, ...] = ()
-    trail: Trail = NO_TRAIL
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +31,7 @@ class _Foresight:
     logits: Logits
     after: State
 
-    def covers(self, place: _Place) -> bool:
+    def covers(self, place: Place) -> bool:
         """The logits that ``place`` needs are among these."""
         count = len(place.unfed)
         return 0 < count <= len(self.tokens) and self.state is place.state and self.tokens[:count] == place.unfed
@@ -63,20 +54,24 @@ class Continuation:
         self._sampler = sampler
         self._guard = guard
         self._strikes_faults = strikes_faults
-        self._place = _Place(codec.begin(), stepper.initial())
-        self._checkpoints: deque[_Place] = deque([self._place], maxlen=_MOST_CHECKPOINTS)
+        self._place = beginning(codec, stepper.initial(), is_guarded=guard is not None)
+        self._checkpoints: deque[Place] = deque([self._place], maxlen=_MOST_CHECKPOINTS)
         self._foresight: _Foresight | None = None
-        self._warmth = 1.0  # times the temperature
         self._leaning: Logits = np.zeros(len(codec.vocabulary), np.float32)
+        self._allowed: PitchSet | None = None
 
     @property
     def cursor(self) -> Any:
         """Where the stream has got to."""
         return self._place.cursor
 
-    def lean(self, tokens: Mask, odds: float) -> None:
-        """From now on make ``tokens`` [vocab] likelier or unlikelier by this factor; the others are left alone."""
-        self._leaning = np.where(tokens, np.float32(log(odds)), np.float32(0))
+    def lean(self, odds: Logits) -> None:
+        """From now on add these log-odds [vocab] to every token's own."""
+        self._leaning = odds
+
+    def allow(self, pitches: PitchSet | None) -> None:
+        """From now on choose nothing that begins another pitch, unless nothing else may come; None allows all."""
+        self._allowed = pitches
 
     def begin(self, prompt: Prompt[Any]) -> None:
         """Make ready to tell of what was heard."""
@@ -92,18 +87,36 @@ class Continuation:
         return prompt.mask(self._place.cursor) is None
 
     def imagine(self, *, is_ending: bool = False) -> tuple[Ticked, ...]:
-        """Imagine on until something is whole; return the events that this settled."""
+        """Imagine on until something is whole, or the piece has ended; return the events that this settled."""
         events: list[Ticked] = []
         begin = self._place.cursor.tick
-        while self._place.cursor.tick == begin:
+        while True:
             cursor = self._place.cursor
             mask = self._codec.ending(cursor) if is_ending else self._codec.mask(cursor)
-            if self._guard:
-                mask = self._guard.allowed(self._place.trail, mask)
-                self._warmth = self._guard.warmth(self._place.trail)
-            events += self._advance(self._without_faults(mask))
-        self._warmth = 1.0
-        return tuple(events)
+            events += self._advance(self._sound(mask, self._place))
+            if self._place.cursor.tick != begin or self._place.cursor.is_piece_end:
+                return tuple(events)
+
+    def voice(self, prompt: Prompt[Any], futures: int) -> tuple[Ticked, ...]:
+        """Write all that a prompt asks for, the likeliest of ``futures`` ways; return the events that this settled."""
+
+        def ask(place: Place) -> Mask | None:
+            mask = prompt.mask(place.cursor)
+            return mask if mask is None or np.count_nonzero(mask) == 1 else self._sound(mask, place)
+
+        way = likeliest(self._stepper, self._codec, self._place, ask, self._draw, futures)
+        self._place = way.place
+        self._checkpoints.append(self._place)
+        return way.events
+
+    def settle(self) -> None:
+        """Feed all but the last of what is settled and not yet in the state, while there is time for it."""
+        place = self._place
+        if len(place.unfed) > 1:
+            _, after = self._stepper.step(np.array([place.unfed[:-1]], np.int64), place.state)
+            self._place = Place(place.cursor, after, place.unfed[-1:], place.trail)
+            if self._checkpoints[-1] is place:
+                self._checkpoints[-1] = self._place
 
     def retract(self, tick: int) -> None:
         """Go back to the last whole moment that decides nothing after ``tick``."""
@@ -111,26 +124,26 @@ class Continuation:
             self._checkpoints.pop()
         self._place = self._checkpoints[-1]
 
-    def _without_faults(self, mask: Mask) -> Mask:
-        faults = self._codec.faults(self._place.cursor) if self._strikes_faults else None
-        if faults is None:
-            return mask
-        better = mask & ~faults
-        return better if better.any() else mask
+    def _sound(self, mask: Mask, place: Place) -> Mask:
+        """``mask`` without the way on in a loop, pitches that may not sound, and faults, as far as that leaves any."""
+        if self._guard and place.trail:
+            mask = self._guard.allowed(place.trail, mask)
+        if self._allowed is not None:
+            mask = _without(mask, self._codec.beyond(place.cursor, self._allowed))
+        faults = self._codec.faults(place.cursor) if self._strikes_faults else None
+        return mask if faults is None else _without(mask, faults)
 
     def _advance(self, mask: Mask) -> tuple[Ticked, ...]:
         is_settled = np.count_nonzero(mask) == 1
-        token = int(mask.argmax()) if is_settled else self._choose(mask)
-        place = self._place
-        cursor, events = self._codec.step(place.cursor, token)
-        trail = place.trail.after(token, is_whole=cursor.is_whole) if self._guard else place.trail
-        self._place = _Place(cursor, place.state, (*place.unfed, token), trail)
-        if cursor.is_whole:
+        token = int(mask.argmax()) if is_settled else self._draw(self._logits(), mask, self._place)
+        self._place, events = self._place.after(self._codec, token)
+        if self._place.cursor.is_whole:
             self._checkpoints.append(self._place)
         return events
 
-    def _choose(self, mask: Mask) -> int:
-        return self._sampler.choose(self._logits() + self._leaning, mask, self._warmth)
+    def _draw(self, logits: Logits, mask: Mask, place: Place) -> int:
+        warmth = self._guard.warmth(place.trail) if self._guard and place.trail else 1.0
+        return self._sampler.choose(logits + self._leaning, mask, warmth)
 
     def _logits(self) -> Logits:
         """Logits [vocab] of the next token; once all that was foreseen has come true, it goes into the state."""
@@ -139,7 +152,7 @@ class Continuation:
             foresight = self._foresight = self._foresee()
         newest: Logits = foresight.logits[len(self._place.unfed) - 1]
         if len(self._place.unfed) == len(foresight.tokens):
-            self._place = _Place(self._place.cursor, foresight.after, (), self._place.trail)
+            self._place = Place(self._place.cursor, foresight.after, (), self._place.trail)
         return newest
 
     def _foresee(self) -> _Foresight:
@@ -147,3 +160,9 @@ class Continuation:
         tokens = (*place.unfed, *self._codec.guess(place.cursor))
         logits, after = self._stepper.step(np.array([tokens], np.int64), place.state)
         return _Foresight(place.state, tokens, logits[0], after)
+
+
+def _without(mask: Mask, struck: Mask) -> Mask:
+    """``mask`` without these tokens, unless nothing else may come."""
+    others = mask & ~struck
+    return others if others.any() else mask

@@ -15,14 +15,14 @@ class Sampler:
     """Owner of the random numbers of one performance: the same seed and logits choose the same tokens."""
 
     def __init__(self, settings: Sampling, seed: int) -> None:
-        self._settings = settings
+        self.settings = settings
         self._random = np.random.default_rng(seed)
 
     def choose(self, logits: NDArray[np.float32], mask: Mask, warmth: float = 1.0) -> int:
         """A token that ``mask`` [vocab] allows, drawn by ``logits`` [vocab] at ``warmth`` times the temperature."""
         allowed = np.flatnonzero(mask)
         logits = logits[allowed]
-        odds = np.exp((logits - logits.max()) / (self._settings.temperature * warmth))
+        odds = np.exp((logits - logits.max()) / (self.settings.temperature * warmth))
         order = np.argsort(-odds, kind="stable")
         cumulated = np.cumsum(odds[order])
         kept = self._count_kept(odds[order], cumulated)
@@ -32,10 +32,10 @@ class Sampler:
     def _count_kept(self, odds: NDArray[np.float32], cumulated: NDArray[np.float32]) -> int:
         """How many of the likeliest, [count] in falling order, are left by top-k, top-p and min-p."""
         kept = len(odds)
-        if self._settings.top_k:
-            kept = min(kept, self._settings.top_k)
-        if self._settings.top_p < 1:
-            kept = min(kept, 1 + int(np.searchsorted(cumulated, self._settings.top_p * cumulated[-1])))
-        if self._settings.min_p:
-            kept = min(kept, int(np.count_nonzero(odds >= self._settings.min_p * odds[0])))
+        if self.settings.top_k:
+            kept = min(kept, self.settings.top_k)
+        if self.settings.top_p < 1:
+            kept = min(kept, 1 + int(np.searchsorted(cumulated, self.settings.top_p * cumulated[-1])))
+        if self.settings.min_p:
+            kept = min(kept, int(np.count_nonzero(odds >= self.settings.min_p * odds[0])))
         return kept

@@ -1,9 +1,24 @@
 """Musical time against real time: ticks to nanoseconds."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from livegen.clock import NS_PER_S
 from livegen.events import TICKS_PER_QUARTER
+
+
+class Beat(Protocol):
+    """Musical time of any source: a steady meter, or the song of a clock."""
+
+    @property
+    def beat_ns(self) -> int:
+        """How long a quarter lasts."""
+
+    def ns_at(self, tick: int) -> int:
+        """The moment of a tick."""
+
+    def tick_at(self, at_ns: int) -> int:
+        """The nearest tick to a moment."""
 
 
 @dataclass(frozen=True, slots=True)

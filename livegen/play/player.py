@@ -1,7 +1,7 @@
 """The thread that plays: it waits for each event's moment, keeps the ledger, sends."""
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Protocol
 
 from livegen.clock import NS_PER_MS, NS_PER_S, now_ns
@@ -58,11 +58,11 @@ class Player:
             self._scheduler.add(events)
             self._changed.notify()
 
-    def retract(self, after_ns: int) -> None:
-        """Forget what is due after that moment and end what would then hang."""
+    def retract(self, after_ns: int, kept: Collection[int] = ()) -> None:
+        """Forget what is due after that moment and end what would then hang, but for these pitches."""
         with self._changed:
             endings: list[Event] = [*self._ledger.sounding(), *self._ledger.pedals()]
-            self._scheduler.retract(after_ns, self._clock(), endings)
+            self._scheduler.retract(after_ns, self._clock(), endings, kept)
             self._changed.notify()
 
     def end_all(self) -> None:

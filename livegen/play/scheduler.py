@@ -2,9 +2,9 @@
 
 import heapq
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
-from livegen.events import SUSTAIN_PEDAL, Control, Event, NoteOff, NoteOn, Timed
+from livegen.events import SUSTAIN_PEDAL, Control, Event, NoteOff, NoteOn, Program, Timed
 
 _Key = tuple[str, int, int]  # what a pair of events opens and closes: a note or a pedal
 
@@ -40,16 +40,22 @@ class Scheduler:
         """Forget everything."""
         self._heap.clear()
 
-    def retract(self, after_ns: int, now_ns: int, endings: Sequence[Event]) -> None:
+    def retract(self, after_ns: int, now_ns: int, endings: Sequence[Event], kept_pitches: Collection[int] = ()) -> None:
         """Forget what is due after ``after_ns``, and end what would then hang, as soon as that allows.
 
-        ``endings`` has one note-off or pedal-up for each note or pedal that sounds now.
+        ``endings`` has one note-off or pedal-up for each note or pedal that sounds now; one note of each of
+        ``kept_pitches`` sounds on.
         """
         kept = [entry[3] for entry in self._heap if entry[0] <= after_ns]
         self._heap.clear()
         self.add(kept)
         end_ns = max(after_ns, now_ns)
-        self.add(Timed(end_ns, event) for event in _unended(kept, endings))
+        spared = set(kept_pitches)
+        for event in _unended(kept, endings):
+            if isinstance(event, NoteOff) and event.pitch in spared:
+                spared.remove(event.pitch)
+            else:
+                self.add((Timed(end_ns, event),))
 
 
 def _unended(pending: Sequence[Timed], endings: Sequence[Event]) -> list[Event]:
@@ -83,7 +89,8 @@ def _rank(event: Event) -> int:
     match event:
         case NoteOff():
             return 0
-        case Control():
+        case Control() | Program():
             return 1
         case NoteOn():
             return 2
+    return 0  # the clock comes first of all

@@ -8,15 +8,18 @@ class Turn(Enum):
     """Who has the floor."""
 
     IDLE = auto()
-    LISTENING = auto()
-    ANSWERING = auto()
+    LISTENING = auto()  # the player
+    ANSWERING = auto()  # the machine
+    TOGETHER = auto()  # both
 
 
 class Happening(Enum):
     """What can change whose turn it is."""
 
+    BEGIN = auto()  # the role begins
     TOUCH = auto()  # the player's note-on
     PHRASE_END = auto()  # the player has paused
+    SILENCE = auto()  # the player has paused for long
     ANSWER_END = auto()  # the last note of the answer has ended
 
 

@@ -10,11 +10,13 @@ from collections.abc import Callable, Iterable
 from livegen.clock import NS_PER_MS, now_ns
 from livegen.engine import Engine, Plan, load_engine
 from livegen.errors import LivegenError
+from livegen.imagine.loader import Loader
 from livegen.play.priority import raise_process
 from livegen.serve.link import (
     Beat,
     Configure,
     Failed,
+    Follow,
     Heard,
     Link,
     Message,
@@ -32,8 +34,11 @@ BEAT_NS = 50 * NS_PER_MS
 _REST_S = 0.010  # between two looks at the music, when nothing is heard and no work waits
 
 
-def run_engine(link: Link, load: Callable[[Settings], Engine]) -> None:
-    """Load an engine and serve it over the link, until the other end is gone; close ours."""
+def run_engine(link: Link, load: Callable[[Settings], Engine], loader: Loader | None = None) -> None:
+    """Load an engine and serve it over the link, until the other end is gone; close ours.
+
+    ``loader`` gets the models that are asked for while it plays.
+    """
     try:
         settings = _receive_settings(link)
         if settings.daemon.realtime:
@@ -45,7 +50,7 @@ def run_engine(link: Link, load: Callable[[Settings], Engine]) -> None:
             return
         gc.freeze()
         link.send_bytes(encode(Ready()))
-        _serve(link, engine)
+        _Service(link, engine, settings, loader).run()
     except (EOFError, ConnectionError):
         return  # the port process has ended, so we do
     finally:
@@ -63,32 +68,62 @@ def open_link(handle: int) -> Link:
     return Connection(handle)
 
 
-def _serve(link: Link, engine: Engine) -> None:
-    rest_s, beat_ns = 0.0, 0
-    while True:
-        if link.poll(rest_s):
-            _take_in(link, engine)
-        plan = engine.imagine(now_ns())
-        _hand_over(link, plan)
-        rest_s = 0 if plan.is_behind else _REST_S
-        if now_ns() - beat_ns >= BEAT_NS:
-            beat_ns = now_ns()
-            link.send_bytes(encode(Beat()))
+class _Service:
+    """Owner of the engine while it plays."""
 
+    def __init__(self, link: Link, engine: Engine, settings: Settings, loader: Loader | None) -> None:
+        self._link = link
+        self._engine = engine
+        self._settings = settings
+        self._loader = loader
 
-def _take_in(link: Link, engine: Engine) -> None:
-    while True:
-        message = decode(link.recv_bytes())
-        match message:
-            case Heard(events):
-                for timed in events:
-                    engine.hear(timed)
-            case Panic():
-                _hand_over(link, engine.silence(now_ns()))
-            case _:
-                raise ValueError(f"link: {type(message).__name__} is no message for an engine")
-        if not link.poll(0):
-            return
+    def run(self) -> None:
+        """Hear, imagine, hand over, for ever."""
+        rest_s, beat_ns = 0.0, 0
+        while True:
+            if self._link.poll(rest_s):
+                self._take_in()
+            if self._loader:
+                self._change_model(self._loader)
+            plan = self._engine.imagine(now_ns())
+            _hand_over(self._link, plan)
+            rest_s = 0 if plan.is_behind else _REST_S
+            if now_ns() - beat_ns >= BEAT_NS:
+                beat_ns = now_ns()
+                self._link.send_bytes(encode(Beat()))
+
+    def _take_in(self) -> None:
+        while True:
+            message = decode(self._link.recv_bytes())
+            match message:
+                case Heard(events):
+                    for timed in events:
+                        self._engine.hear(timed)
+                case Panic():
+                    _hand_over(self._link, self._engine.silence(now_ns()))
+                case Follow(song):
+                    self._engine.follow(song, now_ns())
+                case Configure(text):
+                    self._configure(Settings.model_validate_json(text))
+                case _:
+                    raise ValueError(f"link: {type(message).__name__} is no message for an engine")
+            if not self._link.poll(0):
+                return
+
+    def _configure(self, settings: Settings) -> None:
+        before, self._settings = self._settings, settings
+        if settings.play.model != before.play.model and self._loader:
+            self._loader.ask(settings.play.model)
+        self._engine.change(settings, now_ns())
+
+    def _change_model(self, loader: Loader) -> None:
+        """The model that was asked for, once it is there; the old one plays until then, and on if it is refused."""
+        found = loader.take()
+        if isinstance(found, LivegenError):
+            self._link.send_bytes(encode(Notice(f"{found}; the model before it plays on")))
+        elif found:
+            self._engine.change(self._settings, now_ns(), found)
+            self._link.send_bytes(encode(Notice(f"model {self._settings.play.model}")))
 
 
 def _hand_over(link: Link, plan: Plan) -> None:
@@ -98,7 +133,7 @@ def _hand_over(link: Link, plan: Plan) -> None:
 
 def _messages(plan: Plan) -> Iterable[Message]:
     if plan.retract_ns is not None:
-        yield Retract(plan.retract_ns)
+        yield Retract(plan.retract_ns, plan.kept)
     if plan.events:
         yield Planned(plan.events)
     for text in plan.notices:
@@ -113,4 +148,4 @@ def _receive_settings(link: Link) -> Settings:
 
 
 if __name__ == "__main__":
-    run_engine(open_link(int(sys.argv[1])), load_engine)
+    run_engine(open_link(int(sys.argv[1])), load_engine, Loader())

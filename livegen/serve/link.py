@@ -1,8 +1,8 @@
 """What the two processes say to each other, as bytes.
 
 A frame is one byte for the kind, then its content: events as 11 bytes each (moment as a little-endian int64,
-then the MIDI message in three bytes), moments as int64, text as UTF-8. Moments are nanoseconds of the
-monotonic clock, which both processes share.
+then the MIDI message in three bytes), moments as int64, pitches as a byte each, text as UTF-8. Moments are
+nanoseconds of the monotonic clock, which both processes share.
 """
 
 import struct
@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from livegen.events import Timed, from_bytes, to_bytes
+from livegen.music.song import Song
 
 _EVENT = struct.Struct("<q3s")
 _MOMENT = struct.Struct("<q")
+_SONG = struct.Struct("<?qqqq")
 
 
 class Link(Protocol):
@@ -34,7 +36,7 @@ class Link(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Configure:
-    """To the engine, first of all: the settings, as JSON."""
+    """To the engine, first of all and whenever they have changed: the settings, as JSON."""
 
     settings: str
 
@@ -49,6 +51,13 @@ class Heard:
 @dataclass(frozen=True, slots=True)
 class Panic:
     """To the engine: be silent, forget the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Follow:
+    """To the engine: where the song of the clock stands."""
+
+    song: Song
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +79,10 @@ class Beat:
 
 @dataclass(frozen=True, slots=True)
 class Retract:
-    """From the engine: forget what is due after this moment, and end what would then hang."""
+    """From the engine: forget what is due after this moment, and end what would then hang, but for these pitches."""
 
     after_ns: int
+    kept: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +99,13 @@ class Notice:
     text: str
 
 
-Message = Configure | Heard | Panic | Ready | Failed | Beat | Retract | Planned | Notice
+Message = Configure | Heard | Panic | Follow | Ready | Failed | Beat | Retract | Planned | Notice
 
 _KINDS: tuple[type[Message], ...] = (
     Configure,
     Heard,
     Panic,
+    Follow,
     Ready,
     Failed,
     Beat,
@@ -119,8 +130,12 @@ def decode(frame: bytes) -> Message:
     if kind in (Configure, Failed, Notice):
         return kind(content.decode())
     if kind is Retract:
-        _check(kind, content, size=_MOMENT.size)
-        return Retract(*_MOMENT.unpack(content))
+        _check(kind, content, size=max(len(content), _MOMENT.size))
+        (after_ns,) = _MOMENT.unpack_from(content)
+        return Retract(after_ns, tuple(content[_MOMENT.size :]))
+    if kind is Follow:
+        _check(kind, content, size=_SONG.size)
+        return Follow(Song(*_SONG.unpack(content)))
     _check(kind, content, size=0)
     return kind()  # type: ignore[call-arg]  # the rest holds nothing
 
@@ -131,8 +146,10 @@ def _content(message: Message) -> bytes:
             return b"".join(_EVENT.pack(timed.at_ns, to_bytes(timed.event)) for timed in events)
         case Configure(text) | Failed(text) | Notice(text):
             return text.encode()
-        case Retract(after_ns):
-            return _MOMENT.pack(after_ns)
+        case Retract(after_ns, kept):
+            return _MOMENT.pack(after_ns) + bytes(kept)
+        case Follow(song):
+            return _SONG.pack(song.is_running, song.tick, song.at_ns, song.beat_ns, song.jumps)
     return b""
 
 

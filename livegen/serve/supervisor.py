@@ -126,8 +126,8 @@ class Supervisor:
 
     def _obey(self, message: Message) -> None:
         match message:
-            case Retract(after_ns):
-                self._player.retract(after_ns)
+            case Retract(after_ns, kept):
+                self._player.retract(after_ns, kept)
             case Planned(events):
                 self._player.play(events)
                 self._planned_ns = max(timed.at_ns for timed in events)

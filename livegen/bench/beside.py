@@ -1,0 +1,90 @@
+"""A daemon to measure from outside, through real ports: ``livegen jam`` in a process of its own."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+
+from livegen.clock import now_ns
+from livegen.errors import LivegenError
+from livegen.events import Event, Timed, to_bytes
+from livegen.hear.port import MidiInput, list_inputs, open_input
+from livegen.play.port import MidiOutput, open_output
+
+NAME = "livegen-bench"
+_LIVEGEN = (sys.executable, "-c", "from livegen.cli import main; main()")
+
+
+@contextmanager
+def daemon(*options: str) -> Iterator[None]:
+    """A running daemon called ``NAME``, its engine ready; LivegenError, with its last words, when it does not start."""
+    with tempfile.TemporaryDirectory() as folder:
+        environment = {**os.environ, "XDG_RUNTIME_DIR": folder, "PYTHONUNBUFFERED": "1"}
+        command = [*_LIVEGEN, "jam", "--name", NAME, *options]
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+        ) as process:
+            assert process.stdout
+            said = ""
+            for said in process.stdout:
+                if said.startswith("ready"):
+                    break
+            else:
+                raise LivegenError(f"the daemon to be measured did not start: {said.strip()}")
+            drain = threading.Thread(target=process.stdout.read)
+            drain.start()
+            try:
+                yield
+            finally:
+                process.terminate()
+                drain.join()
+
+
+class Wire:
+    """A port that plays and a port that hears; every moment is taken here, as near to the port as we get."""
+
+    def __init__(self, played: MidiOutput, heard: MidiInput, arrived: list[Timed]) -> None:
+        self._played = played
+        self._heard = heard
+        self.arrived = arrived
+
+    def send(self, event: Event) -> int:
+        """Send an event now; the moment before it left."""
+        at_ns = now_ns()
+        self._played.send(to_bytes(event))
+        return at_ns
+
+    def close(self) -> None:
+        """Close both."""
+        self._played.close()
+        self._heard.close()
+
+
+@contextmanager
+def wired() -> Iterator[tuple[str, Wire, Wire]]:
+    """The MIDI system, a wire through the daemon, and one of the same kind from port to port; the control."""
+    system, _ = list_inputs("auto", NAME)
+    with ExitStack() as stack:
+        out = f"{NAME}-out:out" if system == "jack" else f"{NAME}:out"
+        through = _wire(system, f"{NAME}-probe", f"{NAME}:in", out)
+        stack.callback(through.close)
+        bare = f"{NAME}-bare"
+        control = _wire(system, bare, f"{bare}:in", f"{bare}-out:out" if system == "jack" else f"{bare}:out")
+        stack.callback(control.close)
+        yield system, through, control
+
+
+def _wire(system: str, name: str, target: str, source: str) -> Wire:
+    arrived: list[Timed] = []
+    heard = open_input(system, name, source, arrived.append)
+    played = open_output(system, name, target)
+    for port in (heard, played):
+        port.require_wanted()
+        port.look()
+    return Wire(played, heard, arrived)
+
+
+Report = Callable[[int, int], None]

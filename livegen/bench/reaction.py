@@ -1,0 +1,80 @@
+"""Reaction: from a note to the first note of its harmony, on real ports, beside the bare way there and back."""
+
+import random
+import time
+from typing import Any
+
+from livegen.bench.beside import Report, Wire, daemon, wired
+from livegen.bench.conditions import conditions, percentiles_us
+from livegen.clock import NS_PER_MS, NS_PER_S
+from livegen.events import NoteOff, NoteOn, Timed
+from livegen.play.priority import CARRYING, lock_memory, raise_thread
+
+_APART_MS = (120, 400)
+_SOUNDING = 0.6  # of the time to the next note
+_VOICES = 3
+_STEPS = (-4, -2, -2, -1, 0, 1, 2, 2, 4)
+_LOW, _HIGH = 62, 79
+
+
+def measure_reaction(count: int, report: Report, *, seed: int = 0) -> dict[str, Any]:
+    """Play ``count`` notes at a harmonising daemon. Milliseconds; PortError when there is no MIDI system."""
+    lock_memory()
+    random_notes = random.Random(seed)
+    first, all_voices, bare, silent = [], [], [], 0
+    with daemon("--role", "harmonise"), wired() as (system, through, control):
+        raise_thread(CARRYING)
+        pitch = 67
+        for done in range(count):
+            report(done, count)
+            pitch = min(_HIGH, max(_LOW, pitch + random_notes.choice(_STEPS)))
+            apart_s = random_notes.randint(*_APART_MS) / 1000
+            sent_ns, answers = _note(through, pitch, apart_s)
+            if len(answers) < _VOICES:
+                silent += 1
+            else:
+                first.append(answers[0] - sent_ns)
+                all_voices.append(answers[_VOICES - 1] - sent_ns)
+            bare.append(_there_and_back(control, pitch))
+            time.sleep(apart_s * (1 - _SOUNDING))
+        found = conditions(provider="CPUExecutionProvider")
+    report(count, count)
+    return {
+        "count": count,
+        "port": system,
+        "first_note_ms": _milliseconds(first),
+        "all_voices_ms": _milliseconds(all_voices),
+        "bare_round_trip_ms": _milliseconds(bare),
+        "unanswered": silent,
+        "conditions": found,
+    }
+
+
+def _note(wire: Wire, pitch: int, apart_s: float) -> tuple[int, list[int]]:
+    """Play one note; when it left, and when the note-ons came that answered it."""
+    before = len(wire.arrived)
+    sent_ns = wire.send(NoteOn(pitch, 80))
+    time.sleep(apart_s * _SOUNDING)
+    answers = _onsets(wire.arrived[before:])
+    wire.send(NoteOff(pitch))
+    return sent_ns, answers
+
+
+def _there_and_back(wire: Wire, pitch: int) -> int:
+    before = len(wire.arrived)
+    sent_ns = wire.send(NoteOn(pitch, 80))
+    until_s = time.monotonic() + 1
+    while len(wire.arrived) == before and time.monotonic() < until_s:
+        time.sleep(0.001)
+    wire.send(NoteOff(pitch))
+    return (wire.arrived[before].at_ns if len(wire.arrived) > before else sent_ns + NS_PER_S) - sent_ns
+
+
+def _onsets(arrived: list[Timed]) -> list[int]:
+    return [timed.at_ns for timed in arrived if isinstance(timed.event, NoteOn)]
+
+
+def _milliseconds(times_ns: list[int]) -> dict[str, float] | None:
+    if not times_ns:
+        return None
+    return {name: round(value * 1000 / NS_PER_MS, 3) for name, value in percentiles_us(times_ns).items()}
