@@ -77,6 +77,7 @@ The engine does no input or output, and is told the time:
     codecs/abc_fields.py     key, metre and unit length
     codecs/abc_transposing.py  a tune in another key
     codecs/voice_leading.py  parallel fifths and octaves
+    codecs/given.py          what is given of a frame
     codecs/frames.py         the frames, written while they are heard
     codecs/__init__.py       codecs by name
 

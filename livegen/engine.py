@@ -49,7 +49,7 @@ class Engine:
         self._grid = TICKS_PER_QUARTER  # that the answer being prepared begins on
         self._not_before = 0
         self._is_prepared = False
-        self._is_tuned = True
+        self._is_tuned = self._is_foreseen = True
         self._touched_ns = 0
         self._retraction: tuple[int, tuple[int, ...]] | None = None
         self._notices: list[str] = []
@@ -248,19 +248,23 @@ class Engine:
     def _play_together(self, ensemble: Ensemble, now_ns: int) -> tuple[Timed, ...]:
         """A touch is answered before anything else is done; the rest is planned when it has been handed over."""
         if ensemble.is_touched:
-            self._is_tuned = False
+            self._is_tuned, self._is_foreseen = False, False
             ensemble.plan(now_ns, now_ns)
             return ensemble.hand_over(now_ns + self._commit_ns)
         if not self._is_tuned:
             self._is_tuned = True
             self._composer.tune(ensemble, self._performance.last(_TUNING))
         ensemble.plan(now_ns, now_ns if self._is_stopped else now_ns + self._horizon_ns)
+        events = ensemble.hand_over(now_ns + self._commit_ns)
         if not self._performance.held and now_ns > self._touched_ns + self._patience_ns:
             self._stop_together(now_ns)
-        return ensemble.hand_over(now_ns + self._commit_ns)
+        else:
+            self._is_foreseen = bool(events) or not ensemble.foresee()
+        return events
 
     def _plan(self, events: tuple[Timed, ...]) -> Plan:
-        is_behind = not (self._is_prepared if self._turn is Turn.ANSWERING else self._is_tuned)
+        together = self._is_tuned and self._is_foreseen
+        is_behind = not {Turn.ANSWERING: self._is_prepared, Turn.TOGETHER: together}.get(self._turn, True)
         retract_ns, kept = self._retraction or (None, ())
         plan = Plan(events, retract_ns, kept, tuple(self._notices), is_behind)
         self._retraction, self._notices = None, []

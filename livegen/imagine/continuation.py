@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from livegen.codecs.codec import Codec, Mask, PitchSet, Prompt
+from livegen.codecs.given import FramePrompt
 from livegen.events import Ticked
-from livegen.imagine.futures import likeliest
+from livegen.imagine.futures import Way, likeliest
 from livegen.imagine.guard import Guard
 from livegen.imagine.place import Place, beginning
 from livegen.imagine.sampler import Sampler
@@ -97,17 +98,31 @@ class Continuation:
             if self._place.cursor.tick != begin or self._place.cursor.is_piece_end:
                 return tuple(events)
 
-    def voice(self, prompt: Prompt[Any], futures: int) -> tuple[Ticked, ...]:
-        """Write all that a prompt asks for, the likeliest of ``futures`` ways; return the events that this settled."""
+    @property
+    def place(self) -> Place:
+        """Where the stream has got to, with all that it takes to come back."""
+        return self._place
 
-        def ask(place: Place) -> Mask | None:
-            mask = prompt.mask(place.cursor)
-            return mask if mask is None or np.count_nonzero(mask) == 1 else self._sound(mask, place)
+    def voice(self, prompt: FramePrompt, futures: int, place: Place | None = None) -> Way:
+        """The likeliest of ``futures`` ways to write all that a prompt asks for, from ``place`` or from where it is.
 
-        way = likeliest(self._stepper, self._codec, self._place, ask, self._draw, futures)
-        self._place = way.place
-        self._checkpoints.append(self._place)
-        return way.events
+        The same place and prompt find the same way, whatever else was tried before.
+        """
+        place = place or self._place
+        sampler = self._sampler.branch(place.cursor.tick, *prompt.numbers())
+
+        def ask(at: Place) -> Mask | None:
+            mask = prompt.mask(at.cursor)
+            return mask if mask is None or np.count_nonzero(mask) == 1 else self._sound(mask, at)
+
+        def draw(logits: Logits, mask: Mask, at: Place) -> int:
+            return self._draw(logits, mask, at, sampler)
+
+        return likeliest(self._stepper, self._codec, place, ask, draw, futures)
+
+    def go(self, place: Place) -> None:
+        """Be there from now on: on a way that ``voice`` found, or back where the stream has been."""
+        self._place = place
 
     def settle(self) -> None:
         """Feed all but the last of what is settled and not yet in the state, while there is time for it."""
@@ -135,15 +150,15 @@ class Continuation:
 
     def _advance(self, mask: Mask) -> tuple[Ticked, ...]:
         is_settled = np.count_nonzero(mask) == 1
-        token = int(mask.argmax()) if is_settled else self._draw(self._logits(), mask, self._place)
+        token = int(mask.argmax()) if is_settled else self._draw(self._logits(), mask, self._place, self._sampler)
         self._place, events = self._place.after(self._codec, token)
         if self._place.cursor.is_whole:
             self._checkpoints.append(self._place)
         return events
 
-    def _draw(self, logits: Logits, mask: Mask, place: Place) -> int:
+    def _draw(self, logits: Logits, mask: Mask, place: Place, sampler: Sampler) -> int:
         warmth = self._guard.warmth(place.trail) if self._guard and place.trail else 1.0
-        return self._sampler.choose(logits + self._leaning, mask, warmth)
+        return sampler.choose(logits + self._leaning, mask, warmth)
 
     def _logits(self) -> Logits:
         """Logits [vocab] of the next token; once all that was foreseen has come true, it goes into the state."""

@@ -1,7 +1,8 @@
 """Voices that sound together with the player's: frame by frame, the player's notes given, the others the network's.
 
 A frame is written when it is needed, at most a horizon ahead. When the player moves, the frames that have not sounded
-are taken back, the state with them, and others are written from the last one that was heard.
+are taken back, the state with them, and others are written from the last one that was heard. Between two notes the
+harmony of the likely next ones is foreseen, so that most notes find theirs waiting.
 """
 
 from collections import deque
@@ -9,16 +10,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from livegen.codecs.codec import FrameCodec, Mask
+from livegen.clock import NS_PER_MS
+from livegen.codecs.codec import FrameCodec
 from livegen.codecs.frames import FRAME_TICKS, VOICES
+from livegen.codecs.given import FramePrompt, Voices
 from livegen.events import NoteOff, NoteOn, Timed
 from livegen.imagine.continuation import Continuation
+from livegen.imagine.futures import Way
 from livegen.imagine.part import Manner
+from livegen.imagine.place import Place
 from livegen.music.meter import Beat, next_multiple
 
 _REMEMBERED = 32  # frames, for an ensemble that changes its key
-
-Voices = tuple[tuple[int, bool], ...]  # (pitch, tied), the highest first
+_TOGETHER_NS = 50 * NS_PER_MS  # keys that go down so near to each other are a chord, not a melody
+_STEPS = (2, -2, -1, 1, 0, 3, -3, 4, -4, 5, -5, 7, -7, 12, -12)  # of melodies, in semitones, the likely ones first
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,28 +37,10 @@ class Setting:
 @dataclass(frozen=True, slots=True)
 class _Frame:
     at_ns: int
-    tick: int  # the stream's, before it
+    place: Place  # before it
     voices: Voices  # all of them, as the player hears them
     struck: frozenset[int]  # keys of the player that it took as newly struck
     before: frozenset[int]  # what of ours sounded before it
-
-
-@dataclass(frozen=True, slots=True)
-class FramePrompt:
-    """What is given of one frame."""
-
-    codec: FrameCodec[Any]
-    notes: Voices
-    until: int  # the tick after the frame
-    is_top: bool
-
-    def begin(self, cursor: Any) -> Any:
-        """Frames are laid where the stream has got to."""
-        return cursor
-
-    def mask(self, cursor: Any) -> Mask | None:
-        """Tokens that agree with what is given; None after the frame."""
-        return None if cursor.tick >= self.until else self.codec.given(cursor, self.notes, is_top=self.is_top)
 
 
 class Ensemble:
@@ -75,9 +62,15 @@ class Ensemble:
         self._codec = codec
         self._setting = setting
         self._is_immediate = is_immediate
-        self._held: dict[int, bool] = {}  # the player's keys, and whether a frame has taken them as struck
+        self._held: set[int] = set()  # the player's keys that are down
+        self._given: dict[int, bool] = {}  # of these, those that are written into frames, and whether one has been
+        self._last_pitch: int | None = None
+        self._last_touch_ns = 0
+        self._foreseen: dict[Voices, Way] = {}  # ways to write the next frame, by what is given of it
+        self._foreseen_from: Place | None = None
         self._touched_ns: int | None = None
         self._is_ending = False
+        self._handed_ns = 0  # up to where events have been handed over
         self._sent_ns = 0  # the latest moment that anything was handed over for at once
         self._sounding: frozenset[int] = frozenset()  # of ours, after all that was written
         self._frames: deque[_Frame] = deque()  # written, and not yet heard
@@ -102,16 +95,26 @@ class Ensemble:
         """A note waits for its answer."""
         return self._touched_ns is not None
 
-    def touch(self, pitch: int, velocity: int, at_ns: int) -> int:
-        """A key went down: what was to sound later is taken back. Return the moment after which it is."""
-        self._held[pitch] = False
-        self._velocity = velocity
-        self._touched_ns = at_ns
+    def touch(self, pitch: int, velocity: int, at_ns: int) -> int | None:
+        """A key went down: what was to sound later is taken back. Return the moment after which it is, if any of it
+        had been handed over.
+
+        Where notes are answered at once, the newest is the melody: a key that is still down from before is left out.
+        """
+        self._held.add(pitch)
+        if self._is_immediate and at_ns - self._last_touch_ns > _TOGETHER_NS:
+            self._given.clear()
+        self._given[pitch] = False
+        self._velocity, self._last_pitch = velocity, pitch
+        self._touched_ns = self._last_touch_ns = at_ns
         return self._take_back(at_ns)
 
     def release(self, pitch: int, at_ns: int) -> int | None:
-        """A key came up. Return the moment after which what was to sound later is taken back; None if it is not."""
-        self._held.pop(pitch, None)
+        """A key came up; as ``touch``."""
+        self._held.discard(pitch)
+        self._given.pop(pitch, None)
+        if self._held and not self._given:
+            self._given = {max(self._held): True}
         if not self._is_immediate or self._held:
             return None
         self._touched_ns = None
@@ -138,8 +141,24 @@ class Ensemble:
         while (at_ns := self._next_moment()) <= until_ns:
             self._write(at_ns, max(at_ns, now_ns))
 
+    def foresee(self) -> bool:
+        """Look for the harmony of one more note that may come next; False when all likely ones have theirs."""
+        if not self._is_immediate or self._last_pitch is None or self._is_closed:
+            return False
+        place = self._frames[0].place if self._frames else self.continuation.place
+        if place is not self._foreseen_from:
+            self._foreseen, self._foreseen_from = {}, place
+        for step in _STEPS:
+            given = self._written([(self._last_pitch + step, False)])
+            if given not in self._foreseen:
+                prompt = self._prompt(place, given, is_top=True)
+                self._foreseen[given] = self.continuation.voice(prompt, self.futures, place)
+                return True
+        return False
+
     def hand_over(self, until_ns: int) -> tuple[Timed, ...]:
         """Events up to a moment, each once."""
+        self._handed_ns = max(self._handed_ns, until_ns)
         events = []
         while self._out and self._out[0].at_ns <= until_ns:
             events.append(self._out.popleft())
@@ -161,14 +180,11 @@ class Ensemble:
         if self._frames:
             return
         self._setting = setting
+        continuation = setting.continuation
         for voices in self._heard:
-            notes = self._given(voices)
-            setting.continuation.voice(self._prompt(setting.continuation, notes, is_top=False), 1)
-        setting.continuation.settle()
-
-    def settle(self) -> None:
-        """Use idle time to get the state ready for the next note."""
-        self._setting.continuation.settle()
+            prompt = self._prompt(continuation.place, self._written(voices), is_top=False)
+            continuation.go(continuation.voice(prompt, 1).place)
+        continuation.settle()
 
     @property
     def _last_moment(self) -> int | None:
@@ -182,19 +198,22 @@ class Ensemble:
         return max(self.beat.ns_at(tick), last_ns + 1)
 
     def _write(self, at_ns: int, sent_ns: int) -> None:
-        continuation, before = self._setting.continuation, self._sounding
-        tick = continuation.cursor.tick
-        given = self._given(list(self._held.items()))
-        settled = continuation.voice(self._prompt(continuation, given, is_top=self._is_immediate), self.futures)
-        struck = {ticked.event.pitch for ticked in settled if isinstance(ticked.event, NoteOn)}
+        place, before = self.continuation.place, self._sounding
+        way = self._way(place, self._written(list(self._given.items())))
+        self.continuation.go(way.place)
+        struck = {ticked.event.pitch for ticked in way.events if isinstance(ticked.event, NoteOn)}
         shift = self._setting.shift
-        voices = tuple((pitch + shift, pitch not in struck) for pitch in continuation.cursor.sounding)
-        newly = frozenset(pitch for pitch, is_taken in self._held.items() if not is_taken)
-        self._held = dict.fromkeys(self._held, True)
-        events = self._changes(voices, sent_ns)
-        self._out.extend(events)
+        voices = tuple((pitch + shift, pitch not in struck) for pitch in way.place.cursor.sounding)
+        newly = frozenset(pitch for pitch, is_taken in self._given.items() if not is_taken)
+        self._given = dict.fromkeys(self._given, True)
+        self._out.extend(self._changes(voices, sent_ns))
         self._sent_ns = max(self._sent_ns, sent_ns if sent_ns != at_ns else 0)
-        self._frames.append(_Frame(at_ns, tick, voices, newly, before))
+        self._frames.append(_Frame(at_ns, place, voices, newly, before))
+
+    def _way(self, place: Place, given: Voices) -> Way:
+        if place is self._foreseen_from and given in self._foreseen:
+            return self._foreseen[given]
+        return self.continuation.voice(self._prompt(place, given, is_top=self._is_immediate), self.futures)
 
     def _changes(self, voices: Voices, at_ns: int) -> tuple[Timed, ...]:
         """From what sounds of ours to these voices; a pitch whose key the player holds is the player's."""
@@ -211,27 +230,29 @@ class Ensemble:
             *(Timed(at_ns, NoteOn(pitch, loudness)) for pitch in on),
         )
 
-    def _prompt(self, continuation: Continuation, notes: Voices, *, is_top: bool) -> FramePrompt:
-        return FramePrompt(self._codec, notes, continuation.cursor.tick + FRAME_TICKS, is_top)
+    def _prompt(self, place: Place, notes: Voices, *, is_top: bool) -> FramePrompt:
+        return FramePrompt(self._codec, notes, place.cursor.tick + FRAME_TICKS, is_top)
 
-    def _given(self, notes: Sequence[tuple[int, bool]]) -> Voices:
+    def _written(self, notes: Sequence[tuple[int, bool]]) -> Voices:
         """Pitches as the player hears them, as the model writes them: each once, the outer ones when they are many."""
         shift = self._setting.shift
         written = {self._codec.fold(pitch - shift): tied for pitch, tied in notes}
         voices = sorted(written.items(), reverse=True)
         return (*voices[: VOICES - 1], *voices[VOICES - 1 :][-1:])
 
-    def _take_back(self, after_ns: int) -> int:
+    def _take_back(self, after_ns: int) -> int | None:
         """Unwrite the frames after a moment, or after the last one that was sent at once; return which it was."""
         after_ns = max(after_ns, self._sent_ns)
+        handed = False
         while self._frames and self._frames[-1].at_ns > after_ns:
             frame = self._frames.pop()
-            self._setting.continuation.retract(frame.tick)
+            handed = handed or frame.at_ns <= self._handed_ns
+            self.continuation.go(frame.place)
             self._sounding = frame.before
-            for pitch in frame.struck & self._held.keys():
-                self._held[pitch] = False
+            for pitch in frame.struck & self._given.keys():
+                self._given[pitch] = False
         self._out = deque(timed for timed in self._out if timed.at_ns <= after_ns)
-        return after_ns
+        return after_ns if handed else None
 
     def _end(self, at_ns: int) -> None:
         self._out.extend(Timed(at_ns, NoteOff(pitch)) for pitch in sorted(self._sounding))

@@ -4,6 +4,8 @@ Top-k: Fan et al., Hierarchical Neural Story Generation, 2018. Top-p: Holtzman e
 Text Degeneration, 2020. Min-p: Nguyen et al., Turning Up the Heat, 2024.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,9 +16,15 @@ from livegen.settings import Sampling
 class Sampler:
     """Owner of the random numbers of one performance: the same seed and logits choose the same tokens."""
 
-    def __init__(self, settings: Sampling, seed: int) -> None:
+    def __init__(self, settings: Sampling, seed: int | Sequence[int]) -> None:
         self.settings = settings
+        self._seed = seed
         self._random = np.random.default_rng(seed)
+
+    def branch(self, *numbers: int) -> "Sampler":
+        """A sampler for one of many ways: its numbers depend on the seed and on these, not on what was drawn before."""
+        own = self._seed if isinstance(self._seed, Sequence) else (self._seed,)
+        return Sampler(self.settings, (*own, *numbers))
 
     def choose(self, logits: NDArray[np.float32], mask: Mask, warmth: float = 1.0) -> int:
         """A token that ``mask`` [vocab] allows, drawn by ``logits`` [vocab] at ``warmth`` times the temperature."""
