@@ -1,7 +1,5 @@
 """Hear, imagine, play: joined, and told the time."""
 
-from dataclasses import dataclass
-
 from livegen.clock import NS_PER_MS, NS_PER_S
 from livegen.composer import Composer
 from livegen.events import LEFT_HAND, TICKS_PER_QUARTER, NoteOff, NoteOn, Timed
@@ -13,6 +11,7 @@ from livegen.imagine.part import Part
 from livegen.imagine.solo import Solo
 from livegen.music.meter import Beat
 from livegen.music.song import Song
+from livegen.plan import Plan
 from livegen.roles import ROLES
 from livegen.roles.turns import Happening, Turn
 from livegen.settings import Role, Settings
@@ -20,17 +19,6 @@ from livegen.settings import Role, Settings
 _TOKENS_A_CALL = 32  # a call of imagine lasts some milliseconds at the most
 _PATIENCE_NS = 4 * NS_PER_S  # of a machine that accompanies, with a player who has stopped
 _TUNING = 16  # notes that the key is found by while playing together
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What the player's side has to do now."""
-
-    events: tuple[Timed, ...] = ()  # handed over: each is to sound at its moment
-    retract_ns: int | None = None  # forget everything due after this moment, and end what would hang
-    kept: tuple[int, ...] = ()  # pitches that sound on through a retraction
-    notices: tuple[str, ...] = ()  # lines for the person at the keyboard
-    is_behind: bool = False  # work is waiting: call again at once
 
 
 class Engine:

@@ -13,10 +13,10 @@ import sys
 import time
 
 from livegen.clock import NS_PER_MS, NS_PER_S
-from livegen.engine import Plan
 from livegen.errors import ModelError
 from livegen.events import NoteOff, NoteOn, Timed
 from livegen.music.song import Song
+from livegen.plan import Plan
 from livegen.serve.engine_process import open_link, run_engine
 from livegen.settings import Settings
 

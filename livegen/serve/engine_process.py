@@ -8,9 +8,10 @@ import sys
 from collections.abc import Callable, Iterable
 
 from livegen.clock import NS_PER_MS, now_ns
-from livegen.engine import Engine, Plan, load_engine
+from livegen.engine import Engine, load_engine
 from livegen.errors import LivegenError
 from livegen.imagine.loader import Loader
+from livegen.plan import Plan
 from livegen.play.priority import raise_process
 from livegen.serve.link import (
     Beat,

@@ -1,0 +1,16 @@
+"""What the engine hands to the player's side."""
+
+from dataclasses import dataclass
+
+from livegen.events import Timed
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the player's side has to do now."""
+
+    events: tuple[Timed, ...] = ()  # handed over: each is to sound at its moment
+    retract_ns: int | None = None  # forget everything due after this moment, and end what would hang
+    kept: tuple[int, ...] = ()  # pitches that sound on through a retraction
+    notices: tuple[str, ...] = ()  # lines for the person at the keyboard
+    is_behind: bool = False  # work is waiting: call again at once
