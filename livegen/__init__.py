@@ -66,7 +66,7 @@ The engine does no input or output, and is told the time:
     codecs/vocabulary.py     one table, read in both directions
     codecs/pitches.py        which pitches a token begins
     codecs/chorale.py        chorales as frames of a sixteenth
-    codecs/chorale_cursor.py where one has got to
+    codecs/chorale_cursor.py  where one has got to
     codecs/notes.py          pitches alone, in a borrowed rhythm
     codecs/note_duration.py  notes and chords with their durations
     codecs/sounds.py         what begins and ends together
