@@ -7,9 +7,12 @@ This page is the map. The path of an event:
 The port process owns the ports and the time; it never runs a network:
 
     hear/port.py             where notes come in, stamped at arrival; also a port in memory
+    hear/clock_follower.py   another's MIDI clock: where its song stands
+    hear/pulse_line.py       its pulses, as if none were late or early
     serve/courier.py         carries them to the engine, and tells a new engine what the old one heard
     serve/conversation.py    what there is to tell it
     play/player.py           the thread that waits for each moment and sends
+    play/clock_out.py        our own MIDI clock
     play/scheduler.py        what is still to be played
     play/ledger.py           every note that sounds, in a file that outlives the process
     play/lateness.py         how late events left
@@ -103,6 +106,7 @@ Around them:
     bench/delivery.py        how late events leave
     bench/reaction.py        how soon a note is harmonised
     bench/beside.py          a daemon to measure from outside
+    bench/clock.py           how well another's clock is followed, where the truth is known
     bench/inferring.py       an engine that is always busy, to measure beside
     bench/conditions.py      what a measurement was taken under
     bench/__init__.py        what counts as a measurement

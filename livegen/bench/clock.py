@@ -1,0 +1,187 @@
+"""How well another's clock is followed, in simulated trains of pulses whose truth is known."""
+
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from livegen.bench.conditions import conditions
+from livegen.clock import NS_PER_MS, NS_PER_S
+from livegen.events import PULSES_PER_QUARTER, TICKS_PER_PULSE, TICKS_PER_QUARTER, Position, Timed, Transport
+from livegen.hear.clock_follower import ClockFollower
+from livegen.music.song import Song
+
+_FIRST_NS = NS_PER_S
+_SEEDS = 10
+_HOUR_BEATS = 120 * 60
+_SETTLING = 12  # beats; a line through pulses is longest after eight
+
+Tempo = Callable[[float], float]  # beats since the start → beats a minute
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """A pulse as it was meant: its moment, and its tick, None while the song stands still."""
+
+    at_ns: float
+    tick: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A train of pulses; ``cues`` are sent just before the pulse of their beat, and a position may be among them.
+
+    Errors count from beat ``from_beat`` until ``until_beat``; the tempo is changed at ``change_beat``, if it is.
+    """
+
+    name: str
+    tempo: Tempo
+    beats: int
+    jitter_ms: float
+    from_beat: int = _SETTLING
+    until_beat: int | None = None
+    change_beat: int | None = None
+    cues: Sequence[tuple[int, Position | Transport]] = ((0, Transport.START),)
+
+
+def steady(tempo_bpm: float) -> Tempo:
+    """Always the same."""
+    return lambda _beat: tempo_bpm
+
+
+def ramp(before_bpm: float, after_bpm: float, beat: float, beats: float) -> Tempo:
+    """From one tempo to another, evenly from ``beat`` on; a jump where ``beats`` is 0."""
+
+    def tempo(at: float) -> float:
+        if at < beat:
+            return before_bpm
+        share = (at - beat) / beats if at < beat + beats else 1.0
+        return before_bpm + share * (after_bpm - before_bpm)
+
+    return tempo
+
+
+def pulse_train(scenario: Scenario, seed: int) -> tuple[list[Timed], list[Truth]]:
+    """What arrives, and what was meant, pulse by pulse. Jitter is uniform; MIDI keeps the order."""
+    jitter = random.Random(seed)
+    events: list[Timed] = []
+    truth: list[Truth] = []
+    at_ns, tick, is_running = float(_FIRST_NS), 0, False
+    arrived_ns = 0
+    for pulse in range(scenario.beats * PULSES_PER_QUARTER):
+        off_ns = jitter.uniform(-1, 1) * scenario.jitter_ms * NS_PER_MS
+        arrived_ns = max(arrived_ns, round(at_ns + off_ns))
+        for cue in (cue for beat, cue in scenario.cues if beat * PULSES_PER_QUARTER == pulse):
+            events.append(Timed(arrived_ns, cue))
+            tick, is_running = _after(cue, tick, is_running=is_running)
+        events.append(Timed(arrived_ns, Transport.PULSE))
+        truth.append(Truth(at_ns, tick if is_running else None))
+        tick += TICKS_PER_PULSE * is_running
+        at_ns += 60 * NS_PER_S / PULSES_PER_QUARTER / scenario.tempo((pulse + 0.5) / PULSES_PER_QUARTER)
+    return events, truth
+
+
+def scenarios() -> list[Scenario]:
+    """What is measured."""
+    found = [
+        Scenario(f"steady {bpm} bpm, ±{jitter:g} ms", steady(bpm), 120, jitter)
+        for bpm in (20, 60, 120, 300)
+        for jitter in (0.3, 1, 5)
+    ]
+    for before, after, beats in ((120, 180, 8), (180, 120, 8), (60, 90, 8), (120, 140, 4)):
+        tempo = ramp(before, after, 16, beats)
+        name = f"ramp {before} to {after} bpm in {beats} beats"
+        found += [Scenario(f"{name}, ±{jitter:g} ms", tempo, 40, jitter, 16, 18 + beats, 16) for jitter in (0, 0.3, 1)]
+    for before, after in ((100, 140), (140, 100), (120, 123), (120, 60)):
+        tempo = ramp(before, after, 16, 0)
+        name = f"jump {before} to {after} bpm"
+        found += [Scenario(f"{name}, ±{jitter:g} ms", tempo, 32, jitter, 18, 24, 16) for jitter in (0.3, 1, 5)]
+    transport = (
+        (0, Transport.START),
+        (20, Transport.STOP),
+        (24, Position(64)),
+        (24, Transport.CONTINUE),
+        (40, Transport.START),
+    )
+    return [*found, Scenario("start, stop, position, continue, start again, ±1 ms", steady(120), 60, 1, cues=transport)]
+
+
+def measure_following(report: Callable[[int, int], None]) -> dict[str, Any]:
+    """Follow every scenario ten times, and one for an hour.
+
+    ``phase_ms``: where the beat was believed against where it was meant, at each pulse. ``ahead_ms``: the same for the
+    moment a beat ahead. ``tempo_off_percent``: two beats after the tempo began to change, the worst of ten.
+    """
+    wanted = scenarios()
+    found = {}
+    for done, scenario in enumerate(wanted):
+        report(done, len(wanted) + 1)
+        found[scenario.name] = _follow(scenario, range(_SEEDS))
+    report(len(wanted), len(wanted) + 1)
+    hour = Scenario("an hour at 120 bpm, ±5 ms", steady(120), _HOUR_BEATS, 5)
+    begun = time.perf_counter_ns()
+    figures = _follow(hour, range(1))
+    pulse_us = (time.perf_counter_ns() - begun) / 1000 / (_HOUR_BEATS * PULSES_PER_QUARTER)
+    found[hour.name] = figures
+    report(len(wanted) + 1, len(wanted) + 1)
+    return {"scenarios": found, "pulse_us": round(pulse_us, 1), "conditions": conditions()}
+
+
+def _follow(scenario: Scenario, seeds: Sequence[int]) -> dict[str, Any]:
+    phases: list[float] = []
+    ahead: list[float] = []
+    tempi: list[float] = []
+    ticks_off = 0
+    until_beat = scenario.until_beat or scenario.beats
+    counting = range(scenario.from_beat * PULSES_PER_QUARTER, until_beat * PULSES_PER_QUARTER)
+    for seed in seeds:
+        events, truth = pulse_train(scenario, seed)
+        for pulse, song in enumerate(_songs(events)):
+            meant = truth[pulse]
+            ticks_off += song.is_running != (meant.tick is not None)
+            if meant.tick is None or pulse not in counting:
+                continue
+            ticks_off += song.tick != meant.tick
+            phases.append(abs(song.ns_at(meant.tick) - meant.at_ns) / NS_PER_MS)
+            later = truth[min(pulse + PULSES_PER_QUARTER, len(truth) - 1)]
+            if later.tick is not None and later.tick > meant.tick:
+                ahead.append(abs(song.ns_at(later.tick) - later.at_ns) / NS_PER_MS)
+            if scenario.change_beat is not None and pulse == (scenario.change_beat + 2) * PULSES_PER_QUARTER:
+                tempi.append(abs(song.tempo_bpm / scenario.tempo(pulse / PULSES_PER_QUARTER) - 1) * 100)
+    return {
+        "phase_ms": _percentiles(phases),
+        "ahead_ms": _percentiles(ahead),
+        "tempo_off_percent": round(max(tempi), 3) if tempi else None,
+        "pulses_miscounted": ticks_off,
+    }
+
+
+def _songs(events: Sequence[Timed]) -> Iterator[Song]:
+    """What is believed after each pulse."""
+    follower = ClockFollower()
+    for timed in events:
+        follower.look(timed.at_ns)
+        follower.hear(timed)
+        if timed.event is Transport.PULSE:
+            yield follower.state
+
+
+def _after(cue: Position | Transport, tick: int, *, is_running: bool) -> tuple[int, bool]:
+    match cue:
+        case Position(sixteenths):
+            return sixteenths * TICKS_PER_QUARTER // 4, is_running
+        case Transport.START:
+            return 0, True
+        case _:
+            return tick, cue is Transport.CONTINUE
+
+
+def _percentiles(values: Sequence[float]) -> dict[str, float]:
+    ordered = sorted(values)
+    last = len(ordered) - 1
+    return {
+        "p50": round(ordered[last * 50 // 100], 3),
+        "p99": round(ordered[last * 99 // 100], 3),
+        "max": round(ordered[last], 3),
+    }
