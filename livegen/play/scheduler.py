@@ -83,7 +83,6 @@ def _rank(event: Event) -> int:
     match event:
         case NoteOff():
             return 0
-        case Control():
-            return 1
         case NoteOn():
             return 2
+    return 1
