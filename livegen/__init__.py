@@ -7,17 +7,23 @@ This page is the map. The path of an event:
 The port process owns the ports and the time; it never runs a network:
 
     hear/port.py             where notes come in, stamped at arrival; also a port in memory
+    hear/keyboard.py         one input, made well-formed
+    hear/reading.py          whole messages out of whatever bytes come in
+    hear/feedback.py         when our own notes come back to us
     hear/clock_follower.py   another's MIDI clock: where its song stands
     hear/pulse_line.py       its pulses, as if none were late or early
     serve/courier.py         carries them to the engine, and tells a new engine what the old one heard
     serve/conversation.py    what there is to tell it
     play/player.py           the thread that waits for each moment and sends
+    play/lane.py             the player's part for one output
+    play/wire.py             where messages leave, one at a time, written down
     play/clock_out.py        our own MIDI clock
     play/scheduler.py        what is still to be played
     play/ledger.py           every note that sounds, in a file that outlives the process
     play/lateness.py         how late events left
     play/priority.py         real-time priority, locked memory
     play/port.py             where notes leave; also a port in memory
+    routing.py               channel and pitch on the way in and out
     port_names.py            which port is meant, and which is a keyboard
     jack.py                  what rtmidi cannot ask of JACK
     serve/daemon.py          all of it, started in order, stopped in the mirror of it

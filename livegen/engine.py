@@ -2,7 +2,7 @@
 
 from livegen.clock import NS_PER_MS, NS_PER_S
 from livegen.composer import Composer
-from livegen.events import LEFT_HAND, TICKS_PER_QUARTER, NoteOff, NoteOn, Timed
+from livegen.events import TICKS_PER_QUARTER, NoteOff, NoteOn, Timed
 from livegen.hear.memory import Performance
 from livegen.imagine.answer import Answer
 from livegen.imagine.bundle import Bundle, load_bundle
@@ -14,6 +14,7 @@ from livegen.music.song import Song
 from livegen.plan import Plan
 from livegen.roles import ROLES
 from livegen.roles.turns import Happening, Turn
+from livegen.routing import LEFT_HAND
 from livegen.settings import Role, Settings
 
 _TOKENS_A_CALL = 32  # a call of imagine lasts some milliseconds at the most

@@ -15,8 +15,6 @@ ALL_SOUND_OFF = 120
 RESET_CONTROLLERS = 121
 ALL_NOTES_OFF = 123
 
-LEFT_HAND = 15  # the channel that a keyboard split gives to the left hand
-
 PULSES_PER_QUARTER = 24  # of MIDI clock
 TICKS_PER_PULSE = TICKS_PER_QUARTER // PULSES_PER_QUARTER
 

@@ -6,10 +6,14 @@ library cannot be found, or is of another kind, the answer is "no".
 
 import ctypes
 import functools
+import itertools
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 _NO_START_SERVER = 1  # jack_options_t
+
+Peer = tuple[str, str | None]  # a port's name, and whose it is
 
 
 class JackClient:
@@ -18,19 +22,35 @@ class JackClient:
     def __init__(self, library: ctypes.CDLL, handle: int) -> None:
         self._library = library
         self._handle = handle
-        self._name = bytes(library.jack_get_client_name(handle))
+        self._name = bytes(library.jack_get_client_name(handle)).decode()
 
     def add_alias(self, port: str, alias: str) -> bool:
         """Let ``port`` be found under ``alias`` too, as jack_connect does; True when it now is."""
         found = self._library.jack_port_by_name(self._handle, port.encode())
         return bool(found) and self._library.jack_port_set_alias(found, alias.encode()) == 0
 
+    def uuid(self, port: str) -> str | None:
+        """Whose port it is: another one when the program has been started anew. None where JACK does not tell."""
+        answer = self._library.jack_get_uuid_for_client_name(self._handle, port.partition(":")[0].encode())
+        if not answer:
+            return None
+        text = ctypes.string_at(answer).decode()
+        self._library.jack_free(answer)
+        return text
+
+    def peers(self, port: str) -> frozenset[Peer]:
+        """The ports that are connected to this one of ours, each with its uuid."""
+        found = self._library.jack_port_by_name(self._handle, port.encode())
+        names = self._library.jack_port_get_all_connections(self._handle, found) if found else None
+        if not names:
+            return frozenset()
+        listed = list(itertools.takewhile(bool, (names[index] for index in itertools.count())))
+        self._library.jack_free(ctypes.cast(names, ctypes.c_void_p))
+        return frozenset((name, self.uuid(name)) for name in (bytes(name).decode() for name in listed))
+
     def is_alive(self) -> bool:
         """Does the server answer? (rtmidi goes on listing the ports of a dead one.)"""
-        answer = self._library.jack_get_uuid_for_client_name(self._handle, self._name)
-        if answer:
-            self._library.jack_free(answer)
-        return bool(answer)
+        return self.uuid(self._name) is not None
 
     def close(self) -> None:
         """Leave the server."""
@@ -45,6 +65,17 @@ def open_jack(name: str) -> JackClient | None:
     status = ctypes.c_int()
     handle = library.jack_client_open(name.encode(), _NO_START_SERVER, ctypes.byref(status))
     return JackClient(library, handle) if handle else None
+
+
+def owners_of(ports: Iterable[str], jack: JackClient | None) -> dict[str, str]:
+    """Each port with what tells its program from the next of the same name; without JACK nothing does.
+
+    A program that is just ending still has its ports in JACK's list, but no uuid: they are left out.
+    """
+    if jack is None:
+        return dict.fromkeys(ports, "")
+    owners = ((port, jack.uuid(port)) for port in ports)
+    return {port: owner for port, owner in owners if owner}
 
 
 def hush_jack() -> None:
@@ -79,6 +110,7 @@ def _declare(library: ctypes.CDLL) -> ctypes.CDLL:
         "jack_get_uuid_for_client_name": (pointer, [pointer, text]),
         "jack_port_by_name": (pointer, [pointer, text]),
         "jack_port_set_alias": (ctypes.c_int, [pointer, text]),
+        "jack_port_get_all_connections": (ctypes.POINTER(text), [pointer, pointer]),
         "jack_free": (None, [pointer]),
         "jack_set_error_function": (None, [pointer]),
         "jack_set_info_function": (None, [pointer]),

@@ -37,6 +37,17 @@ def require_port(wanted: str, names: Sequence[str], direction: str) -> str:
     return found
 
 
+def missing_ports(wanted: Iterable[str], names: Sequence[str], direction: str) -> list[PortError]:
+    """An error for each named port that is not there; "" names none."""
+    errors = []
+    for name in filter(None, wanted):
+        try:
+            require_port(name, names, direction)
+        except PortError as error:
+            errors.append(error)
+    return errors
+
+
 def is_keyboard(name: str, system: str, own: str) -> bool:
     """Is this source a piece of hardware, as far as its name tells? Never our own port, nor another livegen's."""
     lowered = name.lower()

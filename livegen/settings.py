@@ -2,9 +2,9 @@
 
 import tomllib
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
 from livegen.errors import SettingsError, did_you_mean
@@ -28,6 +28,33 @@ class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+def _by_name(given: Any) -> Any:
+    return {"name": given} if isinstance(given, str) else given
+
+
+_BY_NAME = BeforeValidator(_by_name)
+Channel = Annotated[int, Field(ge=1, le=16)]
+ChannelOrNone = Annotated[int, Field(ge=0, le=16)]
+
+
+class InputPort(_Frozen):
+    """An input, and what becomes of what it sends. In a list of inputs its name alone will do."""
+
+    name: str = ""  # a part of it is enough; "" is the virtual port, and every hardware keyboard without an entry
+    channels: dict[Channel, ChannelOrNone] = {}  # { 1 = 3 }: what comes on 1 counts as 3; 0 leaves it out
+    transpose: int = Field(0, ge=-60, le=60)  # semitones
+    split: int | None = Field(None, ge=0, le=127)  # instead of the one for all
+
+
+class OutputPort(_Frozen):
+    """An output, and what becomes of what it is sent. In a list of outputs its name alone will do."""
+
+    name: str = ""  # a part of it is enough; "" is the virtual port
+    channels: tuple[Channel, ...] = Field((), max_length=16)  # [3]: all on 3; [1, 2, 3]: a voice each, highest first
+    transpose: int = Field(0, ge=-60, le=60)  # semitones
+    offset_ms: float = Field(0, ge=-500, le=2_000)  # later than written; negative: earlier
+
+
 class Ports(_Frozen):
     """Where notes come from and go to."""
 
@@ -35,7 +62,32 @@ class Ports(_Frozen):
     name: str = Field("livegen", pattern=r"^[A-Za-z0-9_.-]{1,32}$")  # of the virtual ports' client
     input: str = ""  # a port to connect from; "" is every hardware keyboard
     output: str = ""  # a port to connect to, besides the virtual one
-    poll_s: float = Field(1.0, ge=0.1, le=60)  # how often plugs and unplugs are looked for
+    inputs: tuple[Annotated[InputPort, _BY_NAME], ...] = ()  # several, each with its own channels, ...
+    outputs: tuple[Annotated[OutputPort, _BY_NAME], ...] = ()
+    require: bool = False  # a named port that is missing ends livegen; else it is waited for
+    split: int = Field(0, ge=0, le=127)  # keys below it are the left hand: chords; 0 is no split
+    thru: Literal["off", "on"] = "off"  # what is played goes to the outputs, too, at once
+    thru_channel: ChannelOrNone = 0  # on this channel; 0 is its own
+    poll_s: float = Field(0.25, ge=0.1, le=60)  # how often plugs and unplugs are looked for
+
+    @property
+    def all_inputs(self) -> tuple[InputPort, ...]:
+        """Every input with its split, the short form among them."""
+        named = (InputPort(name=self.input),) if self.input else ()
+        found = (*self.inputs, *named) or (InputPort(),)
+        return tuple(port.model_copy(update={"split": self.split}) if port.split is None else port for port in found)
+
+    @property
+    def all_outputs(self) -> tuple[OutputPort, ...]:
+        """Every output, the virtual one first, the short form last."""
+        virtual = tuple(port for port in self.outputs if not port.name)[:1] or (OutputPort(),)
+        named = (OutputPort(name=self.output),) if self.output else ()
+        return (*virtual, *(port for port in self.outputs if port.name), *named)
+
+    @property
+    def ahead_ms(self) -> float:
+        """How much earlier than written the earliest output is played to."""
+        return max(0.0, *(-port.offset_ms for port in self.all_outputs))
 
 
 class Play(_Frozen):
@@ -167,7 +219,14 @@ def _explain(error: ValidationError) -> str:
 
 
 def _keys_beside(place: list[str]) -> list[str]:
-    section = Settings.model_fields.get(place[0]) if len(place) > 1 else None
-    if section and isinstance(section.annotation, type) and issubclass(section.annotation, BaseModel):
-        return list(section.annotation.model_fields)
-    return list(Settings.model_fields)
+    model: type[BaseModel] = Settings
+    for part in place[:-1]:
+        field = model.model_fields.get(part)
+        model = next(iter(_models_in(field.annotation)), model) if field else model
+    return list(model.model_fields)
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for argument in get_args(annotation) for model in _models_in(argument)]

@@ -6,6 +6,7 @@ from livegen.clock import NS_PER_MS, NS_PER_S, ManualClock
 from livegen.events import Control, Event, NoteOff, NoteOn, Timed, from_bytes
 from livegen.play.ledger import blank_ledger
 from livegen.play.player import Player
+from livegen.routing import OutputRoute
 
 
 class Tape:
@@ -149,3 +150,70 @@ def test_a_note_is_in_the_ledger_before_its_note_on_leaves_and_until_its_note_of
 
     assert sounding_at_send == [(NoteOff(60),), (NoteOff(60),)]
     assert ledger.sounding() == ()
+
+
+def test_each_output_has_its_own_moment_channels_and_pitch():
+    clock = ManualClock(start_ns=100)
+    seen: list[Timed] = []
+    player = Player(blank_ledger(), seen.append, clock=clock.now_ns)
+    plain, early, late = Tape(), Tape(), Tape()
+    routes = (OutputRoute(), OutputRoute(offset_ns=-20, channels=(3,)), OutputRoute(offset_ns=30, transpose=12))
+    player.attach_routed(list(zip((plain, early, late), routes, strict=True)))
+    player.play([Timed(150, NoteOn(60)), Timed(170, NoteOff(60))])
+
+    left = []
+    for at_ns in (130, 150, 170, 180, 200):
+        clock.move_to(at_ns)
+        player.send_due()
+        left.append((len(early.events), len(plain.events), len(late.events)))
+
+    assert left == [(1, 0, 0), (2, 1, 0), (2, 2, 0), (2, 2, 1), (2, 2, 2)]
+    assert plain.events == [NoteOn(60), NoteOff(60)]
+    assert early.events == [NoteOn(60, channel=3), NoteOff(60, 3)]
+    assert late.events == [NoteOn(72), NoteOff(72)]
+    assert seen == [Timed(150, NoteOn(60)), Timed(170, NoteOff(60))]
+    assert player.lateness.max_ns == 0
+
+
+def test_a_retraction_ends_on_each_output_what_sounds_there_and_only_that():
+    clock = ManualClock()
+    player = Player(blank_ledger(), lambda _: None, clock=clock.now_ns)
+    early, late = Tape(), Tape()
+    player.attach_routed([(early, OutputRoute()), (late, OutputRoute(offset_ns=50))])
+    player.play([Timed(10, NoteOn(60)), Timed(90, NoteOff(60))])
+    clock.move_to(10)
+    player.send_due()
+
+    player.retract(9)  # the late output has not even begun
+    clock.move_to(500)
+    player.send_due()
+
+    assert early.events == [NoteOn(60), NoteOff(60)]
+    assert late.events == []
+
+
+def test_voices_of_one_moment_take_their_channels_highest_first():
+    clock = ManualClock()
+    player = Player(blank_ledger(), lambda _: None, clock=clock.now_ns)
+    tape = Tape()
+    player.attach_routed([(tape, OutputRoute(channels=(0, 1, 2)))])
+
+    player.play([Timed(5, NoteOn(48)), Timed(5, NoteOn(72)), Timed(5, NoteOn(60)), Timed(9, NoteOff(60))])
+    clock.move_to(5)
+    player.send_due()
+    player.end_all()
+
+    assert tape.events[:3] == [NoteOn(72, channel=0), NoteOn(60, channel=1), NoteOn(48, channel=2)]
+    assert tape.events[3:6] == [NoteOff(48, 2), NoteOff(60, 1), NoteOff(72, 0)]
+
+
+def test_the_machines_end_is_not_the_end_of_what_is_passed_on():
+    stand = Stand()
+    stand.player.play([Timed(0, NoteOn(72))])
+    stand.move_to(0)
+    stand.player.wire.pass_on(bytes((0x91, 60, 80)))
+
+    stand.player.end_all()
+
+    assert NoteOff(60, 1) not in stand.tape.events
+    assert stand.tape.events[:3] == [NoteOn(72), NoteOn(60, 80, 1), NoteOff(72)]

@@ -23,6 +23,7 @@ from livegen.play.ledger import blank_ledger
 from livegen.play.player import Player
 from livegen.play.port import MemoryOutput, open_output
 from livegen.play.priority import CARRYING, lock_memory, raise_thread
+from livegen.routing import OutputRoute
 
 _EVERY_NS = 2 * NS_PER_MS
 _AHEAD_NS = 60 * NS_PER_MS  # how far ahead events are handed over, as an engine does
@@ -76,10 +77,10 @@ def _playing() -> Iterator[tuple[Player, str]]:
     thread = threading.Thread(target=player.run)
     try:
         system, _ = list_inputs("auto", "livegen-bench")
-        port = open_output(system, "livegen-bench", "")
+        port = open_output(system, "livegen-bench")
     except PortError:
         system, port = "memory", None
-    player.attach(port or MemoryOutput())
+    player.attach_routed(port.routed() if port else [(MemoryOutput(), OutputRoute())])
     thread.start()
     try:
         yield player, system

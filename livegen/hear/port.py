@@ -1,7 +1,8 @@
 """Where notes come in: a real MIDI port, or one in memory."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +10,15 @@ import rtmidi
 
 from livegen.clock import now_ns
 from livegen.errors import PortError
-from livegen.events import Event, Timed, from_bytes
-from livegen.jack import hush_jack
-from livegen.port_names import find_port, is_keyboard, require_port, without_numbers
+from livegen.events import Event, Timed
+from livegen.hear.keyboard import Hear, Keyboard
+from livegen.jack import JackClient, Peer, hush_jack, owners_of
+from livegen.port_names import find_port, is_keyboard, missing_ports, without_numbers
+from livegen.settings import InputPort, Ports
 
 _ALSA_SEQUENCER = Path("/dev/snd/seq")
 
-Hear = Callable[[Timed], None]  # called on the MIDI system's own thread: must return at once
+MakeKeyboard = Callable[[str, InputPort], Keyboard]  # its name and its settings
 
 _APIS = {
     "alsa": rtmidi.API_LINUX_ALSA,
@@ -28,67 +31,116 @@ _APIS = {
 class MidiInput:
     """The virtual port ``NAME:in``, and the keyboards that are plugged in. Owner: the daemon's main thread.
 
-    ``wanted`` names the one port to connect from; "" means every hardware keyboard.
+    It connects from the ports that the settings name; an entry called "" means every hardware keyboard not named.
     """
 
-    def __init__(self, system: str, name: str, wanted: str, client: Any, hear: Hear) -> None:
+    def __init__(self, system: str, settings: Ports, client: Any, make: MakeKeyboard) -> None:
         self.system = system
-        self._name = name
-        self._wanted = wanted
+        self._name = settings.name
+        self._wanted = settings.all_inputs
         self._client = client  # lives as long as this: a new one per look would exhaust the system
-        self._hear = hear
-        self._keyboards: dict[str, Any] = {}
+        self._make = make
+        self._virtual = make(f"{settings.name}:in", virtual_port(settings.all_inputs, settings.split))
+        self._peers: frozenset[Peer] = frozenset()  # of the virtual port, where the MIDI system tells
+        self._connected: dict[str, _Connection] = {}
         self._refused: set[str] = set()
 
     def names(self) -> list[str]:
         """Every port there is to listen to."""
         return [str(name) for name in self._client.get_ports()]
 
-    def require_wanted(self) -> None:
-        """PortError when a port was named and is not there."""
-        if self._wanted:
-            require_port(self._wanted, self.names(), "input")
+    def missing(self) -> list[PortError]:
+        """What there is to say about each port that was named and is not there."""
+        return missing_ports((port.name for port in self._wanted), self.names(), "input")
 
-    def look(self) -> list[str]:
-        """Let go of what was pulled out, connect what was plugged in; a line for each."""
+    def open(self) -> None:
+        """Open the virtual port."""
+        with suppress(rtmidi.UnsupportedOperationError, NotImplementedError):  # Windows has no virtual ports
+            self._client.open_virtual_port("in")
+            _listen(self._client, self._virtual)
+
+    def look(self, jack: JackClient | None = None) -> list[str]:
+        """Let go of what was pulled out, end what it held, connect what was plugged in; a line for each."""
         present = self.names()
-        lines = []
-        for gone in self._keyboards.keys() - set(present):
-            self._keyboards.pop(gone).delete()
-            lines.append(f"'{without_numbers(gone)}' is gone; waiting for it to come back")
+        chosen = self._chosen(present)
+        owners = owners_of({*chosen, *self._connected}.intersection(present), jack)
+        lines = self._let_go(owners)
         self._refused &= set(present)
-        for name in self._chosen(present):
-            if name in self._keyboards:
-                continue
-            if self._connect(name):
+        for name in chosen.keys() & owners.keys() - self._connected.keys():
+            if self._connect(name, chosen[name], owners[name]):
                 lines.append(f"listening to '{without_numbers(name)}'")
             elif name not in self._refused:
                 lines.append(f"'{without_numbers(name)}' cannot be opened: taken by another program? trying again")
                 self._refused.add(name)
-        return lines
+        self._look_at_peers(jack)
+        return lines + [line for keyboard in self._keyboards() for line in keyboard.look(now_ns())]
 
     def close(self) -> None:
-        """Hear nothing any more."""
-        for keyboard in self._keyboards.values():
-            keyboard.delete()
-        self._keyboards.clear()
+        """Hear nothing any more; what is held ends."""
+        self.release()
+        for connection in self._connected.values():
+            connection.client.delete()
+        self._connected.clear()
         self._client.delete()
 
-    def _chosen(self, present: list[str]) -> list[str]:
-        if self._wanted:
-            found = find_port(self._wanted, present)
-            return [found] if found else []
-        return [name for name in present if is_keyboard(name, self.system, self._name)]
+    def release(self) -> None:
+        """End what is held."""
+        for keyboard in self._keyboards():
+            keyboard.release(now_ns())
 
-    def _connect(self, name: str) -> bool:
-        keyboard = rtmidi.MidiIn(_APIS[self.system], name=f"{self._name}-keyboard")
+    def _keyboards(self) -> list[Keyboard]:
+        return [self._virtual, *(connection.keyboard for connection in self._connected.values())]
+
+    def _let_go(self, owners: Mapping[str, str]) -> list[str]:
+        """Of each port that is not there any more, or is another one by the same name."""
+        lines = []
+        for name, connection in list(self._connected.items()):
+            if owners.get(name) != connection.owner:
+                del self._connected[name]
+                connection.close()
+                lines.append(f"'{without_numbers(name)}' is gone; waiting for it to come back")
+        return lines
+
+    def _look_at_peers(self, jack: JackClient | None) -> None:
+        """Programs connect themselves to the virtual port: when all of them have gone, nobody holds a key."""
+        peers = jack.peers(f"{self._name}:in") if jack else frozenset()
+        if self._peers and not self._peers & peers:
+            self._virtual.release(now_ns())
+        self._peers = peers
+
+    def _chosen(self, present: list[str]) -> dict[str, InputPort]:
+        chosen: dict[str, InputPort] = {}
+        for port in self._wanted:
+            found = find_port(port.name, (name for name in present if name not in chosen)) if port.name else None
+            if found:
+                chosen[found] = port
+        for port in self._wanted:
+            if not port.name:
+                keyboards = (name for name in present if is_keyboard(name, self.system, self._name))
+                chosen = dict.fromkeys(keyboards, port) | chosen
+        return chosen
+
+    def _connect(self, name: str, port: InputPort, owner: str) -> bool:
+        client = rtmidi.MidiIn(_APIS[self.system], name=f"{self._name}-keyboard")
         with suppress(rtmidi.RtMidiError, ValueError):  # it may be pulled out, or be taken, this very moment
-            keyboard.open_port(keyboard.get_ports().index(name), name="in")
-            _listen(keyboard, self._hear)
-            self._keyboards[name] = keyboard
+            client.open_port(client.get_ports().index(name), name="in")
+            keyboard = self._make(without_numbers(name), port)
+            _listen(client, keyboard)
+            self._connected[name] = _Connection(client, keyboard, owner)
             return True
-        keyboard.delete()
+        client.delete()
         return False
+
+
+@dataclass(frozen=True, slots=True)
+class _Connection:
+    client: Any
+    keyboard: Keyboard
+    owner: str
+
+    def close(self) -> None:
+        self.keyboard.release(now_ns())  # before the other: that may take a while
+        self.client.delete()
 
 
 class MemoryInput:
@@ -107,16 +159,20 @@ class MemoryInput:
             self._hear(Timed(now_ns(), event))
 
 
-def open_input(system: str, name: str, wanted: str, hear: Hear) -> MidiInput:
-    """The input on ``system`` ("auto" takes the first that answers), its virtual port open; see ``MidiInput``.
+def open_input(settings: Ports, make: MakeKeyboard) -> MidiInput:
+    """The input on the system of the settings ("auto" takes the first that answers), its virtual port open.
 
     PortError when no MIDI system answers.
     """
-    system, client = _open_client(system, name)
-    with suppress(rtmidi.UnsupportedOperationError, NotImplementedError):  # Windows has no virtual ports
-        client.open_virtual_port("in")
-        _listen(client, hear)
-    return MidiInput(system, name, wanted, client, hear)
+    system, client = _open_client(settings.system, settings.name)
+    heard = MidiInput(system, settings, client, make)
+    heard.open()
+    return heard
+
+
+def virtual_port(wanted: Sequence[InputPort], split: int) -> InputPort:
+    """The entry that holds for the virtual port."""
+    return next((port for port in wanted if not port.name), InputPort(split=split))
 
 
 def list_inputs(system: str, name: str) -> tuple[str, list[str]]:
@@ -146,11 +202,9 @@ def _open_client(system: str, name: str) -> tuple[str, Any]:
     raise PortError(f"no MIDI system: no answer from {tried}; start a JACK server, or load ALSA's snd-seq")
 
 
-def _listen(client: Any, hear: Hear) -> None:
+def _listen(client: Any, keyboard: Keyboard) -> None:
     def on_message(message: tuple[list[int], float], _data: None) -> None:
-        at_ns = now_ns()
-        event = from_bytes(message[0])
-        if event is not None:
-            hear(Timed(at_ns, event))
+        keyboard.take(message[0], now_ns())
 
+    client.ignore_types(sysex=True, timing=False, active_sense=False)
     client.set_callback(on_message)

@@ -1,33 +1,27 @@
 """The thread that plays: it waits for each event's moment, keeps the ledger, sends."""
 
 import threading
-from collections.abc import Callable, Collection, Iterable
-from typing import Protocol
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from livegen.clock import NS_PER_MS, NS_PER_S, now_ns
-from livegen.events import Event, NoteOn, Timed, to_bytes
+from livegen.events import NoteOn, Position, Timed, Transport
+from livegen.play.lane import Lane
 from livegen.play.lateness import Lateness
 from livegen.play.ledger import Ledger
 from livegen.play.priority import PLAYING, raise_thread
-from livegen.play.scheduler import Scheduler
+from livegen.play.wire import Output, Wire
+from livegen.routing import OutputRoute
 
-LATE_NS = 10 * NS_PER_MS  # a note-on later than this counts as late: people hear it
+LATE_NS = 10 * NS_PER_MS  # a note-on that would be later is left out: people would hear it
 _AWAKE_NS = 150_000
 _REPAY_NS = 5 * NS_PER_S  # how long a receiver may take to come back
-
-
-class Output(Protocol):
-    """Where bytes leave."""
-
-    def send(self, message: bytes) -> None:
-        """Send one MIDI message now."""
-        ...
+_PLAIN = OutputRoute()
 
 
 class Player:
     """Plays what it is handed, and never leaves a note hanging. Every method may be called by any thread.
 
-    One lock guards scheduler, ledger and output together: a note is either still waiting or written down.
+    One lock guards what is still waiting, for all outputs together; the wire has another, for the sending.
     """
 
     def __init__(
@@ -38,15 +32,14 @@ class Player:
         is_realtime: bool = False,
         clock: Callable[[], int] = now_ns,
     ) -> None:
-        self._ledger = ledger
         self._on_sent = on_sent
         self._is_realtime = is_realtime
         self._clock = clock
-        self._scheduler = Scheduler()
         self._changed = threading.Condition()
-        self._output: Output | None = None
+        self._lanes: Sequence[Lane] = (Lane(None, _PLAIN),)  # one for each output; the first tells who looks on
         self._repay_until_ns = 0
         self._is_stopping = False
+        self.wire = Wire(ledger, clock)
         self.lateness = Lateness()
         self.late_note_ons = 0
         self.hanging = 0  # notes that sounded when their output went away
@@ -54,61 +47,63 @@ class Player:
 
     def play(self, events: Iterable[Timed]) -> None:
         """Send each at its moment."""
+        events = tuple(events)
         with self._changed:
-            self._scheduler.add(events)
+            for lane in self._lanes:
+                lane.add(events)
             self._changed.notify()
 
     def retract(self, after_ns: int, kept: Collection[int] = ()) -> None:
         """Forget what is due after that moment and end what would then hang, but for these pitches."""
         with self._changed:
-            endings: list[Event] = [*self._ledger.sounding(), *self._ledger.pedals()]
-            self._scheduler.retract(after_ns, self._clock(), endings, kept)
+            for lane in self._lanes:
+                lane.retract(after_ns, self._clock(), kept)
             self._changed.notify()
 
     def end_all(self) -> None:
-        """Be silent now: forget everything, and end every note by the ledger."""
+        """Be silent now: forget everything, and end every note that was written."""
         with self._changed:
-            self._scheduler.clear()
-            now_ns = self._clock()
-            for event in self._ledger.endings():
-                self._send(Timed(now_ns, event))
+            for lane in self._lanes:
+                lane.clear()
+                for event in lane.endings():
+                    self._send(lane, Timed(self._clock(), event))
 
-    def attach(self, output: Output) -> None:
-        """Play to ``output`` from now on; first of all what is owed, for as long as a receiver may be away."""
+    def attach(self, *outputs: Output) -> None:
+        """Play to these from now on, as it is written; see ``attach_routed``."""
+        self.attach_routed([(output, _PLAIN) for output in outputs])
+
+    def attach_routed(self, outputs: Sequence[tuple[Output, OutputRoute]]) -> None:
+        """Play to these from now on; first of all what is owed, for as long as a receiver may be away."""
         with self._changed:
-            self._output = output
+            self.wire.attach(outputs)
+            self._lanes = tuple(Lane(output, route) for output, route in outputs)
             self._repay_until_ns = self._clock() + _REPAY_NS
         self.repay()
 
     def detach(self) -> None:
-        """The output is gone: forget everything, and owe the endings of what sounds."""
+        """The outputs are gone: forget everything, and owe the endings of what sounds."""
         with self._changed:
-            self._scheduler.clear()
-            self.hanging += len(self._ledger.sounding())
-            self._ledger.owe()
-            self._output = None
+            self.hanging += self.wire.detach()
+            self._lanes = (Lane(None, _PLAIN),)
 
     def repay(self) -> bool:
         """Send the note-offs that are owed, again; to be called a few times a second while there are any."""
-        with self._changed:
-            owed = self._ledger.owed()
-            if not owed or self._output is None:
-                return False
-            for event in owed:
-                self._output.send(to_bytes(event))
-            if self._clock() > self._repay_until_ns:
-                self._ledger.settle()
-            return True
+        is_owing = self.wire.repay()
+        if is_owing and self._clock() > self._repay_until_ns:
+            self.wire.settle()
+        return is_owing
 
     def send_due(self) -> int | None:
         """Send what is due now; the moment of the next event, None when nothing waits."""
         with self._changed:
-            for timed in self._scheduler.due(self._clock()):
-                self._send(timed)
-                late_ns = self._clock() - timed.at_ns
-                self.lateness.add(late_ns)
-                self.late_note_ons += late_ns > LATE_NS and isinstance(timed.event, NoteOn)
-            return self._scheduler.next_ns()
+            for lane in self._lanes:
+                for timed in lane.due(self._clock()):
+                    if isinstance(timed.event, NoteOn) and self._clock() - timed.at_ns > LATE_NS:
+                        self.late_note_ons += 1
+                        continue
+                    self._send(lane, timed)
+                    self.lateness.add(self._clock() - timed.at_ns)
+            return min((next_ns for lane in self._lanes if (next_ns := lane.next_ns()) is not None), default=None)
 
     def run(self) -> None:
         """The thread's body, until ``stop``."""
@@ -135,10 +130,7 @@ class Player:
             while self._clock() < next_ns:
                 pass
 
-    def _send(self, timed: Timed) -> None:
-        event = timed.event
-        self._ledger.leaves(event)
-        if self._output is not None:
-            self._output.send(to_bytes(event))
-        self._ledger.has_left(event)
-        self._on_sent(timed)
+    def _send(self, lane: Lane, timed: Timed) -> None:
+        lane.send(timed.event, self.wire)
+        if lane is self._lanes[0] and not isinstance(timed.event, Transport | Position):
+            self._on_sent(lane.as_written(timed))

@@ -1,5 +1,7 @@
 """Where notes leave: a real MIDI port, or one in memory."""
 
+import threading
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -7,9 +9,12 @@ import rtmidi
 
 from livegen.clock import now_ns
 from livegen.errors import PortError
-from livegen.events import Timed, from_bytes
-from livegen.jack import JackClient, open_jack
-from livegen.port_names import find_port, require_port, without_numbers
+from livegen.events import NoteOff, NoteOn, Timed, from_bytes, to_bytes
+from livegen.jack import JackClient, open_jack, owners_of
+from livegen.play.wire import Output
+from livegen.port_names import find_port, missing_ports, without_numbers
+from livegen.routing import OutputRoute, output_route
+from livegen.settings import OutputPort
 
 _APIS = {
     "alsa": rtmidi.API_LINUX_ALSA,
@@ -20,75 +25,126 @@ _APIS = {
 
 
 class MidiOutput:
-    """The virtual port ``NAME:out``, and the port that was named, if any.
+    """The virtual port ``NAME:out``, and the ports that were named. Owner: the daemon's main thread.
 
-    Owner: the daemon's main thread; ``send`` belongs to the player's lock.
+    ``wanted`` are the settings of the virtual port first, then those of each named one.
     """
 
-    def __init__(self, system: str, name: str, wanted: str, client: Any, jack: JackClient | None) -> None:
+    def __init__(
+        self, system: str, name: str, wanted: Sequence[OutputPort], client: Any, jack: JackClient | None
+    ) -> None:
         self._system = system
-        self._name = name
-        self._wanted = wanted
         self._client = client
-        self._jack = jack
-        self._connected: tuple[str, Any] | None = None
-        self._refused = ""
-        self._senders: tuple[Any, ...] = (client,)  # replaced as a whole, never changed
+        self._wanted = wanted
+        self._named = [Destination(system, f"{name}-to", port.name) for port in wanted[1:]]
+        self.jack = jack
 
-    def send(self, message: bytes) -> None:
-        """Send one MIDI message now."""
-        for sender in self._senders:
-            with suppress(rtmidi.RtMidiError):  # a cable that was pulled out: ``look`` says so
-                sender.send_message(message)
+    def routed(self) -> list[tuple[Output, OutputRoute]]:
+        """Each output, whether its device is there or not, and what it makes of what it is sent."""
+        outputs: list[Output] = [VirtualOutput(self._client), *self._named]
+        return [(output, output_route(port)) for output, port in zip(outputs, self._wanted, strict=True)]
 
     def names(self) -> list[str]:
         """Every port there is to play to."""
         return [str(name) for name in self._client.get_ports()]
 
-    def require_wanted(self) -> None:
-        """PortError when a port was named and is not there."""
-        if self._wanted:
-            require_port(self._wanted, self.names(), "output")
+    def missing(self) -> list[PortError]:
+        """What there is to say about each port that was named and is not there."""
+        return missing_ports((port.name for port in self._wanted[1:]), self.names(), "output")
 
     def is_alive(self) -> bool:
         """Is the MIDI system still there? Cheap; to be asked every second, for a dead JACK blocks who sends on."""
-        return self._jack is None or self._jack.is_alive()
+        return self.jack is None or self.jack.is_alive()
 
     def look(self) -> list[str]:
-        """Let go of the named port when it is gone, connect it when it is there; a line for each."""
-        if not self._wanted:
-            return []
-        present = self.names()
-        if self._connected and self._connected[0] not in present:
-            name, sender = self._connected
-            self._connected, self._senders = None, (self._client,)
-            sender.delete()
-            return [f"'{without_numbers(name)}' is gone; waiting for it to come back"]
-        found = find_port(self._wanted, present) or ""
-        if self._connected or not found:
-            return []
-        if self._connect(found):
-            return [f"playing to '{without_numbers(found)}'"]
-        is_news, self._refused = found != self._refused, found
-        line = f"'{without_numbers(found)}' cannot be opened: taken by another program? trying again"
-        return [line] if is_news else []
+        """Let go of named ports that are gone, connect those that are there; a line for each."""
+        present = self.names() if self._named else []
+        return [line for destination in self._named for line in destination.look(present, self.jack)]
 
     def close(self) -> None:
         """Send nothing any more."""
-        self._senders = ()
-        if self._connected:
-            self._connected[1].delete()
+        for destination in self._named:
+            destination.close()
         self._client.delete()
-        if self._jack:
-            self._jack.close()
+        if self.jack:
+            self.jack.close()
 
-    def _connect(self, name: str) -> bool:
-        sender = rtmidi.MidiOut(_APIS[self._system], name=f"{self._name}-to")
+
+class VirtualOutput:
+    """The virtual port."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def send(self, message: bytes) -> None:
+        """Send one MIDI message now."""
+        with suppress(rtmidi.RtMidiError):  # a MIDI system that has just ended: the wiring says so
+            self._client.send_message(message)
+
+
+class Destination:
+    """A port that was named: it may come late, go, and come back; then what it last heard begin is ended first.
+
+    ``send`` may be called by any thread, the rest belongs to the daemon's main thread.
+    """
+
+    def __init__(self, system: str, client_name: str, wanted: str) -> None:
+        self._system = system
+        self._client_name = client_name
+        self._wanted = wanted
+        self._name, self._owner = "", ""  # of the port it is connected to
+        self._refused = ""
+        self._using = threading.Lock()  # of the client: who sends must not meet who lets go
+        self._client: Any = None
+        self._sounding: set[tuple[int, int]] = set()  # (channel, pitch) as far as it has heard
+
+    def send(self, message: bytes) -> None:
+        """Send one MIDI message now, if anybody is there."""
+        with self._using, suppress(rtmidi.RtMidiError):  # a cable that was pulled out: ``look`` says so
+            if self._client is None:
+                return
+            match from_bytes(message):
+                case NoteOn(pitch, _, channel):
+                    self._sounding.add((channel, pitch))
+                case NoteOff(pitch, channel):
+                    self._sounding.discard((channel, pitch))
+            self._client.send_message(message)
+
+    def look(self, present: list[str], jack: JackClient | None) -> list[str]:
+        """Let go of the port when it is gone, connect it when it is there; a line for each."""
+        lines = []
+        found = find_port(self._wanted, present) or ""
+        owners = owners_of({self._name, found}.intersection(present), jack)
+        if self._client is not None and owners.get(self._name) != self._owner:
+            self.close()
+            lines.append(f"'{without_numbers(self._name)}' is gone; waiting for it to come back")
+        if self._client is not None or found not in owners:
+            return lines
+        if self._connect(found, owners[found]):
+            return [*lines, f"playing to '{without_numbers(found)}'"]
+        is_news, self._refused = found != self._refused, found
+        line = f"'{without_numbers(found)}' cannot be opened: taken by another program? trying again"
+        return [*lines, line] if is_news else lines
+
+    def close(self) -> None:
+        """Send nothing any more."""
+        with self._using:
+            client, self._client = self._client, None
+        if client is not None:
+            client.delete()
+
+    def _connect(self, name: str, owner: str) -> bool:
+        client = rtmidi.MidiOut(_APIS[self._system], name=self._client_name)
         with suppress(rtmidi.RtMidiError, ValueError):  # it may be pulled out, or be taken, this very moment
-            sender.open_port(sender.get_ports().index(name), name="out")
-            self._connected, self._senders = (name, sender), (self._client, sender)
+            client.open_port(client.get_ports().index(name), name="out")
+            for channel, pitch in sorted(self._sounding):
+                client.send_message(to_bytes(NoteOff(pitch, channel)))
+            self._sounding.clear()
+            self._name, self._owner, self._refused = name, owner, ""
+            with self._using:
+                self._client = client
             return True
-        sender.delete()
+        client.delete()
         return False
 
 
@@ -105,8 +161,10 @@ class MemoryOutput:
             self.sent.append(Timed(now_ns(), event))
 
 
-def open_output(system: str, name: str, wanted: str) -> MidiOutput:
+def open_output(system: str, name: str, wanted: Sequence[OutputPort] = (OutputPort(),)) -> MidiOutput:
     """The output on ``system`` (as the input found it), its virtual port open; PortError when it went away.
+
+    ``wanted``: see ``MidiOutput``.
 
     JACK gives a client its name only once, and the input has it: there the port is ``NAME-out:out`` with the
     alias ``NAME:out``, by which jack_connect and most patch bays know it.

@@ -2,9 +2,9 @@
 
 import heapq
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
-from livegen.events import SUSTAIN_PEDAL, Control, Event, NoteOff, NoteOn, Program, Timed
+from livegen.events import SUSTAIN_PEDAL, Control, Event, NoteOff, NoteOn, Position, Program, Timed, Transport
 
 _Key = tuple[str, int, int]  # what a pair of events opens and closes: a note or a pedal
 
@@ -37,8 +37,8 @@ class Scheduler:
         return events
 
     def clear(self) -> None:
-        """Forget everything."""
-        self._heap.clear()
+        """Forget everything but the clock, which others follow."""
+        self._keep(lambda timed: _is_clock(timed.event))
 
     def retract(self, after_ns: int, now_ns: int, endings: Sequence[Event], kept_pitches: Collection[int] = ()) -> None:
         """Forget what is due after ``after_ns``, and end what would then hang, as soon as that allows.
@@ -46,9 +46,7 @@ class Scheduler:
         ``endings`` has one note-off or pedal-up for each note or pedal that sounds now; one note of each of
         ``kept_pitches`` sounds on.
         """
-        kept = [entry[3] for entry in self._heap if entry[0] <= after_ns]
-        self._heap.clear()
-        self.add(kept)
+        kept = self._keep(lambda timed: timed.at_ns <= after_ns or _is_clock(timed.event))
         end_ns = max(after_ns, now_ns)
         spared = set(kept_pitches)
         for event in _unended(kept, endings):
@@ -56,6 +54,16 @@ class Scheduler:
                 spared.remove(event.pitch)
             else:
                 self.add((Timed(end_ns, event),))
+
+    def _keep(self, is_kept: Callable[[Timed], bool]) -> list[Timed]:
+        kept = [entry[3] for entry in self._heap if is_kept(entry[3])]
+        self._heap.clear()
+        self.add(kept)
+        return kept
+
+
+def _is_clock(event: Event) -> bool:
+    return isinstance(event, Transport | Position)
 
 
 def _unended(pending: Sequence[Timed], endings: Sequence[Event]) -> list[Event]:

@@ -19,7 +19,7 @@ from livegen.serve.engine_child import ENGINE_COMMAND
 from livegen.serve.onlookers import Onlookers, Watch
 from livegen.serve.recorder import Recorder
 from livegen.serve.supervisor import Supervisor
-from livegen.serve.wiring import MemoryPorts, pause_s, wire
+from livegen.serve.wiring import MemoryPorts, look_ahead, pause_s, wire
 from livegen.settings import Settings
 
 _WORKERS = 4  # onlookers, player, courier, supervisor: a thread each
@@ -75,7 +75,7 @@ def run_daemon(
         stack.callback(wiring.close)
         wiring.open()
         _start(stack, pool, courier, stop)
-        supervisor = Supervisor(settings, engine, player, courier, say)
+        supervisor = Supervisor(look_ahead(settings), engine, player, courier, say)
         _start(stack, pool, supervisor, stop)
         gc.freeze()
         while not stop.wait(_REPAY_S if player.repay() else pause_s(settings.ports)):

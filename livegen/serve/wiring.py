@@ -1,17 +1,24 @@
 """The ports, and the MIDI system under them, which may come late, go, and come back."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from livegen.clock import now_ns
 from livegen.errors import PortError
-from livegen.hear.port import Hear, MemoryInput, MidiInput, open_input
+from livegen.events import to_bytes
+from livegen.hear.feedback import Feedback
+from livegen.hear.keyboard import Hear, Keyboard
+from livegen.hear.port import MakeKeyboard, MemoryInput, MidiInput, open_input, virtual_port
 from livegen.play.player import Player
 from livegen.play.port import MemoryOutput, MidiOutput, open_output
-from livegen.settings import Ports
+from livegen.routing import input_route, output_route
+from livegen.settings import InputPort, Ports, Settings
 
 _TITLES = {"alsa": "ALSA", "jack": "JACK", "core": "CoreMIDI", "windows": "Windows MIDI"}
 _ALIVE_S = 1.0  # a dead MIDI system is found out after so long, at the latest
+_LONGEST_HORIZON_MS, _LONGEST_COMMIT_MS = 5_000, 1_000  # as the settings have it
 
 
 class Wiring(Protocol):
@@ -38,33 +45,39 @@ class MemoryPorts:
 class MemoryWiring:
     """Ports in memory are always there."""
 
-    def __init__(self, ports: MemoryPorts, hear: Hear, player: Player) -> None:
+    def __init__(self, ports: MemoryPorts, settings: Ports, make: MakeKeyboard, player: Player) -> None:
         self._ports = ports
-        self._hear = hear
+        self._settings = settings
+        self._keyboard = make("memory", virtual_port(settings.all_inputs, settings.split))
         self._player = player
 
     def open(self) -> None:
         """Connect both."""
-        self._player.attach(self._ports.output)
-        self._ports.input.open(self._hear)
+        self._player.attach_routed([(self._ports.output, output_route(self._settings.all_outputs[0]))])
+        self._ports.input.open(lambda timed: self._keyboard.take(to_bytes(timed.event), timed.at_ns))
 
     def look(self) -> None:
         """Nothing can have changed."""
 
     def close(self) -> None:
-        """Let go of the output."""
+        """Let go of both."""
+        self._keyboard.release(now_ns())
         self._player.detach()
 
 
 class MidiWiring:
     """Real ports: opened when a MIDI system answers, let go when it dies."""
 
-    def __init__(self, settings: Ports, hear: Hear, player: Player, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, settings: Ports, make: MakeKeyboard, feedback: Feedback, player: Player, say: Callable[[str], None]
+    ) -> None:
         self._settings = settings
-        self._hear = hear
+        self._make = make
+        self._feedback = feedback
         self._player = player
         self._say = say
         self._pair: tuple[MidiInput, MidiOutput] | None = None
+        self._is_muting = False
 
     def open(self) -> None:
         """Connect what is there; no MIDI system at all is said once, and waited for."""
@@ -73,8 +86,10 @@ class MidiWiring:
         except PortError as error:
             self._say(f"{error}; waiting for it")
             return
-        for port in self._pair:
-            port.require_wanted()
+        for missing in self._missing(self._pair):
+            if self._settings.require:
+                raise missing
+            self._say(f"{missing}; waiting for it")
         self._begin(*self._pair)
 
     def look(self) -> None:
@@ -82,38 +97,45 @@ class MidiWiring:
         if self._pair is None:
             self._try_again()
         elif not self._pair[1].is_alive():
-            self.close()
+            self._player.detach()  # first of all: nothing can be sent any more, not even the end of a note
+            self._close_pair(*self._pair)
             self._say("the MIDI system is gone; waiting for it to come back")
         else:
-            for port in self._pair:
-                for line in port.look():
-                    self._say(line)
+            heard, played = self._pair
+            for line in (*heard.look(played.jack), *played.look()):
+                self._say(line)
+            self._look_for_feedback()
 
     def close(self) -> None:
         """Let go of the ports; what sounds is owed."""
+        if self._pair:
+            self._pair[0].release()  # what a player holds and hears through us ends
         self._player.detach()
         if self._pair:
-            for port in self._pair:
-                port.close()
+            self._close_pair(*self._pair)
+
+    def _close_pair(self, heard: MidiInput, played: MidiOutput) -> None:
+        heard.close()
+        played.close()
         self._pair = None
+
+    def _missing(self, pair: tuple[MidiInput, MidiOutput]) -> list[PortError]:
+        return [error for port in pair for error in port.missing()]
 
     def _try_again(self) -> None:
         try:
             self._pair = self._open_pair()
         except PortError:
             return
-        for port in self._pair:
-            try:
-                port.require_wanted()
-            except PortError as error:
-                self._say(f"{error}; waiting for it")
+        for missing in self._missing(self._pair):
+            self._say(f"{missing}; waiting for it")
         self._begin(*self._pair)
 
     def _open_pair(self) -> tuple[MidiInput, MidiOutput]:
         ports = self._settings
-        heard = open_input(ports.system, ports.name, ports.input, self._hear)
+        heard = open_input(ports, self._make)
         try:
-            return heard, open_output(heard.system, ports.name, ports.output)
+            return heard, open_output(heard.system, ports.name, ports.all_outputs)
         except PortError:
             heard.close()
             raise
@@ -121,8 +143,16 @@ class MidiWiring:
     def _begin(self, heard: MidiInput, played: MidiOutput) -> None:
         name = self._settings.name
         self._say(f"listening at '{name}:in', playing at '{name}:out' ({_TITLES[heard.system]})")
-        self._player.attach(played)
+        self._player.attach_routed(played.routed())
         self.look()
+
+    def _look_for_feedback(self) -> None:
+        self._feedback.look(now_ns())
+        was_muting, self._is_muting = self._is_muting, self._feedback.is_muting
+        if self._is_muting and not was_muting:
+            self._say("our own notes come back to us, by a cable or a program: leaving them out until that stops")
+        if was_muting and not self._is_muting:
+            self._say("our own notes have stopped coming back")
 
 
 def wire(
@@ -133,9 +163,34 @@ def wire(
     say: Callable[[str], None],
 ) -> Wiring:
     """The wiring of these settings: in memory when a pair is given or the system is called so."""
+    feedback = Feedback()
+    player.wire.on_note = feedback.sent
+    channel = settings.thru_channel - 1 if settings.thru_channel else None
+
+    def pass_on(message: bytes) -> None:
+        player.wire.pass_on(message, channel)
+
+    def make(name: str, port: InputPort) -> Keyboard:
+        return Keyboard(
+            name, input_route(port), hear, thru=pass_on if settings.thru == "on" else None, feedback=feedback
+        )
+
     if memory or settings.system == "memory":
-        return MemoryWiring(memory or MemoryPorts(), hear, player)
-    return MidiWiring(settings, hear, player, say)
+        return MemoryWiring(memory or MemoryPorts(), settings, make, player)
+    return MidiWiring(settings, make, feedback, player, say)
+
+
+def look_ahead(settings: Settings) -> Settings:
+    """The same settings, planned and handed over so much earlier that the earliest output can be served in time."""
+    ahead_ms = math.ceil(settings.ports.ahead_ms)
+    if not ahead_ms:
+        return settings
+    play = settings.play
+    update = {
+        "horizon_ms": min(play.horizon_ms + ahead_ms, _LONGEST_HORIZON_MS),
+        "commit_ms": min(play.commit_ms + ahead_ms, _LONGEST_COMMIT_MS),
+    }
+    return settings.model_copy(update={"play": play.model_copy(update=update)})
 
 
 def pause_s(settings: Ports) -> float:

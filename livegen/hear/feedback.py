@@ -1,0 +1,77 @@
+"""Hears when our own notes come back to us, through a cable or another program."""
+
+import threading
+from collections import deque
+from dataclasses import dataclass
+
+from livegen.clock import NS_PER_MS
+from livegen.events import NoteOn
+
+_WINDOW_NS = 100 * NS_PER_MS  # a note that comes back later than this is an imitation: people take longer
+_PASSED_WINDOW_NS = 30 * NS_PER_MS  # the same for what was passed on: nobody repeats a note faster
+_SAME_NS = 5 * NS_PER_MS  # the same note to several outputs counts once
+_JUDGED = 8  # of the latest notes we sent
+_ENOUGH = 4  # of them came back: a loop
+_REMEMBERED = 64
+
+
+@dataclass(slots=True)
+class _Sent:
+    at_ns: int
+    pitch: int
+    velocity: int
+    window_ns: int
+    has_returned: bool = False
+
+
+class Feedback:
+    """Compares what comes in with what went out: pitch and velocity. Any thread; told the time.
+
+    A loop is when at least four of the last eight notes we sent have come back; it is over when none of the last
+    eight has. An imitating player comes too late for it, one who plays along would have to hit each velocity.
+    """
+
+    def __init__(self) -> None:
+        self._sent: deque[_Sent] = deque(maxlen=_REMEMBERED)
+        self._changing = threading.Lock()
+        self.is_muting = False
+
+    def sent(self, note: NoteOn, at_ns: int, *, is_passed: bool = False) -> None:
+        """We sent this; ``is_passed``: a player had played it and it was passed on at once."""
+        with self._changing:
+            if not self._find(note, at_ns, _SAME_NS):
+                window_ns = _PASSED_WINDOW_NS if is_passed else _WINDOW_NS
+                self._sent.append(_Sent(at_ns, note.pitch, note.velocity, window_ns))
+
+    def is_ours(self, note: NoteOn, at_ns: int) -> bool:
+        """This came in: is it ours, and to be left out?"""
+        with self._changing:
+            found = self._find(note, at_ns, _WINDOW_NS)
+            if found:
+                found.has_returned = True
+                self._judge(at_ns)
+            return bool(found) and self.is_muting
+
+    def look(self, now_ns: int) -> None:
+        """See whether the loop is over."""
+        with self._changing:
+            self._judge(now_ns)
+
+    def _find(self, note: NoteOn, at_ns: int, longest_ns: int) -> _Sent | None:
+        """The same note, sent lately and not yet returned."""
+        for sent in reversed(self._sent):
+            age_ns = at_ns - sent.at_ns
+            if age_ns > longest_ns:
+                return None
+            is_same = sent.pitch == note.pitch and sent.velocity == note.velocity
+            if is_same and not sent.has_returned and 0 <= age_ns <= sent.window_ns:
+                return sent
+        return None
+
+    def _judge(self, now_ns: int) -> None:
+        known = [sent.has_returned for sent in self._sent if sent.has_returned or now_ns - sent.at_ns > sent.window_ns]
+        returned = sum(known[-_JUDGED:])
+        if returned >= _ENOUGH:
+            self.is_muting = True
+        elif not returned and len(known) >= _JUDGED:
+            self.is_muting = False

@@ -1,0 +1,104 @@
+"""Where messages leave: one at a time, each note written down for as long as it may sound."""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from livegen.clock import NS_PER_MS
+from livegen.events import Event, NoteOn, from_bytes, to_bytes
+from livegen.play.ledger import Ledger
+from livegen.routing import OutputRoute
+
+_LOOP_NS = 30 * NS_PER_MS
+_REMEMBERED = 128  # messages, no notes, passed on lately
+
+
+class OnNote(Protocol):
+    """Who is told of each note-on that leaves; ``is_passed``: it was passed on."""
+
+    def __call__(self, note: NoteOn, at_ns: int, *, is_passed: bool) -> None: ...
+
+
+class Output(Protocol):
+    """Where bytes leave."""
+
+    def send(self, message: bytes) -> None:
+        """Send one MIDI message now."""
+        ...
+
+
+class Wire:
+    """The outputs and the ledger under one lock, which is held for a message and never while waiting. Any thread.
+
+    The ledger has what really left: channel and pitch as the outputs got them, once for each that did.
+    """
+
+    def __init__(self, ledger: Ledger, clock: Callable[[], int]) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self._sending = threading.Lock()
+        self._outputs: Sequence[tuple[Output, OutputRoute]] = ()
+        self._passed: deque[tuple[int, bytes]] = deque(maxlen=_REMEMBERED)
+        self.on_note: OnNote | None = None  # set before anything is sent
+
+    def attach(self, outputs: Sequence[tuple[Output, OutputRoute]]) -> None:
+        """From now on these."""
+        with self._sending:
+            self._outputs = outputs
+
+    def detach(self) -> int:
+        """No output any more; what sounds is owed. How many notes that is."""
+        with self._sending:
+            self._outputs = ()
+            hanging = len(self._ledger.sounding())
+            self._ledger.owe()
+            return hanging
+
+    def send(self, output: Output, events: Sequence[Event]) -> None:
+        """Send these now, as they are."""
+        for event in events:
+            with self._sending:
+                self._send(output, event, to_bytes(event), is_passed=False)
+
+    def pass_on(self, message: bytes, channel: int | None = None) -> None:
+        """Send a whole channel message to every output, as each likes it, on ``channel`` if one is given."""
+        with self._sending:
+            if self._goes_round(message):
+                return
+            for output, route in self._outputs:
+                if passed := route.passed(message, channel):
+                    self._send(output, from_bytes(passed), passed, is_passed=True)
+
+    def repay(self) -> bool:
+        """Send what is owed to every output; False when nothing is, or nobody is there."""
+        with self._sending:
+            owed = self._ledger.owed() if self._outputs else ()
+            for output, _ in self._outputs:
+                for event in owed:
+                    output.send(to_bytes(event))
+            return bool(owed)
+
+    def settle(self) -> None:
+        """Owe nothing any more."""
+        with self._sending:
+            self._ledger.settle()
+
+    def _send(self, output: Output, event: Event | None, message: bytes, *, is_passed: bool) -> None:
+        if event is not None:
+            self._ledger.leaves(event)
+        if isinstance(event, NoteOn) and self.on_note:
+            self.on_note(event, self._clock(), is_passed=is_passed)
+        output.send(message)
+        if event is not None:
+            self._ledger.has_left(event)
+
+    def _goes_round(self, message: bytes) -> bool:
+        """Is it no note, and the very message that was passed on a moment ago? A cable from out to in does that."""
+        if message[0] & 0xF0 in (0x80, 0x90):
+            return False
+        now_ns = self._clock()
+        if any(known == message and now_ns - at_ns < _LOOP_NS for at_ns, known in self._passed):
+            return True
+        self._passed.append((now_ns, message))
+        return False

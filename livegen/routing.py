@@ -1,0 +1,142 @@
+"""Where an event goes: its channel and pitch on the way in, and on the way out to each instrument.
+
+Channels are 0-15 here, 1-16 in the settings.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from livegen.clock import NS_PER_MS
+from livegen.events import Control, Event, NoteOff, NoteOn, Program
+from livegen.settings import InputPort, OutputPort
+
+LEFT_HAND = 15  # what arrives on this channel (16 for people) is the left hand: chords
+_CHANNELS = 16
+_LEFT_OUT = -1
+_WITH_PITCH = (0x80, 0x90, 0xA0)  # kinds of message whose first data byte is a key
+
+
+@dataclass(frozen=True, slots=True)
+class InputRoute:
+    """What becomes of what an input sends. The same for a note-on and its note-off: it has no state."""
+
+    channels: tuple[int, ...] = tuple(range(_CHANNELS))  # by the channel it came on; -1 is left out
+    transpose: int = 0  # semitones
+    split: int = 0  # keys below it are the left hand; 0 is no split
+
+    def heard(self, event: Event) -> Event | None:
+        """The event as the engine is to hear it; None when it is left out. Keys are split as they were played."""
+        if not isinstance(event, NoteOn | NoteOff | Control | Program):
+            return event
+        channel = self.channels[event.channel]
+        if channel == _LEFT_OUT:
+            return None
+        if isinstance(event, Control | Program):
+            return replace(event, channel=channel) if channel != event.channel else event
+        pitch = event.pitch + self.transpose
+        if self.split:
+            channel = LEFT_HAND if event.pitch < self.split else channel % LEFT_HAND  # the right hand is never on it
+        if (channel, pitch) == (event.channel, event.pitch):
+            return event
+        return replace(event, channel=channel, pitch=pitch) if 0 <= pitch < 128 else None
+
+    def passed(self, message: bytes) -> bytes | None:
+        """A whole channel message as it is passed on at once, both hands alike; None when it is left out."""
+        return _moved(message, self.channels[message[0] & 0x0F], self.transpose)
+
+
+@dataclass(frozen=True, slots=True)
+class OutputRoute:
+    """What becomes of what is sent to an output."""
+
+    channels: tuple[int, ...] = ()  # none: each event's own; one: all on it; several: a voice each, highest first
+    transpose: int = 0  # semitones
+    offset_ns: int = 0  # later than written; negative: earlier
+
+    def passed(self, message: bytes, channel: int | None) -> bytes | None:
+        """A whole channel message that is passed on: on ``channel``, else on this output's first, else on its own."""
+        own = self.channels[0] if self.channels else message[0] & 0x0F
+        return _moved(message, own if channel is None else channel, self.transpose)
+
+
+class Voices:
+    """Gives each note of an output its channel. Its note-off follows it there, whatever has happened meanwhile.
+
+    Notes that begin together are to come highest first. A note takes the first free voice below the higher and above
+    the lower notes that sound; where there is none, the nearest free one; where all are taken, it shares the nearest.
+    """
+
+    def __init__(self, route: OutputRoute) -> None:
+        self._route = route
+        self._pitches: list[list[int]] = [[] for _ in route.channels]  # that sound, by voice
+        self._voices: dict[tuple[int, int], list[int]] = {}  # (channel, pitch) as written → its voices, oldest first
+
+    def sent(self, event: Event) -> tuple[Event, ...]:
+        """The event as this output gets it, on as many channels as it takes; () when it is out of range."""
+        match event:
+            case NoteOn(pitch, velocity, channel):
+                return self._placed(NoteOn(pitch + self._route.transpose, velocity, channel), self._begin(event))
+            case NoteOff(pitch, channel):
+                return self._placed(NoteOff(pitch + self._route.transpose, channel), self._end(event))
+            case Control(number, value):
+                return tuple(Control(number, value, channel) for channel in self._all(event.channel))
+            case Program(number):
+                return tuple(Program(number, channel) for channel in self._all(event.channel))
+        return (event,)
+
+    def _all(self, own: int) -> Sequence[int]:
+        return tuple(dict.fromkeys(self._route.channels)) or (own,)
+
+    def _placed(self, event: NoteOn | NoteOff, channels: Sequence[int]) -> tuple[Event, ...]:
+        if not 0 <= event.pitch < 128:
+            return ()
+        return tuple(replace(event, channel=channel) if channel != event.channel else event for channel in channels)
+
+    def _begin(self, note: NoteOn) -> Sequence[int]:
+        if len(self._route.channels) < 2:
+            return self._all(note.channel)
+        voice = self._voice(note.pitch)
+        self._pitches[voice].append(note.pitch)
+        self._voices.setdefault((note.channel, note.pitch), []).append(voice)
+        return (self._route.channels[voice],)
+
+    def _end(self, note: NoteOff) -> Sequence[int]:
+        key = (note.channel, note.pitch)
+        if key not in self._voices:
+            return self._all(note.channel)  # one voice only, or a note begun before our time
+        voice = self._voices[key].pop(0)
+        self._pitches[voice].remove(note.pitch)
+        if not self._voices[key]:
+            del self._voices[key]
+        return (self._route.channels[voice],)
+
+    def _voice(self, pitch: int) -> int:
+        count = len(self._pitches)
+        above = [voice for voice, pitches in enumerate(self._pitches) if any(other >= pitch for other in pitches)]
+        below = [voice for voice, pitches in enumerate(self._pitches) if any(other < pitch for other in pitches)]
+        first, last = min(max(above, default=-1) + 1, count - 1), min(below, default=count) - 1
+        free = [voice for voice in range(count) if not self._pitches[voice]]
+        between = [voice for voice in free if first <= voice <= last]
+        return between[0] if between else min(free, key=lambda voice: abs(voice - first), default=first)
+
+
+def input_route(port: InputPort) -> InputRoute:
+    """The route that these settings describe."""
+    channels = tuple(port.channels.get(channel + 1, channel + 1) - 1 for channel in range(_CHANNELS))
+    return InputRoute(channels, port.transpose, port.split or 0)
+
+
+def output_route(port: OutputPort) -> OutputRoute:
+    """The route that these settings describe."""
+    channels = tuple(channel - 1 for channel in port.channels)
+    return OutputRoute(channels, port.transpose, round(port.offset_ms * NS_PER_MS))
+
+
+def _moved(message: bytes, channel: int, semitones: int) -> bytes | None:
+    if channel == _LEFT_OUT:
+        return None
+    kind = message[0] & 0xF0
+    if semitones and kind in _WITH_PITCH:
+        pitch = message[1] + semitones
+        return bytes((kind | channel, pitch, message[2])) if 0 <= pitch < 128 else None
+    return bytes((kind | channel,)) + message[1:]

@@ -1,0 +1,92 @@
+"""Where messages leave, and what is written down of them."""
+
+from collections import Counter
+
+from livegen.clock import NS_PER_MS, ManualClock
+from livegen.events import Control, NoteOff, NoteOn
+from livegen.play.ledger import Ledger, blank_ledger
+from livegen.play.wire import Wire
+from livegen.routing import OutputRoute
+
+
+class Tape:
+    """An output that keeps what it is sent."""
+
+    def __init__(self) -> None:
+        self.messages: list[str] = []
+
+    def send(self, message: bytes) -> None:
+        self.messages.append(message.hex(" "))
+
+
+class Stand:
+    """A wire with two outputs, the second an octave lower on channel 6."""
+
+    def __init__(self) -> None:
+        self.clock = ManualClock()
+        self.ledger: Ledger = blank_ledger()
+        self.plain, self.moved = Tape(), Tape()
+        self.wire = Wire(self.ledger, self.clock.now_ns)
+        self.wire.attach([(self.plain, OutputRoute()), (self.moved, OutputRoute(channels=(5,), transpose=-12))])
+
+    def pass_on(self, message: str, channel: int | None = None) -> None:
+        self.wire.pass_on(bytes.fromhex(message), channel)
+
+
+def test_what_is_passed_on_reaches_every_output_as_it_likes_it():
+    stand = Stand()
+
+    stand.pass_on("90 3c 50")
+    stand.pass_on("80 3c 21")
+
+    assert stand.plain.messages == ["90 3c 50", "80 3c 21"]
+    assert stand.moved.messages == ["95 30 50", "85 30 21"]
+    assert stand.ledger.sounding() == ()
+
+
+def test_a_note_passed_on_is_in_the_ledger_until_it_ends_and_owed_when_the_outputs_go():
+    stand = Stand()
+    stand.pass_on("90 3c 50")
+    stand.pass_on("b0 40 7f", channel=3)
+
+    sounding = stand.ledger.sounding()
+    hanging = stand.wire.detach()
+    stand.pass_on("80 3c 00")  # to nobody
+    back = Tape()
+    stand.wire.attach([(back, OutputRoute())])
+    is_owing = stand.wire.repay()
+    stand.wire.settle()
+
+    assert sounding == (NoteOff(60, 0), NoteOff(48, 5))
+    assert hanging == 2
+    assert is_owing
+    assert Counter(back.messages) == Counter(["80 3c 00", "85 30 00", "b3 40 00"])
+    assert not stand.wire.repay()
+
+
+def test_a_controller_that_comes_round_again_is_not_passed_on_for_ever():
+    stand = Stand()
+
+    for _ in range(3):
+        stand.pass_on("b0 07 64")
+        stand.clock.move_to(stand.clock.now_ns() + 5 * NS_PER_MS)
+    stand.clock.move_to(100 * NS_PER_MS)
+    stand.pass_on("b0 07 64")
+
+    assert stand.plain.messages == ["b0 07 64"] * 2
+
+
+def test_each_note_on_that_leaves_is_told():
+    stand = Stand()
+    told: list[tuple[NoteOn, int, bool]] = []
+    stand.wire.on_note = lambda note, at_ns, is_passed: told.append((note, at_ns, is_passed))
+    stand.clock.move_to(7)
+
+    stand.wire.send(stand.plain, [NoteOn(60, 80), NoteOff(60), Control(1, 2)])
+    stand.pass_on("90 3e 50")
+
+    assert told == [
+        (NoteOn(60, 80), 7, False),
+        (NoteOn(62, 80), 7, True),
+        (NoteOn(50, 80, 5), 7, True),
+    ]
