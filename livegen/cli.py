@@ -58,7 +58,7 @@ def jam(
             {
                 "play": {"role": role, "model": model, "seed": seed, "key": key},
                 "time": {"tempo_bpm": tempo},
-                "ports": {"input": input_name, "output": output_name, "name": name, "system": midi},
+                "ports": {"input": input_name, "output": output_name, "name": name, "system": midi, "require": True},
                 "daemon": {"record": record},
             },
         )

@@ -11,8 +11,11 @@ from contextlib import ExitStack, contextmanager
 from livegen.clock import now_ns
 from livegen.errors import LivegenError
 from livegen.events import Event, Timed, to_bytes
+from livegen.hear.keyboard import Keyboard
 from livegen.hear.port import MidiInput, list_inputs, open_input
 from livegen.play.port import MidiOutput, open_output
+from livegen.routing import input_route
+from livegen.settings import Ports
 
 NAME = "livegen-bench"
 _LIVEGEN = (sys.executable, "-c", "from livegen.cli import main; main()")
@@ -49,12 +52,13 @@ class Wire:
     def __init__(self, played: MidiOutput, heard: MidiInput, arrived: list[Timed]) -> None:
         self._played = played
         self._heard = heard
+        self._named = played.routed()[-1][0]
         self.arrived = arrived
 
     def send(self, event: Event) -> int:
         """Send an event now; the moment before it left."""
         at_ns = now_ns()
-        self._played.send(to_bytes(event))
+        self._named.send(to_bytes(event))
         return at_ns
 
     def close(self) -> None:
@@ -79,11 +83,13 @@ def wired() -> Iterator[tuple[str, Wire, Wire]]:
 
 def _wire(system: str, name: str, target: str, source: str) -> Wire:
     arrived: list[Timed] = []
-    heard = open_input(system, name, source, arrived.append)
-    played = open_output(system, name, target)
-    for port in (heard, played):
-        port.require_wanted()
-        port.look()
+    ports = Ports.model_validate({"system": system, "name": name, "input": source, "output": target})
+    heard = open_input(ports, lambda port, settings: Keyboard(port, input_route(settings), arrived.append))
+    played = open_output(system, name, ports.all_outputs)
+    for missing in (*heard.missing(), *played.missing()):
+        raise missing
+    heard.look(played.jack)
+    played.look()
     return Wire(played, heard, arrived)
 
 
