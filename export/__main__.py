@@ -188,7 +188,7 @@ def eager(config: Config, steps: Annotated[int, typer.Option(min=1)] = 2000) -> 
     from export.evaluate import OnnxPredictor
     from export.networks import make_network
     from livegen.bench.conditions import percentiles_us
-    from livegen.imagine.bundle import shipped_models
+    from livegen.shipped import shipped_models
 
     recipe = recipes.load(recipes.find(config))
     shipped = shipped_models().get(recipe.name)  # its vocabulary may be learned from music

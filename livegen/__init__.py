@@ -14,6 +14,8 @@ The port process owns the ports and the time; it never runs a network:
     hear/pulse_line.py       its pulses, as if none were late or early
     serve/courier.py         carries them to the engine, and tells a new engine what the old one heard
     serve/conversation.py    what there is to tell it
+    serve/controls.py        the settings under the player's hands
+    serve/timekeeper.py      whose clock it is
     play/player.py           the thread that waits for each moment and sends
     play/lane.py             the player's part for one output
     play/wire.py             where messages leave, one at a time, written down
@@ -27,6 +29,9 @@ The port process owns the ports and the time; it never runs a network:
     port_names.py            which port is meant, and which is a keyboard
     jack.py                  what rtmidi cannot ask of JACK
     serve/daemon.py          all of it, started in order, stopped in the mirror of it
+    serve/sitting.py         signals, terminal and settings file of whoever plays
+    serve/file_watch.py      a settings file that changes
+    serve/standing.py        how it stands, for livegen status
     serve/wiring.py          ports and MIDI systems that come and go
     serve/supervisor.py      starts the engine's process, ends its notes when it dies, starts the next
     serve/engine_child.py    one such process, as its parent sees it
@@ -96,6 +101,8 @@ What all of them speak:
     events.py                notes and controls, each with its moment
     clock.py                 monotonic nanoseconds, real or turned by hand
     settings.py              every setting once
+    parameters.py            what a knob can set
+    shipped.py               the models that come with livegen
     errors.py                the tree of errors
 
 Around them:

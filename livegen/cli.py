@@ -4,9 +4,7 @@ Each command imports what it needs when it runs, so that the process that owns t
 """
 
 import json
-import signal
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,10 +13,10 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from livegen.errors import LivegenError
-from livegen.settings import Settings, load
+from livegen.settings import Settings, load, own_file
 
 if TYPE_CHECKING:
-    from livegen.serve.daemon import Figures
+    from livegen.serve.standing import Figures
 
 app = typer.Typer(
     name="livegen",
@@ -38,37 +36,48 @@ Seed = Annotated[int | None, typer.Option(help="The same seed, the same music.")
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-@app.command(epilog="Example: livegen jam --in KeyStep --record sessions")
+@app.command(epilog="Example: livegen jam --in KeyStep --role harmonise --learn density")
 def jam(
     role: Role = None,
     model: Model = None,
     seed: Seed = None,
     input_name: Annotated[str | None, typer.Option("--in", help="Listen to this port only.")] = None,
     output_name: Annotated[str | None, typer.Option("--out", help="Play to this port, besides livegen:out.")] = None,
+    clock: Annotated[str | None, typer.Option(help="Whose beat: player, internal, midi, link.")] = None,
     tempo: Annotated[float | None, typer.Option(help="Beats a minute; 0 finds it in the phrase.")] = None,
     key: Annotated[str | None, typer.Option(help="'G', 'F# minor', ...; found in the phrase otherwise.")] = None,
+    learn: Annotated[str | None, typer.Option(help="Let the next knob that moves set this, from now on.")] = None,
+    config: Annotated[Path | None, typer.Option(help="A settings file; your own is the default.")] = None,
     record: Annotated[str | None, typer.Option(help="Record the session into this folder.")] = None,
     name: Annotated[str | None, typer.Option(help="Name of the virtual ports.")] = None,
     midi: Annotated[str | None, typer.Option(help="MIDI system: auto, alsa, jack, core, windows.")] = None,
 ) -> None:
     """Plug and play: listens to every hardware keyboard and to livegen:in, answers through livegen:out."""
-    _play(
-        load(
-            None,
-            {
-                "play": {"role": role, "model": model, "seed": seed, "key": key},
-                "time": {"tempo_bpm": tempo},
-                "ports": {"input": input_name, "output": output_name, "name": name, "system": midi, "require": True},
-                "daemon": {"record": record},
-            },
-        )
-    )
+    named = bool(input_name or output_name) or None  # what was typed by hand must be there
+    overrides: dict[str, dict[str, Any]] = {
+        "play": {"role": role, "model": model, "seed": seed, "key": key},
+        "time": {"clock": clock, "tempo_bpm": tempo},
+        "ports": {"input": input_name, "output": output_name, "name": name, "system": midi, "require": named},
+        "daemon": {"record": record},
+    }
+    _play(config or own_file(), overrides, learn, is_there=config is not None)
 
 
 @app.command(epilog="Example: livegen run configs/live/default.toml")
 def run(config: Annotated[Path, typer.Argument(help="A settings file (TOML).")]) -> None:
     """The daemon, in the foreground, by a settings file."""
-    _play(load(config))
+    _play(config, {}, None, is_there=True)
+
+
+@app.command(epilog="Example: livegen status --json")
+def status(
+    name: Annotated[str, typer.Option(help="Name of the virtual ports.")] = "livegen",
+    as_json: AsJson = False,  # noqa: FBT002 (typer makes it a flag)
+) -> None:
+    """How a running livegen stands: what it plays, how late, how soon."""
+    from livegen.serve.standing import read_standing
+
+    _print_figures(read_standing(name), as_json=as_json)
 
 
 @app.command(epilog="Example: livegen demo --out-dir /tmp")
@@ -211,22 +220,22 @@ def _fail(message: str, status: int) -> NoReturn:
     sys.exit(status)
 
 
-def _play(settings: Settings) -> None:
-    """Run the daemon until Ctrl-C or SIGTERM; end with its figures."""
-    from livegen.serve.daemon import run_daemon
+def _play(path: Path, overrides: dict[str, dict[str, Any]], learn: str | None, *, is_there: bool) -> None:
+    """Run the daemon until Ctrl-C or SIGTERM; end with its figures. The file may come later, unless it ``is_there``."""
+    from livegen.serve.sitting import play
 
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    figures = run_daemon(settings, say=typer.echo, stop=stop)
-    typer.echo(_figures_line(figures))
+    def read() -> Settings:
+        return load(path if is_there or path.exists() else None, overrides)
+
+    typer.echo(_figures_line(play(read, path, learn, typer.echo)))
 
 
 def _figures_line(figures: "Figures") -> str:
+    reaction = f"reaction p50 {figures.reaction_p50_ms:.2f} ms, p99 {figures.reaction_p99_ms:.2f} ms, "
     return (
         f"notes in {figures.notes_in}, notes out {figures.notes_out}, "
         f"delivery p50 {figures.delivery_p50_ms:.2f} ms, p99 {figures.delivery_p99_ms:.2f} ms, "
-        f"notes hanging {figures.hanging}"
+        f"{reaction if figures.reactions else ''}notes hanging {figures.hanging}"
     )
 
 

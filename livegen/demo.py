@@ -12,8 +12,9 @@ from livegen.events import NoteOff, NoteOn, Timed
 from livegen.hear.port import MemoryInput
 from livegen.midi_file import write_midi
 from livegen.picture import draw_roll
-from livegen.serve.daemon import Figures, run_daemon
+from livegen.serve.daemon import run_daemon
 from livegen.serve.recorder import Who
+from livegen.serve.standing import Figures
 from livegen.serve.wiring import MemoryPorts
 from livegen.settings import Settings
 

@@ -8,12 +8,13 @@ from typing import Any
 from livegen.bench.conditions import conditions, priority
 from livegen.errors import LivegenError
 from livegen.hear.port import compiled_systems, list_inputs
-from livegen.imagine.bundle import load_bundle, shipped_models
+from livegen.imagine.bundle import load_bundle
 from livegen.play.ledger import ledger_folder
 from livegen.play.port import list_outputs
 from livegen.play.priority import may_lock_memory
 from livegen.port_names import is_keyboard
 from livegen.settings import Ports, Settings
+from livegen.shipped import shipped_models
 
 _LEAST_FREE_BYTES = 100 * 2**20
 

@@ -1,11 +1,15 @@
 """Every setting once, with its default: TOML and environment in, frozen values out."""
 
+import os
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
+import tomlkit
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
+from tomlkit.exceptions import TOMLKitError
 
 from livegen.errors import SettingsError, did_you_mean
 
@@ -196,6 +200,31 @@ def load(path: Path | None = None, overrides: dict[str, dict[str, Any]] | None =
         return Settings.model_validate(merged)
     except ValidationError as error:
         raise SettingsError(f"{where}: {_explain(error)}") from None
+
+
+def bind(path: Path, cc: Mapping[int, Parameter]) -> Path:
+    """Write what the controllers set into a settings file, the rest of which stays as it is; the file.
+
+    OSError when it cannot be written, SettingsError when it is no settings file.
+    """
+    try:
+        document = tomlkit.parse(path.read_text(encoding="utf-8")) if path.exists() else tomlkit.document()
+    except (UnicodeDecodeError, TOMLKitError) as error:
+        raise SettingsError(f"{path}: cannot be read as TOML: {error}") from None
+    table = tomlkit.inline_table()
+    table.update({str(number): parameter for number, parameter in sorted(cc.items())})
+    document.setdefault("controls", tomlkit.table())["cc"] = table
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_suffix(".part")
+    beside.write_text(tomlkit.dumps(document), encoding="utf-8")
+    os.replace(beside, path)
+    return path
+
+
+def own_file() -> Path:
+    """The settings file of whoever plays: ``livegen jam`` begins with it when it is there (XDG base directories)."""
+    folder = os.environ.get("XDG_CONFIG_HOME")
+    return (Path(folder) if folder else Path.home() / ".config") / "livegen" / "jam.toml"
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -10,7 +10,8 @@ import pytest
 from onnx import TensorProto, helper
 
 from livegen.errors import ModelError
-from livegen.imagine.bundle import load_bundle, shipped_models
+from livegen.imagine.bundle import load_bundle
+from livegen.shipped import shipped_models
 
 BACH = shipped_models()["bach"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from livegen.imagine.bundle import shipped_models
+from livegen.shipped import shipped_models
 
 
 def livegen(*arguments: str) -> subprocess.CompletedProcess[str]:

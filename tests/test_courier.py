@@ -2,8 +2,10 @@
 
 from livegen.clock import NS_PER_S
 from livegen.events import Control, NoteOff, NoteOn, Timed
+from livegen.serve.controls import Controls
 from livegen.serve.courier import Courier, Loss
 from livegen.serve.link import Heard, Message, Panic
+from livegen.settings import Settings
 
 PHRASE = (Timed(0, NoteOn(60)), Timed(NS_PER_S, NoteOff(60)))
 NEXT = Timed(2 * NS_PER_S, NoteOn(62))
@@ -16,7 +18,7 @@ class Desk:
         self.told: list[list[Message]] = []
         self.heard: list[Timed] = []
         self.panics = 0
-        self.courier = Courier(self.heard.append, self.panic)
+        self.courier = Courier(self.heard.append, self.panic, Controls(Settings(), lambda _: None))
 
     def panic(self) -> None:
         self.panics += 1

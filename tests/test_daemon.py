@@ -14,8 +14,9 @@ import pytest
 
 from livegen.errors import LivegenError, RunningError
 from livegen.events import Control, Event, NoteOff, NoteOn, Timed
-from livegen.serve.daemon import Figures, run_daemon
+from livegen.serve.daemon import run_daemon
 from livegen.serve.onlookers import Watch
+from livegen.serve.standing import Figures
 from livegen.serve.wiring import MemoryPorts
 from livegen.settings import Settings, load
 

@@ -8,10 +8,10 @@ import pytest
 from livegen.clock import NS_PER_MS, NS_PER_S
 from livegen.engine import Engine, load_engine
 from livegen.events import NoteOff, NoteOn, Timed
-from livegen.imagine.bundle import shipped_models
 from livegen.music.key import Key
 from livegen.render import converse
 from livegen.settings import load
+from livegen.shipped import shipped_models
 
 BEAT_NS = 600 * NS_PER_MS
 HYMN = ((67, 1), (67, 1), (66, 1), (64, 1), (62, 1), (67, 1), (69, 1), (71, 2))

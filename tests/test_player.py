@@ -119,7 +119,9 @@ def test_without_an_output_the_music_goes_on_unheard():
 
 def test_the_thread_plays_what_it_is_handed_and_stops():
     is_over = threading.Event()
-    player = Player(blank_ledger(), lambda timed: is_over.set() if timed.event == NoteOff(60) else None)
+    player = Player(
+        blank_ledger(), lambda timed: is_over.set() if timed.event == NoteOff(60) else None, clock=lambda: 1
+    )
     tape = Tape()
     player.attach(tape)
     thread = threading.Thread(target=player.run)
@@ -143,7 +145,7 @@ def test_a_note_is_in_the_ledger_before_its_note_on_leaves_and_until_its_note_of
         def send(self, _message: bytes) -> None:
             sounding_at_send.append(ledger.sounding())
 
-    player = Player(ledger, lambda _: None)
+    player = Player(ledger, lambda _: None, clock=lambda: 1)
     player.attach(Witness())
     player.play([Timed(0, NoteOn(60)), Timed(1, NoteOff(60))])
     player.send_due()

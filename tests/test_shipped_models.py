@@ -8,10 +8,11 @@ import pytest
 from jack_stage import hanging, melody, stage, wait_for, wait_for_quiet
 
 from livegen.events import Note
-from livegen.imagine.bundle import load_bundle, shipped_models
+from livegen.imagine.bundle import load_bundle
 from livegen.imagine.continuation import Continuation
 from livegen.imagine.sampler import Sampler
 from livegen.settings import Sampling
+from livegen.shipped import shipped_models
 
 MODELS = sorted(shipped_models())
 PHRASES = (

@@ -12,8 +12,8 @@ from livegen.codecs.codec import Codec
 from livegen.errors import ModelError, did_you_mean
 from livegen.imagine.card import CONTRACT, Card
 from livegen.imagine.stepper import State, Stepper
+from livegen.shipped import shipped_models
 
-SHIPPED = Path(__file__).parents[1] / "models"
 _LARGEST_BYTES = 512 * 2**20
 _ORT_TYPES = {"float32": "tensor(float)"}  # the others are called as numpy calls them
 
@@ -25,11 +25,6 @@ class Bundle:
     card: Card
     stepper: Stepper
     codec: Codec[Any]
-
-
-def shipped_models() -> dict[str, Path]:
-    """The models that come with livegen, by name."""
-    return {path.stem: path for path in sorted(SHIPPED.glob("*.onnx"))}
 
 
 def find_model(name: str) -> Path:

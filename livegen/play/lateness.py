@@ -21,6 +21,11 @@ class Lateness:
         self._total += 1
         self.max_ns = max(self.max_ns, late_ns)
 
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return self._total
+
     def percentile_ns(self, percent: float) -> int:
         """The lateness that ``percent`` of the events did not exceed, to the microsecond above; 0 for no events."""
         wanted = self._total * percent / 100

@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -14,30 +13,20 @@ from livegen.clock import NS_PER_MS
 from livegen.play.ledger import ledger_folder, open_ledger
 from livegen.play.player import Player
 from livegen.play.priority import lock_memory
+from livegen.serve.controls import Controls
 from livegen.serve.courier import Courier
 from livegen.serve.engine_child import ENGINE_COMMAND
 from livegen.serve.onlookers import Onlookers, Watch
 from livegen.serve.recorder import Recorder
+from livegen.serve.standing import Figures, Standing
 from livegen.serve.supervisor import Supervisor
+from livegen.serve.timekeeper import Timekeeper
 from livegen.serve.wiring import MemoryPorts, look_ahead, pause_s, wire
 from livegen.settings import Settings
 
-_WORKERS = 4  # onlookers, player, courier, supervisor: a thread each
+_WORKERS = 5  # onlookers, player, courier, timekeeper, supervisor: a thread each
 _SWITCH_S = 0.0005  # how long one of our threads may keep the others from running
 _REPAY_S = 0.25  # between two looks at the ports while note-offs are owed
-
-
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """A session in figures."""
-
-    notes_in: int
-    notes_out: int
-    delivery_p50_ms: float  # moment due → moment sent
-    delivery_p99_ms: float
-    late_note_ons: int  # sent more than 10 ms late
-    hanging: int  # notes left sounding at the end
-    engine_restarts: int
 
 
 class _Worker(Protocol):
@@ -53,11 +42,14 @@ def run_daemon(
     watch: Watch | None = None,
     ports: MemoryPorts | None = None,
     engine: Sequence[str] = ENGINE_COMMAND,
+    path: Path | None = None,
+    on_look: Callable[[Courier], None] | None = None,
 ) -> Figures:
     """Play until ``stop`` is set, by the caller or because a part of the daemon has ended by an error.
 
     ``say`` gets one line at a time, from any thread. ``watch`` sees every event, on a thread of its own.
-    ``engine`` is the command that starts an engine's process.
+    ``engine`` is the command that starts an engine's process. ``path`` is where learnt controllers are saved, and
+    ``on_look`` is called a few times a second, on the caller's thread.
     """
     say = _one_at_a_time(say)
     is_realtime = settings.daemon.realtime
@@ -70,16 +62,31 @@ def run_daemon(
         _start(stack, pool, onlookers, stop)
         player = Player(ledger, onlookers.sent, is_realtime=is_realtime)
         _start(stack, pool, player, stop)
-        courier = Courier(onlookers.heard, player.end_all, is_realtime=is_realtime)
+        controls = Controls(look_ahead(settings), say, path)
+        timekeeper = Timekeeper(settings.time, player, lambda song: courier.follow(song), is_realtime=is_realtime)
+        courier = Courier(
+            onlookers.heard,
+            player.end_all,
+            controls,
+            on_clock=timekeeper.hear,
+            on_change=lambda changed: timekeeper.change(changed.time),
+            is_realtime=is_realtime,
+        )
         wiring = wire(settings.ports, ports, courier.hear, player, say)
         stack.callback(wiring.close)
         wiring.open()
         _start(stack, pool, courier, stop)
-        supervisor = Supervisor(look_ahead(settings), engine, player, courier, say)
+        _start(stack, pool, timekeeper, stop)
+        supervisor = Supervisor(lambda: controls.settings, engine, player, courier, say)
         _start(stack, pool, supervisor, stop)
+        standing = Standing(settings.ports.name)
+        stack.callback(standing.end)
         gc.freeze()
         while not stop.wait(_REPAY_S if player.repay() else pause_s(settings.ports)):
             wiring.look()
+            if on_look:
+                on_look(courier)
+            standing.write(controls.settings, _figures(onlookers, player, supervisor), timekeeper.song)
     return _figures(onlookers, player, supervisor)
 
 
@@ -112,6 +119,9 @@ def _figures(onlookers: Onlookers, player: Player, supervisor: Supervisor) -> Fi
         notes_out=onlookers.notes["machine"],
         delivery_p50_ms=player.lateness.percentile_ns(50) / NS_PER_MS,
         delivery_p99_ms=player.lateness.percentile_ns(99) / NS_PER_MS,
+        reactions=onlookers.reaction.count,
+        reaction_p50_ms=onlookers.reaction.percentile_ns(50) / NS_PER_MS,
+        reaction_p99_ms=onlookers.reaction.percentile_ns(99) / NS_PER_MS,
         late_note_ons=player.late_note_ons,
         hanging=player.hanging,
         engine_restarts=supervisor.restarts,

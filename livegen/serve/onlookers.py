@@ -4,10 +4,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 
-from livegen.clock import now_ns
+from livegen.clock import NS_PER_MS, now_ns
 from livegen.events import NoteOn, Timed
+from livegen.play.lateness import Lateness
 from livegen.play.priority import LOOKING_ON, raise_thread
 from livegen.serve.recorder import Recorder, Who
+
+_REACTION_NS = 50 * NS_PER_MS
 
 Watch = Callable[[Who, Timed], None]
 
@@ -20,7 +23,9 @@ class Onlookers:
         self._watch = watch
         self._is_realtime = is_realtime
         self._queue: SimpleQueue[tuple[Who, Timed] | None] = SimpleQueue()
+        self._asked_ns: int | None = None  # when the player's last note came, until a note of ours has left
         self.notes: dict[Who, int] = {"player": 0, "machine": 0}
+        self.reaction = Lateness()
 
     def heard(self, timed: Timed) -> None:
         """The player played this. Any thread; returns at once."""
@@ -52,8 +57,19 @@ class Onlookers:
         self._queue.put(None)
 
     def _see(self, who: Who, timed: Timed) -> None:
-        self.notes[who] += isinstance(timed.event, NoteOn)
+        if isinstance(timed.event, NoteOn):
+            self.notes[who] += 1
+            self._compare(who, timed.at_ns)
         if self._watch:
             self._watch(who, timed)
         if self._recorder:
             self._recorder.record(who, timed)
+
+    def _compare(self, who: Who, at_ns: int) -> None:
+        """How soon after a note of the player did one of ours follow? What comes later than 50 ms is no reaction."""
+        if who == "player":
+            self._asked_ns = at_ns
+        elif self._asked_ns is not None:
+            if 0 < at_ns - self._asked_ns < _REACTION_NS:
+                self.reaction.add(at_ns - self._asked_ns)
+            self._asked_ns = None

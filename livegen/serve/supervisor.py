@@ -35,11 +35,14 @@ class Backoff:
 
 
 class Supervisor:
-    """Owner of the child. Its own thread runs ``run``; ``stop`` may come from any."""
+    """Owner of the child, which begins with the settings as they then are.
+
+    Its own thread runs ``run``; ``stop`` may come from any.
+    """
 
     def __init__(
         self,
-        settings: Settings,
+        settings: Callable[[], Settings],
         command: Sequence[str],
         player: Player,
         courier: Courier,
@@ -61,7 +64,7 @@ class Supervisor:
 
     def run(self) -> None:
         """The thread's body, until ``stop``. LivegenError when the first engine cannot start."""
-        if self._settings.daemon.realtime:
+        if self._settings().daemon.realtime:
             raise_thread(CARRYING)
         while child := self._start():
             try:
@@ -86,7 +89,7 @@ class Supervisor:
             if self._stopping.is_set():
                 return None
             self._child = start_child(self._command)
-        self._child.send(Configure(self._settings.model_dump_json()))
+        self._child.send(Configure(self._settings().model_dump_json()))
         return self._child
 
     def _attend(self, child: EngineChild) -> str:
@@ -96,7 +99,7 @@ class Supervisor:
             if not self._await_ready(child, started_ns + _LOADING_NS):
                 return "did not start within 30 s"
             self._introduce(child)
-            silence_ms = self._settings.daemon.silence_ms
+            silence_ms = self._settings().daemon.silence_ms
             while message := child.receive(silence_ms * NS_PER_MS / NS_PER_S):
                 self._obey(message)
             return f"was silent for {silence_ms} ms"

@@ -1,0 +1,82 @@
+"""What a knob can set while playing: each parameter's place in the settings, and its way from 0-127 and back."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import exp, log
+from typing import Any, get_args
+
+from livegen.settings import Parameter, Role, Settings
+from livegen.shipped import shipped_models
+
+MOST = 127  # of a controller
+
+_ROLES = get_args(Role)
+
+
+@dataclass(frozen=True, slots=True)
+class Knob:
+    """One parameter. ``position`` is None where the value has no place on the knob (a model's own temperature)."""
+
+    section: str
+    key: str
+    value: Callable[[int], Any]
+    position: Callable[[Any], int | None]
+
+    def turned(self, settings: Settings, position: int) -> Settings:
+        """The settings with the knob at this position, 0-127."""
+        section = getattr(settings, self.section)
+        update = {self.key: self.value(position)}
+        return settings.model_copy(update={self.section: section.model_copy(update=update)})
+
+    def stands(self, settings: Settings) -> int | None:
+        """Where the knob would have to be for these settings."""
+        return self.position(getattr(getattr(settings, self.section), self.key))
+
+
+def _linear(section: str, key: str, low: float, high: float, *, is_whole: bool = False) -> Knob:
+    def value(position: int) -> float:
+        exact = low + (high - low) * position / MOST
+        return round(exact) if is_whole else round(exact, 3)
+
+    return Knob(section, key, value, lambda found: round((found - low) / (high - low) * MOST))
+
+
+def _logarithmic(section: str, key: str, low: float, high: float, *, is_whole: bool = False) -> Knob:
+    """Equal turns are equal factors. 0 means the model's own, which the knob has no place for."""
+
+    def value(position: int) -> float:
+        exact = low * exp(log(high / low) * position / MOST)
+        return round(exact) if is_whole else round(exact, 3)
+
+    def position(found: float) -> int | None:
+        return round(log(found / low) / log(high / low) * MOST) if found else None
+
+    return Knob(section, key, value, position)
+
+
+def _choice(section: str, key: str, names: Callable[[], tuple[str, ...]]) -> Knob:
+    """Equal parts of the knob's way, one for each name."""
+
+    def value(position: int) -> str:
+        found = names()
+        return found[position * len(found) // (MOST + 1)]
+
+    def place(name: str) -> int | None:
+        found = names()
+        return (found.index(name) * (MOST + 1) + MOST // 2) // len(found) if name in found else None
+
+    return Knob(section, key, value, place)
+
+
+KNOBS: dict[Parameter, Knob] = {
+    "temperature": _logarithmic("sampling", "temperature", 0.25, 4),
+    "top_p": _linear("sampling", "top_p", 0.5, 1),
+    "density": _logarithmic("sampling", "density", 0.1, 10),
+    "octaves": _linear("play", "octaves", -3, 3, is_whole=True),
+    "scale_lock": Knob("limits", "scale_lock", lambda position: position > MOST // 2, lambda found: MOST * found),
+    "answer_length": _linear("play", "answer_length", 0.5, 2),
+    "role": _choice("play", "role", lambda: _ROLES),
+    "model": _choice("play", "model", lambda: tuple(shipped_models())),
+    "horizon_ms": _logarithmic("play", "horizon_ms", 60, 2_000, is_whole=True),
+    "velocity_follow": _linear("play", "velocity_follow", 0, 1),
+}

@@ -1,0 +1,103 @@
+"""The settings under the player's hands: knobs, programs, and a settings file that changes."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import get_args
+
+from livegen.errors import SettingsError
+from livegen.events import ALL_SOUND_OFF, RESET_CONTROLLERS, SUSTAIN_PEDAL, Control, Event, Program
+from livegen.parameters import KNOBS
+from livegen.settings import Parameter, Role, Settings, bind
+
+_NEAR = 4  # positions: a knob that comes so near to the value that is set has it
+_NEVER_LEARNT = {SUSTAIN_PEDAL, *range(ALL_SOUND_OFF, 128)}
+
+
+class Controls:
+    """Owner of the settings as they are now. Its methods belong to one thread; ``settings`` may be read by any."""
+
+    def __init__(self, settings: Settings, say: Callable[[str], None], path: Path | None = None) -> None:
+        self.settings = settings
+        self._say = say
+        self._path = path
+        self._learning: Parameter | None = None
+        self._before: dict[int, int] = {}  # controller → where it was last
+        self._held: set[int] = set()  # controllers that have the value
+
+    def learn(self, parameter: Parameter) -> None:
+        """Let the next controller that moves set this parameter."""
+        self._learning = parameter
+        self._say(f"move the knob that is to set {parameter}")
+
+    def hear(self, event: Event) -> bool:
+        """Take a controller or a program; True when the settings have changed."""
+        match event:
+            case Control(number, value, channel):
+                return self._is_listened_to(channel) and self._turn(number, value)
+            case Program(number, channel):
+                return self._is_listened_to(channel) and self._choose(number)
+        return False
+
+    def take(self, settings: Settings) -> bool:
+        """The settings file has changed; True when that changes anything. Ports are as they were until a restart."""
+        if settings.ports != self.settings.ports:
+            self._say("[ports] has changed: it counts from the next start on")
+        settings = settings.model_copy(update={"ports": self.settings.ports, "daemon": self.settings.daemon})
+        self._held.clear()
+        return self._change(settings)
+
+    def _is_listened_to(self, channel: int) -> bool:
+        return self.settings.controls.channel in (0, channel + 1)
+
+    def _turn(self, number: int, value: int) -> bool:
+        if self._learning and number not in _NEVER_LEARNT and number != RESET_CONTROLLERS:
+            self._bind(number, self._learning)
+        parameter = self.settings.controls.cc.get(number)
+        if parameter is None:
+            return False
+        before = self._before.get(number)
+        self._before[number] = value
+        knob = KNOBS[parameter]
+        if not self._has(number, before, value, knob.stands(self.settings)):
+            return False
+        self._held.add(number)
+        return self._change(knob.turned(self.settings, value))
+
+    def _has(self, number: int, before: int | None, value: int, stands: int | None) -> bool:
+        """Does the knob have the value? With soft takeover not before it has come near it, or passed it."""
+        if not self.settings.controls.soft_takeover or number in self._held or stands is None:
+            return True
+        is_past = before is not None and min(before, value) <= stands <= max(before, value)
+        return is_past or abs(value - stands) <= _NEAR
+
+    def _bind(self, number: int, parameter: Parameter) -> None:
+        self._learning = None
+        controls = self.settings.controls
+        others = {known: what for known, what in controls.cc.items() if what != parameter}
+        changed = controls.model_copy(update={"cc": {**others, number: parameter}})
+        self.settings = self.settings.model_copy(update={"controls": changed})
+        self._held.add(number)
+        try:
+            saved = f", written to {bind(self._path, changed.cc)}" if self._path else ""
+        except (OSError, SettingsError) as error:
+            saved = f"; it could not be saved: {error}"
+        self._say(f"controller {number} sets {parameter}{saved}")
+
+    def _choose(self, number: int) -> bool:
+        programs = self.settings.controls.programs
+        if number >= len(programs):
+            return False
+        name = programs[number]
+        key = "role" if name in get_args(Role) else "model"
+        return self._change(
+            self.settings.model_copy(update={"play": self.settings.play.model_copy(update={key: name})})
+        )
+
+    def _change(self, settings: Settings) -> bool:
+        is_new = settings != self.settings
+        for section in ("play", "time", "sampling", "limits"):
+            for key, value in getattr(settings, section):
+                if value != getattr(getattr(self.settings, section), key):
+                    self._say(f"{key} {value}")
+        self.settings = settings
+        return is_new

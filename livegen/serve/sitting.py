@@ -1,0 +1,59 @@
+"""The daemon with a person in front of it: signals, the terminal, the settings file."""
+
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import cast, get_args
+
+from livegen.errors import SettingsError, did_you_mean
+from livegen.serve.courier import Courier
+from livegen.serve.daemon import run_daemon
+from livegen.serve.file_watch import FileWatch
+from livegen.serve.standing import Figures
+from livegen.settings import Parameter, Settings
+
+
+def play(read: Callable[[], Settings], path: Path, learn: str | None, say: Callable[[str], None]) -> Figures:
+    """Run the daemon until Ctrl-C or SIGTERM. SIGUSR1, or Enter in its terminal, silences it.
+
+    ``path`` is the settings file that ``read`` reads, watched from now on; what is learnt is saved there.
+    """
+    if learn is not None and learn not in get_args(Parameter):
+        raise SettingsError(f"unknown parameter '{learn}'{did_you_mean(learn, get_args(Parameter))}")
+    stop = threading.Event()
+    silence = Silence()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    if sys.platform != "win32":
+        signal.signal(signal.SIGUSR1, lambda *_: silence())
+    if sys.stdin is not None and sys.stdin.isatty():
+        threading.Thread(target=_listen_for_enter, args=(silence,), name="terminal", daemon=True).start()
+    watch = FileWatch(path, read, say)
+    lessons = [cast(Parameter, learn)] if learn else []
+
+    def look(courier: Courier) -> None:
+        silence.courier = courier
+        while lessons:
+            courier.learn(lessons.pop())
+        watch.look(courier)
+
+    return run_daemon(read(), say=say, stop=stop, path=path, on_look=look)
+
+
+class Silence:
+    """The panic button. May be called from a signal handler, or by any thread."""
+
+    def __init__(self) -> None:
+        self.courier: Courier | None = None  # there as soon as the daemon is
+
+    def __call__(self) -> None:
+        """Be silent now."""
+        if self.courier:
+            self.courier.panic()
+
+
+def _listen_for_enter(silence: Silence) -> None:
+    for _ in sys.stdin:
+        silence()

@@ -1,0 +1,83 @@
+"""How the daemon stands, in a small file that anybody may read: ``livegen status`` does."""
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from livegen.clock import NS_PER_S, now_ns
+from livegen.errors import LivegenError
+from livegen.music.song import Song
+from livegen.play.ledger import ledger_folder
+from livegen.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """A session in figures."""
+
+    notes_in: int
+    notes_out: int
+    delivery_p50_ms: float  # moment due → moment sent
+    delivery_p99_ms: float
+    reactions: int  # notes that one of ours followed within 50 ms
+    reaction_p50_ms: float  # note in → the first of ours
+    reaction_p99_ms: float
+    late_note_ons: int  # left out, for they would have been more than 10 ms late
+    hanging: int  # notes that sounded when their output went away
+    engine_restarts: int
+
+
+class Standing:
+    """Owner of the file, which is written once a second. One thread."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._begun_ns = now_ns()
+        self._written_ns = 0
+
+    def write(self, settings: Settings, figures: Figures, song: Song | None) -> None:
+        """Replace the file in one move; a full disk is no reason to stop playing."""
+        at_ns = now_ns()
+        if at_ns - self._written_ns < NS_PER_S:
+            return
+        self._written_ns = at_ns
+        path = standing_path(self._name)
+        beside = path.with_suffix(".part")
+        try:
+            beside.write_text(json.dumps(self._standing(settings, figures, song, at_ns)), encoding="utf-8")
+            os.replace(beside, path)
+        except OSError:
+            beside.unlink(missing_ok=True)
+
+    def end(self) -> None:
+        """Nobody runs any more."""
+        standing_path(self._name).unlink(missing_ok=True)
+
+    def _standing(self, settings: Settings, figures: Figures, song: Song | None, at_ns: int) -> dict[str, Any]:
+        clock = {"running": song.is_running, "tempo_bpm": round(song.tempo_bpm, 2)} if song else None
+        return {
+            "name": self._name,
+            "process": os.getpid(),
+            "up_s": (at_ns - self._begun_ns) // NS_PER_S,
+            "role": settings.play.role,
+            "model": settings.play.model,
+            "clock": {"source": settings.time.clock, **(clock or {})},
+            **{key: round(value, 3) for key, value in asdict(figures).items()},
+        }
+
+
+def standing_path(name: str) -> Path:
+    """The file of the daemon whose ports are called ``name``."""
+    return ledger_folder() / f"{name}.status.json"
+
+
+def read_standing(name: str) -> dict[str, Any]:
+    """What a running daemon says of itself; LivegenError when none of that name runs."""
+    try:
+        standing: dict[str, Any] = json.loads(standing_path(name).read_text(encoding="utf-8"))
+        os.kill(int(standing["process"]), 0)
+    except (OSError, ValueError, KeyError):
+        raise LivegenError(f"livegen is not running as '{name}'; start it: livegen jam --name {name}") from None
+    return standing

@@ -1,0 +1,119 @@
+"""Whose clock it is: the song that the engine follows, and the pulses that others follow."""
+
+import threading
+from collections.abc import Callable
+
+from livegen.clock import NS_PER_MS, NS_PER_S, now_ns
+from livegen.events import Timed
+from livegen.hear.clock_follower import ClockFollower
+from livegen.music.song import Song
+from livegen.play.clock_out import ClockOut
+from livegen.play.player import Player
+from livegen.play.priority import CARRYING, raise_thread
+from livegen.settings import Time
+
+_LOOK_S = 0.02
+_AHEAD_NS = 60 * NS_PER_MS  # that pulses are handed over
+_TELL_EVERY = 6  # pulses: a sixteenth
+_DEFAULT_BPM = 120.0
+_BEGIN_NS = NS_PER_S // 5  # after our start, our own clock's
+
+
+class Timekeeper:
+    """Owner of the clocks: follower, or one of our own. ``tell`` is called from either thread."""
+
+    def __init__(self, settings: Time, player: Player, tell: Callable[[Song], None], *, is_realtime: bool) -> None:
+        self._settings = settings
+        self._player = player
+        self._tell = tell
+        self._is_realtime = is_realtime
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
+        self._follower = ClockFollower() if settings.clock == "midi" else None
+        self._own = ClockOut(settings.tempo_bpm or _DEFAULT_BPM) if settings.clock == "internal" else None
+        self._told: Song | None = None
+        self._pulses = 0
+
+    @property
+    def song(self) -> Song | None:
+        """Where the song stands, as the engine was told last. Any thread."""
+        return self._told
+
+    def hear(self, timed: Timed) -> None:
+        """A pulse, a start, a stop or a position has come. One thread; returns at once."""
+        if self._follower is None:
+            return
+        with self._lock:
+            self._follower.hear(timed)
+            self._pulses += 1
+            self._follow(self._follower.state, is_due=self._pulses % _TELL_EVERY == 0)
+
+    def change(self, settings: Time) -> None:
+        """Another tempo for our own clock; another clock counts from the next start on. Any thread."""
+        with self._lock:
+            if self._own and settings.tempo_bpm != self._settings.tempo_bpm:
+                self._own.set_tempo(settings.tempo_bpm or _DEFAULT_BPM, now_ns())
+            self._settings = settings
+
+    def run(self) -> None:
+        """The thread's body, until ``stop``: it waits for ever where there is no clock."""
+        if self._is_realtime:
+            raise_thread(CARRYING)
+        source = self._source()
+        if source is None:
+            self._stopping.wait()
+            return
+        while not self._stopping.wait(_LOOK_S):
+            with self._lock:
+                source(now_ns())
+        if self._own:
+            with self._lock:
+                self._own.stop(now_ns())
+                self._send(now_ns() + _AHEAD_NS)
+
+    def stop(self) -> None:
+        """Let ``run`` return."""
+        self._stopping.set()
+
+    def _source(self) -> Callable[[int], None] | None:
+        """What is to be done every few milliseconds."""
+        if self._own:
+            self._own.start(now_ns() + _BEGIN_NS)
+            return self._keep
+        if self._follower:
+            return self._look
+        if self._settings.clock == "link":
+            from livegen.hear.link_clock import open_link_clock
+
+            return self._watch(open_link_clock(self._settings.tempo_bpm or _DEFAULT_BPM).state)
+        return None
+
+    def _keep(self, at_ns: int) -> None:
+        assert self._own
+        self._send(at_ns + _AHEAD_NS)
+        self._follow(self._own.state, is_due=False)
+
+    def _look(self, at_ns: int) -> None:
+        assert self._follower
+        self._follower.look(at_ns)
+        self._follow(self._follower.state, is_due=False)
+
+    def _watch(self, state: Callable[[int], Song]) -> Callable[[int], None]:
+        return lambda at_ns: self._follow(state(at_ns), is_due=True)
+
+    def _send(self, until_ns: int) -> None:
+        assert self._own
+        pulses = self._own.due(until_ns)
+        if pulses and self._settings.send_clock:
+            self._player.play(pulses)
+
+    def _follow(self, song: Song, *, is_due: bool) -> None:
+        """Tell the engine: what is new at once, the rest now and then."""
+        told = self._told
+        if not told and not song.jumps and not song.is_running:
+            return  # no clock yet
+        is_news = not told or (told.is_running, told.jumps) != (song.is_running, song.jumps)
+        is_moved = told is not None and self._own is not None and song != told
+        if is_news or is_moved or (is_due and song != told):
+            self._told = song
+            self._tell(song)
