@@ -12,6 +12,7 @@ The port process owns the ports and the time; it never runs a network:
     hear/feedback.py         when our own notes come back to us
     hear/clock_follower.py   another's MIDI clock: where its song stands
     hear/pulse_line.py       its pulses, as if none were late or early
+    hear/link_clock.py       an Ableton Link session as a song
     serve/courier.py         carries them to the engine, and tells a new engine what the old one heard
     serve/conversation.py    what there is to tell it
     serve/controls.py        the settings under the player's hands
