@@ -6,6 +6,7 @@ from collections.abc import Callable
 from livegen.clock import NS_PER_MS, NS_PER_S, now_ns
 from livegen.events import Timed
 from livegen.hear.clock_follower import ClockFollower
+from livegen.hear.link_clock import open_link
 from livegen.music.song import Song
 from livegen.play.clock_out import ClockOut
 from livegen.play.player import Player
@@ -83,9 +84,8 @@ class Timekeeper:
         if self._follower:
             return self._look
         if self._settings.clock == "link":
-            from livegen.hear.link_clock import open_link_clock
-
-            return self._watch(open_link_clock(self._settings.tempo_bpm or _DEFAULT_BPM).state)
+            link = open_link(self._settings.tempo_bpm or _DEFAULT_BPM, shares_transport=False)
+            return lambda _: self._follow(link.look(), is_due=True)
         return None
 
     def _keep(self, at_ns: int) -> None:
@@ -97,9 +97,6 @@ class Timekeeper:
         assert self._follower
         self._follower.look(at_ns)
         self._follow(self._follower.state, is_due=False)
-
-    def _watch(self, state: Callable[[int], Song]) -> Callable[[int], None]:
-        return lambda at_ns: self._follow(state(at_ns), is_due=True)
 
     def _send(self, until_ns: int) -> None:
         assert self._own
