@@ -56,7 +56,11 @@ class Composer:
         self.change(settings, bundle)
 
     def change(self, settings: Settings, bundle: Bundle | None = None) -> None:
-        """From now on by these settings, and with this model if there is one; what is being played goes on."""
+        """From now on by these settings, and with this model if there is one; what is being played goes on.
+
+        SettingsError, and nothing has changed, when a key is unknown.
+        """
+        self._fixed_key = parse_key(settings.play.key) if settings.play.key else None
         self.settings = settings
         if bundle:
             self._bundle, self._continuation = bundle, None
@@ -199,10 +203,6 @@ class Composer:
     @property
     def _home_shift(self) -> int:
         return int(self.codec.shift(self.key or Key(0), [_COMFORT[0]]))
-
-    @property
-    def _fixed_key(self) -> Key | None:
-        return parse_key(self.settings.play.key) if self.settings.play.key else None
 
     def _find_key(self, sounding: Sequence[tuple[int, float]]) -> Key:
         return self._fixed_key or find_key(sounding, self.key)

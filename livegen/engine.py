@@ -105,10 +105,10 @@ class Engine:
                 self._part.go_on(song, now_ns + self._commit_ns)
 
     def change(self, settings: Settings, now_ns: int, bundle: Bundle | None = None) -> None:
-        """From now on by these settings, and with this model if there is one."""
+        """From now on by these settings, and with this model if there is one; SettingsError when one is refused."""
+        self._composer.change(settings, bundle)
         before, self._settings = self._settings, settings
         self._performance.pause_ns = settings.play.pause_ms * NS_PER_MS
-        self._composer.change(settings, bundle)
         if bundle or settings.play.role != before.play.role:
             self._go_over(settings.play.role, now_ns, is_new_model=bundle is not None)
         for part in (self._part, self._ensemble):

@@ -60,11 +60,19 @@ def hear(name: str, log: TextIO, source: str) -> None:
             write(log, message[0])
         if time.monotonic() >= look_at:
             look_at = time.monotonic() + _LOOK_S
-            present = set(port.get_ports())
+            present = ports_of(port)
             is_wanting, known = is_wanting or bool(present - known), present
             if is_wanting:
                 is_wanting = not connect(source, f"{name}:in")
         time.sleep(_POLL_S)
+
+
+def ports_of(port: rtmidi.MidiIn) -> set[str]:
+    """The names of all ports; none at all when one of them goes away while they are being asked for."""
+    try:
+        return set(port.get_ports())
+    except rtmidi.InvalidPortError:
+        return set()
 
 
 def connect(source: str, target: str) -> bool:

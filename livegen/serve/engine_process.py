@@ -112,10 +112,14 @@ class _Service:
                 return
 
     def _configure(self, settings: Settings) -> None:
+        try:
+            self._engine.change(settings, now_ns())
+        except LivegenError as error:
+            self._link.send_bytes(encode(Notice(f"{error}; playing on as before")))
+            return
         before, self._settings = self._settings, settings
         if settings.play.model != before.play.model and self._loader:
             self._loader.ask(settings.play.model)
-        self._engine.change(settings, now_ns())
 
     def _change_model(self, loader: Loader) -> None:
         """The model that was asked for, once it is there; the old one plays until then, and on if it is refused."""
