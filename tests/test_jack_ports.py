@@ -5,18 +5,25 @@ judged only at the full counts.
 """
 
 import os
+import subprocess
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 
 import pytest
-from jack_stage import Daemon, Voice, hanging, report, wait_for, wait_for_quiet
+import rtmidi
+from conftest import SERVER, start_jack, stop_jack
+from jack_stage import Daemon, Voice, hanging, percentile, report, wait_for, wait_for_quiet
+from jack_voice import connect
 
 from livegen.clock import NS_PER_MS, now_ns
 from livegen.events import NoteOff, NoteOn, to_bytes
 
 pytestmark = [pytest.mark.jack, pytest.mark.usefixtures("jack_server")]
 
+THRU_NOTES = int(os.environ.get("LIVEGEN_THRU_NOTES", "20"))
+JUDGED_THRU_NOTES = 1_000
 UNPLUGS = int(os.environ.get("LIVEGEN_UNPLUGS", "2"))
 JUDGED_UNPLUGS = 30
 _SETTLED = 10  # unplugs after which memory has found its size
@@ -133,3 +140,60 @@ def pull_synth(stage: Hotplug, count: int) -> list[float]:
     stage.wait_for_event(NoteOff(72), ready_ns)
     stage.keys.play([off(72)])
     return [returned]
+
+
+def test_thru_costs_no_more_than_a_hand_notices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("LIVEGEN_PORTS__THRU", "on")
+    monkeypatch.setenv("JACK_DEFAULT_SERVER", f"{SERVER}-prompt")
+    server = start_jack(tmp_path / "jackd.log", frames=64)
+    daemon = Daemon("thru", tmp_path)
+    inferring = subprocess.Popen([sys.executable, "-m", "livegen.bench.inferring"], stdout=subprocess.PIPE)
+    try:
+        daemon.wait_for_line("ready")
+        assert inferring.stdout
+        assert inferring.stdout.readline()  # the model is loaded
+        sent, came_in, came_out = play_through("thru:in", "thru:out")
+        status = daemon.stop()
+    finally:
+        inferring.kill()
+        inferring.communicate()
+        daemon.kill()
+        stop_jack(server)
+
+    assert status == 0
+    assert len(sent) == len(came_in) == len(came_out) == 2 * THRU_NOTES
+    if THRU_NOTES >= JUDGED_THRU_NOTES:
+        in_to_out, all_the_way, straight = between(came_in, came_out), between(sent, came_out), between(sent, came_in)
+        report(f"{THRU_NOTES} notes", in_to_out=in_to_out, all_the_way=all_the_way, straight=straight)
+        assert percentile(in_to_out, 99) <= 2.5
+
+
+def play_through(target: str, source: str) -> tuple[list[int], list[int], list[int]]:
+    """Play notes to a port: when each message was sent, when it came in there, when it came out of the other.
+
+    What a port gets, another that is connected beside it gets in the same period of JACK's.
+    """
+    sent: list[int] = []
+    moments: tuple[list[int], list[int]] = ([], [])
+    player = rtmidi.MidiOut(rtmidi.API_UNIX_JACK, name="meter")
+    player.open_virtual_port("out")
+    listeners = [rtmidi.MidiIn(rtmidi.API_UNIX_JACK, name=name) for name in ("beside", "behind")]
+    for listener, came in zip(listeners, moments, strict=True):
+        listener.open_virtual_port("in")
+        listener.set_callback(lambda message, _, came=came: came.append(now_ns()) if message[0][1] < 24 else None)
+    for ends in (("meter:out", target), ("meter:out", "beside:in"), (source, "behind:in")):
+        wait_for(lambda ends=ends: connect(*ends), str(ends))
+    for note in range(THRU_NOTES):
+        for event in (NoteOn(note % 24, 80), NoteOff(note % 24)):  # lower than any answer
+            sent.append(now_ns())
+            player.send_message(to_bytes(event))
+            time.sleep(0.007 + note % 10 * 0.0001)
+    wait_for(lambda: len(moments[1]) == len(sent), "the last note", patience_s=2)
+    for client in (player, *listeners):
+        client.delete()
+    return sent, *moments
+
+
+def between(before: list[int], after: list[int]) -> list[float]:
+    """From each to its counterpart, in ms."""
+    return [(second - first) / NS_PER_MS for first, second in zip(before, after, strict=True)]
