@@ -1,6 +1,7 @@
 """A stage for whole performances: the daemon, a player and a receiver, each a process of its own, on JACK."""
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -208,3 +209,15 @@ def wait_for_quiet(receiver: Voice, quiet_ms: float = 1_500) -> None:
         return bool(events) and now_ns() - events[-1].at_ns > quiet_ms * NS_PER_MS and not hanging(events)
 
     wait_for(look, "the end of the answer", patience_s=60)
+
+
+def report(title: str, **figures: list[float]) -> None:
+    """The figures of an acceptance run, for whoever runs it with ``-s``."""
+    for name, values in figures.items():
+        p50, p99 = percentile(values, 50), percentile(values, 99)
+        sys.stdout.write(f"\n{title}: {name} p50 {p50:.1f} ms, p99 {p99:.1f} ms, max {max(values):.1f} ms")
+
+
+def percentile(values: list[float], percent: float) -> float:
+    """The smallest of the values that this share of them does not exceed (nearest rank)."""
+    return sorted(values)[math.ceil(len(values) * percent / 100) - 1]

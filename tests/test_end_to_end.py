@@ -4,11 +4,9 @@ A few of each by default; the full counts by LIVEGEN_PHRASES=20, LIVEGEN_ENGINE_
 Durations are judged only at the full counts.
 """
 
-import math
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -21,6 +19,8 @@ from jack_stage import (
     Voice,
     hanging,
     melody,
+    percentile,
+    report,
     silence_ms,
     stage,
     wait_for,
@@ -198,15 +198,3 @@ def is_running(pid: int) -> bool:
     """Is there such a process, and has it not ended?"""
     found = subprocess.run(["ps", "-p", str(pid), "-o", "stat="], capture_output=True, text=True, check=False)
     return found.stdout.strip()[:1] not in ("", "Z")
-
-
-def report(title: str, **figures: list[float]) -> None:
-    """The figures of an acceptance run, for whoever runs it with ``-s``."""
-    for name, values in figures.items():
-        p50, p99 = percentile(values, 50), percentile(values, 99)
-        sys.stdout.write(f"\n{title}: {name} p50 {p50:.1f} ms, p99 {p99:.1f} ms, max {max(values):.1f} ms")
-
-
-def percentile(values: list[float], percent: float) -> float:
-    """The smallest of the values that this share of them does not exceed (nearest rank)."""
-    return sorted(values)[math.ceil(len(values) * percent / 100) - 1]

@@ -101,6 +101,18 @@ def test_a_note_passed_on_is_not_taken_for_its_own_repetition():
     assert any(loop.play(8, back_ms=4, is_passed=True))
 
 
+def test_a_keyboard_that_sends_each_note_on_two_channels_is_no_loop():
+    feedback = Feedback()
+    left_out = []
+    for step in range(20):
+        for channel in range(2):
+            note = NoteOn(60 + step, 80, channel)
+            left_out.append(feedback.is_ours(note, step * STEP_NS + channel))
+            feedback.sent(note, step * STEP_NS + channel, is_passed=True)
+
+    assert not any(left_out)
+
+
 def test_a_note_sent_to_two_outputs_comes_back_once():
     feedback = Feedback()
     left_out = []

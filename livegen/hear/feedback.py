@@ -18,14 +18,22 @@ _REMEMBERED = 64
 @dataclass(slots=True)
 class _Sent:
     at_ns: int
-    pitch: int
-    velocity: int
-    window_ns: int
+    note: NoteOn
+    is_passed: bool
     has_returned: bool = False
+
+    @property
+    def window_ns(self) -> int:
+        return _PASSED_WINDOW_NS if self.is_passed else _WINDOW_NS
+
+    def is_same(self, note: NoteOn) -> bool:
+        if self.is_passed and self.note.channel != note.channel:
+            return False  # some keyboards send each note on two channels
+        return (self.note.pitch, self.note.velocity) == (note.pitch, note.velocity)
 
 
 class Feedback:
-    """Compares what comes in with what went out: pitch and velocity. Any thread; told the time.
+    """Compares what comes in with what went out: pitch and velocity, whatever the channel. Any thread; told the time.
 
     A loop is when at least four of the last eight notes we sent have come back; it is over when none of the last
     eight has. An imitating player comes too late for it, one who plays along would have to hit each velocity.
@@ -40,8 +48,7 @@ class Feedback:
         """We sent this; ``is_passed``: a player had played it and it was passed on at once."""
         with self._changing:
             if not self._find(note, at_ns, _SAME_NS):
-                window_ns = _PASSED_WINDOW_NS if is_passed else _WINDOW_NS
-                self._sent.append(_Sent(at_ns, note.pitch, note.velocity, window_ns))
+                self._sent.append(_Sent(at_ns, note, is_passed))
 
     def is_ours(self, note: NoteOn, at_ns: int) -> bool:
         """This came in: is it ours, and to be left out?"""
@@ -63,8 +70,7 @@ class Feedback:
             age_ns = at_ns - sent.at_ns
             if age_ns > longest_ns:
                 return None
-            is_same = sent.pitch == note.pitch and sent.velocity == note.velocity
-            if is_same and not sent.has_returned and 0 <= age_ns <= sent.window_ns:
+            if not sent.has_returned and 0 <= age_ns <= sent.window_ns and sent.is_same(note):
                 return sent
         return None
 
