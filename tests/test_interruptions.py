@@ -5,7 +5,6 @@ A few by default; the full count by LIVEGEN_INTERRUPTIONS=1000.
 
 import os
 import random
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -77,7 +76,7 @@ def is_silent(ledger: Ledger) -> bool:
 
 
 @pytest.fixture
-def steps(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[int, tuple[object, int, object]]]:
+def steps(monkeypatch: pytest.MonkeyPatch) -> dict[int, tuple[object, int, object]]:
     """Each cursor's own story: (the one before, the token between, the cursor itself, to keep it)."""
     taken: dict[int, tuple[object, int, object]] = {}
     step = ChoraleCodec.step
@@ -88,7 +87,7 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[int, tuple[object, i
         return after, events
 
     monkeypatch.setattr(ChoraleCodec, "step", watched)
-    yield taken
+    return taken
 
 
 def tokens_of(place: Place, steps: dict[int, tuple[object, int, object]]) -> list[int]:
