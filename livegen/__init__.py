@@ -119,6 +119,7 @@ Around them:
     bench/step.py            what a token costs
     bench/delivery.py        how late events leave
     bench/reaction.py        how soon a note is harmonised
+    bench/phase.py           how near to the beat of a clock our notes are
     bench/beside.py          a daemon to measure from outside
     bench/clock.py           how well another's clock is followed, where the truth is known
     bench/inferring.py       an engine that is always busy, to measure beside

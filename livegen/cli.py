@@ -202,6 +202,22 @@ def bench_reaction(
     _print_figures(figures, as_json=as_json)
 
 
+@bench.command("clock", epilog="Example: livegen bench clock --json")
+def bench_clock(
+    simulated: Annotated[bool, typer.Option(help="Follow simulated pulses, too: many more scenarios.")] = True,  # noqa: FBT002
+    as_json: AsJson = False,  # noqa: FBT002 (typer makes it a flag)
+) -> None:
+    """The phase of our onsets against a generated MIDI clock, on real ports."""
+    from livegen.bench.clock import measure_following
+    from livegen.bench.phase import measure_phase
+
+    with _progress("scenarios") as report:
+        figures = measure_phase(report)
+        if simulated:
+            figures["simulated"] = measure_following(report)["scenarios"]
+    _print_figures(figures, as_json=as_json)
+
+
 def main() -> None:
     """The entry point: every foreseeable failure is one line on stderr and an exit status that is not 0."""
     try:

@@ -147,7 +147,6 @@ class Engine:
             self._notices.append(f"a model of '{codec}' writes one voice after the other and cannot {role}: {remedy}")
             role = "respond"
         self._role, self._turn = role, Turn.IDLE
-        self._performance.take()
 
     def _go_over(self, role: Role, now_ns: int, *, is_new_model: bool) -> None:
         """Change roles while playing: a solo goes on from what plays, anything else ends it."""
@@ -157,6 +156,7 @@ class Engine:
             return
         was_playing = self._turn is Turn.ANSWERING
         self._stop(now_ns)
+        self._performance.take()
         self._take_role(role)
         if self._role == "accompany" and was_playing:
             self._turn = Turn.TOGETHER

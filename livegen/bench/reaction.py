@@ -35,7 +35,7 @@ def measure_reaction(count: int, report: Report, *, seed: int = 0) -> dict[str, 
             else:
                 first.append(answers[0] - sent_ns)
                 all_voices.append(answers[_VOICES - 1] - sent_ns)
-            bare.append(_there_and_back(control, pitch))
+            bare.append(there_and_back(control, pitch))
             time.sleep(apart_s * (1 - _SOUNDING))
         found = conditions(provider="CPUExecutionProvider")
     report(count, count)
@@ -60,7 +60,8 @@ def _note(wire: Wire, pitch: int, apart_s: float) -> tuple[int, list[int]]:
     return sent_ns, answers
 
 
-def _there_and_back(wire: Wire, pitch: int) -> int:
+def there_and_back(wire: Wire, pitch: int) -> int:
+    """How long a note takes from port to port."""
     before = len(wire.arrived)
     sent_ns = wire.send(NoteOn(pitch, 80))
     until_s = time.monotonic() + 1

@@ -67,7 +67,8 @@ class Performance:
             return False
         gaps = [after - before for before, after in zip(self._onsets, self._onsets[1:], strict=False)]
         beat_ns = min(max(gaps, default=0), _LONGEST_BEAT_NS)
-        return now_ns >= max(self._last_ns + self.pause_ns, self._onsets[-1] + beat_ns + self.pause_ns // 2)
+        last_ns = self._onsets[-1] if self._onsets else self._notes[-1].onset_ns  # its onset may have been taken
+        return now_ns >= max(self._last_ns + self.pause_ns, last_ns + beat_ns + self.pause_ns // 2)
 
     def take(self) -> list[HeardNote]:
         """The phrase, sorted by onset; the memory is empty afterwards."""

@@ -16,6 +16,7 @@ from livegen.settings import Time
 _LOOK_S = 0.02
 _AHEAD_NS = 60 * NS_PER_MS  # that pulses are handed over
 _TELL_EVERY = 6  # pulses: a sixteenth
+_OFF_NS = NS_PER_MS // 5  # so far from where it was expected, the song is told at once
 _DEFAULT_BPM = 120.0
 _BEGIN_NS = NS_PER_S // 5  # after our start, our own clock's
 
@@ -110,7 +111,11 @@ class Timekeeper:
         if not told and not song.jumps and not song.is_running:
             return  # no clock yet
         is_news = not told or (told.is_running, told.jumps) != (song.is_running, song.jumps)
-        is_moved = told is not None and self._own is not None and song != told
-        if is_news or is_moved or (is_due and song != told):
+        if is_news or (song != told and (is_due or self._own or _is_off(told, song))):
             self._told = song
             self._tell(song)
+
+
+def _is_off(told: Song | None, song: Song) -> bool:
+    """Is the song not where it would be by what was told?"""
+    return told is not None and abs(told.ns_at(song.tick) - song.at_ns) > _OFF_NS
