@@ -1,7 +1,8 @@
 """Which MIDI port is meant: names matched as people write them, keyboards told from software."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 
 from livegen.errors import PortError, did_you_mean
 
@@ -9,12 +10,21 @@ _ALSA_NUMBERS = re.compile(r"\s+(\d+):\d+$")  # "KeyStep 37:KeyStep 37 MIDI 1 20
 _ALSA_CARDS = range(16, 128)  # clients of the kernel; programs are numbered from 128
 _ALSA_IN_JACK = re.compile(r"\[(\d+)\] \(capture\)")  # as a2jmidid writes it
 _JACK_DRIVERS = ("system:", "a2j:", "alsa_midi:", "alsa_pcm:", "Midi-Bridge:")
+_TRIES = 10
 _SOFTWARE = ("midi through", "virmidi", "virtual raw midi", "iac driver", "loopmidi", "livegen")
 
 
 def without_numbers(name: str) -> str:
     """The name without the numbers ALSA puts after it."""
     return _ALSA_NUMBERS.sub("", name)
+
+
+def listed(get_ports: Callable[[], Iterable[str]]) -> list[str]:
+    """The names of all ports. rtmidi counts them before it asks for each: a port that goes meanwhile is no error."""
+    for _ in range(_TRIES):
+        with suppress(ValueError):
+            return [str(name) for name in get_ports()]
+    return []
 
 
 def find_port(wanted: str, names: Iterable[str]) -> str | None:

@@ -186,8 +186,7 @@ def test_a_midi_system_that_dies_is_said_once_and_played_to_again_when_it_is_bac
     assert sum("is gone" in line for line in daemon.lines()) == 1
 
 
-def test_an_unknown_input_is_refused_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("LIVEGEN_PORTS__REQUIRE", "true")
+def test_an_unknown_input_is_refused_in_one_line(tmp_path: Path):
     daemon = Daemon("unknown", tmp_path, "--in", "Nord")
 
     assert daemon.process.wait(20) == 1

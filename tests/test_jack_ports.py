@@ -18,7 +18,7 @@ from jack_stage import Daemon, Voice, hanging, percentile, report, wait_for, wai
 from jack_voice import connect
 
 from livegen.clock import NS_PER_MS, now_ns
-from livegen.events import NoteOff, NoteOn, to_bytes
+from livegen.events import ALL_NOTES_OFF, Control, NoteOff, NoteOn, to_bytes
 
 pytestmark = [pytest.mark.jack, pytest.mark.usefixtures("jack_server")]
 
@@ -87,6 +87,7 @@ def test_devices_pulled_out_while_they_play_come_back_by_name_and_nothing_hangs(
             returns += [back_keys(stage, count), *pull_synth(stage, count)]
             files.append(stage.open_files())
             memory.append(stage.memory_kib())
+        stage.keys.play([(0, list(to_bytes(Control(ALL_NOTES_OFF, 0))))])  # no answer to a phrase of minutes
         wait_for_quiet(stage.synth)
         lines = stage.daemon.lines()
         left = hanging(stage.synth.events())

@@ -3,7 +3,7 @@
 import pytest
 
 from livegen.errors import PortError
-from livegen.port_names import find_port, is_keyboard, require_port
+from livegen.port_names import find_port, is_keyboard, listed, missing_ports, require_port
 
 NAMES = ["Midi Through:Midi Through Port-0 14:0", "KeyStep 37:KeyStep 37 MIDI 1 20:0", "Keys:Keys 24:0"]
 
@@ -60,3 +60,21 @@ def test_a_misspelt_port_is_refused_with_the_nearest_name():
 )
 def test_hardware_is_told_from_software_by_its_name(system: str, name: str, kind: str):
     assert is_keyboard(name, system, "duet") == (kind == "hardware")
+
+
+def test_a_port_that_goes_while_they_are_counted_is_no_error():
+    answers = iter([ValueError("the 'portNumber' argument (2) is invalid."), ["KeyStep 37 20:0"]])
+
+    def get_ports() -> list[str]:
+        answer = next(answers)
+        if isinstance(answer, ValueError):
+            raise answer
+        return answer
+
+    assert listed(get_ports) == ["KeyStep 37 20:0"]
+
+
+def test_each_missing_port_is_told_and_no_name_is_none_missing():
+    errors = missing_ports(["", "KeyStep", "Nord"], ["KeyStep 37 20:0"], "input")
+
+    assert [str(error) for error in errors] == ["no MIDI input called 'Nord'; there are: KeyStep 37"]

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from livegen.errors import SettingsError
-from livegen.settings import Settings, load
+from livegen.settings import InputPort, OutputPort, Ports, Settings, load
 
-DEFAULT = Path(__file__).parents[1] / "configs" / "live" / "default.toml"
+LIVE = Path(__file__).parents[1] / "configs" / "live"
+DEFAULT = LIVE / "default.toml"
 
 
 def test_the_default_file_shows_every_key_with_its_default() -> None:
@@ -39,6 +40,9 @@ def test_the_command_line_wins_over_the_environment_over_the_file(
         ("[pley]\nseed = 1", "unknown key 'pley'; did you mean 'play'?"),
         ("[play]\nrole = 'respnd'", "unknown role 'respnd'; did you mean 'respond'?"),
         ("[play]\nseed = -1", "'play.seed' is -1: Input should be greater than or equal to 0"),
+        ("[[ports.inputs]]\ntranspse = 1", "unknown key 'ports.inputs.0.transpse'; did you mean 'transpose'?"),
+        ("[ports]\nthru = 'yes'", "unknown thru 'yes'; there are: off, on"),
+        ("[[ports.outputs]]\nchannels = [0]", "'ports.outputs.0.channels.0' is 0: Input should be greater than"),
         ("play = ", "cannot be read as TOML"),
     ],
 )
@@ -57,3 +61,27 @@ def test_a_mistake_is_answered_in_one_line_with_its_file(tmp_path: Path, text: s
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"none\.toml: no such file"):
         load(tmp_path / "none.toml")
+
+
+def test_an_input_is_a_name_or_a_table_and_takes_the_split_of_all_unless_it_has_its_own(tmp_path: Path) -> None:
+    file = tmp_path / "duet.toml"
+    file.write_text('[ports]\nsplit = 60\ninput = "Nord"\ninputs = ["KeyStep", { name = "Pads", split = 0 }]\n')
+
+    assert load(file).ports.all_inputs == (
+        InputPort(name="KeyStep", split=60),
+        InputPort(name="Pads", split=0),
+        InputPort(name="Nord", split=60),
+    )
+
+
+def test_without_a_named_input_every_keyboard_is_one() -> None:
+    assert Ports(split=48).all_inputs == (InputPort(name="", split=48),)
+
+
+def test_the_virtual_output_comes_first_and_the_earliest_one_says_how_far_to_look_ahead() -> None:
+    ports = load(LIVE / "band.toml").ports
+
+    assert [port.name for port in ports.all_outputs] == ["", "Minitaur", "FluidSynth"]
+    assert ports.ahead_ms == 20
+    assert Ports(output="Nord").all_outputs == (OutputPort(), OutputPort(name="Nord"))
+    assert Ports().ahead_ms == 0

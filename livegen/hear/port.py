@@ -13,7 +13,7 @@ from livegen.errors import PortError
 from livegen.events import Event, Timed
 from livegen.hear.keyboard import Hear, Keyboard
 from livegen.jack import JackClient, Peer, hush_jack, owners_of
-from livegen.port_names import find_port, is_keyboard, missing_ports, without_numbers
+from livegen.port_names import find_port, is_keyboard, listed, missing_ports, without_numbers
 from livegen.settings import InputPort, Ports
 
 _ALSA_SEQUENCER = Path("/dev/snd/seq")
@@ -47,7 +47,7 @@ class MidiInput:
 
     def names(self) -> list[str]:
         """Every port there is to listen to."""
-        return [str(name) for name in self._client.get_ports()]
+        return listed(self._client.get_ports)
 
     def missing(self) -> list[PortError]:
         """What there is to say about each port that was named and is not there."""
@@ -178,7 +178,7 @@ def virtual_port(wanted: Sequence[InputPort], split: int) -> InputPort:
 def list_inputs(system: str, name: str) -> tuple[str, list[str]]:
     """The MIDI system that answers, and every port it offers to listen to; PortError when none does."""
     system, client = _open_client(system, f"{name}-list")
-    names = [str(port) for port in client.get_ports()]
+    names = listed(client.get_ports)
     client.delete()
     return system, names
 

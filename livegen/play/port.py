@@ -12,7 +12,7 @@ from livegen.errors import PortError
 from livegen.events import NoteOff, NoteOn, Timed, from_bytes, to_bytes
 from livegen.jack import JackClient, open_jack, owners_of
 from livegen.play.wire import Output
-from livegen.port_names import find_port, missing_ports, without_numbers
+from livegen.port_names import find_port, listed, missing_ports, without_numbers
 from livegen.routing import OutputRoute, output_route
 from livegen.settings import OutputPort
 
@@ -46,7 +46,7 @@ class MidiOutput:
 
     def names(self) -> list[str]:
         """Every port there is to play to."""
-        return [str(name) for name in self._client.get_ports()]
+        return listed(self._client.get_ports)
 
     def missing(self) -> list[PortError]:
         """What there is to say about each port that was named and is not there."""
@@ -187,6 +187,6 @@ def open_output(system: str, name: str, wanted: Sequence[OutputPort] = (OutputPo
 def list_outputs(system: str, name: str) -> list[str]:
     """Every port that ``system`` offers to play to."""
     client = rtmidi.MidiOut(_APIS[system], name=f"{name}-list")
-    names = [str(port) for port in client.get_ports()]
+    names = listed(client.get_ports)
     client.delete()
     return names
