@@ -59,15 +59,16 @@ def test_our_own_clock_is_measured_beside_a_bare_loop():
     program = """
 import json
 from livegen.bench.clock_out import measure_clock_out
-print(json.dumps(measure_clock_out(0.05, lambda done, total: None)))
+print(json.dumps(measure_clock_out(0.025, lambda done, total: None)))
 """  # in a process of its own: it locks memory
 
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     figures = json.loads(done.stdout)
 
-    assert (figures["port"], figures["lost"]) == ("jack", 0)
-    assert figures["bare_loop"]["pulses"] == 72
+    assert figures["port"] == "jack"
     assert figures["difference_ms"].keys() == {"p50", "p99"}
-    for part in ("ours", "bare_loop"):
-        intervals = figures[part]["interval_ms"]
+    for part in (figures["ours"], figures["bare_loop"]):
+        intervals = part["interval_ms"]
+        assert part["sent"] == 72
+        assert 0 < part["arrived"] <= 72
         assert 0 <= intervals["p50"] <= intervals["p99"] <= intervals["max"]

@@ -1,7 +1,7 @@
 """How even our own clock is where it arrives: through the real player and a real port, in another process.
 
-Beside it, through the same port to the same process: a loop that waits and sends and does nothing else, before and
-after; and cyclictest. JACK takes messages once a period, so to either of them its period adds jitter.
+In turns with it, through the same port to the same process: a loop that waits and sends and does nothing else; and
+cyclictest. JACK takes messages once a period, so its period adds jitter to either.
 """
 
 import json
@@ -13,6 +13,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from statistics import linear_regression
 from typing import Any
@@ -21,8 +23,9 @@ from livegen.bench.conditions import conditions
 from livegen.bench.waking import percentile, wake_ups
 from livegen.clock import NS_PER_MS, NS_PER_S, now_ns
 from livegen.errors import LivegenError
-from livegen.events import PULSES_PER_QUARTER, Transport, to_bytes
+from livegen.events import PULSES_PER_QUARTER, TICKS_PER_PULSE, Transport, to_bytes
 from livegen.hear.port import list_inputs
+from livegen.music.meter import round_div
 from livegen.play.clock_out import ClockOut
 from livegen.play.ledger import blank_ledger
 from livegen.play.player import Player
@@ -36,9 +39,18 @@ _NAME = "livegen-bench-clock"
 _AHEAD_NS = 60 * NS_PER_MS  # how far ahead pulses are handed over
 _FEED_S = 0.02
 _AWAKE_NS = 150_000  # the bare loop's last bit before a moment, as the player's
-_SETTLE_S = 0.2
-_WAKE_UPS, _EVERY_NS = 2_500, 2 * NS_PER_MS  # of cyclictest, after each part
+_SETTLE_NS = NS_PER_S // 5
+_TURN = 60 * PULSES_PER_QUARTER  # pulses at most: half a minute
+_WAKE_UPS, _EVERY_NS = 500, 2 * NS_PER_MS  # of cyclictest, after each turn
 _PULSE = to_bytes(Transport.PULSE)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A pulse, where it arrives; its number from the start: JACK may lose some, to any client."""
+
+    at_ns: int
+    number: int
 
 
 class Receiver:
@@ -49,13 +61,13 @@ class Receiver:
         if self._answer() != "ready":
             raise LivegenError("the process that should receive the clock did not start")
 
-    def stamps(self) -> list[int]:
-        """The moments of the pulses that have arrived since the last time."""
+    def arrivals(self, start_ns: int) -> list[Arrival]:
+        """The pulses that have arrived since the last time, of a clock that has begun at that moment."""
         assert self._process.stdin
         self._process.stdin.write("\n")
         self._process.stdin.flush()
         found: list[int] = json.loads(self._answer())
-        return found
+        return [Arrival(at_ns, round_div((at_ns - start_ns) * PULSES_PER_QUARTER, _BEAT_NS)) for at_ns in found]
 
     def _answer(self) -> str:
         assert self._process.stdout
@@ -63,30 +75,36 @@ class Receiver:
 
 
 def measure_clock_out(minutes: float, report: Callable[[int, int], None]) -> dict[str, Any]:
-    """Send a clock of 120 bpm for so long, and the bare loop's half as long. PortError when there is no MIDI system.
+    """A clock of 120 bpm, its pulses sent by us and by the bare loop in turns, each for so many minutes in all.
 
     Milliseconds: ``interval_ms``, how far intervals are from the ideal one; ``grid_ms``, how far pulses are from the
-    even grid that fits them best. ``difference_ms``: of the intervals, ours minus the bare loop's.
+    even grid that fits all of them best, first to last. ``difference_ms``: of the intervals, ours minus the bare
+    loop's. PortError when there is no MIDI system.
     """
     lock_memory()
-    pulses = max(round(minutes * TEMPO_BPM * PULSES_PER_QUARTER), 2 * PULSES_PER_QUARTER)
+    pulses = max(round(minutes * TEMPO_BPM * PULSES_PER_QUARTER), PULSES_PER_QUARTER)
+    length = min(_TURN, pulses)
+    turns = pulses // length
+    parts: dict[str, list[Arrival]] = {"ours": [], "bare_loop": []}
     woken: Counter[int] = Counter()
-    parts: list[tuple[int, list[int]]] = []
-    with _wired() as (system, port, receiver):
-        for send, count in ((_send_bare, pulses // 4), (_send_ours, pulses), (_send_bare, pulses // 4)):
-            report(len(parts), 3)
-            level, sent = send(port, count)
-            time.sleep(_SETTLE_S)
-            parts.append((sent, receiver.stamps()))
-            woken += wake_ups(_WAKE_UPS, level, _EVERY_NS)
+    with _wired() as (system, port, receiver), _playing(port) as player:
+        start_ns = now_ns() + _SETTLE_NS
+        clock = ClockOut(TEMPO_BPM)
+        clock.start(start_ns)
+        ((output, _),) = port.routed()
+        for turn in range(2 * turns):
+            report(turn, 2 * turns)
+            numbers = _numbers(start_ns, length)
+            sender = partial(_feed, clock, player) if turn % 2 == 0 else partial(_loop, output, start_ns)
+            _on_thread(partial(sender, numbers))
+            parts["bare_loop" if turn % 2 else "ours"] += receiver.arrivals(start_ns)
+            woken += wake_ups(_WAKE_UPS, player.level, _EVERY_NS)
         found = conditions()
-    report(3, 3)
-    (_, before), (sent, own), (_, after) = parts
-    ours, bare = _evenness([own]), _evenness([before, after])
+    report(2 * turns, 2 * turns)
+    ours, bare = (_evenness(part, turns * length) for part in parts.values())
     return {
         "minutes": minutes,
         "port": system,
-        "lost": sent - len(own),
         "ours": ours,
         "bare_loop": bare,
         "difference_ms": {p: round(ours["interval_ms"][p] - bare["interval_ms"][p], 3) for p in ("p50", "p99")},
@@ -111,71 +129,72 @@ def _wired() -> Iterator[tuple[str, MidiOutput, Receiver]]:
         yield system, port, Receiver(process)
 
 
-def _send_ours(port: MidiOutput, pulses: int) -> tuple[int, int]:
-    """As the daemon does; the priority granted, and how many pulses were sent."""
+@contextmanager
+def _playing(port: MidiOutput) -> Iterator[Player]:
     player = Player(blank_ledger(), lambda _: None, is_realtime=True)
     player.attach_routed(port.routed())
-    playing = threading.Thread(target=player.run)
-    playing.start()
-    sent = _on_thread(lambda: _feed(player, pulses))
-    time.sleep(2 * _AHEAD_NS / NS_PER_S)
-    player.stop()
-    playing.join()
-    return player.level, sent
+    thread = threading.Thread(target=player.run)
+    thread.start()
+    try:
+        yield player
+    finally:
+        player.stop()
+        thread.join()
 
 
-def _feed(player: Player, pulses: int) -> int:
+def _numbers(start_ns: int, length: int) -> range:
+    """The pulses of the next turn: it begins with a beat, in a while."""
+    beat = -(-(now_ns() + _SETTLE_NS - start_ns) // _BEAT_NS)
+    return range(beat * PULSES_PER_QUARTER, beat * PULSES_PER_QUARTER + length)
+
+
+def _feed(clock: ClockOut, player: Player, numbers: range) -> None:
+    """As the daemon does: what is due, a little ahead, to the player."""
     raise_thread(CARRYING)
-    clock = ClockOut(TEMPO_BPM)
-    clock.start(now_ns() + 2 * _AHEAD_NS)
-    sent = 0
-    while sent < pulses:
-        if due := clock.due(now_ns() + _AHEAD_NS):
+    first_ns, last_ns = (clock.state.ns_at(number * TICKS_PER_PULSE) for number in (numbers[0], numbers[-1]))
+    clock.due(first_ns - 1)  # what came in turns that were not ours
+    while (until_ns := now_ns() + _AHEAD_NS) < last_ns:
+        if due := clock.due(until_ns):
             player.play(due)
-            sent += sum(timed.event is Transport.PULSE for timed in due)
         time.sleep(_FEED_S)
-    clock.stop(now_ns())
-    player.play(clock.due(now_ns() + _AHEAD_NS))
-    return sent
+    player.play(clock.due(last_ns))
+    time.sleep(2 * _AHEAD_NS / NS_PER_S)
 
 
-def _send_bare(port: MidiOutput, pulses: int) -> tuple[int, int]:
-    """By a loop that does nothing else."""
-    ((output, _),) = port.routed()
-    return _on_thread(lambda: _loop(output, pulses)), pulses
-
-
-def _loop(output: Output, pulses: int) -> int:
-    level = raise_thread(PLAYING)
-    first_ns = now_ns() + _AHEAD_NS
-    for pulse in range(pulses):
-        at_ns = first_ns + pulse * _BEAT_NS // PULSES_PER_QUARTER
+def _loop(output: Output, start_ns: int, numbers: range) -> None:
+    """The same moments, and nothing else."""
+    raise_thread(PLAYING)
+    for number in numbers:
+        at_ns = start_ns + number * _BEAT_NS // PULSES_PER_QUARTER
         time.sleep(max(at_ns - _AWAKE_NS - now_ns(), 0) / NS_PER_S)
         while now_ns() < at_ns:
             pass
         output.send(_PULSE)
-    return level
+    time.sleep(2 * _AHEAD_NS / NS_PER_S)
 
 
-def _on_thread(work: Callable[[], int]) -> int:
-    """What a thread of its own makes of it, and of its priority."""
+def _on_thread(work: Callable[[], None]) -> None:
+    """In a thread of its own: its priority ends with it."""
     with ThreadPoolExecutor(1) as pool:
-        return pool.submit(work).result()
+        pool.submit(work).result()
 
 
-def _evenness(runs: Sequence[Sequence[int]]) -> dict[str, Any]:
+def _evenness(arrivals: Sequence[Arrival], sent: int) -> dict[str, Any]:
     ideal_ns = _BEAT_NS / PULSES_PER_QUARTER
-    intervals = [abs(after - before - ideal_ns) for run in runs for before, after in pairwise(run)]
-    lines = [linear_regression(range(len(run)), [at_ns - run[0] for at_ns in run]) for run in runs]
-    grid = [
-        abs(at_ns - run[0] - line.intercept - number * line.slope)
-        for run, line in zip(runs, lines, strict=True)
-        for number, at_ns in enumerate(run)
+    intervals = [
+        abs(later.at_ns - earlier.at_ns - ideal_ns)
+        for earlier, later in pairwise(arrivals)
+        if later.number == earlier.number + 1
     ]
-    tempi = [60 * NS_PER_S / PULSES_PER_QUARTER / line.slope for line in lines]
+    since_ns = [arrival.at_ns - arrivals[0].at_ns for arrival in arrivals]
+    numbers = [arrival.number for arrival in arrivals]
+    line = linear_regression(numbers, since_ns)
+    grid = [abs(ns - line.intercept - number * line.slope) for number, ns in zip(numbers, since_ns, strict=True)]
     return {
-        "pulses": sum(map(len, runs)),
-        "tempo_bpm": round(sum(tempi) / len(tempi), 5),
+        "sent": sent,
+        "arrived": len(arrivals),
+        "tempo_bpm": round(60 * NS_PER_S / PULSES_PER_QUARTER / line.slope, 5),
+        "seconds": round(since_ns[-1] / NS_PER_S, 1),
         "interval_ms": _percentiles(intervals),
         "grid_ms": _percentiles(grid),
     }
