@@ -7,7 +7,7 @@ import gc
 import sys
 from collections.abc import Callable, Iterable
 
-from livegen.clock import NS_PER_MS, now_ns
+from livegen.clock import NS_PER_MS, NS_PER_S, now_ns
 from livegen.engine import Engine, load_engine
 from livegen.errors import LivegenError
 from livegen.imagine.loader import Loader
@@ -33,6 +33,7 @@ from livegen.settings import Settings
 
 BEAT_NS = 50 * NS_PER_MS
 _REST_S = 0.010  # between two looks at the music, when nothing is heard and no work waits
+_IDLE_S = BEAT_NS / NS_PER_S  # the same, when nobody plays
 
 
 def run_engine(link: Link, load: Callable[[Settings], Engine], loader: Loader | None = None) -> None:
@@ -88,7 +89,7 @@ class _Service:
                 self._change_model(self._loader)
             plan = self._engine.imagine(now_ns())
             _hand_over(self._link, plan)
-            rest_s = 0 if plan.is_behind else _REST_S
+            rest_s = 0 if plan.is_behind else _IDLE_S if plan.is_idle else _REST_S
             if now_ns() - beat_ns >= BEAT_NS:
                 beat_ns = now_ns()
                 self._link.send_bytes(encode(Beat()))
