@@ -62,7 +62,7 @@ def test_notes_are_recorded_where_they_were_played_to_a_tick_of_the_daw(tmp_path
         notes = daw.stop()
 
     distances = np.diff([note.onset_s for note in notes[:-1]]) - spacing / 48_000
-    tell("exact", distances)
+    tell("exact", distances.tolist())
     assert len(notes) >= 4 * BARS * BEAT_S / 0.25 - 2
     assert abs(float(np.median(distances))) <= TICK_S
     assert np.mean(np.abs(distances) <= 1.01 * TICK_S) >= 0.9  # where the machine stalls, a player misses a period
