@@ -60,7 +60,7 @@ def jam(
         "ports": {"input": input_name, "output": output_name, "name": name, "system": midi, "require": named},
         "daemon": {"record": record},
     }
-    _play(config or own_file(), overrides, learn, is_there=config is not None)
+    _play(config or own_file(), overrides, learn, is_there=config is not None and learn is None)
 
 
 @app.command(epilog="Example: livegen run configs/live/default.toml")

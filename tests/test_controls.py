@@ -139,6 +139,15 @@ def test_ports_that_change_count_from_the_next_start_on() -> None:
     assert said == ["[ports] has changed: it counts from the next start on", "role solo"]
 
 
+def test_what_a_knob_has_set_stays_when_the_file_changes_something_else() -> None:
+    knobs, _ = controls()
+    knobs.hear(Control(1, 127))
+
+    knobs.take(load(None, {"play": {"seed": 5}}))
+
+    assert (knobs.settings.sampling.temperature, knobs.settings.play.seed) == (4, 5)
+
+
 def test_binding_into_what_is_no_settings_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "x.toml"
     path.write_text("a = [")

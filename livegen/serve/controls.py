@@ -10,6 +10,7 @@ from livegen.parameters import KNOBS
 from livegen.settings import Parameter, Role, Settings, bind
 
 _NEAR = 4  # positions: a knob that comes so near to the value that is set has it
+_LIVE = ("play", "time", "sampling", "limits", "controls")  # sections that count while playing
 _NEVER_LEARNT = {SUSTAIN_PEDAL, *range(ALL_SOUND_OFF, 128)}
 
 
@@ -18,6 +19,7 @@ class Controls:
 
     def __init__(self, settings: Settings, say: Callable[[str], None], path: Path | None = None) -> None:
         self.settings = settings
+        self._read = settings  # the file, as it was read last
         self._say = say
         self._path = path
         self._learning: Parameter | None = None
@@ -39,12 +41,20 @@ class Controls:
         return False
 
     def take(self, settings: Settings) -> bool:
-        """The settings file has changed; True when that changes anything. Ports are as they were until a restart."""
-        if settings.ports != self.settings.ports:
+        """The settings file has changed: what it has changed counts, what knobs have set stays; True when any does.
+
+        Ports are as they were until a restart.
+        """
+        if settings.ports != self._read.ports:
             self._say("[ports] has changed: it counts from the next start on")
-        settings = settings.model_copy(update={"ports": self.settings.ports, "daemon": self.settings.daemon})
+        changed = self.settings
+        for name in _LIVE:
+            before, now = getattr(self._read, name), getattr(settings, name)
+            update = {key: value for key, value in now if value != getattr(before, key)}
+            changed = changed.model_copy(update={name: getattr(changed, name).model_copy(update=update)})
+        self._read = settings
         self._held.clear()
-        return self._change(settings)
+        return self._change(changed)
 
     def _is_listened_to(self, channel: int) -> bool:
         return self.settings.controls.channel in (0, channel + 1)
@@ -95,7 +105,7 @@ class Controls:
 
     def _change(self, settings: Settings) -> bool:
         is_new = settings != self.settings
-        for section in ("play", "time", "sampling", "limits"):
+        for section in _LIVE[:-1]:
             for key, value in getattr(settings, section):
                 if value != getattr(getattr(self.settings, section), key):
                     self._say(f"{key} {value}")
