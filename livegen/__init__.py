@@ -11,7 +11,8 @@ The port process owns the ports and the time; it never runs a network:
     hear/reading.py          whole messages out of whatever bytes come in
     hear/feedback.py         when our own notes come back to us
     hear/clock_follower.py   another's MIDI clock: where its song stands
-    hear/pulse_line.py       its pulses, as if none were late or early
+    hear/pulse_train.py      its pulses as they were meant: which were late, lost or doubled
+    hear/pulse_line.py       the line through them
     hear/link_clock.py       an Ableton Link session as a song
     serve/courier.py         carries them to the engine, and tells a new engine what the old one heard
     serve/conversation.py    what there is to tell it
@@ -122,6 +123,9 @@ Around them:
     bench/phase.py           how near to the beat of a clock our notes are
     bench/beside.py          a daemon to measure from outside
     bench/clock.py           how well another's clock is followed, where the truth is known
+    bench/clock_out.py       how even our own clock is where it arrives
+    bench/stamping.py        a process where it arrives
+    bench/waking.py          how late the system wakes a program: cyclictest
     bench/inferring.py       an engine that is always busy, to measure beside
     bench/conditions.py      what a measurement was taken under
     bench/__init__.py        what counts as a measurement

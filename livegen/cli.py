@@ -251,7 +251,7 @@ def _figures_line(figures: "Figures") -> str:
     return (
         f"notes in {figures.notes_in}, notes out {figures.notes_out}, "
         f"delivery p50 {figures.delivery_p50_ms:.2f} ms, p99 {figures.delivery_p99_ms:.2f} ms, "
-        f"{reaction if figures.reactions else ''}notes hanging {figures.hanging}"
+        f"{reaction if figures.reactions else ''}left out {figures.late_note_ons}, notes hanging {figures.hanging}"
     )
 
 

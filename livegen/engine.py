@@ -255,7 +255,7 @@ class Engine:
         together = self._is_tuned and self._is_foreseen
         is_behind = not {Turn.ANSWERING: self._is_prepared, Turn.TOGETHER: together}.get(self._turn, True)
         retract_ns, kept = self._retraction or (None, ())
-        plan = Plan(events, retract_ns, kept, tuple(self._notices), is_behind)
+        plan = Plan(events, retract_ns, kept, tuple(self._notices), is_behind, self._turn is Turn.IDLE)
         self._retraction, self._notices = None, []
         return plan
 

@@ -14,3 +14,4 @@ class Plan:
     kept: tuple[int, ...] = ()  # pitches that sound on through a retraction
     notices: tuple[str, ...] = ()  # lines for the person at the keyboard
     is_behind: bool = False  # work is waiting: call again at once
+    is_idle: bool = False  # nothing will happen until something is heard

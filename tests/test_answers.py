@@ -109,7 +109,7 @@ def exchange(on: Stage, melody: Melody, tempo_bpm: float) -> Exchange:
     wait_for(lambda: len(on.receiver.events()) > answered, "an answer")
     wait_for_quiet(on.receiver, quiet_ms=4 * 60_000 / tempo_bpm)
     line = [line for line in on.daemon.lines() if "heard" in line][said]
-    match = re.fullmatch(r"heard \d+ notes, (.+), (\d+\.\d+) bpm", line)
+    match = re.fullmatch(r"heard \d+ notes, (.+), (\d+\.\d+) bpm, [34] beats a bar", line)
     assert match, line
     return Exchange(
         notes(on.player.events()[played:]),

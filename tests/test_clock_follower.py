@@ -94,6 +94,16 @@ def test_two_beats_after_a_new_tempo_it_is_known_to_one_percent(before: int, aft
         assert songs[-1].jumps == 1
 
 
+@pytest.mark.parametrize("tempo_bpm", [97, 120, 133])
+@pytest.mark.parametrize("step_ms", [1, 2.667, 5.333])
+def test_a_cable_that_delivers_in_steps_moves_the_beat_by_less_than_a_third_of_one(tempo_bpm: int, step_ms: float):
+    events, truth = pulse_train(Scenario("", steady(tempo_bpm), 60, 0, step_ms=step_ms), 0)
+
+    off = list(map(off_ms, heard(events), truth))[12 * 24 :]
+
+    assert max(off) < step_ms / 3
+
+
 def test_after_an_hour_the_position_is_the_count_of_pulses():
     events, truth = train(steady(120), 120 * 60, 5)
 

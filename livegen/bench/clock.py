@@ -43,6 +43,7 @@ class Scenario:
     until_beat: int | None = None
     change_beat: int | None = None
     cues: Sequence[tuple[int, Position | Transport]] = ((0, Transport.START),)
+    step_ms: float = 0  # the cable delivers at multiples of it: USB at 1 ms, JACK once a period
 
 
 def steady(tempo_bpm: float) -> Tempo:
@@ -71,7 +72,7 @@ def pulse_train(scenario: Scenario, seed: int) -> tuple[list[Timed], list[Truth]
     arrived_ns = 0
     for pulse in range(scenario.beats * PULSES_PER_QUARTER):
         off_ns = jitter.uniform(-1, 1) * scenario.jitter_ms * NS_PER_MS
-        arrived_ns = max(arrived_ns, round(at_ns + off_ns))
+        arrived_ns = max(arrived_ns, _stepped(at_ns + off_ns, scenario.step_ms * NS_PER_MS))
         for cue in (cue for beat, cue in scenario.cues if beat * PULSES_PER_QUARTER == pulse):
             events.append(Timed(arrived_ns, cue))
             tick, is_running = _after(cue, tick, is_running=is_running)
@@ -88,6 +89,11 @@ def scenarios() -> list[Scenario]:
         Scenario(f"steady {bpm} bpm, ±{jitter:g} ms", steady(bpm), 120, jitter)
         for bpm in (20, 60, 120, 300)
         for jitter in (0.3, 1, 5)
+    ]
+    found += [
+        Scenario(f"steady {bpm:g} bpm, in steps of {step:g} ms", steady(bpm), 120, 0, step_ms=step)
+        for bpm in (120, 133)
+        for step in (1, 2.667, 5.333)
     ]
     for before, after, beats in ((120, 180, 8), (180, 120, 8), (60, 90, 8), (120, 140, 4)):
         tempo = ramp(before, after, 16, beats)
@@ -117,18 +123,19 @@ def measure_following(report: Callable[[int, int], None]) -> dict[str, Any]:
     found = {}
     for done, scenario in enumerate(wanted):
         report(done, len(wanted) + 1)
-        found[scenario.name] = _follow(scenario, range(_SEEDS))
+        found[scenario.name] = measure_scenario(scenario, range(_SEEDS))
     report(len(wanted), len(wanted) + 1)
     hour = Scenario("an hour at 120 bpm, ±5 ms", steady(120), _HOUR_BEATS, 5)
     begun = time.perf_counter_ns()
-    figures = _follow(hour, range(1))
+    figures = measure_scenario(hour, range(1))
     pulse_us = (time.perf_counter_ns() - begun) / 1000 / (_HOUR_BEATS * PULSES_PER_QUARTER)
     found[hour.name] = figures
     report(len(wanted) + 1, len(wanted) + 1)
     return {"scenarios": found, "pulse_us": round(pulse_us, 1), "conditions": conditions()}
 
 
-def _follow(scenario: Scenario, seeds: Sequence[int]) -> dict[str, Any]:
+def measure_scenario(scenario: Scenario, seeds: Sequence[int]) -> dict[str, Any]:
+    """The figures of one scenario, its jitter drawn anew for each seed."""
     phases: list[float] = []
     ahead: list[float] = []
     tempi: list[float] = []
@@ -155,6 +162,10 @@ def _follow(scenario: Scenario, seeds: Sequence[int]) -> dict[str, Any]:
         "tempo_off_percent": round(max(tempi), 3) if tempi else None,
         "pulses_miscounted": ticks_off,
     }
+
+
+def _stepped(at_ns: float, step_ns: float) -> int:
+    return round(round(at_ns / step_ns) * step_ns if step_ns else at_ns)
 
 
 def _songs(events: Sequence[Timed]) -> Iterator[Song]:

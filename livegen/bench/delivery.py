@@ -4,7 +4,6 @@ Both take turns, a block each, so that they meet the same machine. Our figure in
 the waking alone.
 """
 
-import shutil
 import subprocess
 import sys
 import threading
@@ -15,6 +14,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from livegen.bench.conditions import conditions
+from livegen.bench.waking import percentile, wake_ups
 from livegen.clock import NS_PER_MS, NS_PER_S, now_ns
 from livegen.errors import LivegenError, PortError
 from livegen.events import NoteOff, NoteOn, Timed
@@ -28,7 +28,6 @@ from livegen.routing import OutputRoute
 _EVERY_NS = 2 * NS_PER_MS
 _AHEAD_NS = 60 * NS_PER_MS  # how far ahead events are handed over, as an engine does
 _BLOCK = 2_500  # events, then as many wake-ups of cyclictest
-_LONGEST_US = 20_000  # cyclictest's histogram
 _INFERRING = (sys.executable, "-m", "livegen.bench.inferring")
 
 
@@ -45,11 +44,11 @@ def measure_delivery(events: int, report: Callable[[int, int], None]) -> dict[st
             carrier = threading.Thread(target=_deliver, args=(player, block))
             carrier.start()
             carrier.join()
-            control += _cyclictest(block, player.level)
+            control += wake_ups(block, player.level, _EVERY_NS)
         found = conditions(provider="CPUExecutionProvider")
     report(events, events)
     ours = {f"p{percent}": player.lateness.percentile_ns(percent) / 1000 for percent in (50, 99)}
-    theirs = {f"p{percent}": _percentile(control, percent) for percent in (50, 99)} if control else None
+    theirs = {f"p{percent}": percentile(control, percent) for percent in (50, 99)} if control else None
     return {
         "count": events,
         "port": where,
@@ -101,25 +100,3 @@ def _deliver(player: Player, count: int) -> None:
         time.sleep(max(at_ns - _AHEAD_NS - now_ns(), 0) / NS_PER_S)
         player.play((Timed(at_ns, event),))
     time.sleep(2 * _AHEAD_NS / NS_PER_S)
-
-
-def _cyclictest(loops: int, level: int) -> Counter[int]:
-    """Wake-ups per microsecond late; empty where cyclictest is not installed."""
-    program = shutil.which("cyclictest")
-    if program is None:
-        return Counter()
-    policy = ["--mlockall", "--policy=fifo", f"--priority={level}"] if level else ["--policy=other"]
-    count = [f"--interval={_EVERY_NS // 1000}", f"--loops={loops}", f"--histogram={_LONGEST_US}", "--quiet"]
-    done = subprocess.run([program, *policy, *count], capture_output=True, text=True, check=False)
-    rows = (line.split() for line in done.stdout.splitlines() if line[:1].isdigit())
-    return Counter({int(row[0]): int(row[1]) for row in rows if int(row[1])})
-
-
-def _percentile(counts: Counter[int], percent: float) -> int:
-    """The value that ``percent`` of them did not exceed."""
-    wanted, seen = counts.total() * percent / 100, 0
-    for value, count in sorted(counts.items()):
-        seen += count
-        if seen >= wanted:
-            return value
-    return max(counts)

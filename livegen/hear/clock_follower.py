@@ -2,7 +2,7 @@
 
 from livegen.clock import NS_PER_S
 from livegen.events import PULSES_PER_QUARTER, TICKS_PER_PULSE, TICKS_PER_QUARTER, Position, Timed, Transport
-from livegen.hear.pulse_line import PulseLine
+from livegen.hear.pulse_train import PulseTrain
 from livegen.music.song import Song
 
 LOST_NS = NS_PER_S // 2  # a clock that is silent for so long is lost
@@ -18,7 +18,7 @@ class ClockFollower:
     """
 
     def __init__(self) -> None:
-        self._line = PulseLine()
+        self._train = PulseTrain()
         self._tick = 0  # of the latest pulse that counted
         self._next_tick = 0  # of the next one
         self._is_playing = False  # the sender's transport, as far as it has told
@@ -32,8 +32,8 @@ class ClockFollower:
     def state(self) -> Song:
         """Where the song stands: at its latest pulse; while it is not running, where it will go on."""
         tick = self._tick if self._is_running else self._next_tick
-        beat_ns = round(self._line.period_ns * PULSES_PER_QUARTER)
-        return Song(self._is_running, tick, self._line.at_ns, beat_ns, self._jumps)
+        beat_ns = round(self._train.period_ns * PULSES_PER_QUARTER)
+        return Song(self._is_running, tick, self._train.at_ns, beat_ns, self._jumps)
 
     def hear(self, timed: Timed) -> None:
         """Take in an event, in the order of arrival; what is no pulse, start, stop or position is nothing to it."""
@@ -54,17 +54,17 @@ class ClockFollower:
         if self._heard_ns is not None and now_ns - self._heard_ns > LOST_NS:
             self._heard_ns = None
             self._is_running = False
-            self._line.forget()
+            self._train.begin_anew()
 
     def _go(self, tick: int) -> None:
         self._is_told, self._is_playing = True, True
         self._next_tick, self._is_jumping = tick, True
-        self._line.let_move()
+        self._train.let_begin_anew()
 
     def _pulse(self, at_ns: int) -> None:
         self.look(at_ns)
         self._heard_ns = at_ns
-        gone_on = self._line.hear(at_ns)
+        gone_on = self._train.hear(at_ns)
         if self._is_told and not self._is_playing:
             return
         if self._is_jumping or not self._is_running:

@@ -4,6 +4,7 @@ from array import array
 
 _BUCKET_NS = 1_000
 _BUCKETS = 50_000  # up to 50 ms; the last one also holds all that is later
+_BLOCK = 250  # buckets that are counted together, too, for a percentile that is asked for while music plays
 
 
 class Lateness:
@@ -11,13 +12,16 @@ class Lateness:
 
     def __init__(self) -> None:
         self._counts = array("Q", bytes(8 * _BUCKETS))
+        self._blocks = array("Q", bytes(8 * _BUCKETS // _BLOCK))
         self._total = 0
         self.max_ns = 0
 
     def add(self, late_ns: int) -> None:
         """Count one event that left ``late_ns`` after its moment (before it counts as 0)."""
         late_ns = max(late_ns, 0)
-        self._counts[min(late_ns // _BUCKET_NS, _BUCKETS - 1)] += 1
+        bucket = min(late_ns // _BUCKET_NS, _BUCKETS - 1)
+        self._counts[bucket] += 1
+        self._blocks[bucket // _BLOCK] += 1
         self._total += 1
         self.max_ns = max(self.max_ns, late_ns)
 
@@ -30,8 +34,11 @@ class Lateness:
         """The lateness that ``percent`` of the events did not exceed, to the microsecond above; 0 for no events."""
         wanted = self._total * percent / 100
         seen = 0
-        for bucket, count in enumerate(self._counts):
-            seen += count
-            if count and seen >= wanted:
-                return min((bucket + 1) * _BUCKET_NS, self.max_ns)
+        for block, in_block in enumerate(self._blocks):
+            if in_block and seen + in_block >= wanted:
+                for bucket in range(block * _BLOCK, (block + 1) * _BLOCK):
+                    seen += self._counts[bucket]
+                    if self._counts[bucket] and seen >= wanted:
+                        return min((bucket + 1) * _BUCKET_NS, self.max_ns)
+            seen += in_block
         return 0

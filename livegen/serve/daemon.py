@@ -89,7 +89,7 @@ def run_daemon(
             wiring.look()
             if on_look:
                 on_look(courier)
-            standing.write(controls.settings, _figures(onlookers, player, supervisor), timekeeper.song)
+            standing.write(controls.settings, lambda: _figures(onlookers, player, supervisor), timekeeper.song)
     return _figures(onlookers, player, supervisor)
 
 

@@ -6,8 +6,9 @@
 import gc
 import sys
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
-from livegen.clock import NS_PER_MS, now_ns
+from livegen.clock import NS_PER_MS, NS_PER_S, now_ns
 from livegen.engine import Engine, load_engine
 from livegen.errors import LivegenError
 from livegen.imagine.loader import Loader
@@ -33,6 +34,7 @@ from livegen.settings import Settings
 
 BEAT_NS = 50 * NS_PER_MS
 _REST_S = 0.010  # between two looks at the music, when nothing is heard and no work waits
+_IDLE_S = BEAT_NS / NS_PER_S  # the same, when nobody plays
 
 
 def run_engine(link: Link, load: Callable[[Settings], Engine], loader: Loader | None = None) -> None:
@@ -86,9 +88,10 @@ class _Service:
                 self._take_in()
             if self._loader:
                 self._change_model(self._loader)
-            plan = self._engine.imagine(now_ns())
-            _hand_over(self._link, plan)
-            rest_s = 0 if plan.is_behind else _REST_S
+            at_ns = now_ns()
+            plan = self._engine.imagine(at_ns)
+            _hand_over(self._link, plan, at_ns)
+            rest_s = 0 if plan.is_behind else _IDLE_S if plan.is_idle else _REST_S
             if now_ns() - beat_ns >= BEAT_NS:
                 beat_ns = now_ns()
                 self._link.send_bytes(encode(Beat()))
@@ -101,7 +104,8 @@ class _Service:
                     for timed in events:
                         self._engine.hear(timed)
                 case Panic():
-                    _hand_over(self._link, self._engine.silence(now_ns()))
+                    at_ns = now_ns()
+                    _hand_over(self._link, self._engine.silence(at_ns), at_ns)
                 case Follow(song):
                     self._engine.follow(song, now_ns())
                 case Configure(text):
@@ -131,16 +135,18 @@ class _Service:
             self._link.send_bytes(encode(Notice(f"model {self._settings.play.model}")))
 
 
-def _hand_over(link: Link, plan: Plan) -> None:
-    for message in _messages(plan):
+def _hand_over(link: Link, plan: Plan, at_ns: int) -> None:
+    for message in _messages(plan, at_ns):
         link.send_bytes(encode(message))
 
 
-def _messages(plan: Plan) -> Iterable[Message]:
+def _messages(plan: Plan, at_ns: int) -> Iterable[Message]:
+    """What was to sound when the engine was asked, at ``at_ns``, sounds now that it is ready."""
     if plan.retract_ns is not None:
         yield Retract(plan.retract_ns, plan.kept)
     if plan.events:
-        yield Planned(plan.events)
+        ready_ns = now_ns()
+        yield Planned(tuple(replace(t, at_ns=ready_ns) if t.at_ns == at_ns else t for t in plan.events))
     for text in plan.notices:
         yield Notice(text)
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -37,8 +38,8 @@ class Standing:
         self._begun_ns = now_ns()
         self._written_ns = 0
 
-    def write(self, settings: Settings, figures: Figures, song: Song | None) -> None:
-        """Replace the file in one move; a full disk is no reason to stop playing."""
+    def write(self, settings: Settings, figures: Callable[[], Figures], song: Song | None) -> None:
+        """Replace the file in one move, if it is time to; a full disk is no reason to stop playing."""
         at_ns = now_ns()
         if at_ns - self._written_ns < NS_PER_S:
             return
@@ -46,7 +47,7 @@ class Standing:
         path = standing_path(self._name)
         beside = path.with_suffix(".part")
         try:
-            beside.write_text(json.dumps(self._standing(settings, figures, song, at_ns)), encoding="utf-8")
+            beside.write_text(json.dumps(self._standing(settings, figures(), song, at_ns)), encoding="utf-8")
             os.replace(beside, path)
         except OSError:
             beside.unlink(missing_ok=True)

@@ -1,0 +1,51 @@
+"""A process that stamps the pulses that arrive from a port, to measure at the other end of a real cable.
+
+    python -m livegen.bench.stamping SYSTEM SOURCE
+
+It says "ready" once it listens. For each line it reads it writes one: the moments since the last, as JSON.
+"""
+
+import gc
+import json
+import sys
+
+from livegen.errors import PortError
+from livegen.events import Timed, Transport
+from livegen.hear.keyboard import Keyboard
+from livegen.hear.port import open_input
+from livegen.play.priority import lock_memory
+from livegen.routing import InputRoute
+from livegen.settings import Ports
+
+NAME = "livegen-bench-stamps"
+
+
+def main(system: str, source: str) -> None:
+    """Do so until the standard input ends; PortError when there is no such source."""
+    stamps: list[int] = []
+
+    def hear(timed: Timed) -> None:
+        if timed.event is Transport.PULSE:
+            stamps.append(timed.at_ns)
+
+    settings = Ports.model_validate({"system": system, "name": NAME, "input": source})
+    port = open_input(settings, lambda name, _: Keyboard(name, InputRoute(), hear))
+    if not port.look():
+        raise PortError(f"nothing can be heard from '{source}'")
+    lock_memory()
+    gc.freeze()
+    _say("ready")
+    for _ in sys.stdin:
+        count = len(stamps)
+        _say(json.dumps(stamps[:count]))
+        del stamps[:count]
+    port.close()
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,174 @@
+"""A train of pulses as it was meant: its line, and which arrivals bear it out.
+
+A pulse far from where it was expected is put aside until those after it show what it was: late; or all are further on
+than counted, for one was lost, or doubled; or the tempo is new.
+"""
+
+from bisect import bisect_left, insort
+from collections import deque
+from collections.abc import Sequence
+from math import sqrt
+
+from livegen.clock import NS_PER_MS
+from livegen.hear.pulse_line import FASTEST_NS, LONGEST, SLOWEST_NS, Line, line_through
+
+_GATE = 4.5  # standard deviations from where it was expected, and a pulse is put aside
+_WIDE_GATE = 6.0  # the same where that is less than half a pulse, and a ramp is likelier than a pulse lost or doubled
+_ASIDE = 3  # pulses put aside show a new tempo
+_ASIDE_FOR_SLIP = 6  # ... that one was lost or doubled: with a strong jitter, fewer could be a new tempo, too
+_MOST_ASIDE = 8  # ... and are a new beginning in any case
+_MOST_DOUBLED, _MOST_LOST = 3, 12
+_FIRST_GUESS_NS = 500 * NS_PER_MS / 24
+
+
+class PulseTrain:
+    """Follows one train. Owner: whoever hears it. About 40 µs a pulse."""
+
+    def __init__(self) -> None:
+        self._arrivals: deque[int] = deque(maxlen=LONGEST)  # the newest first; without those put aside
+        self._aside: list[int] = []  # the oldest first
+        self._jitter = Jitter()
+        self._may_begin_anew = False
+        self._line = Line(0, _FIRST_GUESS_NS, 0)  # as of the last pulse not put aside
+
+    @property
+    def at_ns(self) -> int:
+        """Where the newest pulse belongs."""
+        return self._expected_ns(len(self._aside))
+
+    @property
+    def period_ns(self) -> float:
+        """From one pulse to the next."""
+        return self._line.period_ns
+
+    def let_begin_anew(self) -> None:
+        """If the next pulse is not where it is expected, a new train begins with it, as at a start."""
+        if self._aside:
+            self._put_back(0)
+        self._may_begin_anew = True
+
+    def begin_anew(self) -> None:
+        """With the next pulse a new train begins, as after a silence; the tempo holds until there is a second one."""
+        self._arrivals.clear()
+        self._aside.clear()
+        self._jitter.pause()
+
+    def hear(self, at_ns: int) -> int:
+        """Take in a pulse; by how many the train has gone on: 1, or what makes up for pulses lost or doubled."""
+        self._jitter.hear(at_ns)
+        is_near = bool(self._arrivals) and self._is_near(at_ns, len(self._aside) + 1)
+        if not self._arrivals or (self._may_begin_anew and not is_near):
+            self._begin([at_ns])
+            return 1
+        self._may_begin_anew = False
+        self._aside.append(at_ns)
+        slip = 0
+        if is_near:
+            self._put_back(0)
+        elif len(self._aside) >= _ASIDE:
+            slip = self._explain()
+        return 1 + slip
+
+    def _explain(self) -> int:
+        """Say what the pulses put aside are, if that can be said: by how many the train was miscounted meanwhile."""
+        slip = self._slip()
+        if slip:
+            if len(self._aside) < _ASIDE_FOR_SLIP:
+                return 0
+            self._put_back(slip)
+            return slip
+        first, middle, last = self._aside[-_ASIDE:]
+        is_even = abs(last - 2 * middle + first) <= _GATE * sqrt(6) * self._jitter.deviation_ns
+        if is_even and FASTEST_NS <= (last - first) / 2 <= SLOWEST_NS:
+            self._begin(self._aside[-_ASIDE:])
+        elif len(self._aside) >= _MOST_ASIDE:
+            self._begin(self._aside)
+        return 0
+
+    def _slip(self) -> int:
+        """How many pulses were lost (below 0: doubled) if the line goes on as it was; 0 for a new tempo.
+
+        All but the first, which may be the double itself, must lie on the old line about as well as on any.
+        """
+        off = [at_ns - self._expected_ns(ahead) for ahead, at_ns in enumerate(self._aside, 1)][1:]
+        slip, *others = {round(ns / self.period_ns) for ns in off}
+        if others or not -_MOST_DOUBLED <= slip <= _MOST_LOST:
+            return 0
+        rest = [ns - slip * self.period_ns for ns in off]
+        m = len(rest)
+        mean, steepness = sum(rest) / m, m * (m * m - 1) / 12
+        slope = sum((number - (m - 1) / 2) * ns for number, ns in enumerate(rest)) / steepness
+        variance = (self._line.spread(len(self._aside)) * self._jitter.deviation_ns) ** 2
+        is_on_old_line = sum(ns * ns for ns in rest) <= 4 * m * variance
+        is_as_good_as_any = m * mean * mean + slope * slope * steepness <= 9 * variance
+        return slip if is_on_old_line and is_as_good_as_any else 0
+
+    def _put_back(self, slip: int) -> None:
+        """Go on with what was aside, ``slip`` pulses further on than counted; what is missing is imagined."""
+        for ahead in range(1, len(self._aside) + slip + 1):
+            expected_ns = self._expected_ns(ahead)
+            at_ns = self._aside[ahead - slip - 1] if ahead > slip else expected_ns
+            self._arrivals.appendleft(at_ns if self._is_near(at_ns, ahead) else expected_ns)
+        self._go_on()
+
+    def _begin(self, arrivals: Sequence[int]) -> None:
+        self._arrivals.clear()
+        self._arrivals.extendleft(arrivals)
+        self._may_begin_anew = False
+        self._go_on()
+
+    def _go_on(self) -> None:
+        self._aside = []
+        if len(self._arrivals) > 1:
+            self._line = line_through(self._arrivals, self._jitter.deviation_ns)
+        else:
+            self._line = Line(self._arrivals[0], self.period_ns, 1)
+
+    def _expected_ns(self, ahead: int) -> int:
+        return self._line.at_ns + round(ahead * self._line.period_ns)
+
+    def _is_near(self, at_ns: int, ahead: int) -> bool:
+        deviation_ns = self._line.spread(ahead) * self._jitter.deviation_ns
+        gate_ns = max(_GATE * deviation_ns, min(_WIDE_GATE * deviation_ns, self.period_ns / 2))
+        return abs(at_ns - self._expected_ns(ahead)) <= gate_ns
+
+
+_WINDOW = 48  # second differences
+_SHARE = 0.93
+_PER_NS = 1.812 * sqrt(6)  # what so large a share of them does not exceed, for a normal jitter of 1 ns
+_LEAST_NS = 0.1 * NS_PER_MS
+_AT_FIRST_NS, _AT_FIRST = 2 * NS_PER_MS, 3
+
+
+class Jitter:
+    """How large the jitter is, by second differences of arrivals, to which a tempo, even a changing one, is nothing.
+
+    What all but a few do not exceed: those few are a new tempo, or a pulse that was lost. A mean of all would take them
+    in, and a median is 0 where a cable delivers in steps of its own.
+    """
+
+    def __init__(self) -> None:
+        self._arrivals: deque[int] = deque(maxlen=3)
+        self._found: deque[float] = deque([_AT_FIRST_NS * _PER_NS] * _AT_FIRST)
+        self._sorted = list(self._found)
+
+    @property
+    def deviation_ns(self) -> float:
+        """Its standard deviation, were it normal."""
+        return max(self._sorted[int(_SHARE * len(self._sorted))] / _PER_NS, _LEAST_NS)
+
+    def pause(self) -> None:
+        """The next arrival does not follow from those before."""
+        self._arrivals.clear()
+
+    def hear(self, at_ns: int) -> None:
+        """Take in an arrival."""
+        self._arrivals.append(at_ns)
+        if len(self._arrivals) < 3:
+            return
+        if len(self._found) == _WINDOW:
+            del self._sorted[bisect_left(self._sorted, self._found.popleft())]
+        first, middle, last = self._arrivals
+        found = abs(last - 2 * middle + first)
+        self._found.append(found)
+        insort(self._sorted, found)
