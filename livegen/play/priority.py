@@ -44,6 +44,12 @@ def raise_thread(level: int) -> int:
     return level
 
 
+def lower_thread() -> None:
+    """Put the calling thread back to normal priority."""
+    if sys.platform == "linux":
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+
+
 def raise_process() -> bool:
     """Let this process come before ordinary ones (nice -10); False where that is not allowed."""
     if sys.platform == "win32":

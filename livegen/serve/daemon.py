@@ -12,7 +12,7 @@ from typing import Protocol
 from livegen.clock import NS_PER_MS
 from livegen.play.ledger import ledger_folder, open_ledger
 from livegen.play.player import Player
-from livegen.play.priority import lock_memory
+from livegen.play.priority import LOOKING_ON, lock_memory, lower_thread, raise_thread
 from livegen.serve.controls import Controls
 from livegen.serve.courier import Courier
 from livegen.serve.engine_child import ENGINE_COMMAND
@@ -82,6 +82,9 @@ def run_daemon(
         standing = Standing(settings.ports.name)
         stack.callback(standing.end)
         gc.freeze()
+        if is_realtime:
+            raise_thread(LOOKING_ON)  # else a busy machine could take this thread off while the others need its GIL
+            stack.callback(lower_thread)
         while not stop.wait(_REPAY_S if player.repay() else pause_s(settings.ports)):
             wiring.look()
             if on_look:
