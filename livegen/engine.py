@@ -278,8 +278,9 @@ class Engine:
         return self._ahead(self._settings.play.commit_ms, self._settings.play.commit_beats)
 
     def _ahead(self, usual_ms: int, beats: float) -> int:
-        """A look-ahead in ns: in beats where a clock runs and the settings say so."""
-        return round(beats * self._song.beat_ns) if self._song and beats else usual_ms * NS_PER_MS
+        """A look-ahead in ns, in beats where a clock runs and the settings say so; earlier for the earliest output."""
+        own_ns = round(beats * self._song.beat_ns) if self._song and beats else usual_ms * NS_PER_MS
+        return own_ns + round(self._settings.ports.ahead_ms * NS_PER_MS)
 
     @property
     def _patience_ns(self) -> int:

@@ -24,6 +24,7 @@ class Hall:
         self.now_ns = NS_PER_S
         self.sent: list[Timed] = []
         self.notices: list[str] = []
+        self.planned: tuple[Timed, ...] = ()  # what the last step handed over
 
     def play(self, event: Event) -> None:
         """Play it now."""
@@ -43,6 +44,7 @@ class Hall:
         self.now_ns += step_ns
         plan = self.engine.imagine(self.now_ns)
         self.notices += plan.notices
+        self.planned = plan.events
         if plan.retract_ns is not None:
             self.scheduler.retract(plan.retract_ns, self.now_ns, self.ledger.sounding(), plan.kept)
         self.scheduler.add(plan.events)

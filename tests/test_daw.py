@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ import rtmidi
 from conftest import is_realtime_allowed, start_jack, stop_jack
 from daw.ardour import ARDOUR, ardour
 from daw.beat_player import FIRST_BEAT, pitch
+from jack_stage import Daemon, Voice, melody
 
 from livegen.events import PULSES_PER_QUARTER, Event, Position, Transport, from_bytes
 
@@ -83,6 +84,38 @@ def test_notes_on_the_beats_of_the_clock_are_recorded_on_the_beats_of_the_daw(tm
     offsets = [note.onset_s - beat * BEAT_S for note, beat in zip(notes, beats, strict=True)]
     tell("beats", offsets)
     assert [note.pitch for note in notes] == [pitch(beat) for beat in beats]
+    assert abs(float(np.median(offsets))) <= MAY_BE_OFF_S
+    if IS_QUIET:
+        assert max(map(abs, offsets)) <= MAY_BE_OFF_S
+
+
+def test_an_eight_bar_answer_to_its_clock_is_recorded_on_its_sixteenths(tmp_path: Path):
+    config = tmp_path / "daw.toml"
+    config.write_text('[play]\nanswer_length = 2.0\n[time]\nclock = "midi"\nbegin_on = "bar"\n')
+    phrase = melody((67, 69, 71, 67, 71, 72, 74, 74, 72, 71, 69, 67, 69, 71, 67, 67), beat_ms=1000 * BEAT_S)
+    with ardour(tmp_path, TEMPO_BPM) as daw, ExitStack() as stack:
+        daemon = Daemon("dawjam", tmp_path, "--config", str(config))
+        stack.callback(daemon.kill)
+        daemon.wait_for_line("listening at")
+        player = Voice("play", "dawjam-player", tmp_path, "dawjam:in")
+        stack.callback(player.close)
+        daemon.wait_for_line("ready")
+        daw.send_clock_to("dawjam:in")
+        daw.record_from("dawjam-out:out")
+        daw.roll()
+        daw.wait_until(4)
+        player.play(phrase)
+        daemon.wait_for_line("answer in")
+        daw.wait_until(4 + 4 * 4 + 4 + 8 * 4 + 2)
+        notes = daw.stop()
+        daemon.stop()
+
+    sixteenths = [note.onset_s / BEAT_S * 4 for note in notes]
+    offsets = [(place - round(place)) * BEAT_S / 4 for place in sixteenths]
+    tell("answer", offsets)
+    assert len(notes) > 32
+    assert round(sixteenths[0]) % 16 == 0
+    assert 20 <= (notes[-1].onset_s - notes[0].onset_s) / BEAT_S <= 36  # it closes on a phrase end of its own
     assert abs(float(np.median(offsets))) <= MAY_BE_OFF_S
     if IS_QUIET:
         assert max(map(abs, offsets)) <= MAY_BE_OFF_S

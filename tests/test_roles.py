@@ -281,3 +281,19 @@ def test_the_plan_that_has_not_sounded_can_be_asked_for(bach: Bundle) -> None:
 
     assert pending
     assert all(hall.now_ns < timed.at_ns <= hall.now_ns + 2_300 * NS_PER_MS for timed in pending)
+
+
+def test_music_is_handed_over_earlier_by_as_much_as_the_earliest_output_needs(bach: Bundle) -> None:
+    plain, early = (
+        Hall(bach, {"play": {"role": "solo"}, "ports": {"outputs": outputs}})
+        for outputs in ([], [{"name": "Slow", "offset_ms": -300}])
+    )
+    latest = []
+    for hall in (plain, early):
+        ahead = [0]
+        for _ in range(300):
+            hall.step()
+            ahead += [timed.at_ns - hall.now_ns for timed in hall.planned]
+        latest.append(max(ahead))
+
+    assert 250 * NS_PER_MS < latest[1] - latest[0] < 350 * NS_PER_MS

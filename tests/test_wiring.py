@@ -4,8 +4,8 @@ from livegen.events import Control, NoteOff, NoteOn, Timed
 from livegen.play.ledger import blank_ledger
 from livegen.play.player import Player
 from livegen.routing import LEFT_HAND
-from livegen.serve.wiring import MemoryPorts, look_ahead, wire
-from livegen.settings import OutputPort, Play, Ports, Settings
+from livegen.serve.wiring import MemoryPorts, wire
+from livegen.settings import Ports
 
 
 class Stand:
@@ -54,10 +54,3 @@ def test_what_is_held_when_the_ports_close_ends():
     assert stand.sent() == [NoteOn(60, 80), NoteOff(60)]
     assert stand.heard_events() == [NoteOn(60, 80), NoteOff(60)]
     assert stand.player.hanging == 0
-
-
-def test_music_is_handed_over_earlier_by_as_much_as_the_earliest_output_needs():
-    early = Settings(ports=Ports(outputs=(OutputPort(name="Slow", offset_ms=-30.5),)), play=Play(commit_ms=60))
-
-    assert (look_ahead(early).play.commit_ms, look_ahead(early).play.horizon_ms) == (91, 181)
-    assert look_ahead(Settings()) == Settings()

@@ -21,7 +21,7 @@ from livegen.serve.recorder import Recorder
 from livegen.serve.standing import Figures, Standing
 from livegen.serve.supervisor import Supervisor
 from livegen.serve.timekeeper import Timekeeper
-from livegen.serve.wiring import MemoryPorts, look_ahead, pause_s, wire
+from livegen.serve.wiring import MemoryPorts, pause_s, wire
 from livegen.settings import Settings
 
 _WORKERS = 5  # onlookers, player, courier, timekeeper, supervisor: a thread each
@@ -62,7 +62,7 @@ def run_daemon(
         _start(stack, pool, onlookers, stop)
         player = Player(ledger, onlookers.sent, is_realtime=is_realtime)
         _start(stack, pool, player, stop)
-        controls = Controls(look_ahead(settings), say, path)
+        controls = Controls(settings, say, path)
         timekeeper = Timekeeper(settings.time, player, lambda song: courier.follow(song), is_realtime=is_realtime)
         courier = Courier(
             onlookers.heard,

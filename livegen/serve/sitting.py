@@ -12,7 +12,6 @@ from livegen.serve.courier import Courier
 from livegen.serve.daemon import run_daemon
 from livegen.serve.file_watch import FileWatch
 from livegen.serve.standing import Figures
-from livegen.serve.wiring import look_ahead
 from livegen.settings import Parameter, Settings
 
 
@@ -31,7 +30,7 @@ def play(read: Callable[[], Settings], path: Path, learn: str | None, say: Calla
         signal.signal(signal.SIGUSR1, lambda *_: silence())
     if sys.stdin is not None and sys.stdin.isatty():
         threading.Thread(target=_listen_for_enter, args=(silence,), name="terminal", daemon=True).start()
-    watch = FileWatch(path, lambda: look_ahead(read()), say)
+    watch = FileWatch(path, read, say)
     lessons = [cast(Parameter, learn)] if learn else []
 
     def look(courier: Courier) -> None:

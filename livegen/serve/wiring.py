@@ -1,6 +1,5 @@
 """The ports, and the MIDI system under them, which may come late, go, and come back."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -14,11 +13,10 @@ from livegen.hear.port import MakeKeyboard, MemoryInput, MidiInput, open_input, 
 from livegen.play.player import Player
 from livegen.play.port import MemoryOutput, MidiOutput, open_output
 from livegen.routing import input_route, output_route
-from livegen.settings import InputPort, Ports, Settings
+from livegen.settings import InputPort, Ports
 
 _TITLES = {"alsa": "ALSA", "jack": "JACK", "core": "CoreMIDI", "windows": "Windows MIDI"}
 _ALIVE_S = 1.0  # a dead MIDI system is found out after so long, at the latest
-_LONGEST_HORIZON_MS, _LONGEST_COMMIT_MS = 5_000, 1_000  # as the settings have it
 
 
 class Wiring(Protocol):
@@ -178,19 +176,6 @@ def wire(
     if memory or settings.system == "memory":
         return MemoryWiring(memory or MemoryPorts(), settings, make, player)
     return MidiWiring(settings, make, feedback, player, say)
-
-
-def look_ahead(settings: Settings) -> Settings:
-    """The same settings, planned and handed over so much earlier that the earliest output can be served in time."""
-    ahead_ms = math.ceil(settings.ports.ahead_ms)
-    if not ahead_ms:
-        return settings
-    play = settings.play
-    update = {
-        "horizon_ms": min(play.horizon_ms + ahead_ms, _LONGEST_HORIZON_MS),
-        "commit_ms": min(play.commit_ms + ahead_ms, _LONGEST_COMMIT_MS),
-    }
-    return settings.model_copy(update={"play": play.model_copy(update=update)})
 
 
 def pause_s(settings: Ports) -> float:
