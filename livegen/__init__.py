@@ -110,6 +110,7 @@ What all of them speak:
 Around them:
 
     cli.py                   the command line
+    terminal.py              what it prints
     render.py                a conversation on a manual clock, from file to file
     demo.py                  a hymn, played at the daemon without hardware
     harmonise.py             alto, tenor and bass to a melody, from file to file
@@ -117,6 +118,8 @@ Around them:
     score.py                 MIDI files in musical time
     picture.py               a piano roll
     doctor.py                what is there, and what is wrong
+    bench/commands.py        the commands of livegen bench
+    bench/idle.py            what it takes of a core while nobody plays
     bench/step.py            what a token costs
     bench/delivery.py        how late events leave
     bench/reaction.py        how soon a note is harmonised

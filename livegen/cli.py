@@ -5,15 +5,15 @@ Each command imports what it needs when it runs, so that the process that owns t
 
 import json
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from livegen.bench.commands import bench
 from livegen.errors import LivegenError
 from livegen.settings import Settings, load, own_file
+from livegen.terminal import AsJson, print_figures, progress, table
 
 if TYPE_CHECKING:
     from livegen.serve.standing import Figures
@@ -25,7 +25,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-bench = typer.Typer(help="Speed, measured, with the conditions printed.", rich_markup_mode=None)
 app.add_typer(bench, name="bench")
 
 Role = Annotated[
@@ -33,7 +32,6 @@ Role = Annotated[
 ]
 Model = Annotated[str | None, typer.Option(help="A shipped model's name, or the path of an .onnx file.")]
 Seed = Annotated[int | None, typer.Option(help="The same seed, the same music.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command(epilog="Example: livegen jam --in KeyStep --role harmonise --learn density")
@@ -77,7 +75,7 @@ def status(
     """How a running livegen stands: what it plays, how late, how soon."""
     from livegen.serve.standing import read_standing
 
-    _print_figures(read_standing(name), as_json=as_json)
+    print_figures(read_standing(name), as_json=as_json)
 
 
 @app.command(epilog="Example: livegen demo --out-dir /tmp")
@@ -107,7 +105,7 @@ def render(
     from livegen.render import render_file
 
     settings = load(None, {"play": {"role": role, "model": model, "seed": seed}})
-    with _progress("seconds of music") as report:
+    with progress("seconds of music") as report:
         said = render_file(source, target, settings, picture, report)
     typer.echo(said)
 
@@ -125,7 +123,7 @@ def harmonise(
     """Alto, tenor and bass to a melody: the same melody, the same harmony."""
     from livegen.harmonise import harmonise_file
 
-    with _progress("sixteenths") as report:
+    with progress("sixteenths") as report:
         said = harmonise_file(source, target, model=model, beam=beam, key=key, report=report)
     typer.echo(said)
 
@@ -136,7 +134,7 @@ def ports(as_json: AsJson = False) -> None:  # noqa: FBT002 (typer makes it a fl
     from livegen.doctor import describe_ports
 
     found = describe_ports(load().ports)
-    typer.echo(json.dumps(found) if as_json else _table(found, ("direction", "name", "jam")))
+    typer.echo(json.dumps(found) if as_json else table(found, ("direction", "name", "jam")))
 
 
 @app.command(epilog="Example: livegen models --json")
@@ -145,7 +143,7 @@ def models(as_json: AsJson = False) -> None:  # noqa: FBT002 (typer makes it a f
     from livegen.doctor import describe_models
 
     found = describe_models()
-    typer.echo(json.dumps(found) if as_json else _table(found, ("name", "title", "codec", "size", "figure")))
+    typer.echo(json.dumps(found) if as_json else table(found, ("name", "title", "codec", "size", "figure")))
 
 
 @app.command(epilog="Example: livegen doctor --json")
@@ -157,65 +155,6 @@ def doctor(as_json: AsJson = False) -> None:  # noqa: FBT002 (typer makes it a f
     typer.echo(json.dumps(report.as_dict()) if as_json else report.as_text())
     if not report.is_healthy:
         raise typer.Exit(1)
-
-
-@bench.command("step", epilog="Example: livegen bench step --json")
-def bench_step(
-    model: Annotated[str, typer.Option(help="A shipped model's name, or the path of an .onnx file.")] = "bach",
-    steps: Annotated[int, typer.Option(min=250, help="Steps of each kind.")] = 5000,
-    as_json: AsJson = False,  # noqa: FBT002 (typer makes it a flag)
-) -> None:
-    """What one token costs, against the bare matrix-vector products of the same weights in the same run."""
-    import os
-
-    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # before numpy: one thread against one thread
-    from livegen.bench.step import measure_step
-
-    with _progress("steps") as report:
-        figures = measure_step(model, steps, report)
-    _print_figures(figures, as_json=as_json)
-
-
-@bench.command("delivery", epilog="Example: livegen bench delivery --events 20000 --json")
-def bench_delivery(
-    events: Annotated[int, typer.Option(min=100, help="How many events are delivered.")] = 20_000,
-    as_json: AsJson = False,  # noqa: FBT002 (typer makes it a flag)
-) -> None:
-    """How late events leave while the engine infers all the time, beside cyclictest under the same policy."""
-    from livegen.bench.delivery import measure_delivery
-
-    with _progress("events") as report:
-        figures = measure_delivery(events, report)
-    _print_figures(figures, as_json=as_json)
-
-
-@bench.command("reaction", epilog="Example: livegen bench reaction --notes 1000 --json")
-def bench_reaction(
-    notes: Annotated[int, typer.Option(min=10, help="How many notes are played, 0.12 to 0.4 s apart.")] = 1000,
-    as_json: AsJson = False,  # noqa: FBT002 (typer makes it a flag)
-) -> None:
-    """From a note's arrival to the first note of its harmony, on real ports."""
-    from livegen.bench.reaction import measure_reaction
-
-    with _progress("notes") as report:
-        figures = measure_reaction(notes, report)
-    _print_figures(figures, as_json=as_json)
-
-
-@bench.command("clock", epilog="Example: livegen bench clock --json")
-def bench_clock(
-    simulated: Annotated[bool, typer.Option(help="Follow simulated pulses, too: many more scenarios.")] = True,  # noqa: FBT002
-    as_json: AsJson = False,  # noqa: FBT002 (typer makes it a flag)
-) -> None:
-    """The phase of our onsets against a generated MIDI clock, on real ports."""
-    from livegen.bench.clock import measure_following
-    from livegen.bench.phase import measure_phase
-
-    with _progress("scenarios") as report:
-        figures = measure_phase(report)
-        if simulated:
-            figures["simulated"] = measure_following(report)["scenarios"]
-    _print_figures(figures, as_json=as_json)
 
 
 def main() -> None:
@@ -253,36 +192,6 @@ def _figures_line(figures: "Figures") -> str:
         f"delivery p50 {figures.delivery_p50_ms:.2f} ms, p99 {figures.delivery_p99_ms:.2f} ms, "
         f"{reaction if figures.reactions else ''}left out {figures.late_note_ons}, notes hanging {figures.hanging}"
     )
-
-
-def _table(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> str:
-    cells = [columns, *(tuple(str(row[column]) for column in columns) for row in rows)]
-    widths = [max(len(row[index]) for row in cells) for index in range(len(columns))]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in cells)
-
-
-def _print_figures(figures: dict[str, Any], *, as_json: bool) -> None:
-    typer.echo(json.dumps(figures) if as_json else "\n".join(_lines(figures)))
-
-
-def _lines(figures: dict[str, Any], indent: str = "") -> list[str]:
-    lines = []
-    for name, value in figures.items():
-        label = f"{indent}{name.replace('_', ' ')}"
-        lines += [label, *_lines(value, indent + "  ")] if isinstance(value, dict) else [f"{label}: {value}"]
-    return lines
-
-
-@contextmanager
-def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on stderr, where stderr is a terminal."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(what)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ _LIVEGEN = (sys.executable, "-c", "from livegen.cli import main; main()")
 
 
 @contextmanager
-def daemon(*options: str) -> Iterator[None]:
+def daemon(*options: str) -> Iterator[subprocess.Popen[str]]:
     """A running daemon called ``NAME``, its engine ready; LivegenError, with its last words, when it does not start."""
     with tempfile.TemporaryDirectory() as folder:
         environment = {**os.environ, "XDG_RUNTIME_DIR": folder, "PYTHONUNBUFFERED": "1"}
@@ -40,7 +40,7 @@ def daemon(*options: str) -> Iterator[None]:
             drain = threading.Thread(target=process.stdout.read)
             drain.start()
             try:
-                yield
+                yield process
             finally:
                 process.terminate()
                 drain.join()

@@ -4,13 +4,15 @@ Both take turns, a block each, so that they meet the same machine. Our figure in
 the waking alone.
 """
 
+import shutil
+import signal
 import subprocess
 import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from livegen.bench.conditions import conditions
@@ -19,6 +21,7 @@ from livegen.clock import NS_PER_MS, NS_PER_S, now_ns
 from livegen.errors import LivegenError, PortError
 from livegen.events import NoteOff, NoteOn, Timed
 from livegen.hear.port import list_inputs
+from livegen.play.lateness import Lateness
 from livegen.play.ledger import blank_ledger
 from livegen.play.player import Player
 from livegen.play.port import MemoryOutput, open_output
@@ -28,46 +31,95 @@ from livegen.routing import OutputRoute
 _EVERY_NS = 2 * NS_PER_MS
 _AHEAD_NS = 60 * NS_PER_MS  # how far ahead events are handed over, as an engine does
 _BLOCK = 2_500  # events, then as many wake-ups of cyclictest
+_STALL_S, _BETWEEN_S = 0.2, 0.05
 _INFERRING = (sys.executable, "-m", "livegen.bench.inferring")
 
 
-def measure_delivery(events: int, report: Callable[[int, int], None]) -> dict[str, Any]:
+def measure_delivery(
+    events: int, report: Callable[[int, int], None], *, is_loaded: bool = False, is_stalled: bool = False
+) -> dict[str, Any]:
     """Deliver ``events``, one every 2 ms, by the real player to a real port (one in memory where there is no MIDI
     system). Microseconds late; ``difference`` is ours minus cyclictest's, None where that is not installed.
+
+    ``is_loaded``: every core is kept busy by stress-ng. ``is_stalled``: in every other block the engine is stopped for
+    200 ms again and again; ``stalled`` are those blocks, and ``late`` the others.
     """
     lock_memory()
     control: Counter[int] = Counter()
-    with _inferring(), _playing() as (player, where):
-        for done in range(0, events, _BLOCK):
+    late = {False: Lateness(), True: Lateness()}
+    with _inferring() as engine, _playing() as (player, where), stressed() if is_loaded else nullcontext():
+        for place, done in enumerate(range(0, events, _BLOCK)):
             report(done, events)
             block = min(_BLOCK, events - done)
+            stops = is_stalled and place % 2 == 1
+            player.lateness = late[stops]
             carrier = threading.Thread(target=_deliver, args=(player, block))
-            carrier.start()
-            carrier.join()
+            with _stalling(engine) if stops else nullcontext():
+                carrier.start()
+                carrier.join()
             control += wake_ups(block, player.level, _EVERY_NS)
         found = conditions(provider="CPUExecutionProvider")
     report(events, events)
-    ours = {f"p{percent}": player.lateness.percentile_ns(percent) / 1000 for percent in (50, 99)}
+    ours, stalled = (_percentiles(late[stops]) for stops in (False, True))
     theirs = {f"p{percent}": percentile(control, percent) for percent in (50, 99)} if control else None
     return {
         "count": events,
         "port": where,
-        "late_us": {**ours, "max": player.lateness.max_ns / 1000},
+        "late_us": ours,
+        "stalled_us": stalled if is_stalled else None,
         "cyclictest_us": {**theirs, "max": max(control)} if theirs else None,
-        "difference_us": {name: round(ours[name] - theirs[name], 1) for name in ours} if theirs else None,
-        "conditions": found,
+        "difference_us": {name: round(ours[name] - theirs[name], 1) for name in theirs} if theirs else None,
+        "note_ons_left_out": player.late_note_ons,
+        "conditions": {**found, "stress": is_loaded},
     }
 
 
+def _percentiles(late: Lateness) -> dict[str, float]:
+    return {**{f"p{p}": late.percentile_ns(p) / 1000 for p in (50, 99)}, "max": late.max_ns / 1000}
+
+
 @contextmanager
-def _inferring() -> Iterator[None]:
+def _inferring() -> Iterator[subprocess.Popen[str]]:
     with subprocess.Popen(_INFERRING, stdout=subprocess.PIPE, text=True) as process:
         try:
             if not process.stdout or not process.stdout.readline():  # its first line: the model is loaded
                 raise LivegenError("the engine that should infer beside the measurement did not start")
-            yield
+            yield process
         finally:
             process.kill()
+
+
+@contextmanager
+def _stalling(engine: subprocess.Popen[str]) -> Iterator[None]:
+    """Stop the engine for 200 ms, let it go on for 50 ms, and so on."""
+    is_over = threading.Event()
+
+    def stall() -> None:
+        while not is_over.wait(_BETWEEN_S):
+            engine.send_signal(signal.SIGSTOP)
+            time.sleep(_STALL_S)
+            engine.send_signal(signal.SIGCONT)
+
+    thread = threading.Thread(target=stall)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()
+
+
+@contextmanager
+def stressed() -> Iterator[None]:
+    """Every core busy with stress-ng; LivegenError where it is not installed."""
+    program = shutil.which("stress-ng")
+    if program is None:
+        raise LivegenError("stress-ng is not installed (Debian: stress-ng); measure without --load, or install it")
+    with subprocess.Popen([program, "--cpu", "0", "--quiet"], start_new_session=True) as process:
+        try:
+            yield
+        finally:
+            process.terminate()
 
 
 @contextmanager

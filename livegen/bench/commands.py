@@ -1,0 +1,99 @@
+"""The commands of ``livegen bench``; each imports what it needs when it runs."""
+
+from typing import Annotated
+
+import typer
+
+from livegen.terminal import AsJson, print_figures, progress
+
+Load = Annotated[bool, typer.Option("--load", help="Keep every core busy with stress-ng meanwhile.")]
+Stall = Annotated[bool, typer.Option("--stall", help="In every other block stop the engine: 200 ms, again and again.")]
+
+bench = typer.Typer(help="Speed, measured, with the conditions printed.", rich_markup_mode=None)
+
+
+@bench.command("step", epilog="Example: livegen bench step --json")
+def bench_step(
+    model: Annotated[str, typer.Option(help="A shipped model's name, or the path of an .onnx file.")] = "bach",
+    steps: Annotated[int, typer.Option(min=250, help="Steps of each kind.")] = 5000,
+    as_json: AsJson = False,  # noqa: FBT002 (typer makes it a flag)
+) -> None:
+    """What one token costs, against the bare matrix-vector products of the same weights in the same run."""
+    import os
+
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # before numpy: one thread against one thread
+    from livegen.bench.step import measure_step
+
+    with progress("steps") as report:
+        figures = measure_step(model, steps, report)
+    print_figures(figures, as_json=as_json)
+
+
+@bench.command("delivery", epilog="Example: livegen bench delivery --events 20000 --load --stall --json")
+def bench_delivery(
+    events: Annotated[int, typer.Option(min=100, help="How many events are delivered.")] = 20_000,
+    load: Load = False,  # noqa: FBT002 (typer makes it a flag)
+    stall: Stall = False,  # noqa: FBT002 (typer makes it a flag)
+    as_json: AsJson = False,  # noqa: FBT002 (typer makes it a flag)
+) -> None:
+    """How late events leave while an engine infers all the time, beside cyclictest."""
+    from livegen.bench.delivery import measure_delivery
+
+    with progress("events") as report:
+        figures = measure_delivery(events, report, is_loaded=load, is_stalled=stall)
+    print_figures(figures, as_json=as_json)
+
+
+@bench.command("reaction", epilog="Example: livegen bench reaction --notes 1000 --json")
+def bench_reaction(
+    notes: Annotated[int, typer.Option(min=10, help="How many notes are played, 0.12 to 0.4 s apart.")] = 1000,
+    as_json: AsJson = False,  # noqa: FBT002 (typer makes it a flag)
+) -> None:
+    """From a note's arrival to the first note of its harmony, on real ports."""
+    from livegen.bench.reaction import measure_reaction
+
+    with progress("notes") as report:
+        figures = measure_reaction(notes, report)
+    print_figures(figures, as_json=as_json)
+
+
+@bench.command("clock", epilog="Example: livegen bench clock --json")
+def bench_clock(
+    simulated: Annotated[bool, typer.Option(help="Follow simulated pulses, too: many more scenarios.")] = True,  # noqa: FBT002
+    as_json: AsJson = False,  # noqa: FBT002 (typer makes it a flag)
+) -> None:
+    """The phase of our onsets against a generated MIDI clock, on real ports."""
+    from livegen.bench.clock import measure_following
+    from livegen.bench.phase import measure_phase
+
+    with progress("scenarios") as report:
+        figures = measure_phase(report)
+        if simulated:
+            figures["simulated"] = measure_following(report)["scenarios"]
+    print_figures(figures, as_json=as_json)
+
+
+@bench.command("clock-out", epilog="Example: livegen bench clock-out --minutes 10 --json")
+def bench_clock_out(
+    minutes: Annotated[float, typer.Option(min=0.05, help="Of our clock, and as many of the bare loop's.")] = 10,
+    as_json: AsJson = False,  # noqa: FBT002 (typer makes it a flag)
+) -> None:
+    """How even our own MIDI clock is where it arrives, beside a loop that does nothing else."""
+    from livegen.bench.clock_out import measure_clock_out
+
+    with progress("turns") as report:
+        figures = measure_clock_out(minutes, report)
+    print_figures(figures, as_json=as_json)
+
+
+@bench.command("idle", epilog="Example: livegen bench idle --seconds 60 --json")
+def bench_idle(
+    seconds: Annotated[int, typer.Option(min=5, help="How long nobody plays.")] = 30,
+    as_json: AsJson = False,  # noqa: FBT002 (typer makes it a flag)
+) -> None:
+    """What livegen takes of a core while nobody plays, both processes."""
+    from livegen.bench.idle import measure_idle
+
+    with progress("seconds") as report:
+        figures = measure_idle(seconds, report)
+    print_figures(figures, as_json=as_json)
