@@ -18,7 +18,8 @@ from livegen.routing import LEFT_HAND
 from livegen.settings import Role, Settings
 
 _TOKENS_A_CALL = 32  # a call of imagine lasts some milliseconds at the most
-_PATIENCE_NS = 4 * NS_PER_S  # of a machine that accompanies, with a player who has stopped
+_PATIENCE_NS = 4 * NS_PER_S  # of a machine that plays beside a player who has stopped
+_LONG_PATIENCE_NS = 30 * NS_PER_S  # after which a melody is forgotten
 _TUNING = 16  # notes that the key is found by while playing together
 
 
@@ -192,7 +193,8 @@ class Engine:
 
     def _take_back(self, after_ns: int | None) -> None:
         if after_ns is not None and self._ensemble:
-            self._retraction = after_ns, tuple(sorted(self._ensemble.sounding))
+            earlier_ns = self._retraction[0] if self._retraction else after_ns
+            self._retraction = min(earlier_ns, after_ns), tuple(sorted(self._ensemble.sounding))
 
     # what is played
 
@@ -245,10 +247,10 @@ class Engine:
             self._composer.tune(ensemble, self._performance.last(_TUNING))
         ensemble.plan(now_ns, now_ns if self._is_stopped else now_ns + self._horizon_ns)
         events = ensemble.hand_over(now_ns + self._commit_ns)
-        if not self._performance.held and now_ns > self._touched_ns + self._patience_ns:
+        waited_ns = 0 if self._performance.held else now_ns - self._touched_ns
+        if waited_ns > (_PATIENCE_NS if self._role == "accompany" else _LONG_PATIENCE_NS):
             self._stop_together(now_ns)
-        else:
-            self._is_foreseen = bool(events) or not ensemble.foresee()
+        self._is_foreseen = bool(events) or waited_ns > _PATIENCE_NS or not ensemble.foresee()
         return events
 
     def _plan(self, events: tuple[Timed, ...]) -> Plan:
@@ -281,10 +283,6 @@ class Engine:
         """A look-ahead in ns, in beats where a clock runs and the settings say so; earlier for the earliest output."""
         own_ns = round(beats * self._song.beat_ns) if self._song and beats else usual_ms * NS_PER_MS
         return own_ns + round(self._settings.ports.ahead_ms * NS_PER_MS)
-
-    @property
-    def _patience_ns(self) -> int:
-        return _PATIENCE_NS if self._role == "accompany" else self._settings.play.pause_ms * NS_PER_MS
 
 
 def load_engine(settings: Settings) -> Engine:
