@@ -22,7 +22,7 @@ _FIRST_GUESS_NS = 500 * NS_PER_MS / 24
 
 
 class PulseTrain:
-    """Follows one train. Owner: whoever hears it. About 40 µs a pulse."""
+    """Follows one train. Owner: whoever hears it. About 60 µs a pulse."""
 
     def __init__(self) -> None:
         self._arrivals: deque[int] = deque(maxlen=LONGEST)  # the newest first; without those put aside
