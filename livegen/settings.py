@@ -107,7 +107,7 @@ class Play(_Frozen):
     octaves: int = Field(0, ge=-3, le=3)  # octaves up or down
     velocity_follow: float = Field(1.0, ge=0, le=1)  # 1 is as loud as the player, 0 is always the same
     horizon_ms: int = Field(150, ge=20, le=5_000)  # how far ahead music is planned
-    commit_ms: int = Field(60, ge=5, le=1_000)  # how far ahead it is handed over
+    commit_ms: int = Field(40, ge=5, le=1_000)  # how far ahead it is handed over
     horizon_beats: float = Field(0.0, ge=0, le=16)  # under a clock, instead of horizon_ms; 0 is off
     commit_beats: float = Field(0.0, ge=0, le=4)  # under a clock, instead of commit_ms; 0 is off
 
