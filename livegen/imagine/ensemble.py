@@ -213,7 +213,8 @@ class Ensemble:
     def _way(self, place: Place, given: Voices) -> Way:
         if place is self._foreseen_from and given in self._foreseen:
             return self._foreseen[given]
-        return self.continuation.voice(self._prompt(place, given, is_top=self._is_immediate), self.futures)
+        futures = self.futures if any(not tied for _, tied in given) else 1  # the likeliest way to hold is to hold
+        return self.continuation.voice(self._prompt(place, given, is_top=self._is_immediate), futures)
 
     def _changes(self, voices: Voices, at_ns: int) -> tuple[Timed, ...]:
         """From what sounds of ours to these voices; a pitch whose key the player holds is the player's."""
