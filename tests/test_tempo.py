@@ -5,7 +5,8 @@ import random
 import pytest
 
 from livegen.clock import NS_PER_MS, NS_PER_S
-from livegen.hear.tempo import find_meter
+from livegen.events import Note
+from livegen.hear.tempo import find_bar, find_meter
 
 QUARTERS_AND_EIGHTHS = (0, 4, 8, 10, 12, 16, 20, 24, 28)  # in sixteenths
 
@@ -63,3 +64,25 @@ def test_a_fixed_tempo_is_kept_and_its_beat_is_found() -> None:
 
 def test_one_onset_is_a_beat() -> None:
     assert find_meter([5 * NS_PER_S]).ns_at(0) == 5 * NS_PER_S
+
+
+def bars(beats: tuple[float, ...], count: int) -> list[Note]:
+    """Bars of notes of so many beats each."""
+    notes, tick = [], 0
+    for _ in range(count):
+        for length in beats:
+            notes.append(Note(tick, 60, round(length * 960)))
+            tick += round(length * 960)
+    return notes
+
+
+@pytest.mark.parametrize(
+    ("beats", "found"),
+    [((2, 1), 3), ((1.5, 0.5, 1), 3), ((2, 1, 1), 4), ((1, 1, 2), 4), ((1, 1, 1, 1), 4), ((4,), 4)],
+)
+def test_a_bar_is_found_by_where_the_long_notes_stand(beats: tuple[float, ...], found: int) -> None:
+    assert find_bar(bars(beats, 6)) == found
+
+
+def test_a_single_note_stands_in_four() -> None:
+    assert find_bar(bars((1,), 1)) == 4

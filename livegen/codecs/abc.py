@@ -128,7 +128,7 @@ class AbcCodec:
                 struck.append(character)
         for mark in ACCIDENTALS:
             pitches = [begun_by(cursor, mark + letter) for letter in NOTE_LETTERS]
-            if not any(pitch is not None and allowed[pitch] for pitch in pitches):
+            if not any(pitch is None or allowed[pitch] for pitch in pitches):
                 struck.append(mark)
         return self._mask(frozenset(struck))
 
