@@ -117,7 +117,7 @@ class Composer:
         self.dress(continuation)
         return Solo(continuation, self.manner(()), beat)
 
-    def ensemble(self, beat: Beat, pitch: int) -> Ensemble:
+    def ensemble(self, beat: Beat, pitch: int, *, is_immediate: bool) -> Ensemble:
         """Voices beside the player's, whose first note is this."""
         self.key = self.key or self._fixed_key or _first_key(pitch)
         if not self._is_comfortable([pitch]):
@@ -127,7 +127,7 @@ class Composer:
             self._setting(),
             self._beside(),
             beat,
-            is_immediate=self.settings.play.role == "harmonise",
+            is_immediate=is_immediate,
             futures=self.settings.sampling.futures,
         )
 

@@ -42,6 +42,7 @@ class Engine:
         self._is_tuned = self._is_foreseen = True
         self._touched_ns = 0
         self._retraction: tuple[int, tuple[int, ...]] | None = None
+        self._became: Role | None = None
         self._notices: list[str] = []
         self._take_role(settings.play.role)
 
@@ -137,7 +138,7 @@ class Engine:
             self._happen(Happening.TOUCH)
         if self._turn is Turn.TOGETHER:
             if self._ensemble is None:
-                self._ensemble = self._composer.ensemble(self._beat(at_ns), event.pitch)
+                self._ensemble = self._gather(event.pitch, at_ns)
             self._take_back(self._ensemble.touch(event.pitch, event.velocity, at_ns))
 
     def _take_role(self, role: Role) -> None:
@@ -148,6 +149,10 @@ class Engine:
             self._notices.append(f"a model of '{codec}' writes one voice after the other and cannot {role}: {remedy}")
             role = "respond"
         self._role, self._turn = role, Turn.IDLE
+        if role != self._settings.play.role:
+            play = self._settings.play.model_copy(update={"role": role})
+            self._settings = self._settings.model_copy(update={"play": play})
+            self._became = role
 
     def _go_over(self, role: Role, now_ns: int, *, is_new_model: bool) -> None:
         """Change roles while playing: a solo goes on from what plays, anything else ends it."""
@@ -161,7 +166,7 @@ class Engine:
         self._take_role(role)
         if self._role == "accompany" and was_playing:
             self._turn = Turn.TOGETHER
-            self._ensemble = self._composer.ensemble(self._beat(now_ns), self._composer.middle)
+            self._ensemble = self._gather(self._composer.middle, now_ns)
             self._ensemble.go_on(now_ns)
             self._touched_ns = now_ns
 
@@ -206,6 +211,9 @@ class Engine:
         self._grid = TICKS_PER_QUARTER * (reply.beats_per_bar if is_bar else 1)
         self._is_prepared = False
         self._notices.append(reply.said)
+
+    def _gather(self, pitch: int, at_ns: int) -> Ensemble:
+        return self._composer.ensemble(self._beat(at_ns), pitch, is_immediate=self._role == "harmonise")
 
     def _wake(self, now_ns: int) -> None:
         self._happen(Happening.BEGIN)
@@ -257,8 +265,9 @@ class Engine:
         together = self._is_tuned and self._is_foreseen
         is_behind = not {Turn.ANSWERING: self._is_prepared, Turn.TOGETHER: together}.get(self._turn, True)
         retract_ns, kept = self._retraction or (None, ())
-        plan = Plan(events, retract_ns, kept, tuple(self._notices), is_behind, self._turn is Turn.IDLE)
-        self._retraction, self._notices = None, []
+        is_idle = self._turn is Turn.IDLE
+        plan = Plan(events, retract_ns, kept, tuple(self._notices), self._became, is_behind, is_idle)
+        self._retraction, self._notices, self._became = None, [], None
         return plan
 
     # time

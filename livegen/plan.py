@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from livegen.events import Timed
+from livegen.settings import Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,5 +14,6 @@ class Plan:
     retract_ns: int | None = None  # forget everything due after this moment, and end what would hang
     kept: tuple[int, ...] = ()  # pitches that sound on through a retraction
     notices: tuple[str, ...] = ()  # lines for the person at the keyboard
+    became: Role | None = None  # the role that it has taken of its own accord
     is_behind: bool = False  # work is waiting: call again at once
     is_idle: bool = False  # nothing will happen until something is heard

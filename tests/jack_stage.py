@@ -20,6 +20,7 @@ from livegen.events import NoteOff, NoteOn, Timed, from_bytes, to_bytes
 _VOICE = str(Path(__file__).with_name("jack_voice.py"))
 _LIVEGEN = (sys.executable, "-c", "from livegen.cli import main; main()")
 _LOOK_S = 0.005
+_OWN_FOLDERS = ("XDG_RUNTIME_DIR", "XDG_CONFIG_HOME")  # not those of whoever runs the tests
 
 Found = TypeVar("Found")
 
@@ -94,7 +95,7 @@ class Daemon:
                 [*_LIVEGEN, "jam", "--name", name, *options],
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, "XDG_RUNTIME_DIR": str(folder), "PYTHONUNBUFFERED": "1"},
+                env={**os.environ, **dict.fromkeys(_OWN_FOLDERS, str(folder)), "PYTHONUNBUFFERED": "1"},
             )
         self._begin = begin
 

@@ -6,6 +6,7 @@ from livegen.events import Control, NoteOff, NoteOn, Position, Program, Timed, T
 from livegen.music.song import Song
 from livegen.serve.link import (
     Beat,
+    Became,
     Configure,
     Failed,
     Follow,
@@ -35,6 +36,7 @@ MESSAGES = (
     Follow(Song(True, -40, 2**62, 500_000_000, 3)),  # noqa: FBT003 (as it is packed)
     Planned(EVENTS),
     Planned(()),
+    Became("accompany"),
     Notice("heard 8 notes, G major"),
 )
 
@@ -50,6 +52,7 @@ def test_what_is_encoded_is_what_is_decoded(message: Message):
         (b"", "no kind of message"),
         (b"\xff", "no kind of message"),
         (encode(Retract(5))[:-1], "Retract has 7 bytes where 8 were expected"),
+        (encode(Became("solo"))[:1] + b"sing", "'sing' is no role"),
         (encode(Beat()) + b"\x00", "Beat has 1 bytes where 0 were expected"),
         (encode(Planned(EVENTS))[:-1], "Planned has 32 bytes where 22 were expected"),
         (encode(Heard(()))[:1] + bytes(8) + b"\xf0\x00\x00", "f0 00 00 is no event"),

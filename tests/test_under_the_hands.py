@@ -82,6 +82,23 @@ def test_a_program_brings_another_model_while_the_music_goes_on(tmp_path: Path) 
     assert hanging(on.receiver.events()) == Counter()
 
 
+def test_a_solo_that_was_touched_can_be_asked_for_again(tmp_path: Path) -> None:
+    config = tmp_path / "jam.toml"
+    config.write_text('[controls]\nprograms = ["solo"]\n[play]\nrole = "solo"\n')
+    with stage("again", tmp_path, "--config", str(config)) as on:
+        wait_for_chord(on.receiver, after_ns=0)
+        on.player.play(SHORT)
+        on.daemon.wait_for_line("role respond")
+        wait_for_quiet(on.receiver)
+        on.player.play(bytes_of(Program(0)))
+        on.daemon.wait_for_line("role solo")
+        asked_ns = on.player.events()[-1].at_ns
+        wait_for_chord(on.receiver, after_ns=asked_ns)
+        on.daemon.stop()
+
+    assert hanging(on.receiver.events()) == Counter()
+
+
 @pytest.mark.parametrize("how", ["signal", "reset", "all sound off", "all notes off"])
 def test_panic_is_silence_at_once(how: str, tmp_path: Path) -> None:
     with stage("panic", tmp_path) as on:

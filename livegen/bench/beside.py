@@ -25,7 +25,8 @@ _LIVEGEN = (sys.executable, "-c", "from livegen.cli import main; main()")
 def daemon(*options: str) -> Iterator[subprocess.Popen[str]]:
     """A running daemon called ``NAME``, its engine ready; LivegenError, with its last words, when it does not start."""
     with tempfile.TemporaryDirectory() as folder:
-        environment = {**os.environ, "XDG_RUNTIME_DIR": folder, "PYTHONUNBUFFERED": "1"}
+        own = dict.fromkeys(("XDG_RUNTIME_DIR", "XDG_CONFIG_HOME"), folder)  # nobody's ledger, nobody's settings
+        environment = {**os.environ, **own, "PYTHONUNBUFFERED": "1"}
         command = [*_LIVEGEN, "jam", "--name", NAME, *options]
         with subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment

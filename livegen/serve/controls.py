@@ -40,6 +40,11 @@ class Controls:
                 return self._is_listened_to(channel) and self._choose(number)
         return False
 
+    def become(self, role: Role) -> None:
+        """The engine has taken this role: nobody has to tell it."""
+        self.settings = self.settings.model_copy(update={"play": self.settings.play.model_copy(update={"role": role})})
+        self._say(f"role {role}")
+
     def take(self, settings: Settings) -> bool:
         """The settings file has changed: what it has changed counts, what knobs have set stays; True when any does.
 

@@ -9,7 +9,7 @@ from livegen.music.song import Song
 from livegen.play.priority import CARRYING, raise_thread
 from livegen.serve.controls import Controls
 from livegen.serve.conversation import Conversation
-from livegen.serve.link import Configure, Follow, Heard, Message, Panic
+from livegen.serve.link import Became, Configure, Follow, Heard, Message, Panic
 from livegen.settings import Parameter, Settings
 
 Send = Callable[[Message], None]
@@ -53,7 +53,7 @@ class Courier:
         self._on_change = on_change
         self._controls = controls
         self._is_realtime = is_realtime
-        self._queue: SimpleQueue[Timed | Loss | Song | Settings | Learn | Panic | Send | None] = SimpleQueue()
+        self._queue: SimpleQueue[Timed | Loss | Song | Settings | Learn | Became | Panic | Send | None] = SimpleQueue()
         self._conversation = Conversation()
         self._song: Song | None = None
         self._send: Send | None = None
@@ -73,6 +73,10 @@ class Courier:
     def learn(self, parameter: Parameter) -> None:
         """Let the next controller set it. Any thread."""
         self._queue.put(Learn(parameter))
+
+    def become(self, became: Became) -> None:
+        """The engine has taken another role. Any thread."""
+        self._queue.put(became)
 
     def panic(self) -> None:
         """Be silent. Any thread."""
@@ -103,6 +107,8 @@ class Courier:
                     self._configure(is_new=self._controls.take(item))
                 case Learn(parameter):
                     self._controls.learn(parameter)
+                case Became(role):
+                    self._controls.become(role)
                 case Panic():
                     self._silence()
                 case _:

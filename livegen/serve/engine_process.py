@@ -16,6 +16,7 @@ from livegen.plan import Plan
 from livegen.play.priority import raise_process
 from livegen.serve.link import (
     Beat,
+    Became,
     Configure,
     Failed,
     Follow,
@@ -147,6 +148,8 @@ def _messages(plan: Plan, at_ns: int) -> Iterable[Message]:
     if plan.events:
         ready_ns = now_ns()
         yield Planned(tuple(replace(t, at_ns=ready_ns) if t.at_ns == at_ns else t for t in plan.events))
+    if plan.became:
+        yield Became(plan.became)
     for text in plan.notices:
         yield Notice(text)
 

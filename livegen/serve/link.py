@@ -8,10 +8,11 @@ nanoseconds of the monotonic clock, which both processes share.
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, cast, get_args
 
 from livegen.events import Timed, from_bytes, to_bytes
 from livegen.music.song import Song
+from livegen.settings import Role
 
 _EVENT = struct.Struct("<q3s")
 _MOMENT = struct.Struct("<q")
@@ -93,13 +94,20 @@ class Planned:
 
 
 @dataclass(frozen=True, slots=True)
+class Became:
+    """From the engine: the role that it has taken of its own accord, as when a solo was touched."""
+
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """From the engine: a line for the person."""
 
     text: str
 
 
-Message = Configure | Heard | Panic | Follow | Ready | Failed | Beat | Retract | Planned | Notice
+Message = Configure | Heard | Panic | Follow | Ready | Failed | Beat | Retract | Planned | Became | Notice
 
 _KINDS: tuple[type[Message], ...] = (
     Configure,
@@ -111,6 +119,7 @@ _KINDS: tuple[type[Message], ...] = (
     Beat,
     Retract,
     Planned,
+    Became,
     Notice,
 )
 
@@ -136,6 +145,8 @@ def decode(frame: bytes) -> Message:
     if kind is Follow:
         _check(kind, content, size=_SONG.size)
         return Follow(Song(*_SONG.unpack(content)))
+    if kind is Became:
+        return Became(_role(content.decode()))
     _check(kind, content, size=0)
     return kind()  # type: ignore[call-arg]  # the rest holds nothing
 
@@ -144,7 +155,7 @@ def _content(message: Message) -> bytes:
     match message:
         case Heard(events) | Planned(events):
             return b"".join(_EVENT.pack(timed.at_ns, to_bytes(timed.event)) for timed in events)
-        case Configure(text) | Failed(text) | Notice(text):
+        case Configure(text) | Failed(text) | Notice(text) | Became(text):
             return text.encode()
         case Retract(after_ns, kept):
             return _MOMENT.pack(after_ns) + bytes(kept)
@@ -163,6 +174,13 @@ def _event(at_ns: int, message: Sequence[int]) -> Timed:
     if event is None:
         raise ValueError(f"link: {bytes(message).hex(' ')} is no event")
     return Timed(at_ns, event)
+
+
+def _role(name: str) -> Role:
+    for role in get_args(Role):
+        if role == name:
+            return cast(Role, role)
+    raise ValueError(f"link: '{name}' is no role")
 
 
 def _check(kind: type[Message], content: bytes, size: int) -> None:

@@ -9,7 +9,7 @@ from livegen.play.player import Player
 from livegen.play.priority import CARRYING, raise_thread
 from livegen.serve.courier import Courier, Loss
 from livegen.serve.engine_child import EngineChild, start_child
-from livegen.serve.link import Configure, Failed, Message, Notice, Planned, Ready, Retract
+from livegen.serve.link import Became, Configure, Failed, Message, Notice, Planned, Ready, Retract
 from livegen.settings import Settings
 
 _LOADING_NS = 30 * NS_PER_S
@@ -136,6 +136,8 @@ class Supervisor:
                 self._planned_ns = max(timed.at_ns for timed in events)
                 self._fruitless = 0
                 self._backoff.reset()
+            case Became():
+                self._courier.become(message)
             case Notice(text):
                 self._say(text)
 
