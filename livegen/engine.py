@@ -253,11 +253,12 @@ class Engine:
         if not self._is_tuned:
             self._is_tuned = True
             self._composer.tune(ensemble, self._performance.last(_TUNING))
-        ensemble.plan(now_ns, now_ns if self._is_stopped else now_ns + self._horizon_ns)
-        events = ensemble.hand_over(now_ns + self._commit_ns)
         waited_ns = 0 if self._performance.held else now_ns - self._touched_ns
         if waited_ns > (_PATIENCE_NS if self._role == "accompany" else _LONG_PATIENCE_NS):
             self._stop_together(now_ns)
+            return ()
+        ensemble.plan(now_ns, now_ns if self._is_stopped else now_ns + self._horizon_ns)
+        events = ensemble.hand_over(now_ns + self._commit_ns)
         self._is_foreseen = bool(events) or waited_ns > _PATIENCE_NS or not ensemble.foresee()
         return events
 

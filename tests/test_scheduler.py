@@ -1,6 +1,6 @@
 """What is still to be played, and in which order."""
 
-from livegen.events import Control, NoteOff, NoteOn, Timed
+from livegen.events import Control, NoteOff, NoteOn, Timed, Transport
 from livegen.play.scheduler import Scheduler
 
 
@@ -67,3 +67,21 @@ def test_a_stray_note_off_does_not_count_for_a_later_note():
     scheduler.retract(20, now_ns=0, endings=())
 
     assert scheduler.due(99) == [Timed(5, NoteOff(60)), Timed(10, NoteOn(60)), Timed(20, NoteOff(60))]
+
+
+def test_a_note_that_begins_at_the_moment_of_a_retraction_ends_after_it_has_begun() -> None:
+    scheduler = Scheduler()
+    scheduler.add([Timed(100, NoteOn(60)), Timed(200, NoteOff(60))])
+
+    scheduler.retract(after_ns=100, now_ns=100, endings=())
+
+    assert [timed.event for timed in scheduler.due(300)] == [NoteOn(60), NoteOff(60)]
+
+
+def test_what_is_kept_sounds_on_and_the_clock_goes_on_through_a_retraction() -> None:
+    scheduler = Scheduler()
+    scheduler.add([Timed(150, NoteOn(64)), Timed(150, Transport.PULSE)])
+
+    scheduler.retract(100, 100, [NoteOff(60), NoteOff(67)], kept_pitches=(67,))
+
+    assert [timed.event for timed in scheduler.due(300)] == [NoteOff(60), Transport.PULSE]

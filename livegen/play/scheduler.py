@@ -47,7 +47,7 @@ class Scheduler:
         ``kept_pitches`` sounds on.
         """
         kept = self._keep(lambda timed: timed.at_ns <= after_ns or _is_clock(timed.event))
-        end_ns = max(after_ns, now_ns)
+        end_ns = max(after_ns, now_ns, *(timed.at_ns + 1 for timed in kept if isinstance(timed.event, NoteOn)))
         spared = set(kept_pitches)
         for event in _unended(kept, endings):
             if isinstance(event, NoteOff) and event.pitch in spared:
