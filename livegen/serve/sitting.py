@@ -5,6 +5,7 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from queue import SimpleQueue
 from typing import cast, get_args
 
 from livegen.errors import SettingsError, did_you_mean
@@ -24,10 +25,13 @@ def play(read: Callable[[], Settings], path: Path, learn: str | None, say: Calla
         raise SettingsError(f"unknown parameter '{learn}'{did_you_mean(learn, get_args(Parameter))}")
     stop = threading.Event()
     silence = Silence()
+    # A handler may interrupt the very lock that it would need: it only leaves word, and a thread does the rest.
+    wishes: SimpleQueue[Callable[[], None]] = SimpleQueue()
+    threading.Thread(target=_fulfil, args=(wishes,), name="signals", daemon=True).start()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, lambda *_: wishes.put(stop.set))
     if sys.platform != "win32":
-        signal.signal(signal.SIGUSR1, lambda *_: silence())
+        signal.signal(signal.SIGUSR1, lambda *_: wishes.put(silence))
     if sys.stdin is not None and sys.stdin.isatty():
         threading.Thread(target=_listen_for_enter, args=(silence,), name="terminal", daemon=True).start()
     watch = FileWatch(path, read, say)
@@ -43,7 +47,7 @@ def play(read: Callable[[], Settings], path: Path, learn: str | None, say: Calla
 
 
 class Silence:
-    """The panic button. May be called from a signal handler, or by any thread."""
+    """The panic button. Any thread."""
 
     def __init__(self) -> None:
         self.courier: Courier | None = None  # there as soon as the daemon is
@@ -52,6 +56,11 @@ class Silence:
         """Be silent now."""
         if self.courier:
             self.courier.panic()
+
+
+def _fulfil(wishes: "SimpleQueue[Callable[[], None]]") -> None:
+    while True:
+        wishes.get()()
 
 
 def _listen_for_enter(silence: Silence) -> None:
