@@ -250,9 +250,10 @@ class Engine:
             self._is_tuned, self._is_foreseen = False, False
             ensemble.plan(now_ns, now_ns)
             return ensemble.hand_over(now_ns + self._commit_ns)
-        if not self._is_tuned:
-            self._is_tuned = True
+        ensemble.advance(now_ns)
+        if not self._is_tuned and ensemble.is_open:
             self._composer.tune(ensemble, self._performance.last(_TUNING))
+        self._is_tuned = True
         waited_ns = 0 if self._performance.held else now_ns - self._touched_ns
         if waited_ns > (_PATIENCE_NS if self._role == "accompany" else _LONG_PATIENCE_NS):
             self._stop_together(now_ns)
@@ -266,8 +267,8 @@ class Engine:
         together = self._is_tuned and self._is_foreseen
         is_behind = not {Turn.ANSWERING: self._is_prepared, Turn.TOGETHER: together}.get(self._turn, True)
         retract_ns, kept = self._retraction or (None, ())
-        is_idle = self._turn is Turn.IDLE
-        plan = Plan(events, retract_ns, kept, tuple(self._notices), self._became, is_behind, is_idle)
+        said, is_idle = tuple(self._notices), self._turn is Turn.IDLE
+        plan = Plan(events, retract_ns, kept, said, self._became, is_behind, is_idle)
         self._retraction, self._notices, self._became = None, [], None
         return plan
 
@@ -282,8 +283,7 @@ class Engine:
 
     @property
     def _horizon_ns(self) -> int:
-        play = self._settings.play
-        return max(self._ahead(play.horizon_ms, play.horizon_beats), self._commit_ns)
+        return max(self._ahead(self._settings.play.horizon_ms, self._settings.play.horizon_beats), self._commit_ns)
 
     @property
     def _commit_ns(self) -> int:

@@ -95,6 +95,38 @@ def test_a_melody_is_harmonised_note_by_note_and_nothing_hangs(bach: Bundle, gap
     assert hall.sounding == []
 
 
+@pytest.mark.parametrize("role", ["harmonise", "accompany"])
+@pytest.mark.parametrize("tonic", [2, 8])
+def test_the_voices_go_over_to_the_player_s_key(bach: Bundle, role: str, tonic: int) -> None:
+    hall = Hall(bach, {"play": {"role": role}, "time": {"tempo_bpm": 120}})
+    melody = [60 + tonic + step for step in (0, 2, 4, 5, 7, 5, 4, 2, 0, 4, 7, 4, 5, 7, 9, 7, 5, 4, 2, 0)]
+    for pitch in melody[:10]:
+        hall.note(pitch, 450, 50)
+    settled_ns = hall.now_ns
+    for pitch in melody * 2:
+        hall.note(pitch, 450, 50)
+
+    within = [pitch % 12 in Key(tonic).scale for pitch in hall.pitches(settled_ns)]
+    assert sum(within) / len(within) >= 0.85
+
+
+def test_the_voices_can_be_moved_by_octaves_and_the_melody_is_not_doubled(bach: Bundle) -> None:
+    hall = harmony(bach, octaves=-1)
+
+    hall.play(NoteOn(67, 80))
+
+    assert len(hall.sounding) == 3
+    assert max(hall.sounding) < 55
+
+
+def test_a_note_beyond_the_model_s_range_is_harmonised_by_three_voices(bach: Bundle) -> None:
+    hall = harmony(bach)
+
+    hall.play(NoteOn(107, 80))
+
+    assert len(hall.sounding) == 3
+
+
 def test_the_same_seed_harmonises_the_same_whatever_was_foreseen_meanwhile(bach: Bundle) -> None:
     slow, quick = harmony(bach), harmony(bach)
     for hall, step_ms in ((slow, 5.0), (quick, 120.0)):

@@ -91,6 +91,11 @@ class Ensemble:
         return self._sounding
 
     @property
+    def is_open(self) -> bool:
+        """Nothing is written that has not been heard."""
+        return not self._frames
+
+    @property
     def is_touched(self) -> bool:
         """A note waits for its answer."""
         return self._touched_ns is not None
@@ -125,12 +130,16 @@ class Ensemble:
         """Play on from this moment, before any key is touched."""
         self._last_ns = at_ns
 
-    def plan(self, now_ns: int, until_ns: int) -> None:
-        """Write the frame that a touch asks for, then those that begin before a moment."""
+    def advance(self, now_ns: int) -> None:
+        """What began by now has been heard."""
         while self._frames and self._frames[0].at_ns <= now_ns:
             frame = self._frames.popleft()
             self._last_ns = frame.at_ns
             self._heard.append(frame.voices)
+
+    def plan(self, now_ns: int, until_ns: int) -> None:
+        """Write the frame that a touch asks for, then those that begin before a moment."""
+        self.advance(now_ns)
         if self._is_ending:
             self._end(now_ns)
         if self._touched_ns is not None and (self._is_immediate or self._last_moment is None):
@@ -176,9 +185,7 @@ class Ensemble:
         self._is_closed = True
 
     def retune(self, setting: Setting) -> None:
-        """From now on in another key: what was heard is told to a fresh continuation; not while a frame is ahead."""
-        if self._frames:
-            return
+        """From now on in another key, when ``is_open``: what was heard is told to a fresh continuation."""
         self._setting = setting
         continuation = setting.continuation
         for voices in self._heard:
@@ -199,14 +206,16 @@ class Ensemble:
 
     def _write(self, at_ns: int, sent_ns: int) -> None:
         place, before = self.continuation.place, self._sounding
-        way = self._way(place, self._written(list(self._given.items())))
+        given = self._written(list(self._given.items()))
+        way = self._way(place, given)
         self.continuation.go(way.place)
         struck = {ticked.event.pitch for ticked in way.events if isinstance(ticked.event, NoteOn)}
         shift = self._setting.shift
         voices = tuple((pitch + shift, pitch not in struck) for pitch in way.place.cursor.sounding)
         newly = frozenset(pitch for pitch, is_taken in self._given.items() if not is_taken)
         self._given = dict.fromkeys(self._given, True)
-        self._out.extend(self._changes(voices, sent_ns))
+        theirs = {pitch + shift for pitch, _ in given}
+        self._out.extend(self._changes([voice for voice in voices if voice[0] not in theirs], sent_ns))
         self._sent_ns = max(self._sent_ns, sent_ns if sent_ns != at_ns else 0)
         self._frames.append(_Frame(at_ns, place, voices, newly, before))
 
@@ -216,12 +225,11 @@ class Ensemble:
         futures = self.futures if any(not tied for _, tied in given) else 1  # the likeliest way to hold is to hold
         return self.continuation.voice(self._prompt(place, given, is_top=self._is_immediate), futures)
 
-    def _changes(self, voices: Voices, at_ns: int) -> tuple[Timed, ...]:
-        """From what sounds of ours to these voices; a pitch whose key the player holds is the player's."""
+    def _changes(self, voices: Sequence[tuple[int, bool]], at_ns: int) -> tuple[Timed, ...]:
+        """From what sounds of ours to these voices. A key that the player holds is not struck, nor ended, by us."""
         before = self._sounding
-        placed = {self.manner.pitch(pitch): tied for pitch, tied in voices}
-        ours = {pitch: tied or pitch in self._held for pitch, tied in placed.items()}
-        ours = {pitch: tied for pitch, tied in ours.items() if pitch not in self._held or pitch in before}
+        ours = {pitch: tied for voice, tied in voices if (pitch := self.manner.pitch(voice)) not in self._held}
+        ours |= dict.fromkeys(before & self._held, True)
         self._sounding = frozenset(ours)
         off = sorted(pitch for pitch in before if not ours.get(pitch, False))
         on = [pitch for pitch, tied in ours.items() if not tied or pitch not in before]
