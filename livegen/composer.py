@@ -140,7 +140,9 @@ class Composer:
         if self.key == before and self._is_comfortable(pitches):
             return
         shift, self._shift = self._shift, self.codec.shift(self.key, pitches)
-        if (self.key, self._shift) != (before, shift):
+        if self._shift == shift:  # as between C major and A minor
+            self.dress(ensemble.continuation)
+        else:
             ensemble.retune(self._setting())
 
     def manner(self, notes: Sequence[Note]) -> Manner:
