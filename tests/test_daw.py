@@ -1,7 +1,7 @@
 """A real DAW leads: its clock goes out, and what comes back is recorded on its track.
 
 LIVEGEN_DAW_BARS=64 records that many bars, and says that the machine does nothing else: then every onset is judged.
-LIVEGEN_DAW_FIGURES=FILE adds a line of figures for each recording.
+LIVEGEN_DAW_FIGURES=FILE adds a line of figures for each recording, LIVEGEN_DAW_BPM=160 sets the tempo.
 """
 
 import json
@@ -26,7 +26,7 @@ from livegen.events import PULSES_PER_QUARTER, Event, Position, Transport, from_
 BARS = int(os.environ.get("LIVEGEN_DAW_BARS", "4"))
 IS_QUIET = "LIVEGEN_DAW_BARS" in os.environ
 FIGURES = os.environ.get("LIVEGEN_DAW_FIGURES")
-TEMPO_BPM = 100.0
+TEMPO_BPM = float(os.environ.get("LIVEGEN_DAW_BPM", "100"))
 BEAT_S = 60 / TEMPO_BPM
 PERIOD = 64  # of JACK, in frames of 48 kHz: 1.3 ms
 TICK_S = BEAT_S / 1_920  # of Ardour's notes
@@ -183,4 +183,5 @@ def tell(what: str, offsets_s: Sequence[float]) -> None:
         names = ("min", "p1", "p50", "p99", "max")
         figures = dict(zip(names, np.percentile(offsets_ms, (0, 1, 50, 99, 100)).round(3).tolist(), strict=True))
         with Path(FIGURES).open("a", encoding="ascii") as file:
-            file.write(json.dumps({"what": what, "count": len(offsets_ms), "ms": figures}) + "\n")
+            beyond = int(np.sum(np.abs(offsets_ms) > 1000 * MAY_BE_OFF_S))
+            file.write(json.dumps({"what": what, "count": len(offsets_ms), "beyond": beyond, "ms": figures}) + "\n")
