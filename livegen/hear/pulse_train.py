@@ -16,6 +16,7 @@ _GATE = 4.5  # standard deviations from where it was expected, and a pulse is pu
 _WIDE_GATE = 6.0  # the same where that is less than half a pulse, and a ramp is likelier than a pulse lost or doubled
 _ASIDE = 3  # pulses put aside show a new tempo
 _ASIDE_FOR_SLIP = 6  # ... that one was lost or doubled: with a strong jitter, fewer could be a new tempo, too
+_ESTABLISHED = 12  # pulses: before them a train has no line that another tempo could be told from
 _MOST_ASIDE = 8  # ... and are a new beginning in any case
 _MOST_DOUBLED, _MOST_LOST = 3, 12
 _FIRST_GUESS_NS = 500 * NS_PER_MS / 24
@@ -71,7 +72,7 @@ class PulseTrain:
 
     def _explain(self) -> int:
         """Say what the pulses put aside are, if that can be said: by how many the train was miscounted meanwhile."""
-        slip = self._slip()
+        slip = self._slip() if len(self._arrivals) >= _ESTABLISHED else 0
         if slip:
             if len(self._aside) < _ASIDE_FOR_SLIP:
                 return 0
