@@ -8,10 +8,14 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from livegen.play.priority import raise_thread
 
+hypothesis.settings.register_profile("ci", derandomize=True)  # the gate is the same for everybody
+if os.environ.get("CI"):
+    hypothesis.settings.load_profile("ci")
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # threads of a small network on a busy machine wait for each other
 SERVER = f"livegen-test-{os.getpid()}"
 _PATIENCE_S = 10
