@@ -1,5 +1,6 @@
 """What every network offers: one forward for training and export, with its state in and out."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -22,25 +23,25 @@ class Dropout:
 NO_DROPOUT = Dropout()
 
 
-class Network(nn.Module):
+class Network(nn.Module, ABC):
     """Tokens in, logits out; ``forward`` takes and returns the state."""
 
     vocab: int
 
+    @abstractmethod
     def forward(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
         """Logits float32 [batch, time, vocab] after each of ``tokens`` int64 [batch, time], and the state after all."""
-        raise NotImplementedError
 
+    @abstractmethod
     def state_parts(self) -> Mapping[str, tuple[tuple[int, ...], int | float]]:
         """Shape without the batch, and what fills it before anything is heard, of each part of the state.
 
         Parts filled with an int are int64, the others float32.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def matrices(self) -> tuple[tuple[int, int], ...]:
         """Rows and columns of each matrix that one step multiplies a vector by."""
-        raise NotImplementedError
 
     def begin(self, batch: int) -> State:
         """The state before anything is heard."""

@@ -40,7 +40,7 @@ def likeliest(stepper: Stepper, codec: Codec[Any], place: Place, ask: Ask, draw:
             else:
                 open_ways.append((settled, mask))
         is_first = len(ways) == 1 and not done
-        ways = _branched(stepper, codec, open_ways, draw, count if is_first and count > 1 else 1)
+        ways = _branched(stepper, codec, open_ways, draw, count if is_first else 1)
     return max(done, key=lambda way: way.nats)
 
 
@@ -55,7 +55,7 @@ def _settled(codec: Codec[Any], way: Way, ask: Ask) -> tuple[Way, Mask | None]:
 
 def _branched(stepper: Stepper, codec: Codec[Any], ways: list[tuple[Way, Mask]], draw: Draw, count: int) -> list[Way]:
     """Each way a token further; a single one in ``count`` ways, each of them once."""
-    branched: dict[tuple[int, int], Way] = {}
+    branched: dict[tuple[int, int, int], Way] = {}  # (tokens fed, row, token)
     for length in sorted({len(way.place.unfed) for way, _ in ways}):
         same = [(way, mask) for way, mask in ways if len(way.place.unfed) == length]
         tokens = np.array([way.place.unfed for way, _ in same], np.int64)
@@ -66,10 +66,9 @@ def _branched(stepper: Stepper, codec: Codec[Any], ways: list[tuple[Way, Mask]],
             nats = _log_softmax(logits[row, -1], mask)
             for _ in range(count):
                 token = draw(logits[row, -1], mask, fed)
-                if (length * len(ways) + row, token) not in branched:
+                if (length, row, token) not in branched:
                     place, events = fed.after(codec, token)
-                    key = (length * len(ways) + row, token)
-                    branched[key] = Way(place, way.events + events, way.nats + float(nats[token]))
+                    branched[length, row, token] = Way(place, way.events + events, way.nats + float(nats[token]))
     return list(branched.values())
 
 

@@ -1,5 +1,6 @@
 """What the machine plays: planned in ticks, handed over in nanoseconds, ended note by note."""
 
+from abc import ABC, abstractmethod
 from collections import Counter, deque
 from dataclasses import dataclass
 
@@ -32,7 +33,7 @@ class Manner:
         return min(127, max(1, round(_MIDDLING + self.velocity_follow * (wanted - _MIDDLING))))
 
 
-class Part:
+class Part(ABC):
     """Owner of a plan. Its ``beat`` may change at any time: what has not been handed over moves with it."""
 
     def __init__(self, continuation: Continuation, manner: Manner, beat: Beat) -> None:
@@ -57,9 +58,9 @@ class Part:
         self._offset = tick - self._begin_tick
         return self.beat.ns_at(tick)
 
+    @abstractmethod
     def plan(self, until_ns: int) -> None:
         """Imagine everything that begins before a moment."""
-        raise NotImplementedError
 
     def hand_over(self, until_ns: int) -> tuple[Timed, ...]:
         """Events up to a moment, each once; they are promised from now on."""

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import get_args
 
 from livegen.errors import SettingsError
-from livegen.events import ALL_SOUND_OFF, RESET_CONTROLLERS, SUSTAIN_PEDAL, Control, Event, Program
+from livegen.events import ALL_SOUND_OFF, SUSTAIN_PEDAL, Control, Event, Program
 from livegen.parameters import KNOBS
 from livegen.settings import Parameter, Role, Settings, bind
 
@@ -65,7 +65,7 @@ class Controls:
         return self.settings.controls.channel in (0, channel + 1)
 
     def _turn(self, number: int, value: int) -> bool:
-        if self._learning and number not in _NEVER_LEARNT and number != RESET_CONTROLLERS:
+        if self._learning and number not in _NEVER_LEARNT:
             self._bind(number, self._learning)
         parameter = self.settings.controls.cc.get(number)
         if parameter is None:
