@@ -60,7 +60,10 @@ class Supervisor:
         self._was_ever_ready = False
         self._planned_ns = 0  # when the last event of this engine is due; 0 before it has any
         self._fruitless = 0  # engines in a row that were told something and planned nothing
+        self._ousted = ""  # why this child was replaced
         self.restarts = 0
+        self.failed: tuple[str, int] | None = None  # what the last one died of, and when
+        self.is_ready = False  # an engine plays
 
     def run(self) -> None:
         """The thread's body, until ``stop``. LivegenError when the first engine cannot start."""
@@ -84,11 +87,18 @@ class Supervisor:
             if self._child:
                 self._child.kill()
 
+    def replace(self, reason: str) -> None:
+        """End the child as if it had died of this; the next one begins at once. Any thread."""
+        with self._changing:
+            if self._child:
+                self._ousted = reason
+                self._child.kill()
+
     def _start(self) -> EngineChild | None:
         with self._changing:
             if self._stopping.is_set():
                 return None
-            self._child = start_child(self._command)
+            self._child, self._ousted = start_child(self._command), ""
         self._child.send(Configure(self._settings().model_dump_json()))
         return self._child
 
@@ -104,8 +114,9 @@ class Supervisor:
                 self._obey(message)
             return f"was silent for {silence_ms} ms"
         except EOFError:
-            return "ended"
+            return self._ousted or "ended"
         finally:
+            self.is_ready = False
             if now_ns() - started_ns > _SETTLED_NS:
                 self._backoff.reset()
 
@@ -123,7 +134,7 @@ class Supervisor:
     def _introduce(self, child: EngineChild) -> None:
         if not self._was_ever_ready:
             self._say("ready: play a phrase, then pause")
-        self._was_ever_ready = True
+        self._was_ever_ready = self.is_ready = True
         self._fruitless += 1
         self._courier.introduce(child.send)
 
@@ -143,6 +154,7 @@ class Supervisor:
 
     def _mourn(self, reason: str) -> None:
         self.restarts += 1
+        self.failed = f"the engine {reason}", now_ns()
         is_poisoned = self._fruitless >= _FATAL_DEATHS
         self._courier.lose(Loss(self._planned_ns, now_ns(), is_poisoned))
         self._planned_ns = 0
