@@ -109,6 +109,8 @@ What all of them speak:
 
     events.py                notes and controls, each with its moment
     clock.py                 monotonic nanoseconds, real or turned by hand
+    look_ahead.py            how far ahead music is planned and handed over
+    file_stamp.py            what tells a file from the one before it
     settings.py              every setting once
     opening_hours.py         opening hours, as they are written
     parameters.py            what a knob can set
@@ -126,6 +128,8 @@ Around them:
     score.py                 MIDI files in musical time
     picture.py               a piano roll
     doctor.py                what is there, and what is wrong
+    appliance/commands.py    the commands of livegen service
+    appliance/unit.py        the systemd unit of a box that plays for weeks
     bench/commands.py        the commands of livegen bench
     bench/idle.py            what it takes of a core while nobody plays
     bench/step.py            what a token costs

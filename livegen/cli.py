@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from livegen.appliance.commands import service
 from livegen.bench.commands import bench
 from livegen.errors import LivegenError
 from livegen.settings import Settings, load, own_file
@@ -26,6 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(bench, name="bench")
+app.add_typer(service, name="service")
 
 Role = Annotated[
     str | None, typer.Option(help="Who plays when: respond, accompany, harmonise, solo.", show_default=False)

@@ -5,6 +5,7 @@
     echo    answers it with the same note an octave higher, 10 ms later, for as long as a minute
     die     dies of a middle C; otherwise like echo
     hang    says nothing any more after a middle C; otherwise like echo
+    mute    is well, and never plays a note
     refuse  cannot be loaded
     crash   dies while it is loaded
 """
@@ -36,7 +37,7 @@ class ScriptedEngine:
 
     def imagine(self, now_ns: int) -> Plan:
         heard, self._heard = self._heard, []
-        if not heard:
+        if not heard or self._script == "mute":
             return Plan()
         if any(timed.event.pitch == MIDDLE_C for timed in heard):
             if self._script == "die":
@@ -56,8 +57,11 @@ class ScriptedEngine:
     def follow(self, song: Song, now_ns: int) -> None:
         pass
 
-    def change(self, settings: Settings, now_ns: int) -> None:
+    def change(self, settings: Settings, now_ns: int, bundle: None = None) -> None:
         pass
+
+    def is_between_phrases(self, now_ns: int) -> bool:
+        return True
 
     def silence(self, now_ns: int) -> Plan:
         return Plan(retract_ns=now_ns)

@@ -14,6 +14,7 @@ from livegen.imagine.card import CONTRACT, Card
 from livegen.imagine.stepper import State, Stepper
 from livegen.shipped import shipped_models
 
+ort.disable_telemetry_events()
 _LARGEST_BYTES = 512 * 2**20
 _ORT_TYPES = {"float32": "tensor(float)"}  # the others are called as numpy calls them
 

@@ -10,7 +10,7 @@ from livegen.play.priority import CARRYING, raise_thread
 from livegen.routing import LEFT_HAND
 from livegen.serve.controls import Controls
 from livegen.serve.conversation import Conversation
-from livegen.serve.link import Became, Configure, Follow, Heard, Message, Panic
+from livegen.serve.link import Became, Configure, Follow, Heard, Message, Panic, Prepare
 from livegen.settings import Parameter, Settings
 
 Send = Callable[[Message], None]
@@ -37,6 +37,11 @@ class Attract:
     """Nobody is there: play alone."""
 
     visited_ns: int | None  # the visit that was the last then
+
+
+@dataclass(frozen=True, slots=True)
+class Renew:
+    """The model's file has changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +74,12 @@ class Courier:
         self._controls = controls
         self._is_realtime = is_realtime
         self._queue: SimpleQueue[
-            Timed | Loss | Song | Settings | Learn | Became | Panic | Attract | Door | Send | None
+            Timed | Loss | Song | Settings | Learn | Became | Panic | Attract | Renew | Door | Send | None
         ] = SimpleQueue()
         self._conversation = Conversation()
         self._song: Song | None = None
         self._send: Send | None = None
+        self._has_missed_settings = False  # they have changed while it was loading
         self._is_open = True
         self._asked_ns: int | None = None  # when the last note began that is to be answered
         self.visited_ns: int | None = None  # when somebody last began a note; any thread may read it
@@ -100,8 +106,12 @@ class Courier:
         self._queue.put(song)
 
     def take(self, settings: Settings) -> None:
-        """The settings file has changed. Any thread."""
+        """The settings file has changed: it counts from the end of a phrase on. Any thread."""
         self._queue.put(settings)
+
+    def renew(self) -> None:
+        """The model's file has changed. Any thread."""
+        self._queue.put(Renew())
 
     def learn(self, parameter: Parameter) -> None:
         """Let the next controller set it. Any thread."""
@@ -149,7 +159,10 @@ class Courier:
                     self._song = item
                     self._tell(Follow(item))
                 case Settings():
-                    self._configure(is_new=self._controls.take(item))
+                    if self._controls.take(item):
+                        self._prepare()
+                case Renew():
+                    self._prepare()
                 case Learn(parameter):
                     self._controls.learn(parameter)
                 case Became(role):
@@ -171,6 +184,9 @@ class Courier:
 
     def _begin(self, send: Send) -> None:
         self._send = send
+        if self._has_missed_settings:
+            send(Configure(self.settings.model_dump_json()))
+        self._has_missed_settings = False
         if self._song:
             send(Follow(self._song))
         if missed := self._conversation.events():
@@ -224,6 +240,13 @@ class Courier:
             self._tell(Configure(settings.model_dump_json()))
             self._on_change(settings)
 
+    def _prepare(self) -> None:
+        settings = self.settings
+        self._tell(Prepare(settings.model_dump_json()))
+        self._on_change(settings)
+
     def _tell(self, message: Message) -> None:
         if self._send:
             self._send(message)
+        elif isinstance(message, Configure | Prepare):
+            self._has_missed_settings = True

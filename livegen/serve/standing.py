@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -50,11 +51,13 @@ class Standing:
             beside.write_text(json.dumps(self._standing(settings, figures(), song, at_ns)), encoding="utf-8")
             os.replace(beside, path)
         except OSError:
-            beside.unlink(missing_ok=True)
+            with suppress(OSError):  # on a read-only file system even that is refused
+                beside.unlink(missing_ok=True)
 
     def end(self) -> None:
         """Nobody runs any more."""
-        standing_path(self._name).unlink(missing_ok=True)
+        with suppress(OSError):
+            standing_path(self._name).unlink(missing_ok=True)
 
     def _standing(self, settings: Settings, figures: Figures, song: Song | None, at_ns: int) -> dict[str, Any]:
         clock = {"running": song.is_running, "tempo_bpm": round(song.tempo_bpm, 2)} if song else None
