@@ -40,6 +40,7 @@ The port process owns the ports and the time; it never runs a network:
     serve/attendant.py       opening hours, and who plays when nobody is there
     serve/vigil.py           silence where music is due
     serve/notify.py          systemd's notification protocol
+    serve/said.py            the last lines that were said
     serve/standing.py        how it stands, for livegen status
     serve/wiring.py          ports and MIDI systems that come and go
     serve/supervisor.py      starts the engine's process, ends its notes when it dies, starts the next
@@ -128,6 +129,8 @@ Around them:
     score.py                 MIDI files in musical time
     picture.py               a piano roll
     doctor.py                what is there, and what is wrong
+    appliance/report.py      how it stands, in the words of a technician
+    appliance/support.py     what somebody far away has to know to help
     appliance/commands.py    the commands of livegen service
     appliance/unit.py        the systemd unit of a box that plays for weeks
     bench/commands.py        the commands of livegen bench

@@ -31,4 +31,5 @@ class Solo(Part):
     @property
     def is_between_phrases(self) -> bool:
         """It has come to the end of a phrase or of a piece, or waits."""
-        return self._is_paused or self.continuation.cursor.is_phrase_end
+        cursor = self.continuation.cursor
+        return self._is_paused or cursor.is_phrase_end or cursor.is_piece_end

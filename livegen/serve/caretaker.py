@@ -1,7 +1,9 @@
 """Who sees a few times a second that all is well, does what is to be done, and tells the service manager."""
 
 from collections.abc import Callable
+from typing import Any
 
+from livegen.clock import NS_PER_S
 from livegen.music.song import Song
 from livegen.play.player import Player
 from livegen.serve.attendant import Attendant, LocalTime
@@ -55,6 +57,19 @@ class Caretaker:
         if self._every_ns and at_ns - self._fed_ns >= self._every_ns:
             self._fed_ns = at_ns
             self._feed()
+
+    def standing(self, at_ns: int) -> dict[str, Any]:
+        """How it all stands, for the technician."""
+        failed = self._supervisor.failed
+        return {
+            "open": self.attendant.is_open,
+            "music": {
+                "due": self.vigil.is_due,
+                "silent_s": self.vigil.silent_s(at_ns),
+                "engines_silent": self.vigil.replaced,
+            },
+            "last_failure": {"what": failed[0], "ago_s": (at_ns - failed[1]) // NS_PER_S} if failed else None,
+        }
 
     def _feed(self) -> None:
         """The playing thread is woken, and has to have come round by the next time."""

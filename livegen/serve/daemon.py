@@ -22,6 +22,7 @@ from livegen.serve.engine_child import ENGINE_COMMAND
 from livegen.serve.notify import notify
 from livegen.serve.onlookers import Onlookers, Watch
 from livegen.serve.recorder import Recorder
+from livegen.serve.said import Said
 from livegen.serve.standing import Figures, Standing
 from livegen.serve.supervisor import Supervisor
 from livegen.serve.timekeeper import Timekeeper
@@ -57,7 +58,7 @@ def run_daemon(
     ``on_look`` is called a few times a second, on the caller's thread. ``local_time`` is the wall clock, which opening
     hours go by and nothing else.
     """
-    say = _one_at_a_time(say)
+    said = say = Said(say)
     is_realtime = settings.daemon.realtime
     with ExitStack() as stack:
         ledger = stack.enter_context(keep_ledger(settings.ports.name, ledger_folder(), say))
@@ -97,7 +98,13 @@ def run_daemon(
             if on_look:
                 on_look(courier)
             caretaker.look(timekeeper.song, now_ns())
-            standing.write(controls.settings, lambda: _figures(onlookers, player, supervisor), timekeeper.song)
+            standing.look(wiring.plugged(), now_ns())
+            standing.write(
+                controls.settings,
+                lambda: _figures(onlookers, player, supervisor),
+                timekeeper.song,
+                lambda at_ns: {**caretaker.standing(at_ns), "lines": said.lately(at_ns)},
+            )
         notify("STOPPING=1")
     return _figures(onlookers, player, supervisor)
 
@@ -113,16 +120,6 @@ def _be_prompt(*, is_realtime: bool) -> None:
     sys.setswitchinterval(_SWITCH_S)
     if is_realtime:
         lock_memory()
-
-
-def _one_at_a_time(say: Callable[[str], None]) -> Callable[[str], None]:
-    lock = threading.Lock()
-
-    def say_one(line: str) -> None:
-        with lock:
-            say(line)
-
-    return say_one
 
 
 def _figures(onlookers: Onlookers, player: Player, supervisor: Supervisor) -> Figures:
