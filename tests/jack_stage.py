@@ -85,14 +85,14 @@ class Voice:
 
 
 class Daemon:
-    """A running ``livegen jam``."""
+    """A running ``livegen jam``, its command ``within`` another's, such as one that shuts it in."""
 
-    def __init__(self, name: str, folder: Path, *options: str) -> None:
+    def __init__(self, name: str, folder: Path, *options: str, within: Sequence[str] = ()) -> None:
         self.log = folder / f"{name}.out"
         with self.log.open("ab") as log:
             begin = log.tell()
             self.process = subprocess.Popen(
-                [*_LIVEGEN, "jam", "--name", name, *options],
+                [*within, *_LIVEGEN, "jam", "--name", name, *options],
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env={**os.environ, **dict.fromkeys(_OWN_FOLDERS, str(folder)), "PYTHONUNBUFFERED": "1"},

@@ -115,6 +115,16 @@ def test_a_model_that_cannot_be_loaded_ends_the_daemon_in_one_line():
         running.future.result(20)
 
 
+def test_where_a_model_cannot_be_loaded_its_stand_in_plays():
+    with session("refuse", installation={"stand_in": "bach-2"}) as running:
+        lines = running.wait_for(READY)
+        running.play(NoteOn(60, 80))
+        answer = running.events.get(timeout=20)
+
+    assert lines[0] == "bach: no such model; 'bach-2' plays instead"
+    assert answer == NoteOn(72, 80)
+
+
 def test_an_engine_that_dies_whenever_it_loads_ends_the_daemon():
     with (
         session("crash") as running,

@@ -60,6 +60,7 @@ class Supervisor:
         self._was_ever_ready = False
         self._planned_ns = 0  # when the last event of this engine is due; 0 before it has any
         self._fruitless = 0  # engines in a row that were told something and planned nothing
+        self._stands_in = False  # the chosen model could not be loaded: the stand-in is to be tried
         self._ousted = ""  # why this child was replaced
         self.restarts = 0
         self.failed: tuple[str, int] | None = None  # what the last one died of, and when
@@ -99,8 +100,16 @@ class Supervisor:
             if self._stopping.is_set():
                 return None
             self._child, self._ousted = start_child(self._command), ""
-        self._child.send(Configure(self._settings().model_dump_json()))
+        self._child.send(Configure(self._given().model_dump_json()))
         return self._child
+
+    def _given(self) -> Settings:
+        """The settings, with the stand-in for a model that could not be loaded."""
+        settings = self._settings()
+        if not self._stands_in:
+            return settings
+        play = settings.play.model_copy(update={"model": settings.installation.stand_in})
+        return settings.model_copy(update={"play": play})
 
     def _attend(self, child: EngineChild) -> str:
         """Do what it says until it dies; what it died of."""
@@ -126,15 +135,25 @@ class Supervisor:
                 case Ready():
                     return True
                 case Failed(reason):
-                    if not self._was_ever_ready:
-                        raise LivegenError(reason)
-                    self._say(reason)
+                    self._refuse(reason)
         return False
+
+    def _refuse(self, reason: str) -> None:
+        stand_in = self._settings().installation.stand_in
+        if stand_in and not self._stands_in:
+            self._stands_in = True
+            self._say(f"{reason}; '{stand_in}' plays instead")
+        elif self._was_ever_ready:
+            self._stands_in = False
+            self._say(reason)
+        else:
+            raise LivegenError(reason)
 
     def _introduce(self, child: EngineChild) -> None:
         if not self._was_ever_ready:
             self._say("ready: play a phrase, then pause")
         self._was_ever_ready = self.is_ready = True
+        self._stands_in = False  # the next one tries the chosen model again: it may have been mended
         self._fruitless += 1
         self._courier.introduce(child.send)
 
