@@ -221,3 +221,27 @@ def test_a_visitor_at_the_door_when_it_shuts_is_not_heard_until_it_opens_again()
     ]
     assert roles == ["respond", "solo"]
     assert courier.visited_ns == 4
+
+
+def test_an_engine_hears_of_settings_that_it_missed_while_it_was_loading() -> None:
+    told: list[Message] = []
+    courier = Courier(lambda _: None, lambda: None, Controls(settings(role="harmonise"), lambda _: None))
+    courier.attract(None)
+    courier.introduce(told.append)
+    courier.stop()
+    courier.run()
+
+    play = next(Settings.model_validate_json(m.settings).play for m in told if isinstance(m, Configure))
+    assert (play.role, play.touched_role) == ("solo", "harmonise")
+
+
+def test_a_visitor_between_the_look_and_the_deed_keeps_the_machine_from_playing_alone() -> None:
+    told: list[Message] = []
+    courier = Courier(lambda _: None, lambda: None, Controls(settings(role="respond"), lambda _: None))
+    courier.introduce(told.append)
+    courier.hear(Timed(5, NoteOn(60)))
+    courier.attract(None)  # as it looked before
+    courier.stop()
+    courier.run()
+
+    assert told == [Heard((Timed(5, NoteOn(60)),))]

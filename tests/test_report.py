@@ -90,6 +90,16 @@ def test_a_standing_that_cannot_be_written_stops_nothing(tmp_path: Path, monkeyp
         read_standing("livegen")
 
 
+def test_who_may_not_read_how_a_service_stands_is_told_to_ask_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> str:
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "read_text", refuse)
+
+    with pytest.raises(LivegenError, match="only root may read how that one stands; try again with sudo"):
+        read_standing("livegen")
+
+
 def test_the_bundle_has_what_helps_and_no_names_and_music_only_when_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -110,6 +110,7 @@ def test_the_unit_is_written_printed_and_removed(tmp_path: Path) -> None:
     ("text", "complaint"),
     [
         ('[ports]\nsystem = "jack"\n', "JACK is open to whoever runs its server only; say who that is: --as NAME"),
+        ('[play]\nmodel = "bahc"\n', "unknown model 'bahc'; did you mean 'bach'?"),
         ("[installation]\nattract = 3\n", "unknown key 'installation.attract'; did you mean 'attract_s'?"),
     ],
 )

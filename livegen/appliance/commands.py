@@ -27,7 +27,10 @@ def install(
     only_print: Annotated[bool, typer.Option("--print", help="Print the unit, write nothing.")] = False,  # noqa: FBT002
 ) -> None:
     """Write a hardened unit for systemd and start it: now, at every boot, and after whatever happens."""
+    from livegen.imagine.bundle import load_bundle
+
     settings = load(config)
+    load_bundle(settings.play.model)  # what could not play is not installed
     scope: Scope = "system" if system else "user"
     if settings.ports.system == "jack" and system and not user:
         raise LivegenError(f"{config}: JACK is open to whoever runs its server only; say who that is: --as NAME")

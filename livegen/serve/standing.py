@@ -99,9 +99,13 @@ def standing_path(name: str) -> Path:
 def read_standing(name: str) -> dict[str, Any]:
     """What a running daemon says of itself; LivegenError when none of that name runs."""
     for path in (standing_path(name), _SERVICES / name / f"{name}.status.json"):
-        with suppress(OSError, ValueError, KeyError):
+        try:
             standing: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
             with suppress(PermissionError):  # somebody else's, but it runs
                 os.kill(int(standing["process"]), 0)
             return standing
+        except PermissionError:  # systemd shuts the folders of users that it has made up
+            raise LivegenError(f"{path}: only root may read how that one stands; try again with sudo") from None
+        except (OSError, ValueError, KeyError):
+            continue
     raise LivegenError(f"livegen is not running as '{name}'; start it: livegen jam --name {name}")
