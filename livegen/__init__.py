@@ -11,7 +11,8 @@ The port process owns the ports and the time; it never runs a network:
     hear/reading.py          whole messages out of whatever bytes come in
     hear/feedback.py         when our own notes come back to us
     hear/clock_follower.py   another's MIDI clock: where its song stands
-    hear/pulse_train.py      its pulses as they were meant: which were late, lost or doubled
+    hear/served_train.py     its pulses in whose time: the MIDI server's may stand still
+    hear/pulse_train.py      pulses as they were meant: which were late, lost or doubled
     hear/pulse_line.py       the line through them
     hear/link_clock.py       an Ableton Link session as a song
     serve/courier.py         carries them to the engine, and tells a new engine what the old one heard

@@ -78,10 +78,14 @@ Event = NoteOn | NoteOff | Control | Program | Position | Transport
 
 @dataclass(frozen=True, slots=True)
 class Timed:
-    """An event and its moment, in nanoseconds of the engine's clock."""
+    """An event and its moment, in nanoseconds of the engine's clock.
+
+    ``stalled_ns``: how long the MIDI server that brought it has stood still by then, up to a constant; for pulses only.
+    """
 
     at_ns: int
     event: Event
+    stalled_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What rtmidi cannot ask of JACK: silence on stderr, a second name for a port, a sign of life.
+"""What rtmidi cannot ask of JACK: silence on stderr, a second name for a port, a sign of life, its time.
 
 The functions are called in the very library that rtmidi has loaded. Everything here is a courtesy: where that
 library cannot be found, or is of another kind, the answer is "no".
@@ -11,7 +11,10 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from livegen.clock import NS_PER_S
+
 _NO_START_SERVER = 1  # jack_options_t
+_HALF = 1 << 31  # of the numbers of frames
 
 Peer = tuple[str, str | None]  # a port's name, and whose it is
 
@@ -23,6 +26,8 @@ class JackClient:
         self._library = library
         self._handle = handle
         self._name = bytes(library.jack_get_client_name(handle)).decode()
+        self._rate: int = library.jack_get_sample_rate(handle)
+        self._frames = 0
 
     def add_alias(self, port: str, alias: str) -> bool:
         """Let ``port`` be found under ``alias`` too, as jack_connect does; True when it now is."""
@@ -47,6 +52,16 @@ class JackClient:
         listed = list(itertools.takewhile(bool, (names[index] for index in itertools.count())))
         self._library.jack_free(ctypes.cast(names, ctypes.c_void_p))
         return frozenset((name, self.uuid(name)) for name in (bytes(name).decode() for name in listed))
+
+    def stalled_ns(self, at_ns: int) -> int:
+        """How long the server has stood still, up to a constant: a moment within a period less that period's beginning.
+
+        A period that comes late or never is not made up for: the time of all who play by the server's periods, as a
+        DAW does, stands still with it (Letz et al., jackdmp, 2005). Threads of the server may call it.
+        """
+        frames = self._library.jack_last_frame_time(self._handle)
+        self._frames += (frames - self._frames + _HALF) % (2 * _HALF) - _HALF  # it begins anew after a day
+        return at_ns - self._frames * NS_PER_S // self._rate
 
     def is_alive(self) -> bool:
         """Does the server answer? (rtmidi goes on listing the ports of a dead one.)"""
@@ -114,9 +129,12 @@ def _declare(library: ctypes.CDLL) -> ctypes.CDLL:
         "jack_free": (None, [pointer]),
         "jack_set_error_function": (None, [pointer]),
         "jack_set_info_function": (None, [pointer]),
+        "jack_get_sample_rate": (ctypes.c_uint32, [pointer]),
         "jack_get_version_string": (text, []),
     }
     for name, (result, arguments) in signatures.items():
         function = getattr(library, name)
         function.restype, function.argtypes = result, arguments
+    keeps_gil = ctypes.PYFUNCTYPE(ctypes.c_uint32, pointer)  # called on JACK's threads, which must not wait for it anew
+    vars(library)["jack_last_frame_time"] = keeps_gil(("jack_last_frame_time", library))
     return library

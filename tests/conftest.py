@@ -54,15 +54,16 @@ def realtime_jack_server(jack_server: str) -> str:
     return jack_server
 
 
-def start_jack(log: Path, *more: str, frames: int = 256) -> subprocess.Popen[bytes]:
+def start_jack(log: Path, *more: str, frames: int = 256, waits: bool = False) -> subprocess.Popen[bytes]:
     """The default server, answering: above our own priorities, as audio drivers are; 256 frames are 5 ms a period.
 
-    When a machine stalls for longer than a period, JACK lets its clients miss what came meanwhile. Few ports, for
-    JACK maps room for each into every client.
+    When a machine stalls for longer than a period, JACK lets its clients miss what came meanwhile, unless it is told
+    to wait for them. Few ports, for JACK maps room for each into every client.
     """
     priority = ["-R", "-P", "80"] if is_realtime_allowed() else ["-r"]
     name = os.environ["JACK_DEFAULT_SERVER"]
-    options = ["-n", name, *priority, "-p", "128", "-d", "dummy", "-r", "48000", "-p", str(frames), *more]
+    mode = ["-S"] if waits else []
+    options = ["-n", name, *priority, *mode, "-p", "128", "-d", "dummy", "-r", "48000", "-p", str(frames), *more]
     with log.open("wb") as file:
         process = subprocess.Popen(["jackd", *options], stdout=file, stderr=subprocess.STDOUT)
     until = time.monotonic() + _PATIENCE_S

@@ -43,12 +43,15 @@ pytestmark = [
 def daw_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A server of its own, with short periods: what leaves between two of them is late by up to one.
 
-    It has no outputs: by their latency Ardour would move what it records to the left.
+    It waits for its clients: where a machine stalls, a pulse that one of them misses cannot always be told from a time
+    that both of them do not count. It has no outputs: by their latency Ardour would move what it records to the left.
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("JACK_DEFAULT_SERVER", f"livegen-daw-{os.getpid()}")
         patch.setenv("JACK_NO_AUDIO_RESERVATION", "1")
-        process = start_jack(tmp_path_factory.mktemp("jack") / "jackd.log", *("-p", str(PERIOD), "-C", "0", "-P", "0"))
+        process = start_jack(
+            tmp_path_factory.mktemp("jack") / "jackd.log", *("-p", str(PERIOD), "-C", "0", "-P", "0"), waits=True
+        )
         yield
         stop_jack(process)
 

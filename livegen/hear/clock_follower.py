@@ -2,7 +2,7 @@
 
 from livegen.clock import NS_PER_S
 from livegen.events import PULSES_PER_QUARTER, TICKS_PER_PULSE, TICKS_PER_QUARTER, Position, Timed, Transport
-from livegen.hear.pulse_train import PulseTrain
+from livegen.hear.served_train import ServedTrain
 from livegen.music.song import Song
 
 LOST_NS = NS_PER_S // 2  # a clock that is silent for so long is lost
@@ -18,7 +18,7 @@ class ClockFollower:
     """
 
     def __init__(self) -> None:
-        self._train = PulseTrain()
+        self._train = ServedTrain()
         self._tick = 0  # of the latest pulse that counted
         self._next_tick = 0  # of the next one
         self._is_playing = False  # the sender's transport, as far as it has told
@@ -39,7 +39,7 @@ class ClockFollower:
         """Take in an event, in the order of arrival; what is no pulse, start, stop or position is nothing to it."""
         match timed.event:
             case Transport.PULSE:
-                self._pulse(timed.at_ns)
+                self._pulse(timed.at_ns, timed.stalled_ns)
             case Transport.START:
                 self._go(0)
             case Transport.CONTINUE if not self._is_playing:
@@ -61,10 +61,10 @@ class ClockFollower:
         self._next_tick, self._is_jumping = tick, True
         self._train.let_begin_anew()
 
-    def _pulse(self, at_ns: int) -> None:
+    def _pulse(self, at_ns: int, stalled_ns: int) -> None:
         self.look(at_ns)
         self._heard_ns = at_ns
-        gone_on = self._train.hear(at_ns)
+        gone_on = self._train.hear(at_ns, stalled_ns)
         if self._is_told and not self._is_playing:
             return
         if self._is_jumping or not self._is_running:

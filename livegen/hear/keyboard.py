@@ -53,16 +53,17 @@ class Keyboard:
         self._pedals: set[int] = set()  # channels
         self._music, self._pulses = Allowance(), Allowance()
         self._last_ns = 0
+        self._stalled_ns = 0
         self._is_sensed = False  # the device says that it is there, until it does not
         self._left_out = 0
         self._is_flooded = False
         self._error: Exception | None = None
         self._is_failing = False
 
-    def take(self, received: Sequence[int], at_ns: int) -> None:
+    def take(self, received: Sequence[int], at_ns: int, stalled_ns: int = 0) -> None:
         """Bytes have come. Nothing is raised: an exception would be lost in the MIDI system's thread."""
         with self._taking:
-            self._last_ns = at_ns
+            self._last_ns, self._stalled_ns = at_ns, stalled_ns
             try:
                 for message in self._reader.read(received):
                     self._accept(message, at_ns)
@@ -138,7 +139,7 @@ class Keyboard:
             self._release(at_ns)
         event = from_bytes(message)
         if event is not None and self._pulses.takes(at_ns):
-            self._hear(Timed(at_ns, event))
+            self._hear(Timed(at_ns, event, self._stalled_ns))
 
     def _allow(self, message: bytes, at_ns: int) -> None:
         if self._is_allowed(at_ns):

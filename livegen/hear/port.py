@@ -10,7 +10,7 @@ import rtmidi
 
 from livegen.clock import now_ns
 from livegen.errors import PortError
-from livegen.events import Event, Timed
+from livegen.events import Event, Timed, Transport
 from livegen.hear.keyboard import Hear, Keyboard
 from livegen.jack import JackClient, Peer, hush_jack, owners_of
 from livegen.port_names import find_port, is_keyboard, listed, missing_ports, without_numbers
@@ -44,6 +44,7 @@ class MidiInput:
         self._peers: frozenset[Peer] = frozenset()  # of the virtual port, where the MIDI system tells
         self._connected: dict[str, _Connection] = {}
         self._refused: set[str] = set()
+        self._jack: JackClient | None = None
 
     def names(self) -> list[str]:
         """Every port there is to listen to."""
@@ -61,10 +62,11 @@ class MidiInput:
         """Open the virtual port."""
         with suppress(rtmidi.UnsupportedOperationError, NotImplementedError):  # Windows has no virtual ports
             self._client.open_virtual_port("in")
-            _listen(self._client, self._virtual)
+            self._listen(self._client, self._virtual)
 
     def look(self, jack: JackClient | None = None) -> list[str]:
         """Let go of what was pulled out, end what it held, connect what was plugged in; a line for each."""
+        self._jack = jack
         present = self.names()
         chosen = self._chosen(present)
         owners = owners_of({*chosen, *self._connected}.intersection(present), jack)
@@ -129,11 +131,20 @@ class MidiInput:
         with suppress(rtmidi.RtMidiError, ValueError):  # it may be pulled out, or be taken, this very moment
             client.open_port(client.get_ports().index(name), name="in")
             keyboard = self._make(without_numbers(name), port)
-            _listen(client, keyboard)
+            self._listen(client, keyboard)
             self._connected[name] = _Connection(client, keyboard, owner)
             return True
         client.delete()
         return False
+
+    def _listen(self, client: Any, keyboard: Keyboard) -> None:
+        def on_message(message: tuple[list[int], float], _data: None) -> None:
+            received, at_ns = message[0], now_ns()
+            is_pulse = self._jack and received[0] == Transport.PULSE.value
+            keyboard.take(received, at_ns, self._jack.stalled_ns(at_ns) if self._jack and is_pulse else 0)
+
+        client.ignore_types(sysex=True, timing=False, active_sense=False)
+        client.set_callback(on_message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,11 +215,3 @@ def _open_client(system: str, name: str) -> tuple[str, Any]:
             return candidate, rtmidi.MidiIn(_APIS[candidate], name=name)
     tried = " or ".join(candidates) or f"'{system}' (not in this build of rtmidi)"
     raise PortError(f"no MIDI system: no answer from {tried}; start a JACK server, or load ALSA's snd-seq")
-
-
-def _listen(client: Any, keyboard: Keyboard) -> None:
-    def on_message(message: tuple[list[int], float], _data: None) -> None:
-        keyboard.take(message[0], now_ns())
-
-    client.ignore_types(sysex=True, timing=False, active_sense=False)
-    client.set_callback(on_message)

@@ -7,7 +7,8 @@ than counted, for one was lost, or doubled; or the tempo is new.
 from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Sequence
-from math import sqrt
+from dataclasses import dataclass, replace
+from math import floor, sqrt
 
 from livegen.clock import NS_PER_MS
 from livegen.hear.pulse_line import FASTEST_NS, LONGEST, SLOWEST_NS, Line, line_through
@@ -16,16 +17,31 @@ _GATE = 4.5  # standard deviations from where it was expected, and a pulse is pu
 _WIDE_GATE = 6.0  # the same where that is less than half a pulse, and a ramp is likelier than a pulse lost or doubled
 _ASIDE = 3  # pulses put aside show a new tempo
 _ASIDE_FOR_SLIP = 6  # ... that one was lost or doubled: with a strong jitter, fewer could be a new tempo, too
+_ASIDE_FOR_SHIFT = 4  # ... that the train has shifted
+_STEADY = 2  # times as far off as they differ among themselves, and pulses have shifted; else the tempo is new
+_NEARLY, _LEAST_SLIP = 0.85, 0.3  # of a pulse: shifted by so much further, one was lost; so much back, one was doubled
 _ESTABLISHED = 12  # pulses: before them a train has no line that another tempo could be told from
 _MOST_ASIDE = 8  # ... and are a new beginning in any case
 _MOST_DOUBLED, _MOST_LOST = 3, 12
 _FIRST_GUESS_NS = 500 * NS_PER_MS / 24
 
 
-class PulseTrain:
-    """Follows one train. Owner: whoever hears it. About 60 µs a pulse."""
+@dataclass(frozen=True, slots=True)
+class _Miscount:
+    """So many pulses more have been than were counted (below 0: fewer), and the train stands that much later."""
 
-    def __init__(self) -> None:
+    slip: int
+    by_ns: int
+
+
+class PulseTrain:
+    """Follows one train. Owner: whoever hears it. About 60 µs a pulse.
+
+    ``may_shift``: its time may jump, and the train go on from there at its old tempo.
+    """
+
+    def __init__(self, *, may_shift: bool = False) -> None:
+        self.may_shift = may_shift
         self._arrivals: deque[int] = deque(maxlen=LONGEST)  # the newest first; without those put aside
         self._aside: list[int] = []  # the oldest first
         self._jitter = Jitter()
@@ -36,6 +52,11 @@ class PulseTrain:
     def at_ns(self) -> int:
         """Where the newest pulse belongs."""
         return self._expected_ns(len(self._aside))
+
+    @property
+    def next_ns(self) -> int:
+        """Where the next one is expected."""
+        return self._expected_ns(len(self._aside) + 1)
 
     @property
     def period_ns(self) -> float:
@@ -72,12 +93,15 @@ class PulseTrain:
 
     def _explain(self) -> int:
         """Say what the pulses put aside are, if that can be said: by how many the train was miscounted meanwhile."""
-        slip = self._slip() if len(self._arrivals) >= _ESTABLISHED else 0
-        if slip:
-            if len(self._aside) < _ASIDE_FOR_SLIP:
-                return 0
-            self._put_back(slip)
-            return slip
+        if len(self._arrivals) >= _ESTABLISHED:
+            for explain, fewest in ((self._shift, _ASIDE_FOR_SHIFT), (self._slip, _ASIDE_FOR_SLIP)):
+                found = explain()
+                if found and len(self._aside) < fewest:
+                    return 0
+                if found:
+                    self._move(found.by_ns)
+                    self._put_back(found.slip)
+                    return found.slip
         first, middle, last = self._aside[-_ASIDE:]
         is_even = abs(last - 2 * middle + first) <= _GATE * sqrt(6) * self._jitter.deviation_ns
         if is_even and FASTEST_NS <= (last - first) / 2 <= SLOWEST_NS:
@@ -86,15 +110,25 @@ class PulseTrain:
             self._begin(self._aside)
         return 0
 
-    def _slip(self) -> int:
-        """How many pulses were lost (below 0: doubled) if the line goes on as it was; 0 for a new tempo.
+    def _shift(self) -> "_Miscount | None":
+        """Has the train's time jumped? Then all but the first are as much further on, and at the old tempo."""
+        off = self._off()
+        mean_ns = sum(off) / len(off)
+        if not self.may_shift or abs(mean_ns) < _STEADY * (max(off) - min(off)):
+            return None
+        share = mean_ns / self.period_ns
+        slip = 0 if -_LEAST_SLIP < share < 0 else floor(share + 1 - _NEARLY)
+        return _Miscount(slip, round(mean_ns - slip * self.period_ns))
+
+    def _slip(self) -> "_Miscount | None":
+        """Does the line go on as it was, with pulses lost or doubled? None for a new tempo.
 
         All but the first, which may be the double itself, must lie on the old line about as well as on any.
         """
-        off = [at_ns - self._expected_ns(ahead) for ahead, at_ns in enumerate(self._aside, 1)][1:]
+        off = self._off()
         slip, *others = {round(ns / self.period_ns) for ns in off}
-        if others or not -_MOST_DOUBLED <= slip <= _MOST_LOST:
-            return 0
+        if others or not slip or not -_MOST_DOUBLED <= slip <= _MOST_LOST:
+            return None
         rest = [ns - slip * self.period_ns for ns in off]
         m = len(rest)
         mean, steepness = sum(rest) / m, m * (m * m - 1) / 12
@@ -102,7 +136,15 @@ class PulseTrain:
         variance = (self._line.spread(len(self._aside)) * self._jitter.deviation_ns) ** 2
         is_on_old_line = sum(ns * ns for ns in rest) <= 4 * m * variance
         is_as_good_as_any = m * mean * mean + slope * slope * steepness <= 9 * variance
-        return slip if is_on_old_line and is_as_good_as_any else 0
+        return _Miscount(slip, 0) if is_on_old_line and is_as_good_as_any else None
+
+    def _off(self) -> list[int]:
+        """How far the pulses put aside, but for the first, are from where they were expected."""
+        return [at_ns - self._expected_ns(ahead) for ahead, at_ns in enumerate(self._aside[1:], 2)]
+
+    def _move(self, by_ns: int) -> None:
+        self._arrivals = deque((at_ns + by_ns for at_ns in self._arrivals), maxlen=LONGEST)
+        self._line = replace(self._line, at_ns=self._line.at_ns + by_ns)
 
     def _put_back(self, slip: int) -> None:
         """Go on with what was aside, ``slip`` pulses further on than counted; what is missing is imagined."""
