@@ -25,8 +25,11 @@ BOOT = """
 mount --make-rprivate /
 mount -t proc proc /proc
 mount -t tmpfs tmpfs /run
+mkdir -p /run/lock /run/out /run/targets
+cp /lib/systemd/system/*.target /run/targets
+mount -t tmpfs tmpfs /lib/systemd/system
+cp /run/targets/* /lib/systemd/system
 mount -t tmpfs tmpfs /etc/systemd/system
-mkdir -p /run/lock /run/out
 mount --bind {out} /run/out
 cp -r {units}/* /etc/systemd/system/
 exec env -i container=livegen PATH=$PATH /lib/systemd/systemd --system --unit=box.target
@@ -52,6 +55,10 @@ kill -STOP $pid; await NRestarts 2; await ActiveState active
 say after_stop $(show NRestarts),$(show ActiveState)
 systemctl stop box; say stop $?,$(show Result),$(show ExecMainStatus)
 systemctl stop jack
+{python} -m livegen.cli service install {second} --as root >> /run/out/box.log 2>&1; say install $?
+say second $(systemctl is-active second.service),$(systemctl is-enabled second.service)
+{python} -m livegen.cli service uninstall --name second >> /run/out/box.log 2>&1; say uninstall $?
+say gone $(systemctl is-active second.service),$(ls /etc/systemd/system | grep -c second.service$)
 say end 1
 """
 
@@ -61,19 +68,23 @@ def test_under_systemd_it_plays_shut_in_and_comes_back_from_a_kill_and_a_standst
     system: str, tmp_path: Path
 ) -> None:
     units, out = tmp_path / "units", tmp_path / "out"
-    (units / "box.service.d").mkdir(parents=True)
     out.mkdir()
     config = tmp_path / "box.toml"
     config.write_text(f'[ports]\nname = "box"\nsystem = "{system}"\n[installation]\nattract_s = 1\nmute_s = 20\n')
+    second = tmp_path / "second.toml"
+    second.write_text('[ports]\nname = "second"\nsystem = "memory"\n')
     server = f"JACK_NO_AUDIO_RESERVATION=1 JACK_DEFAULT_SERVER=livegen-systemd-{os.getpid()}"
-    own = f'DefaultDependencies=no\n[Service]\nEnvironment="PYTHONPATH={ROOT}" {server}\n'
+    own = f'[Service]\nEnvironment="PYTHONPATH={ROOT}" {server}\n'
+    # what the tests have below /tmp is to be seen, and what is said
     more = "WatchdogSec=3\nStandardOutput=append:/run/out/box.log\nStandardError=inherit\nPrivateTmp=no\n"
+    for name in ("box", "second"):
+        (units / f"{name}.service.d").mkdir(parents=True)
+        (units / f"{name}.service.d" / "try.conf").write_text(f"{own}{more}")
     (units / "box.service").write_text(Service(load(config), config, "system", "root", systemd_version()).unit())
-    (units / "box.service.d" / "try.conf").write_text(f"[Unit]\n{own}{more}")
-    (units / "box.target").write_text("[Unit]\nDefaultDependencies=no\nWants=jack.service box.service probe.service\n")
-    (units / "jack.service").write_text(f"[Unit]\n{own}ExecStart=/usr/bin/jackd -r -p 128 -d dummy\n")
-    (units / "probe.service").write_text(f"[Unit]\n{own}ExecStart=/bin/bash {tmp_path}/probe.sh\n")
-    (tmp_path / "probe.sh").write_text(PROBE.format(python=sys.executable))
+    (units / "box.target").write_text("[Unit]\nWants=jack.service box.service probe.service\n")
+    (units / "jack.service").write_text(f"{own}ExecStart=/usr/bin/jackd -r -p 128 -d dummy\n")
+    (units / "probe.service").write_text(f"{own}ExecStart=/bin/bash {tmp_path}/probe.sh\n")
+    (tmp_path / "probe.sh").write_text(PROBE.format(python=sys.executable, second=second))
     (tmp_path / "boot.sh").write_text(BOOT.format(out=out, units=units))
     groups = _control_groups()
     namespaces = ["--mount", "--pid", "--ipc", "--uts", "--cgroup", "--fork", "--kill-child"]
@@ -87,6 +98,7 @@ def test_under_systemd_it_plays_shut_in_and_comes_back_from_a_kill_and_a_standst
             found = _found(out / "probe")
         finally:
             machine.kill()
+    time.sleep(0.5)  # its processes are going
     for folder in sorted(_control_groups() - groups, reverse=True):  # it leaves them behind, empty
         with suppress(OSError):
             folder.rmdir()
@@ -100,6 +112,8 @@ def test_under_systemd_it_plays_shut_in_and_comes_back_from_a_kill_and_a_standst
     assert '"notes_out": 0,' not in (out / "status").read_text()
     assert (found["reload"], found["after_kill"], found["after_stop"]) == ("0", "1,active", "2,active"), log
     assert found["stop"] == "0,success,0"
+    assert (found["install"], found["second"]) == ("0", "active,enabled"), log
+    assert (found["uninstall"], found["gone"]) == ("0", "inactive,0"), log
     assert log.count("(JACK)") == (3 if system == "jack" else 0)
 
 
