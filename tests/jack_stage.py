@@ -20,7 +20,7 @@ from livegen.events import NoteOff, NoteOn, Timed, from_bytes, to_bytes
 _VOICE = str(Path(__file__).with_name("jack_voice.py"))
 _LIVEGEN = (sys.executable, "-c", "from livegen.cli import main; main()")
 _LOOK_S = 0.005
-_OWN_FOLDERS = ("XDG_RUNTIME_DIR", "XDG_CONFIG_HOME")  # not those of whoever runs the tests
+_OWN_FOLDERS = ("XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME")  # not those of whoever runs the tests
 
 Found = TypeVar("Found")
 

@@ -57,6 +57,8 @@ class Supervisor:
         self._stopping = threading.Event()
         self._changing = threading.Lock()  # of the child
         self._child: EngineChild | None = None
+        self._offered = self._begun = settings()  # the last that an engine was given; that one was ready with
+        self._refused: Settings | None = None  # that none could begin with
         self._was_ever_ready = False
         self._planned_ns = 0  # when the last event of this engine is due; 0 before it has any
         self._fruitless = 0  # engines in a row that were told something and planned nothing
@@ -89,8 +91,14 @@ class Supervisor:
             if self._stopping.is_set():
                 return None
             self._child = start_child(self._command)
-        self._child.send(Configure(self._settings().model_dump_json()))
+        self._offered = self._playable()
+        self._child.send(Configure(self._offered.model_dump_json()))
         return self._child
+
+    def _playable(self) -> Settings:
+        """The settings as they are; once an engine could not begin with them, those that the last one began with."""
+        settings = self._settings()
+        return self._begun if settings == self._refused else settings
 
     def _attend(self, child: EngineChild) -> str:
         """Do what it says until it dies; what it died of."""
@@ -117,13 +125,15 @@ class Supervisor:
                 case Failed(reason):
                     if not self._was_ever_ready:
                         raise LivegenError(reason)
-                    self._say(reason)
+                    self._say(f"{reason}; the next begins as the last one did")
+                    self._refused = self._offered
         return False
 
     def _introduce(self, child: EngineChild) -> None:
         if not self._was_ever_ready:
             self._say("ready: play a phrase, then pause")
         self._was_ever_ready = True
+        self._begun = self._offered
         self._fruitless += 1
         self._courier.introduce(child.send)
 
