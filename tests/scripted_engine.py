@@ -4,11 +4,15 @@
 
     echo    answers it with the same note an octave higher, 10 ms later, for as long as a minute
     die     dies of a middle C; otherwise like echo
+    damage  finds that its network has lost its way at a middle C; otherwise like echo
+    eat     has no memory left at a middle C; otherwise like echo
+    babble  says what no engine says at a middle C; otherwise like echo
     hang    says nothing any more after a middle C; otherwise like echo
     refuse  cannot be loaded
     crash   dies while it is loaded
 """
 
+import os
 import sys
 import time
 
@@ -41,6 +45,12 @@ class ScriptedEngine:
         if any(timed.event.pitch == MIDDLE_C for timed in heard):
             if self._script == "die":
                 sys.exit(1)
+            if self._script == "damage":
+                raise ModelError("the network's logits are not finite (nan)")
+            if self._script == "eat":
+                bytearray(2**62)
+            if self._script == "babble":
+                os.write(int(sys.argv[2]), b"\x00\x00\x00\x03\xff\xff\xff")  # a frame of three bytes
             if self._script == "hang":
                 time.sleep(60)
         events = tuple(

@@ -156,6 +156,28 @@ def test_an_engine_that_says_nothing_is_replaced():
         assert running.wait_for("the engine was silent for 200 ms; starting it again")
 
 
+@pytest.mark.parametrize(
+    ("script", "reason", "end"),
+    [
+        ("damage", "the network's logits are not finite (nan)", "ended"),
+        ("eat", "there is no memory left", "ended"),
+        ("babble", "", "said what no engine says (link: no kind of message begins with b'\\xff')"),
+    ],
+)
+def test_an_engine_that_cannot_go_on_is_replaced_by_one_that_can(script: str, reason: str, end: str):
+    again = f"the engine {end}; starting it again"
+    with session(script) as running:
+        running.wait_for(READY)
+        running.play(NoteOn(60, 80))
+        lines = running.wait_for(again) + running.wait_for(again)  # the third is not told what two ended by
+        running.play(NoteOn(62, 80))
+        answer = running.events.get(timeout=20)
+        figures = running.end()
+
+    assert [said for said in lines if said != again] == [reason] * 2 * bool(reason)
+    assert (answer, figures.engine_restarts) == (NoteOn(74, 80), 2)
+
+
 def test_a_second_instance_of_the_same_name_is_refused():
     with session() as first:
         first.wait_for(READY)

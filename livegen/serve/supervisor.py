@@ -111,8 +111,8 @@ class Supervisor:
             while message := child.receive(silence_ms * NS_PER_MS / NS_PER_S):
                 self._obey(message)
             return f"was silent for {silence_ms} ms"
-        except EOFError:
-            return "ended"
+        except EOFError as end:
+            return str(end)
         finally:
             if now_ns() - started_ns > _SETTLED_NS:
                 self._backoff.reset()
@@ -148,7 +148,7 @@ class Supervisor:
                 self._backoff.reset()
             case Became():
                 self._courier.become(message)
-            case Notice(text):
+            case Notice(text) | Failed(text):
                 self._say(text)
 
     def _mourn(self, reason: str) -> None:
