@@ -20,7 +20,7 @@ class Loss:
     """The engine is gone."""
 
     planned_ns: int  # when the last event it planned is due; 0 when it planned none
-    at_ns: int
+    at_ns: int  # when it was last known to be alive
     is_poisoned: bool  # engines have died of what they were told
 
 

@@ -61,6 +61,7 @@ class Supervisor:
         self._refused: Settings | None = None  # that none could begin with
         self._was_ever_ready = False
         self._planned_ns = 0  # when the last event of this engine is due; 0 before it has any
+        self._alive_ns = 0  # when this engine last said something
         self._fruitless = 0  # engines in a row that were told something and planned nothing
         self.restarts = 0
 
@@ -109,6 +110,7 @@ class Supervisor:
             self._introduce(child)
             silence_ms = self._settings().daemon.silence_ms
             while message := child.receive(silence_ms * NS_PER_MS / NS_PER_S):
+                self._alive_ns = now_ns()
                 self._obey(message)
             return f"was silent for {silence_ms} ms"
         except EOFError as end:
@@ -154,8 +156,8 @@ class Supervisor:
     def _mourn(self, reason: str) -> None:
         self.restarts += 1
         is_poisoned = self._fruitless >= _FATAL_DEATHS
-        self._courier.lose(Loss(self._planned_ns, now_ns(), is_poisoned))
-        self._planned_ns = 0
+        self._courier.lose(Loss(self._planned_ns, self._alive_ns, is_poisoned))
+        self._planned_ns = self._alive_ns = 0
         if is_poisoned:
             self._fruitless = 0
         if not self._was_ever_ready and self.restarts >= _FALSE_STARTS:
