@@ -8,6 +8,7 @@
     eat     has no memory left at a middle C; otherwise like echo
     babble  says what no engine says at a middle C; otherwise like echo
     hang    says nothing any more after a middle C; otherwise like echo
+    stall   begins the note like echo, and then says nothing any more
     refuse  cannot be loaded
     crash   dies while it is loaded
 """
@@ -33,6 +34,7 @@ class ScriptedEngine:
     def __init__(self, script: str) -> None:
         self._script = script
         self._heard: list[Timed] = []
+        self._has_answered = False
 
     def hear(self, timed: Timed) -> None:
         if isinstance(timed.event, NoteOn):
@@ -40,6 +42,8 @@ class ScriptedEngine:
 
     def imagine(self, now_ns: int) -> Plan:
         heard, self._heard = self._heard, []
+        if self._script == "stall" and self._has_answered:
+            time.sleep(60)
         if not heard:
             return Plan()
         if any(timed.event.pitch == MIDDLE_C for timed in heard):
@@ -61,6 +65,8 @@ class ScriptedEngine:
                 (60 * NS_PER_S, NoteOff(timed.event.pitch + 12)),
             )
         )
+        if self._script == "stall":
+            self._has_answered, events = True, events[:1]
         return Plan(events, notices=(f"heard {len(heard)}",))
 
     def follow(self, song: Song, now_ns: int) -> None:

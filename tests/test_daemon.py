@@ -148,6 +148,15 @@ def test_the_notes_of_an_engine_that_dies_end_at_once():
     assert ended == [NoteOff(74), Control(64, 0), Control(123, 0), Control(120, 0)]
 
 
+def test_an_answer_that_sounds_when_its_engine_hangs_is_played_again():
+    with session("stall", daemon={"silence_ms": 700}) as running:
+        running.wait_for(READY)
+        running.play(NoteOn(60, 80))
+        heard = [running.events.get(timeout=20) for _ in range(6)]
+
+    assert heard == [NoteOn(72, 80), NoteOff(72), Control(64, 0), Control(123, 0), Control(120, 0), NoteOn(72, 80)]
+
+
 def test_an_engine_that_says_nothing_is_replaced():
     with session("hang", daemon={"silence_ms": 200}) as running:
         running.wait_for(READY)

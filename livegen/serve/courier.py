@@ -40,7 +40,7 @@ class Courier:
     def __init__(
         self,
         on_heard: Callable[[Timed], None],
-        on_panic: Callable[[], None],
+        on_panic: Callable[[], object],
         controls: Controls,
         *,
         on_clock: Callable[[Timed], None] = lambda _: None,

@@ -73,7 +73,8 @@ class Supervisor:
             try:
                 reason = self._attend(child)
             finally:
-                self._player.end_all()
+                if self._player.end_all():
+                    self._planned_ns = self._alive_ns  # its music was not over
                 child.close()
             if self._stopping.is_set():
                 return
