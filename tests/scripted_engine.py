@@ -8,7 +8,7 @@
     eat     has no memory left at a middle C; otherwise like echo
     babble  says what no engine says at a middle C; otherwise like echo
     hang    says nothing any more after a middle C; otherwise like echo
-    stall   begins the note like echo, and then says nothing any more
+    leave   begins the note like echo, and dies 800 ms later, while it sounds
     refuse  cannot be loaded
     crash   dies while it is loaded
 """
@@ -34,7 +34,7 @@ class ScriptedEngine:
     def __init__(self, script: str) -> None:
         self._script = script
         self._heard: list[Timed] = []
-        self._has_answered = False
+        self._left_ns = 0
 
     def hear(self, timed: Timed) -> None:
         if isinstance(timed.event, NoteOn):
@@ -42,8 +42,8 @@ class ScriptedEngine:
 
     def imagine(self, now_ns: int) -> Plan:
         heard, self._heard = self._heard, []
-        if self._script == "stall" and self._has_answered:
-            time.sleep(60)
+        if self._left_ns and now_ns > self._left_ns:
+            sys.exit(1)
         if not heard:
             return Plan()
         if any(timed.event.pitch == MIDDLE_C for timed in heard):
@@ -65,8 +65,8 @@ class ScriptedEngine:
                 (60 * NS_PER_S, NoteOff(timed.event.pitch + 12)),
             )
         )
-        if self._script == "stall":
-            self._has_answered, events = True, events[:1]
+        if self._script == "leave":
+            self._left_ns, events = now_ns + 800 * NS_PER_MS, events[:1]
         return Plan(events, notices=(f"heard {len(heard)}",))
 
     def follow(self, song: Song, now_ns: int) -> None:
