@@ -33,7 +33,8 @@ _NOTES = _CHANNELS * _PITCHES
 _SOUNDING = _HEADER.size  # one count per (channel, pitch)
 _OWED = _SOUNDING + _NOTES  # the same, left behind by a process that was killed
 _PEDALS = _OWED + _NOTES  # one per channel
-_UP, _DOWN, _LEFT_DOWN = 0, 1, 2  # a pedal's cell
+_UP, _DOWN, _LEFT_DOWN, _UNKNOWN = 0, 1, 2, 3  # a pedal's cell
+_MOST_OWED = 256  # notes: no hands and no network leave more; a file with more of them is damaged
 _SIZE = _PEDALS + _CHANNELS
 _LOCKED_BYTE = 1 << 20  # past the end: a lock on Windows also stops reading
 
@@ -93,6 +94,16 @@ class Ledger:
             self._cells[_SOUNDING + cell] = 0
         for pedal in self.pedals():
             self._cells[_PEDALS + pedal.channel] = _LEFT_DOWN
+        self._mend()
+
+    def _mend(self) -> None:
+        """Where the file cannot be right, owe each channel its silence: no flood of note-offs nobody began."""
+        pedals = self._cells[_PEDALS:_SIZE]
+        if sum(self._cells[_OWED:_PEDALS]) > _MOST_OWED:
+            self._cells[_OWED:_PEDALS] = bytes(_NOTES)
+            self._cells[_PEDALS:_SIZE] = bytes((_UNKNOWN,)) * _CHANNELS
+        elif max(pedals) > _UNKNOWN:
+            self._cells[_PEDALS:_SIZE] = bytes(_UNKNOWN if cell > _UNKNOWN else cell for cell in pedals)
 
     def owed(self) -> tuple[Event, ...]:
         """The note-offs and pedal-ups still owed, without the notes that have begun to sound anew."""
@@ -103,12 +114,17 @@ class Ledger:
             for _ in range(count)
             if not self._cells[_SOUNDING + cell]
         ]
-        return (*notes, *self._pedals(_LEFT_DOWN))
+        unknown = [
+            Control(number, 0, pedal.channel)
+            for pedal in self._pedals(_UNKNOWN)
+            for number in (SUSTAIN_PEDAL, ALL_NOTES_OFF, ALL_SOUND_OFF)
+        ]
+        return (*notes, *self._pedals(_LEFT_DOWN), *unknown)
 
     def settle(self) -> None:
         """Owe nothing any more."""
         self._cells[_OWED:_PEDALS] = bytes(_NOTES)
-        for pedal in self._pedals(_LEFT_DOWN):
+        for pedal in (*self._pedals(_LEFT_DOWN), *self._pedals(_UNKNOWN)):
             self._cells[_PEDALS + pedal.channel] = _UP
 
     def _pedals(self, state: int) -> tuple[Control, ...]:
@@ -142,7 +158,10 @@ def open_ledger(name: str, folder: Path) -> Iterator[Ledger]:
     with file:
         if not _lock(file):
             raise RunningError(_already_running(name, file))
-        _lay_out(file)
+        try:
+            _lay_out(file)
+        except OSError as error:
+            raise LivegenError(f"{path}: cannot keep the ledger of notes here: {error.strerror}") from None
         with mmap.mmap(file.fileno(), _SIZE) as cells:
             ledger = Ledger(cells)
             ledger.owe()
@@ -150,12 +169,12 @@ def open_ledger(name: str, folder: Path) -> Iterator[Ledger]:
 
 
 def _lay_out(file: BinaryIO) -> None:
-    header = file.read(_HEADER.size)
-    if len(header) < _HEADER.size or _HEADER.unpack(header)[0] != _MAGIC:
-        file.truncate(0)
-    file.truncate(_SIZE)
+    """Write all of it once, in place: on a full disk that fails here, and not by a signal at the first note."""
+    content = file.read(_SIZE)
+    cells = content[_HEADER.size :] if content.startswith(_MAGIC) else b""
     file.seek(0)
-    file.write(_HEADER.pack(_MAGIC, os.getpid()))
+    file.write(_HEADER.pack(_MAGIC, os.getpid()) + cells.ljust(_SIZE - _HEADER.size, b"\0"))
+    file.truncate(_SIZE)
 
 
 def _already_running(name: str, file: BinaryIO) -> str:

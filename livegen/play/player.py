@@ -60,13 +60,16 @@ class Player:
                 lane.retract(after_ns, self._clock(), kept)
             self._changed.notify()
 
-    def end_all(self) -> None:
-        """Be silent now: forget everything, and end every note that was written."""
+    def end_all(self) -> bool:
+        """Be silent now: forget everything, and end every note that was written. Did anything sound?"""
+        sounded = False
         with self._changed:
             for lane in self._lanes:
                 lane.clear()
                 for event in lane.endings():
+                    sounded = True
                     self._send(lane, Timed(self._clock(), event))
+        return sounded
 
     def attach(self, *outputs: Output) -> None:
         """Play to these from now on, as it is written; see ``attach_routed``."""

@@ -20,7 +20,7 @@ class Loss:
     """The engine is gone."""
 
     planned_ns: int  # when the last event it planned is due; 0 when it planned none
-    at_ns: int
+    at_ns: int  # when it was last known to be alive
     is_poisoned: bool  # engines have died of what they were told
 
 
@@ -40,7 +40,7 @@ class Courier:
     def __init__(
         self,
         on_heard: Callable[[Timed], None],
-        on_panic: Callable[[], None],
+        on_panic: Callable[[], object],
         controls: Controls,
         *,
         on_clock: Callable[[Timed], None] = lambda _: None,

@@ -13,7 +13,7 @@ from livegen.engine import Engine, load_engine
 from livegen.errors import LivegenError
 from livegen.imagine.loader import Loader
 from livegen.plan import Plan
-from livegen.play.priority import raise_process
+from livegen.play.priority import die_first, raise_process
 from livegen.serve.link import (
     Beat,
     Became,
@@ -47,16 +47,16 @@ def run_engine(link: Link, load: Callable[[Settings], Engine], loader: Loader | 
         settings = _receive_settings(link)
         if settings.daemon.realtime:
             raise_process()  # not in real time, but before others: it thinks against the clock
-        try:
-            engine = load(settings)
-        except LivegenError as error:
-            link.send_bytes(encode(Failed(str(error))))
-            return
+        engine = load(settings)
         gc.freeze()
         link.send_bytes(encode(Ready()))
         _Service(link, engine, settings, loader).run()
     except (EOFError, ConnectionError):
         return  # the port process has ended, so we do
+    except LivegenError as error:
+        link.send_bytes(encode(Failed(str(error))))
+    except MemoryError:
+        link.send_bytes(encode(Failed("there is no memory left")))
     finally:
         link.close()
 
@@ -162,4 +162,5 @@ def _receive_settings(link: Link) -> Settings:
 
 
 if __name__ == "__main__":
+    die_first()
     run_engine(open_link(int(sys.argv[1])), load_engine, Loader())

@@ -57,8 +57,11 @@ class Supervisor:
         self._stopping = threading.Event()
         self._changing = threading.Lock()  # of the child
         self._child: EngineChild | None = None
+        self._offered = self._begun = settings()  # the last that an engine was given; that one was ready with
+        self._refused: Settings | None = None  # that none could begin with
         self._was_ever_ready = False
         self._planned_ns = 0  # when the last event of this engine is due; 0 before it has any
+        self._alive_ns = 0  # when this engine last said something
         self._fruitless = 0  # engines in a row that were told something and planned nothing
         self.restarts = 0
 
@@ -70,7 +73,8 @@ class Supervisor:
             try:
                 reason = self._attend(child)
             finally:
-                self._player.end_all()
+                if self._player.end_all():
+                    self._planned_ns = self._alive_ns  # its music was not over
                 child.close()
             if self._stopping.is_set():
                 return
@@ -89,8 +93,14 @@ class Supervisor:
             if self._stopping.is_set():
                 return None
             self._child = start_child(self._command)
-        self._child.send(Configure(self._settings().model_dump_json()))
+        self._offered = self._playable()
+        self._child.send(Configure(self._offered.model_dump_json()))
         return self._child
+
+    def _playable(self) -> Settings:
+        """The settings as they are; once an engine could not begin with them, those that the last one began with."""
+        settings = self._settings()
+        return self._begun if settings == self._refused else settings
 
     def _attend(self, child: EngineChild) -> str:
         """Do what it says until it dies; what it died of."""
@@ -101,10 +111,11 @@ class Supervisor:
             self._introduce(child)
             silence_ms = self._settings().daemon.silence_ms
             while message := child.receive(silence_ms * NS_PER_MS / NS_PER_S):
+                self._alive_ns = now_ns()
                 self._obey(message)
             return f"was silent for {silence_ms} ms"
-        except EOFError:
-            return "ended"
+        except EOFError as end:
+            return str(end)
         finally:
             if now_ns() - started_ns > _SETTLED_NS:
                 self._backoff.reset()
@@ -117,13 +128,15 @@ class Supervisor:
                 case Failed(reason):
                     if not self._was_ever_ready:
                         raise LivegenError(reason)
-                    self._say(reason)
+                    self._say(f"{reason}; the next begins as the last one did")
+                    self._refused = self._offered
         return False
 
     def _introduce(self, child: EngineChild) -> None:
         if not self._was_ever_ready:
             self._say("ready: play a phrase, then pause")
         self._was_ever_ready = True
+        self._begun = self._offered
         self._fruitless += 1
         self._courier.introduce(child.send)
 
@@ -138,14 +151,14 @@ class Supervisor:
                 self._backoff.reset()
             case Became():
                 self._courier.become(message)
-            case Notice(text):
+            case Notice(text) | Failed(text):
                 self._say(text)
 
     def _mourn(self, reason: str) -> None:
         self.restarts += 1
         is_poisoned = self._fruitless >= _FATAL_DEATHS
-        self._courier.lose(Loss(self._planned_ns, now_ns(), is_poisoned))
-        self._planned_ns = 0
+        self._courier.lose(Loss(self._planned_ns, self._alive_ns, is_poisoned))
+        self._planned_ns = self._alive_ns = 0
         if is_poisoned:
             self._fruitless = 0
         if not self._was_ever_ready and self.restarts >= _FALSE_STARTS:
