@@ -23,6 +23,9 @@ The port process owns the ports and the time; it never runs a network:
     play/lane.py             the player's part for one output
     play/wire.py             where messages leave, one at a time, written down
     play/clock_out.py        our own MIDI clock
+    play/caps.py             how loud it may leave
+    play/fade.py             from silence to sound and back
+    play/since.py            since when each note sounds, so that none does for ever
     play/scheduler.py        what is still to be played
     play/ledger.py           every note that sounds, in a file that outlives the process
     play/lateness.py         how late events left
@@ -34,6 +37,11 @@ The port process owns the ports and the time; it never runs a network:
     serve/daemon.py          all of it, started in order, stopped in the mirror of it
     serve/sitting.py         signals, terminal and settings file of whoever plays
     serve/file_watch.py      a settings file that changes
+    serve/caretaker.py       sees that all is well, and tells the service manager
+    serve/attendant.py       opening hours, and who plays when nobody is there
+    serve/vigil.py           silence where music is due
+    serve/notify.py          systemd's notification protocol
+    serve/said.py            the last lines that were said
     serve/standing.py        how it stands, for livegen status
     serve/wiring.py          ports and MIDI systems that come and go
     serve/supervisor.py      starts the engine's process, ends its notes when it dies, starts the next
@@ -107,7 +115,10 @@ What all of them speak:
 
     events.py                notes and controls, each with its moment
     clock.py                 monotonic nanoseconds, real or turned by hand
+    look_ahead.py            how far ahead music is planned and handed over
+    file_stamp.py            what tells a file from the one before it
     settings.py              every setting once
+    opening_hours.py         opening hours, as they are written
     parameters.py            what a knob can set
     shipped.py               the models that come with livegen
     errors.py                the tree of errors
@@ -123,6 +134,10 @@ Around them:
     score.py                 MIDI files in musical time
     picture.py               a piano roll
     doctor.py                what is there, and what is wrong
+    appliance/report.py      how it stands, in the words of a technician
+    appliance/support.py     what somebody far away has to know to help
+    appliance/commands.py    the commands of livegen service
+    appliance/unit.py        the systemd unit of a box that plays for weeks
     bench/commands.py        the commands of livegen bench
     bench/idle.py            what it takes of a core while nobody plays
     bench/step.py            what a token costs

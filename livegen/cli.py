@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from livegen.appliance.commands import service
 from livegen.bench.commands import bench
 from livegen.errors import LivegenError
 from livegen.settings import Settings, load, own_file
-from livegen.terminal import AsJson, print_figures, progress, table
+from livegen.terminal import AsJson, progress, table
 
 if TYPE_CHECKING:
     from livegen.serve.standing import Figures
@@ -27,6 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(bench, name="bench")
+app.add_typer(service, name="service")
 
 Role = Annotated[
     str | None, typer.Option(help="Who plays when: respond, accompany, harmonise, solo.", show_default=False)
@@ -82,10 +84,26 @@ def status(
     name: Annotated[str, typer.Option(help="Name of the virtual ports.")] = "livegen",
     as_json: AsJson = False,  # noqa: FBT002 (typer makes it a flag)
 ) -> None:
-    """How a running livegen stands: what it plays, how late, how soon."""
+    """How a running livegen stands: what is plugged in, how late, what failed last, what is to be done."""
+    from livegen.appliance.report import as_text
     from livegen.serve.standing import read_standing
 
-    print_figures(read_standing(name), as_json=as_json)
+    standing = read_standing(name)
+    typer.echo(json.dumps(standing) if as_json else as_text(standing))
+
+
+@app.command(epilog="Example: livegen support /etc/livegen/installation.toml --to support.zip")
+def support(
+    config: Annotated[Path | None, typer.Argument(help="The settings file of the installation.")] = None,
+    to: Annotated[Path, typer.Option(help="The file to write.")] = Path("livegen-support.zip"),
+    with_music: Annotated[bool, typer.Option("--with-music", help="The newest recordings, too.")] = False,  # noqa: FBT002
+) -> None:
+    """Write one file with all that helps to help: doctor, status, settings, last lines, versions; no music."""
+    from livegen.appliance.support import write_bundle
+
+    for name in write_bundle(to, load(config), with_music=with_music):
+        typer.echo(f"  {name}")
+    typer.echo(f"written: {to}; read it before you send it")
 
 
 @app.command(epilog="Example: livegen demo --out-dir /tmp")
@@ -159,11 +177,14 @@ def models(as_json: AsJson = False) -> None:  # noqa: FBT002 (typer makes it a f
 
 
 @app.command(epilog="Example: livegen doctor --json")
-def doctor(as_json: AsJson = False) -> None:  # noqa: FBT002 (typer makes it a flag)
+def doctor(
+    config: Annotated[Path | None, typer.Argument(help="The settings file of an installation.")] = None,
+    as_json: AsJson = False,  # noqa: FBT002 (typer makes it a flag)
+) -> None:
     """What is there, and what is wrong, in plain words. Exit status 1 when livegen could not play."""
     from livegen.doctor import examine
 
-    report = examine(load())
+    report = examine(load(config))
     typer.echo(json.dumps(report.as_dict()) if as_json else report.as_text())
     if not report.is_healthy:
         raise typer.Exit(1)

@@ -1,10 +1,12 @@
 """What is there, and what is wrong, in plain words."""
 
 import shutil
+import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
+from livegen.appliance.report import to_do
 from livegen.bench.conditions import conditions, priority
 from livegen.errors import LivegenError
 from livegen.hear.port import compiled_systems, list_inputs
@@ -13,10 +15,12 @@ from livegen.play.ledger import ledger_folder
 from livegen.play.port import list_outputs
 from livegen.play.priority import may_lock_memory
 from livegen.port_names import is_keyboard
+from livegen.serve.standing import read_standing
 from livegen.settings import Ports, Settings
 from livegen.shipped import shipped_models
 
 _LEAST_FREE_BYTES = 100 * 2**20
+_FIRST_YEAR = 2026  # no clock that is right shows an earlier one
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,9 @@ def examine(settings: Settings) -> Report:
         _build(),
         _midi(settings.ports),
         _keyboards(settings.ports),
-        *_models(),
+        *_models(settings.play.model),
+        _running(settings.ports.name),
+        *_wall_clock(settings.installation.hours),
         _priority(),
         _memory(),
         _disk(),
@@ -118,9 +124,9 @@ def _keyboards(ports: Ports) -> Finding:
     return Finding("keyboards", bool(found), ", ".join(found) or "none", remedy)
 
 
-def _models() -> list[Finding]:
+def _models(chosen: str) -> list[Finding]:
     findings = []
-    for name in shipped_models() or {"bach": Path()}:
+    for name in dict.fromkeys((*shipped_models(), chosen)):
         try:
             card = load_bundle(name).card
         except LivegenError as error:
@@ -128,6 +134,27 @@ def _models() -> list[Finding]:
         else:
             findings.append(Finding(f"model {name}", is_ok=True, says=card.title, is_needed=True))
     return findings
+
+
+def _running(name: str) -> Finding:
+    """A daemon that does not run is no fault: whoever asks may be about to start it."""
+    try:
+        standing = read_standing(name)
+    except LivegenError as error:
+        return Finding("running", is_ok=True, says=str(error))
+    said = f"as '{name}', engine started again {standing['engine_restarts']} times"
+    wanting = to_do(standing)
+    return Finding("running", not wanting, said, "; ".join(wanting))
+
+
+def _wall_clock(hours: Sequence[str]) -> list[Finding]:
+    """Opening hours go by it. A box without a clock of its own begins in the past."""
+    if not hours:
+        return []
+    now = time.localtime()
+    says = f"{time.strftime('%a %Y-%m-%d %H:%M %Z', now)}; opening hours {', '.join(hours)}"
+    remedy = "set it: sudo timedatectl set-time '2026-05-01 10:00', or connect the network until it is right"
+    return [Finding("wall clock", now.tm_year >= _FIRST_YEAR, says, remedy)]
 
 
 def _priority() -> Finding:

@@ -9,6 +9,7 @@ from livegen.imagine.bundle import Bundle, load_bundle
 from livegen.imagine.ensemble import Ensemble
 from livegen.imagine.part import Part
 from livegen.imagine.solo import Solo
+from livegen.look_ahead import commit_ns, horizon_ns
 from livegen.music.meter import Beat
 from livegen.music.song import Song
 from livegen.plan import Plan
@@ -20,6 +21,7 @@ from livegen.settings import Role, Settings
 _TOKENS_A_CALL = 32  # a call of imagine lasts some milliseconds at the most
 _PATIENCE_NS = 4 * NS_PER_S  # of a machine that plays beside a player who has stopped
 _LONG_PATIENCE_NS = 30 * NS_PER_S  # after which a melody is forgotten
+_BREATH_NS = NS_PER_S  # without a key: between two phrases of who plays together with us
 _TUNING = 16  # notes that the key is found by while playing together
 
 
@@ -121,6 +123,13 @@ class Engine:
         """The plan that has not been handed over yet, as it stands."""
         part = self._part if self._turn is Turn.ANSWERING else self._ensemble
         return part.pending() if part else ()
+
+    def is_between_phrases(self, now_ns: int) -> bool:
+        """Is there no phrase, of the player's or of ours, that a change would break off?"""
+        if self._turn is Turn.ANSWERING:
+            return self._part is None or self._part.is_between_phrases
+        is_quiet = not self._performance.held and now_ns - self._touched_ns > _BREATH_NS
+        return self._turn is Turn.IDLE or (self._turn is Turn.TOGETHER and is_quiet)
 
     # what happens
 
@@ -230,7 +239,7 @@ class Engine:
             self._begin(part, now_ns)
         if self._is_stopped:
             return ()
-        part.plan(now_ns + self._horizon_ns)
+        part.plan(now_ns + horizon_ns(self._settings, self._song))
         events = part.hand_over(now_ns + self._commit_ns)
         if part.is_over(now_ns):
             self._happen(Happening.ANSWER_END)
@@ -258,7 +267,7 @@ class Engine:
         if waited_ns > (_PATIENCE_NS if self._role == "accompany" else _LONG_PATIENCE_NS):
             self._stop_together(now_ns)
             return ()
-        ensemble.plan(now_ns, now_ns if self._is_stopped else now_ns + self._horizon_ns)
+        ensemble.plan(now_ns, now_ns if self._is_stopped else now_ns + horizon_ns(self._settings, self._song))
         events = ensemble.hand_over(now_ns + self._commit_ns)
         self._is_foreseen = bool(events) or waited_ns > _PATIENCE_NS or not ensemble.foresee()
         return events
@@ -282,17 +291,8 @@ class Engine:
         return self._song is not None and not self._song.is_running
 
     @property
-    def _horizon_ns(self) -> int:
-        return max(self._ahead(self._settings.play.horizon_ms, self._settings.play.horizon_beats), self._commit_ns)
-
-    @property
     def _commit_ns(self) -> int:
-        return self._ahead(self._settings.play.commit_ms, self._settings.play.commit_beats)
-
-    def _ahead(self, usual_ms: int, beats: float) -> int:
-        """A look-ahead in ns, in beats where a clock runs and the settings say so; earlier for the earliest output."""
-        own_ns = round(beats * self._song.beat_ns) if self._song and beats else usual_ms * NS_PER_MS
-        return own_ns + round(self._settings.ports.ahead_ms * NS_PER_MS)
+        return commit_ns(self._settings, self._song)
 
 
 def load_engine(settings: Settings) -> Engine:

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
 import tomlkit
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 from tomlkit.exceptions import TOMLKitError
 
 from livegen.errors import SettingsError, did_you_mean
+from livegen.opening_hours import parse_hours
 
 Role = Literal["respond", "accompany", "harmonise", "solo"]
 Parameter = Literal[
@@ -169,6 +170,25 @@ class Daemon(_Frozen):
     silence_ms: int = Field(500, ge=100, le=60_000)  # an engine silent for longer is dead
 
 
+def _as_hours(text: str) -> str:
+    parse_hours(text)
+    return text
+
+
+class Installation(_Frozen):
+    """A box that plays alone for weeks; nothing of it counts unless it is set. See docs/installation.md."""
+
+    attract_s: float = Field(0, ge=0, le=86_400)  # nobody has played for so long: it plays by itself; 0 is never
+    hours: tuple[Annotated[str, AfterValidator(_as_hours)], ...] = ()  # "Tue-Sun 10:00-18:00"; () is always
+    fade_s: float = Field(20, ge=0, le=600)  # in when the hours begin, out when they end
+    fade_by: Literal["velocity", "volume"] = "velocity"  # volume is controller 7
+    loudest: int = Field(127, ge=1, le=127)  # velocity: nothing louder leaves
+    most_volume: int = Field(127, ge=1, le=127)  # the same for controller 7
+    longest_note_s: float = Field(0, ge=0, le=86_400)  # whatever sounds for longer is ended; 0 is off
+    mute_s: float = Field(0, ge=0, le=3_600)  # silent for so long where music is due: the engine is replaced; 0 is off
+    stand_in: str = ""  # the model that plays when the one that was asked for cannot be loaded; "" is none
+
+
 class Settings(BaseSettings):
     """All settings; ``LIVEGEN_PLAY__SEED=7`` and its like in the environment override a file."""
 
@@ -181,6 +201,7 @@ class Settings(BaseSettings):
     limits: Limits = Limits()
     controls: Controls = Controls()
     daemon: Daemon = Daemon()
+    installation: Installation = Installation()
 
 
 def load(path: Path | None = None, overrides: dict[str, dict[str, Any]] | None = None) -> Settings:

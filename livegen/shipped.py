@@ -8,3 +8,8 @@ SHIPPED = Path(__file__).parent / "models"
 def shipped_models() -> dict[str, Path]:
     """Their files by name."""
     return {path.stem: path for path in sorted(SHIPPED.glob("*.onnx"))}
+
+
+def model_path(name: str) -> Path:
+    """The file of a shipped model's name or of a path, whether it is there or not."""
+    return shipped_models().get(name) or Path(name).expanduser()

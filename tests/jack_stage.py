@@ -18,7 +18,7 @@ from livegen.clock import NS_PER_MS, now_ns
 from livegen.events import NoteOff, NoteOn, Timed, from_bytes, to_bytes
 
 _VOICE = str(Path(__file__).with_name("jack_voice.py"))
-_LIVEGEN = (sys.executable, "-c", "from livegen.cli import main; main()", "jam", "--name")
+_LIVEGEN = (sys.executable, "-c", "from livegen.cli import main; main()")
 _SCRIPTED = (sys.executable, str(Path(__file__).with_name("scripted_daemon.py")))
 _LOOK_S = 0.005
 _OWN_FOLDERS = ("XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME")  # not those of whoever runs the tests
@@ -86,18 +86,27 @@ class Voice:
 
 
 class Daemon:
-    """A running ``livegen jam``; with ``script`` its engine is a scripted one. ``home`` is where its own files go."""
+    """A running ``livegen jam``, its command ``within`` another's, such as one that shuts it in.
+
+    With ``script`` its engine is a scripted one. ``home`` is where its own files go.
+    """
 
     def __init__(
-        self, name: str, folder: Path, *options: str, script: str | None = None, home: Path | None = None
+        self,
+        name: str,
+        folder: Path,
+        *options: str,
+        script: str | None = None,
+        home: Path | None = None,
+        within: Sequence[str] = (),
     ) -> None:
-        command = (*_SCRIPTED, script, name) if script else (*_LIVEGEN, name, *options)
+        command = (*_SCRIPTED, script, name) if script else (*_LIVEGEN, "jam", "--name", name, *options)
         self.begun_ns = now_ns()
         self.log = folder / f"{name}.out"
         with self.log.open("ab") as log:
             begin = log.tell()
             self.process = subprocess.Popen(
-                command,
+                [*within, *command],
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env={**os.environ, **dict.fromkeys(_OWN_FOLDERS, str(home or folder)), "PYTHONUNBUFFERED": "1"},

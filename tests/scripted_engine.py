@@ -9,7 +9,8 @@
     babble  says what no engine says at a middle C; otherwise like echo
     hang    says nothing any more after a middle C; otherwise like echo
     leave   begins the note like echo, and dies 800 ms later, while it sounds
-    refuse  cannot be loaded
+    mute    is well, and never plays a note
+    refuse  cannot be loaded, unless the model is called bach-2
     crash   dies while it is loaded
 """
 
@@ -44,7 +45,7 @@ class ScriptedEngine:
         heard, self._heard = self._heard, []
         if self._left_ns and now_ns > self._left_ns:
             sys.exit(1)
-        if not heard:
+        if not heard or self._script == "mute":
             return Plan()
         if any(timed.event.pitch == MIDDLE_C for timed in heard):
             if self._script == "die":
@@ -72,15 +73,18 @@ class ScriptedEngine:
     def follow(self, song: Song, now_ns: int) -> None:
         pass
 
-    def change(self, settings: Settings, now_ns: int) -> None:
+    def change(self, settings: Settings, now_ns: int, bundle: None = None) -> None:
         pass
+
+    def is_between_phrases(self, now_ns: int) -> bool:
+        return True
 
     def silence(self, now_ns: int) -> Plan:
         return Plan(retract_ns=now_ns)
 
 
 def load(script: str, settings: Settings) -> ScriptedEngine:
-    if script == "refuse":
+    if script == "refuse" and settings.play.model != "bach-2":
         raise ModelError(f"{settings.play.model}: no such model")
     if script == "crash":
         sys.exit(1)

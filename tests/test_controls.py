@@ -122,7 +122,7 @@ def test_a_file_that_changed_is_taken_and_one_that_is_wrong_is_said(tmp_path: Pa
     watch.look(courier)
     for text in ("[play]\nseed = 2 \n", "[play]\nseeed = 3  \n"):
         path.write_text(text)
-        watch._seen_ns = 1  # the clock of a file system may be coarse
+        watch._seen = (1, 1, 1)  # the clock of a file system may be coarse
         watch.look(courier)
 
     assert [settings.play.seed for settings in taken] == [2]

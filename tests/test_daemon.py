@@ -2,6 +2,7 @@
 
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -114,6 +115,16 @@ def test_a_model_that_cannot_be_loaded_ends_the_daemon_in_one_line():
         running.future.result(20)
 
 
+def test_where_a_model_cannot_be_loaded_its_stand_in_plays():
+    with session("refuse", installation={"stand_in": "bach-2"}) as running:
+        lines = running.wait_for(READY)
+        running.play(NoteOn(60, 80))
+        answer = running.events.get(timeout=20)
+
+    assert lines[0] == "bach: no such model; 'bach-2' plays instead"
+    assert answer == NoteOn(72, 80)
+
+
 def test_an_engine_that_dies_whenever_it_loads_ends_the_daemon():
     with (
         session("crash") as running,
@@ -185,6 +196,41 @@ def test_an_engine_that_cannot_go_on_is_replaced_by_one_that_can(script: str, re
 
     assert [said for said in lines if said != again] == [reason] * 2 * bool(reason)
     assert (answer, figures.engine_restarts) == (NoteOn(74, 80), 2)
+
+
+def test_an_engine_that_is_silent_where_music_is_due_is_replaced_and_two_of_them_are_said():
+    with session("mute", play={"role": "solo"}, installation={"mute_s": 0.5}, ports={"poll_s": 0.1}) as running:
+        lines = running.wait_for("no music from 2 engines in a row, where it is due")
+        figures = running.end()
+
+    assert lines.count("the engine gave no music for 0.5 s; starting it again") == 1
+    assert figures.engine_restarts >= 1
+
+
+def test_where_nothing_can_be_written_it_plays_and_says_so_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "file"))
+    with session(daemon={"record": str(tmp_path / "file" / "sessions")}) as running:
+        lines = running.wait_for(READY)
+        running.play(NoteOn(60, 80))
+        answer = running.events.get(timeout=20)
+        running.end()
+
+    assert answer == NoteOn(72, 80)
+    assert [line for line in lines if line.endswith("a power cut leaves sounding will not be ended")] == lines[:1]
+
+
+def test_caps_of_the_installation_hold_on_the_way_out():
+    with session(installation={"loudest": 50, "longest_note_s": 0.2}) as running:
+        running.wait_for(READY)
+        running.play(NoteOn(60, 80))
+        running.events.get(timeout=20)
+        until = time.monotonic() + 10
+        while len(running.ports.output.sent) < 2 and time.monotonic() < until:
+            time.sleep(0.01)
+        sent = [timed.event for timed in running.ports.output.sent]
+
+    assert sent == [NoteOn(72, 50), NoteOff(72)]
 
 
 def test_a_second_instance_of_the_same_name_is_refused():

@@ -13,7 +13,7 @@ from hypothesis.strategies import dictionaries, integers
 
 from livegen.errors import LivegenError, RunningError
 from livegen.events import Control, NoteOff, NoteOn
-from livegen.play.ledger import blank_ledger, ledger_folder, open_ledger
+from livegen.play.ledger import blank_ledger, keep_ledger, ledger_folder, open_ledger
 
 SOUNDING = 16  # where the counts begin, after the header
 
@@ -216,3 +216,22 @@ def test_ledgers_live_in_the_runtime_folder(monkeypatch: pytest.MonkeyPatch):
     state = ledger_folder()
 
     assert (runtime, state) == (Path("/run/user/7/livegen"), Path("/home/ada/state/livegen"))
+
+
+def test_where_nothing_can_be_written_notes_are_kept_in_memory_and_that_is_said_once(tmp_path: Path):
+    (tmp_path / "file").write_text("no folder")
+    said: list[str] = []
+
+    with keep_ledger("duo", tmp_path / "file" / "livegen", said.append) as ledger:
+        ledger.leaves(NoteOn(60))
+        sounding = ledger.sounding()
+
+    assert sounding == (NoteOff(60),)
+    assert len(said) == 1
+    assert said[0].endswith("in memory only: what a power cut leaves sounding will not be ended")
+
+
+def test_a_service_keeps_its_ledger_in_its_own_folder(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("RUNTIME_DIRECTORY", "/run/livegen:/run/other")
+
+    assert ledger_folder() == Path("/run/livegen")

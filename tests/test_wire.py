@@ -90,3 +90,85 @@ def test_each_note_on_that_leaves_is_told():
         (NoteOn(62, 80), 7, True),
         (NoteOn(50, 80, 5), 7, True),
     ]
+
+
+def test_nothing_leaves_louder_than_the_caps_whoever_sent_it():
+    stand = Stand()
+    stand.wire.caps.velocity, stand.wire.caps.volume = 90, 100
+
+    stand.wire.send(stand.plain, [NoteOn(60, 127), Control(7, 127), Control(7, 20), Control(10, 127)])
+    stand.pass_on("91 3e 7f")
+
+    assert stand.plain.messages == ["90 3c 5a", "b0 07 64", "b0 07 14", "b0 0a 7f", "91 3e 5a"]
+
+
+def test_on_the_way_to_silence_notes_become_softer_and_then_none_begins():
+    stand = Stand()
+    for level in (1.0, 0.5, 0.001, 0.0):
+        stand.wire.caps.level = level
+        stand.wire.send(stand.plain, [NoteOn(60, 100), NoteOff(60)])
+
+    assert [message for message in stand.plain.messages if message.startswith("90")] == [
+        "90 3c 64",
+        "90 3c 32",
+        "90 3c 01",
+    ]
+    assert stand.ledger.sounding() == ()
+
+
+def test_whatever_sounds_for_too_long_is_ended_the_rest_sounds_on():
+    stand = Stand()
+    stand.wire.caps.longest_ns = 30 * NS_PER_MS
+    stand.wire.send(stand.plain, [NoteOn(60), NoteOn(60), Control(64, 127)])
+    stand.clock.move_to(20 * NS_PER_MS)
+    stand.wire.send(stand.plain, [NoteOff(60), NoteOn(62)])
+    stand.pass_on("91 40 50")
+    before = len(stand.plain.messages)
+
+    stand.clock.move_to(30 * NS_PER_MS)
+    first = stand.wire.end_overlong()
+    again = stand.wire.end_overlong()
+    stand.clock.move_to(50 * NS_PER_MS)
+    last = stand.wire.end_overlong()
+
+    assert (first, again, last) == (2, 0, 3)
+    assert stand.plain.messages[before:] == ["80 3c 00", "b0 40 00", "80 3e 00", "81 40 00"]
+    assert stand.moved.messages[-1] == "85 34 00"
+    assert stand.ledger.sounding() == ()
+    assert stand.ledger.pedals() == ()
+
+
+def test_a_note_that_was_ended_may_begin_anew_and_its_late_note_off_hangs_nothing():
+    stand = Stand()
+    stand.wire.caps.longest_ns = 30 * NS_PER_MS
+    stand.wire.send(stand.plain, [NoteOn(60)])
+    stand.clock.move_to(30 * NS_PER_MS)
+    stand.wire.end_overlong()
+
+    stand.wire.send(stand.plain, [NoteOff(60), NoteOn(60)])
+    sounding = stand.ledger.sounding()
+    stand.clock.move_to(60 * NS_PER_MS)
+    ended = stand.wire.end_overlong()
+
+    assert (sounding, ended, stand.ledger.sounding()) == ((NoteOff(60),), 1, ())
+
+
+def test_without_a_cap_a_note_sounds_for_hours_and_where_nothing_may_sound_it_ends_at_once():
+    stand = Stand()
+    stand.wire.send(stand.plain, [NoteOn(60)])
+    stand.clock.move_to(10 * 3_600_000 * NS_PER_MS)
+
+    ended = [stand.wire.end_overlong()]
+    stand.wire.caps.level = 0.0
+    ended.append(stand.wire.end_overlong())
+
+    assert ended == [0, 1]
+    assert stand.plain.messages == ["90 3c 40", "80 3c 00"]
+
+
+def test_a_controller_is_set_on_the_channels_of_each_output():
+    stand = Stand()
+
+    stand.wire.control(7, 30)
+
+    assert (stand.plain.messages, stand.moved.messages) == (["b0 07 1e"], ["b5 07 1e"])

@@ -54,6 +54,10 @@ class MidiInput:
         """What there is to say about each port that was named and is not there."""
         return missing_ports((port.name for port in self._wanted), self.names(), "input")
 
+    def plugged(self) -> list[str]:
+        """Who is listened to: keyboards, and programs at the virtual port where the MIDI system tells."""
+        return sorted({without_numbers(name) for name in (*self._connected, *(name for name, _ in self._peers))})
+
     def open(self) -> None:
         """Open the virtual port."""
         with suppress(rtmidi.UnsupportedOperationError, NotImplementedError):  # Windows has no virtual ports

@@ -14,6 +14,7 @@ from livegen.imagine.gate import admit
 from livegen.imagine.model_file import find_model, read_model
 from livegen.imagine.stepper import State, Stepper
 
+ort.disable_telemetry_events()
 _ORT_TYPES = {"float32": "tensor(float)"}  # the others are called as numpy calls them
 
 

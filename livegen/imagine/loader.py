@@ -4,20 +4,23 @@ import threading
 from queue import Empty, SimpleQueue
 
 from livegen.errors import LivegenError
+from livegen.file_stamp import GONE, Stamp, stamp
 from livegen.imagine.bundle import Bundle, load_bundle
+from livegen.shipped import model_path
 
 
 class Loader:
     """Loads in a thread of its own; keeps what it has loaded, for a session never gives its memory back."""
 
     def __init__(self) -> None:
-        self._kept: dict[str, Bundle] = {}
+        self._kept: dict[str, tuple[Stamp, Bundle]] = {}
         self._done: SimpleQueue[Bundle | LivegenError] = SimpleQueue()
 
     def ask(self, model: str) -> None:
         """Begin to load a model, by a shipped one's name or by a path."""
-        if model in self._kept:
-            self._done.put(self._kept[model])
+        known, bundle = self._kept.get(model, (GONE, None))
+        if bundle and known == stamp(model_path(model)):
+            self._done.put(bundle)
         else:
             threading.Thread(target=self._load, args=(model,), name="loader", daemon=True).start()
 
@@ -29,8 +32,10 @@ class Loader:
             return None
 
     def _load(self, model: str) -> None:
+        found = stamp(model_path(model))
         try:
-            self._kept[model] = load_bundle(model)
-            self._done.put(self._kept[model])
+            bundle = load_bundle(model)
+            self._kept[model] = found, bundle
+            self._done.put(bundle)
         except LivegenError as error:
             self._done.put(error)

@@ -94,6 +94,11 @@ class Part(ABC):
         self._offset += next_multiple(lag, TICKS_PER_QUARTER)
         self._is_paused = False
 
+    @property
+    def is_between_phrases(self) -> bool:
+        """It has come to the end of a phrase."""
+        return False
+
     def is_over(self, now_ns: int) -> bool:
         """Its last note has ended."""
         return False

@@ -27,3 +27,9 @@ class Solo(Part):
                 tick = cursor.tick + self._offset
                 self._release_all(tick)
                 self._offset += next_multiple(tick + _BREATH, TICKS_PER_QUARTER) - tick
+
+    @property
+    def is_between_phrases(self) -> bool:
+        """It has come to the end of a phrase or of a piece, or waits."""
+        cursor = self.continuation.cursor
+        return self._is_paused or cursor.is_phrase_end or cursor.is_piece_end

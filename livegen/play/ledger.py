@@ -5,12 +5,13 @@ moment a ``kill -9`` chooses, the next start finds every note that may be soundi
 stay in the file until their note-offs have gone out for as long as a receiver may take to come back.
 """
 
+import errno
 import mmap
 import os
 import struct
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -138,34 +139,48 @@ def blank_ledger() -> Ledger:
 
 
 def ledger_folder() -> Path:
-    """Where ledgers live: the runtime folder, else the state folder (XDG base directories)."""
+    """Where ledgers live: a service's own folder, the runtime folder, else the state folder (XDG base directories)."""
+    if service := os.environ.get("RUNTIME_DIRECTORY"):  # systemd.exec(5)
+        return Path(service.split(":")[0])
     folder = os.environ.get("XDG_RUNTIME_DIR") or os.environ.get("XDG_STATE_HOME")
     return (Path(folder) if folder else Path.home() / ".local" / "state") / "livegen"
+
+
+@contextmanager
+def keep_ledger(name: str, folder: Path, say: Callable[[str], None]) -> Iterator[Ledger]:
+    """As ``open_ledger``; where nothing can be written it is said, and notes are written down in memory only."""
+    with ExitStack() as stack:
+        try:
+            ledger = stack.enter_context(open_ledger(name, folder))
+        except RunningError:
+            raise
+        except LivegenError as error:
+            say(f"{error}; in memory only: what a power cut leaves sounding will not be ended")
+            ledger = blank_ledger()
+        yield ledger
 
 
 @contextmanager
 def open_ledger(name: str, folder: Path) -> Iterator[Ledger]:
     """The ledger of the ports called ``name``, locked; what a killed process left sounding is owed.
 
-    RunningError when another process holds it.
+    RunningError when another process holds it, LivegenError where it cannot be written.
     """
     path = folder / f"{name}.ledger"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b", buffering=0)
-    except OSError as error:
-        raise LivegenError(f"{path}: cannot keep the ledger of notes here: {error.strerror}") from None
-    with file:
-        if not _lock(file):
-            raise RunningError(_already_running(name, file))
+    with ExitStack() as stack:
         try:
+            folder.mkdir(parents=True, exist_ok=True)
+            handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+            file = stack.enter_context(os.fdopen(handle, "r+b", buffering=0))
+            if not _lock(file):
+                raise RunningError(_already_running(name, file))
             _lay_out(file)
+            cells = stack.enter_context(mmap.mmap(file.fileno(), _SIZE))
         except OSError as error:
             raise LivegenError(f"{path}: cannot keep the ledger of notes here: {error.strerror}") from None
-        with mmap.mmap(file.fileno(), _SIZE) as cells:
-            ledger = Ledger(cells)
-            ledger.owe()
-            yield ledger
+        ledger = Ledger(cells)
+        ledger.owe()
+        yield ledger
 
 
 def _lay_out(file: BinaryIO) -> None:
@@ -173,7 +188,9 @@ def _lay_out(file: BinaryIO) -> None:
     content = file.read(_SIZE)
     cells = content[_HEADER.size :] if content.startswith(_MAGIC) else b""
     file.seek(0)
-    file.write(_HEADER.pack(_MAGIC, os.getpid()) + cells.ljust(_SIZE - _HEADER.size, b"\0"))
+    whole = _HEADER.pack(_MAGIC, os.getpid()) + cells.ljust(_SIZE - _HEADER.size, b"\0")
+    if file.write(whole) < _SIZE:  # a hole: on a full disk it could not be filled, and a touch would kill us
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     file.truncate(_SIZE)
 
 

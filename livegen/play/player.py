@@ -43,6 +43,7 @@ class Player:
         self.lateness = Lateness()
         self.late_note_ons = 0
         self.hanging = 0  # notes that sounded when their output went away
+        self.rounds = 0  # how often the thread has come round: after each change at the latest
         self.level = 0  # of SCHED_FIFO, as granted
 
     def play(self, events: Iterable[Timed]) -> None:
@@ -114,6 +115,7 @@ class Player:
         self.level = raise_thread(PLAYING) if self._is_realtime else 0
         with self._changed:
             while not self._is_stopping:
+                self.rounds += 1
                 self._wait_until(self.send_due())
 
     def stop(self) -> None:

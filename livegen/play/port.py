@@ -34,6 +34,7 @@ class MidiOutput:
         self, system: str, name: str, wanted: Sequence[OutputPort], client: Any, jack: JackClient | None
     ) -> None:
         self._system = system
+        self._name = name
         self._client = client
         self._wanted = wanted
         self._named = [Destination(system, f"{name}-to", port.name) for port in wanted[1:]]
@@ -51,6 +52,12 @@ class MidiOutput:
     def missing(self) -> list[PortError]:
         """What there is to say about each port that was named and is not there."""
         return missing_ports((port.name for port in self._wanted[1:]), self.names(), "output")
+
+    def plugged(self) -> list[str]:
+        """Who is played to: named ports, and programs at the virtual port where the MIDI system tells."""
+        peers = self.jack.peers(f"{self._name}-out:out") if self.jack else ()
+        connected = [destination.name for destination in self._named if destination.name]
+        return sorted({*connected, *(without_numbers(name) for name, _ in peers)})
 
     def is_alive(self) -> bool:
         """Is the MIDI system still there? Cheap; to be asked every second, for a dead JACK blocks who sends on."""
@@ -97,6 +104,11 @@ class Destination:
         self._using = threading.Lock()  # of the client: who sends must not meet who lets go
         self._client: Any = None
         self._sounding: set[tuple[int, int]] = set()  # (channel, pitch) as far as it has heard
+
+    @property
+    def name(self) -> str:
+        """Of the port that it is connected to, "" while there is none."""
+        return without_numbers(self._name) if self._client is not None else ""
 
     def send(self, message: bytes) -> None:
         """Send one MIDI message now, if anybody is there."""

@@ -6,8 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from livegen.clock import NS_PER_MS
-from livegen.events import Event, NoteOn, from_bytes, to_bytes
+from livegen.events import Control, Event, NoteOn, from_bytes, to_bytes
+from livegen.play.caps import Caps
 from livegen.play.ledger import Ledger
+from livegen.play.since import Since
 from livegen.routing import OutputRoute
 
 _LOOP_NS = 30 * NS_PER_MS
@@ -40,6 +42,8 @@ class Wire:
         self._sending = threading.Lock()
         self._outputs: Sequence[tuple[Output, OutputRoute]] = ()
         self._passed: deque[tuple[int, bytes]] = deque(maxlen=_REMEMBERED)
+        self._since: Since[Output] = Since()
+        self.caps = Caps()
         self.on_note: OnNote | None = None  # set before anything is sent
 
     def attach(self, outputs: Sequence[tuple[Output, OutputRoute]]) -> None:
@@ -51,6 +55,7 @@ class Wire:
         """No output any more; what sounds is owed. How many notes that is."""
         with self._sending:
             self._outputs = ()
+            self._since.forget()
             hanging = len(self._ledger.sounding())
             self._ledger.owe()
             return hanging
@@ -70,6 +75,28 @@ class Wire:
                 if passed := route.passed(message, channel):
                     self._send(output, from_bytes(passed), passed, is_passed=True)
 
+    def control(self, number: int, value: int) -> None:
+        """Set a controller at every output, on the channels that it plays on."""
+        with self._sending:
+            for output, route in self._outputs:
+                for channel in dict.fromkeys(route.channels or (0,)):
+                    event = Control(number, value, channel)
+                    self._send(output, event, to_bytes(event), is_passed=False)
+
+    def end_overlong(self) -> int:
+        """End what has sounded for longer than the caps allow, and everything where nothing may; how many that was.
+
+        A safety net, to be called a few times a second: it counts on nobody who began the notes.
+        """
+        with self._sending:
+            if self.caps.level and not self.caps.longest_ns:
+                return 0
+            before_ns = self._clock() - (self.caps.longest_ns if self.caps.level else 0)
+            overdue = list(self._since.overdue(before_ns))
+            for output, ending in overdue:
+                self._send(output, ending, to_bytes(ending), is_passed=False)
+            return len(overdue)
+
     def repay(self) -> bool:
         """Send what is owed to every output; False when nothing is, or nobody is there."""
         with self._sending:
@@ -86,12 +113,18 @@ class Wire:
 
     def _send(self, output: Output, event: Event | None, message: bytes, *, is_passed: bool) -> None:
         if event is not None:
+            bounded = self.caps.bounded(event)
+            if bounded is None:
+                return
+            if bounded is not event:
+                event, message = bounded, to_bytes(bounded)
             self._ledger.leaves(event)
         if isinstance(event, NoteOn) and self.on_note:
             self.on_note(event, self._clock(), is_passed=is_passed)
         output.send(message)
         if event is not None:
             self._ledger.has_left(event)
+            self._since.left(output, event, self._clock())
 
     def _goes_round(self, message: bytes) -> bool:
         """Is it no note, and the very message that was passed on a moment ago? A cable from out to in does that."""

@@ -10,7 +10,7 @@ from livegen.parameters import KNOBS
 from livegen.settings import Parameter, Role, Settings, bind
 
 _NEAR = 4  # positions: a knob that comes so near to the value that is set has it
-_LIVE = ("play", "time", "sampling", "limits", "controls")  # sections that count while playing
+_LIVE = ("play", "time", "sampling", "limits", "installation", "controls")  # sections that count while playing
 _NEVER_LEARNT = {SUSTAIN_PEDAL, *range(ALL_SOUND_OFF, 128)}
 
 
@@ -44,6 +44,14 @@ class Controls:
         """The engine has taken this role: nobody has to tell it."""
         self.settings = self.settings.model_copy(update={"play": self.settings.play.model_copy(update={"role": role})})
         self._say(f"role {role}")
+
+    def attract(self) -> bool:
+        """Play alone; who touches a key is answered by the role as it was. True when that is news."""
+        play = self.settings.play
+        if play.role == "solo":
+            return False
+        update = {"role": "solo", "touched_role": play.role}
+        return self._change(self.settings.model_copy(update={"play": play.model_copy(update=update)}))
 
     def take(self, settings: Settings) -> bool:
         """The settings file has changed: what it has changed counts, what knobs have set stays; True when any does.

@@ -39,6 +39,11 @@ class Conversation:
         """All that an engine has to be told."""
         return tuple(self._events)
 
+    @property
+    def is_held(self) -> bool:
+        """A key is down. Any thread."""
+        return bool(self._held)
+
     def is_answered(self, planned_ns: int, lost_ns: int) -> bool:
         """Was the answer over when its engine was lost, if its last event was due at ``planned_ns``?"""
         return bool(self._events) and self._events[-1].at_ns < planned_ns < lost_ns - _REST_NS

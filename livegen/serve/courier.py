@@ -4,12 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from queue import SimpleQueue
 
-from livegen.events import ALL_NOTES_OFF, ALL_SOUND_OFF, Control, Position, Timed, Transport
+from livegen.events import ALL_NOTES_OFF, ALL_SOUND_OFF, Control, NoteOff, NoteOn, Position, Timed, Transport
 from livegen.music.song import Song
 from livegen.play.priority import CARRYING, raise_thread
+from livegen.routing import LEFT_HAND
 from livegen.serve.controls import Controls
 from livegen.serve.conversation import Conversation
-from livegen.serve.link import Became, Configure, Follow, Heard, Message, Panic
+from livegen.serve.link import Became, Configure, Follow, Heard, Message, Panic, Prepare
 from livegen.settings import Parameter, Settings
 
 Send = Callable[[Message], None]
@@ -29,6 +30,25 @@ class Learn:
     """The next controller is to set this."""
 
     parameter: Parameter
+
+
+@dataclass(frozen=True, slots=True)
+class Attract:
+    """Nobody is there: play alone."""
+
+    visited_ns: int | None  # the visit that was the last then
+
+
+@dataclass(frozen=True, slots=True)
+class Renew:
+    """The model's file has changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """The room opens or is shut."""
+
+    is_open: bool
 
 
 class Courier:
@@ -53,10 +73,29 @@ class Courier:
         self._on_change = on_change
         self._controls = controls
         self._is_realtime = is_realtime
-        self._queue: SimpleQueue[Timed | Loss | Song | Settings | Learn | Became | Panic | Send | None] = SimpleQueue()
+        self._queue: SimpleQueue[
+            Timed | Loss | Song | Settings | Learn | Became | Panic | Attract | Renew | Door | Send | None
+        ] = SimpleQueue()
         self._conversation = Conversation()
         self._song: Song | None = None
         self._send: Send | None = None
+        self._has_missed_settings = False  # they have changed while it was loading
+        self._is_open = True
+        self._asked_ns: int | None = None  # when the last note began that is to be answered
+        self.visited_ns: int | None = None  # when somebody last began a note; any thread may read it
+
+    @property
+    def settings(self) -> Settings:
+        """The settings for an engine: one in a room that is shut begins nothing. Any thread."""
+        settings = self._controls.settings
+        if self._is_open or settings.play.role != "solo":
+            return settings
+        return settings.model_copy(update={"play": settings.play.model_copy(update={"role": "respond"})})
+
+    @property
+    def asked_ns(self) -> int | None:
+        """When the last note of a phrase began that waits for its answer; None while a key is down. Any thread."""
+        return None if self._conversation.is_held else self._asked_ns
 
     def hear(self, timed: Timed) -> None:
         """Something was played. Any thread; returns at once."""
@@ -67,8 +106,12 @@ class Courier:
         self._queue.put(song)
 
     def take(self, settings: Settings) -> None:
-        """The settings file has changed. Any thread."""
+        """The settings file has changed: it counts from the end of a phrase on. Any thread."""
         self._queue.put(settings)
+
+    def renew(self) -> None:
+        """The model's file has changed. Any thread."""
+        self._queue.put(Renew())
 
     def learn(self, parameter: Parameter) -> None:
         """Let the next controller set it. Any thread."""
@@ -81,6 +124,18 @@ class Courier:
     def panic(self) -> None:
         """Be silent. Any thread."""
         self._queue.put(Panic())
+
+    def attract(self, visited_ns: int | None) -> None:
+        """Play alone, unless somebody has come since that visit. Any thread."""
+        self._queue.put(Attract(visited_ns))
+
+    def shut(self) -> None:
+        """Be silent, and let the engine hear nobody. Any thread."""
+        self._queue.put(Door(is_open=False))
+
+    def reopen(self) -> None:
+        """As before ``shut``. Any thread."""
+        self._queue.put(Door(is_open=True))
 
     def introduce(self, send: Send) -> None:
         """From now on tell this engine; first of all what it missed. Any thread."""
@@ -104,11 +159,20 @@ class Courier:
                     self._song = item
                     self._tell(Follow(item))
                 case Settings():
-                    self._configure(is_new=self._controls.take(item))
+                    if self._controls.take(item):
+                        self._prepare()
+                case Renew():
+                    self._prepare()
                 case Learn(parameter):
                     self._controls.learn(parameter)
                 case Became(role):
-                    self._controls.become(role)
+                    if self._is_open:
+                        self._controls.become(role)
+                case Attract(visited_ns):
+                    if visited_ns == self.visited_ns:
+                        self._configure(is_new=self._controls.attract())
+                case Door(is_open):
+                    self._move(is_open=is_open)
                 case Panic():
                     self._silence()
                 case _:
@@ -120,6 +184,9 @@ class Courier:
 
     def _begin(self, send: Send) -> None:
         self._send = send
+        if self._has_missed_settings:
+            send(Configure(self.settings.model_dump_json()))
+        self._has_missed_settings = False
         if self._song:
             send(Follow(self._song))
         if missed := self._conversation.events():
@@ -128,7 +195,17 @@ class Courier:
     def _part(self, loss: Loss) -> None:
         self._send = None
         if loss.is_poisoned or self._conversation.is_answered(loss.planned_ns, loss.at_ns):
-            self._conversation.forget()
+            self._forget()
+
+    def _forget(self) -> None:
+        self._conversation.forget()
+        self._asked_ns = None
+
+    def _move(self, *, is_open: bool) -> None:
+        if not is_open:
+            self._silence()
+        self._is_open = is_open
+        self._configure(is_new=True)
 
     def _carry(self, timed: Timed) -> None:
         event = timed.event
@@ -136,26 +213,40 @@ class Courier:
             self._silence()
         elif isinstance(event, Transport | Position):
             self._on_clock(timed)
-        else:
+        elif self._is_open or isinstance(event, NoteOff | Control):  # what was held when it was shut may be let go
             self._on_heard(timed)
-            self._configure(is_new=self._controls.hear(event))
+            self._configure(is_new=self._is_open and self._controls.hear(event))
             if isinstance(event, Control) and event.number in (ALL_SOUND_OFF, ALL_NOTES_OFF):
                 self._silence()
             else:
                 self._conversation.remember(timed)
+                self._welcome(timed)
                 self._tell(Heard((timed,)))
 
+    def _welcome(self, timed: Timed) -> None:
+        if isinstance(timed.event, NoteOn):
+            self.visited_ns = timed.at_ns
+            is_chord = timed.event.channel == LEFT_HAND and self._controls.settings.limits.left_hand == "chord"
+            self._asked_ns = self._asked_ns if is_chord else timed.at_ns
+
     def _silence(self) -> None:
-        self._conversation.forget()
+        self._forget()
         self._on_panic()
         self._tell(Panic())
 
     def _configure(self, *, is_new: bool) -> None:
         if is_new:
-            settings = self._controls.settings
+            settings = self.settings
             self._tell(Configure(settings.model_dump_json()))
             self._on_change(settings)
+
+    def _prepare(self) -> None:
+        settings = self.settings
+        self._tell(Prepare(settings.model_dump_json()))
+        self._on_change(settings)
 
     def _tell(self, message: Message) -> None:
         if self._send:
             self._send(message)
+        elif isinstance(message, Configure | Prepare):
+            self._has_missed_settings = True

@@ -3,21 +3,26 @@
 import gc
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Protocol
 
-from livegen.clock import NS_PER_MS
-from livegen.play.ledger import ledger_folder, open_ledger
+from livegen.clock import NS_PER_MS, now_ns
+from livegen.play.ledger import keep_ledger, ledger_folder
 from livegen.play.player import Player
 from livegen.play.priority import LOOKING_ON, lock_memory, lower_thread, raise_thread
+from livegen.serve.attendant import LocalTime
+from livegen.serve.caretaker import Caretaker
 from livegen.serve.controls import Controls
 from livegen.serve.courier import Courier
 from livegen.serve.engine_child import ENGINE_COMMAND
+from livegen.serve.notify import notify
 from livegen.serve.onlookers import Onlookers, Watch
 from livegen.serve.recorder import Recorder
+from livegen.serve.said import Said
 from livegen.serve.standing import Figures, Standing
 from livegen.serve.supervisor import Supervisor
 from livegen.serve.timekeeper import Timekeeper
@@ -44,17 +49,19 @@ def run_daemon(
     engine: Sequence[str] = ENGINE_COMMAND,
     path: Path | None = None,
     on_look: Callable[[Courier], None] | None = None,
+    local_time: LocalTime = time.localtime,
 ) -> Figures:
     """Play until ``stop`` is set, by the caller or because a part of the daemon has ended by an error.
 
     ``say`` gets one line at a time, from any thread. ``watch`` sees every event, on a thread of its own.
     ``engine`` is the command that starts an engine's process. ``path`` is where learnt controllers are saved, and
-    ``on_look`` is called a few times a second, on the caller's thread.
+    ``on_look`` is called a few times a second, on the caller's thread. ``local_time`` is the wall clock, which opening
+    hours go by and nothing else.
     """
-    say = _one_at_a_time(say)
+    said = say = Said(say)
     is_realtime = settings.daemon.realtime
     with ExitStack() as stack:
-        ledger = stack.enter_context(open_ledger(settings.ports.name, ledger_folder()))
+        ledger = stack.enter_context(keep_ledger(settings.ports.name, ledger_folder(), say))
         _be_prompt(is_realtime=is_realtime)
         pool = stack.enter_context(ThreadPoolExecutor(_WORKERS))
         recorder = Recorder(Path(settings.daemon.record), say) if settings.daemon.record else None
@@ -77,8 +84,9 @@ def run_daemon(
         wiring.open()
         _start(stack, pool, courier, stop)
         _start(stack, pool, timekeeper, stop)
-        supervisor = Supervisor(lambda: controls.settings, engine, player, courier, say)
+        supervisor = Supervisor(lambda: courier.settings, engine, player, courier, say)
         _start(stack, pool, supervisor, stop)
+        caretaker = Caretaker(player, courier, supervisor, lambda: onlookers.notes["machine"], say, local_time)
         standing = Standing(settings.ports.name)
         stack.callback(standing.end)
         gc.freeze()
@@ -89,7 +97,15 @@ def run_daemon(
             wiring.look()
             if on_look:
                 on_look(courier)
-            standing.write(controls.settings, lambda: _figures(onlookers, player, supervisor), timekeeper.song)
+            caretaker.look(timekeeper.song, now_ns())
+            standing.look(wiring.plugged(), now_ns())
+            standing.write(
+                controls.settings,
+                lambda: _figures(onlookers, player, supervisor),
+                timekeeper.song,
+                lambda at_ns: {**caretaker.standing(at_ns), "lines": said.lately(at_ns)},
+            )
+        notify("STOPPING=1")
     return _figures(onlookers, player, supervisor)
 
 
@@ -104,16 +120,6 @@ def _be_prompt(*, is_realtime: bool) -> None:
     sys.setswitchinterval(_SWITCH_S)
     if is_realtime:
         lock_memory()
-
-
-def _one_at_a_time(say: Callable[[str], None]) -> Callable[[str], None]:
-    lock = threading.Lock()
-
-    def say_one(line: str) -> None:
-        with lock:
-            say(line)
-
-    return say_one
 
 
 def _figures(onlookers: Onlookers, player: Player, supervisor: Supervisor) -> Figures:

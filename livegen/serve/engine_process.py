@@ -6,11 +6,13 @@
 import gc
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from livegen.clock import NS_PER_MS, NS_PER_S, now_ns
 from livegen.engine import Engine, load_engine
 from livegen.errors import LivegenError
+from livegen.file_stamp import stamp
+from livegen.imagine.bundle import Bundle
 from livegen.imagine.loader import Loader
 from livegen.plan import Plan
 from livegen.play.priority import die_first, raise_process
@@ -26,15 +28,18 @@ from livegen.serve.link import (
     Notice,
     Panic,
     Planned,
+    Prepare,
     Ready,
     Retract,
     decode,
     encode,
 )
 from livegen.settings import Settings
+from livegen.shipped import model_path
 
 BEAT_NS = 50 * NS_PER_MS
 _REST_S = 0.010  # between two looks at the music, when nothing is heard and no work waits
+_PATIENCE_NS = 30 * NS_PER_S  # for the end of a phrase
 _IDLE_S = BEAT_NS / NS_PER_S  # the same, when nobody plays
 
 
@@ -80,6 +85,8 @@ class _Service:
         self._engine = engine
         self._settings = settings
         self._loader = loader
+        self._coming: _Coming | None = None
+        self._stamp = stamp(model_path(settings.play.model))
 
     def run(self) -> None:
         """Hear, imagine, hand over, for ever."""
@@ -90,6 +97,8 @@ class _Service:
             if self._loader:
                 self._change_model(self._loader)
             at_ns = now_ns()
+            if self._coming and self._coming.is_whole and self._may_change(self._coming, at_ns):
+                self._change(self._coming.settings, self._coming.bundle)
             plan = self._engine.imagine(at_ns)
             _hand_over(self._link, plan, at_ns)
             rest_s = 0 if plan.is_behind else _IDLE_S if plan.is_idle else _REST_S
@@ -111,29 +120,64 @@ class _Service:
                     self._engine.follow(song, now_ns())
                 case Configure(text):
                     self._configure(Settings.model_validate_json(text))
+                case Prepare(text):
+                    self._prepare(Settings.model_validate_json(text))
                 case _:
                     raise ValueError(f"link: {type(message).__name__} is no message for an engine")
             if not self._link.poll(0):
                 return
 
     def _configure(self, settings: Settings) -> None:
+        """From now on. Who has a hand on a knob has waited long enough."""
+        is_other = settings.play.model != self._settings.play.model
+        if self._change(settings, None) and is_other and self._loader:
+            self._loader.ask(settings.play.model)
+
+    def _prepare(self, settings: Settings) -> None:
+        """From the end of the phrase on; a model that has to be loaded first is checked first."""
+        found = stamp(model_path(settings.play.model))
+        is_other = (settings.play.model, found) != (self._settings.play.model, self._stamp)
+        self._coming = _Coming(settings, now_ns(), is_whole=not is_other or not self._loader)
+        if not self._coming.is_whole and self._loader:
+            self._stamp = found
+            self._loader.ask(settings.play.model)
+
+    def _change(self, settings: Settings, bundle: Bundle | None) -> bool:
+        self._coming = None
         try:
-            self._engine.change(settings, now_ns())
+            self._engine.change(settings, now_ns(), bundle)
         except LivegenError as error:
             self._link.send_bytes(encode(Notice(f"{error}; playing on as before")))
-            return
-        before, self._settings = self._settings, settings
-        if settings.play.model != before.play.model and self._loader:
-            self._loader.ask(settings.play.model)
+            return False
+        self._settings = settings
+        if bundle:
+            self._link.send_bytes(encode(Notice(f"model {settings.play.model}")))
+        return True
 
     def _change_model(self, loader: Loader) -> None:
         """The model that was asked for, once it is there; the old one plays until then, and on if it is refused."""
         found = loader.take()
         if isinstance(found, LivegenError):
             self._link.send_bytes(encode(Notice(f"{found}; the model before it plays on")))
+            if self._coming:
+                self._coming.is_whole = True
+        elif found and self._coming:
+            self._coming.bundle, self._coming.is_whole = found, True
         elif found:
-            self._engine.change(self._settings, now_ns(), found)
-            self._link.send_bytes(encode(Notice(f"model {self._settings.play.model}")))
+            self._change(self._settings, found)
+
+    def _may_change(self, coming: "_Coming", at_ns: int) -> bool:
+        return self._engine.is_between_phrases(at_ns) or at_ns - coming.at_ns > _PATIENCE_NS
+
+
+@dataclass(slots=True)
+class _Coming:
+    """Settings that wait for the end of a phrase, and for their model."""
+
+    settings: Settings
+    at_ns: int  # when they came
+    bundle: Bundle | None = None
+    is_whole: bool = False  # nothing more is waited for
 
 
 def _hand_over(link: Link, plan: Plan, at_ns: int) -> None:

@@ -1,11 +1,14 @@
-"""A settings file that changes while its music plays."""
+"""A settings file, and the model that it names, which change while their music plays."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 from livegen.errors import SettingsError
+from livegen.file_stamp import GONE, stamp
 from livegen.serve.courier import Courier
+from livegen.serve.notify import notify, notify_reloading
 from livegen.settings import Settings
+from livegen.shipped import model_path
 
 
 class FileWatch:
@@ -15,23 +18,40 @@ class FileWatch:
         self._path = path
         self._read = read
         self._say = say
-        self._seen_ns = self._written_ns()
+        self._seen = stamp(path)
+        self._is_asked = False
+        self._model = ""
+        self._model_seen = self._model_before = GONE
+
+    def ask(self) -> None:
+        """Read it again at the next look, whether it has changed or not. Any thread."""
+        self._is_asked = True
 
     def look(self, courier: Courier) -> None:
-        """Has it changed? To be asked a few times a second."""
-        written_ns = self._written_ns()
-        if written_ns == self._seen_ns:
-            return
-        self._seen_ns = written_ns
-        if not written_ns:
-            return
+        """Has anything changed? To be asked a few times a second."""
+        found, is_asked, self._is_asked = stamp(self._path), self._is_asked, False
+        if found != self._seen or is_asked:
+            self._seen = found
+            if found != GONE or is_asked:
+                notify_reloading()
+                self._take(courier)
+                notify("READY=1")
+        self._look_at_model(courier)
+
+    def _take(self, courier: Courier) -> None:
         try:
             courier.take(self._read())
         except SettingsError as error:
             self._say(f"{error}; playing on as before")
 
-    def _written_ns(self) -> int:
-        try:
-            return self._path.stat().st_mtime_ns
-        except OSError:
-            return 0
+    def _look_at_model(self, courier: Courier) -> None:
+        """A model that is being copied is not whole: it counts when it has not changed between two looks."""
+        model = courier.settings.play.model
+        found = stamp(model_path(model))
+        if model != self._model:
+            self._model, self._model_seen = model, found
+        elif found != self._model_seen and found == self._model_before and found != GONE:
+            self._model_seen = found
+            self._say(f"{model} has changed")
+            courier.renew()
+        self._model_before = found

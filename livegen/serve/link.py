@@ -43,6 +43,13 @@ class Configure:
 
 
 @dataclass(frozen=True, slots=True)
+class Prepare:
+    """To the engine: the settings, as JSON, from the end of this phrase on; the model's file may have changed, too."""
+
+    settings: str
+
+
+@dataclass(frozen=True, slots=True)
 class Heard:
     """To the engine: what was played, oldest first; taken in as a whole before anything is imagined."""
 
@@ -107,7 +114,7 @@ class Notice:
     text: str
 
 
-Message = Configure | Heard | Panic | Follow | Ready | Failed | Beat | Retract | Planned | Became | Notice
+Message = Configure | Heard | Panic | Follow | Ready | Failed | Beat | Retract | Planned | Became | Notice | Prepare
 
 _KINDS: tuple[type[Message], ...] = (
     Configure,
@@ -121,6 +128,7 @@ _KINDS: tuple[type[Message], ...] = (
     Planned,
     Became,
     Notice,
+    Prepare,
 )
 
 
@@ -136,7 +144,7 @@ def decode(frame: bytes) -> Message:
     kind, content = _KINDS[frame[0]], frame[1:]
     if kind in (Heard, Planned):
         return kind(_events(kind, content))
-    if kind in (Configure, Failed, Notice):
+    if kind in (Configure, Failed, Notice, Prepare):
         return kind(content.decode())
     if kind is Retract:
         _check(kind, content, size=max(len(content), _MOMENT.size))
@@ -155,7 +163,7 @@ def _content(message: Message) -> bytes:
     match message:
         case Heard(events) | Planned(events):
             return b"".join(_EVENT.pack(timed.at_ns, to_bytes(timed.event)) for timed in events)
-        case Configure(text) | Failed(text) | Notice(text) | Became(text):
+        case Configure(text) | Failed(text) | Notice(text) | Became(text) | Prepare(text):
             return text.encode()
         case Retract(after_ns, kept):
             return _MOMENT.pack(after_ns) + bytes(kept)

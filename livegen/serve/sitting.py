@@ -19,6 +19,8 @@ from livegen.settings import Parameter, Settings
 def play(read: Callable[[], Settings], path: Path, learn: str | None, say: Callable[[str], None]) -> Figures:
     """Run the daemon until Ctrl-C or SIGTERM. SIGUSR1, or Enter in its terminal, silences it.
 
+    SIGHUP reads the settings file again; it ends a daemon whose terminal has been closed.
+
     ``path`` is the settings file that ``read`` reads, watched from now on; what is learnt is saved there.
     """
     if learn is not None and learn not in get_args(Parameter):
@@ -30,11 +32,13 @@ def play(read: Callable[[], Settings], path: Path, learn: str | None, say: Calla
     threading.Thread(target=_fulfil, args=(wishes,), name="signals", daemon=True).start()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: wishes.put(stop.set))
+    watch = FileWatch(path, read, say)
     if sys.platform != "win32":
         signal.signal(signal.SIGUSR1, lambda *_: wishes.put(silence))
+        has_terminal = sys.stdin is not None and sys.stdin.isatty()
+        signal.signal(signal.SIGHUP, lambda *_: wishes.put(stop.set if has_terminal else watch.ask))
     if sys.stdin is not None and sys.stdin.isatty():
         threading.Thread(target=_listen_for_enter, args=(silence,), name="terminal", daemon=True).start()
-    watch = FileWatch(path, read, say)
     lessons = [cast(Parameter, learn)] if learn else []
 
     def look(courier: Courier) -> None:

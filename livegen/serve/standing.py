@@ -2,7 +2,8 @@
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from livegen.errors import LivegenError
 from livegen.music.song import Song
 from livegen.play.ledger import ledger_folder
 from livegen.settings import Settings
+
+_SERVICES = Path("/run")  # where systemd makes the runtime folders of its services
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +40,19 @@ class Standing:
         self._name = name
         self._begun_ns = now_ns()
         self._written_ns = 0
+        self._plugged: dict[str, int] = {}  # name → since when
 
-    def write(self, settings: Settings, figures: Callable[[], Figures], song: Song | None) -> None:
+    def look(self, plugged: Iterable[str], at_ns: int) -> None:
+        """These devices and programs are there now."""
+        self._plugged = {name: self._plugged.get(name, at_ns) for name in plugged}
+
+    def write(
+        self,
+        settings: Settings,
+        figures: Callable[[], Figures],
+        song: Song | None,
+        more: Callable[[int], dict[str, Any]],
+    ) -> None:
         """Replace the file in one move, if it is time to; a full disk is no reason to stop playing."""
         at_ns = now_ns()
         if at_ns - self._written_ns < NS_PER_S:
@@ -47,14 +61,18 @@ class Standing:
         path = standing_path(self._name)
         beside = path.with_suffix(".part")
         try:
-            beside.write_text(json.dumps(self._standing(settings, figures(), song, at_ns)), encoding="utf-8")
+            standing = {**self._standing(settings, figures(), song, at_ns), **more(at_ns)}
+            beside.write_text(json.dumps(standing), encoding="utf-8")
+            beside.chmod(0o644)  # for the technician, who is somebody else than the service
             os.replace(beside, path)
         except OSError:
-            beside.unlink(missing_ok=True)
+            with suppress(OSError):  # on a read-only file system even that is refused
+                beside.unlink(missing_ok=True)
 
     def end(self) -> None:
         """Nobody runs any more."""
-        standing_path(self._name).unlink(missing_ok=True)
+        with suppress(OSError):
+            standing_path(self._name).unlink(missing_ok=True)
 
     def _standing(self, settings: Settings, figures: Figures, song: Song | None, at_ns: int) -> dict[str, Any]:
         clock = {"running": song.is_running, "tempo_bpm": round(song.tempo_bpm, 2)} if song else None
@@ -65,6 +83,10 @@ class Standing:
             "role": settings.play.role,
             "model": settings.play.model,
             "clock": {"source": settings.time.clock, **(clock or {})},
+            "plugged": [
+                {"name": name, "for_s": (at_ns - since_ns) // NS_PER_S} for name, since_ns in self._plugged.items()
+            ],
+            "settings": settings.model_dump(mode="json"),
             **{key: round(value, 3) for key, value in asdict(figures).items()},
         }
 
@@ -76,9 +98,14 @@ def standing_path(name: str) -> Path:
 
 def read_standing(name: str) -> dict[str, Any]:
     """What a running daemon says of itself; LivegenError when none of that name runs."""
-    try:
-        standing: dict[str, Any] = json.loads(standing_path(name).read_text(encoding="utf-8"))
-        os.kill(int(standing["process"]), 0)
-    except (OSError, ValueError, KeyError):
-        raise LivegenError(f"livegen is not running as '{name}'; start it: livegen jam --name {name}") from None
-    return standing
+    for path in (standing_path(name), _SERVICES / name / f"{name}.status.json"):
+        try:
+            standing: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            with suppress(PermissionError):  # somebody else's, but it runs
+                os.kill(int(standing["process"]), 0)
+            return standing
+        except PermissionError:  # systemd shuts the folders of users that it has made up
+            raise LivegenError(f"{path}: only root may read how that one stands; try again with sudo") from None
+        except (OSError, ValueError, KeyError):
+            continue
+    raise LivegenError(f"livegen is not running as '{name}'; start it: livegen jam --name {name}")

@@ -63,7 +63,10 @@ class Supervisor:
         self._planned_ns = 0  # when the last event of this engine is due; 0 before it has any
         self._alive_ns = 0  # when this engine last said something
         self._fruitless = 0  # engines in a row that were told something and planned nothing
+        self._ousted = ""  # why this child was replaced
         self.restarts = 0
+        self.failed: tuple[str, int] | None = None  # what the last one died of, and when
+        self.is_ready = False  # an engine plays
 
     def run(self) -> None:
         """The thread's body, until ``stop``. LivegenError when the first engine cannot start."""
@@ -88,19 +91,35 @@ class Supervisor:
             if self._child:
                 self._child.kill()
 
+    def replace(self, reason: str) -> None:
+        """End the child as if it had died of this; the next one begins at once. Any thread."""
+        with self._changing:
+            if self._child:
+                self._ousted = reason
+                self._child.kill()
+
     def _start(self) -> EngineChild | None:
         with self._changing:
             if self._stopping.is_set():
                 return None
-            self._child = start_child(self._command)
-        self._offered = self._playable()
-        self._child.send(Configure(self._offered.model_dump_json()))
-        return self._child
+            self._child, self._ousted = start_child(self._command), ""
+            self._offered = self._playable()
+            self._child.send(Configure(self._offered.model_dump_json()))
+            return self._child
 
     def _playable(self) -> Settings:
-        """The settings as they are; once an engine could not begin with them, those that the last one began with."""
+        """The settings as they are; once an engine could not begin with them, those that one can."""
         settings = self._settings()
-        return self._begun if settings == self._refused else settings
+        return self._fallback() or settings if settings == self._refused else settings
+
+    def _fallback(self) -> Settings | None:
+        """What the last engine began with; before there was one, the settings with the stand-in's model, if any."""
+        if self._was_ever_ready:
+            return self._begun
+        settings = self._settings()
+        stand_in = settings.installation.stand_in
+        play = settings.play.model_copy(update={"model": stand_in})
+        return settings.model_copy(update={"play": play}) if stand_in else None
 
     def _attend(self, child: EngineChild) -> str:
         """Do what it says until it dies; what it died of."""
@@ -115,8 +134,9 @@ class Supervisor:
                 self._obey(message)
             return f"was silent for {silence_ms} ms"
         except EOFError as end:
-            return str(end)
+            return self._ousted or str(end)
         finally:
+            self.is_ready = False
             if now_ns() - started_ns > _SETTLED_NS:
                 self._backoff.reset()
 
@@ -126,17 +146,22 @@ class Supervisor:
                 case Ready():
                     return True
                 case Failed(reason):
-                    if not self._was_ever_ready:
-                        raise LivegenError(reason)
-                    self._say(f"{reason}; the next begins as the last one did")
-                    self._refused = self._offered
+                    self._refuse(reason)
         return False
+
+    def _refuse(self, reason: str) -> None:
+        fallback = self._fallback()
+        if fallback is None or (fallback == self._offered and not self._was_ever_ready):
+            raise LivegenError(reason)
+        self._refused = self._offered
+        self._say(f"{reason}; '{fallback.play.model}' plays instead")
 
     def _introduce(self, child: EngineChild) -> None:
         if not self._was_ever_ready:
             self._say("ready: play a phrase, then pause")
-        self._was_ever_ready = True
+        self._was_ever_ready = self.is_ready = True
         self._begun = self._offered
+        self._refused = None  # the next one tries what was chosen again: it may have been mended
         self._fruitless += 1
         self._courier.introduce(child.send)
 
@@ -156,6 +181,7 @@ class Supervisor:
 
     def _mourn(self, reason: str) -> None:
         self.restarts += 1
+        self.failed = f"the engine {reason}", now_ns()
         is_poisoned = self._fruitless >= _FATAL_DEATHS
         self._courier.lose(Loss(self._planned_ns, self._alive_ns, is_poisoned))
         self._planned_ns = self._alive_ns = 0

@@ -28,6 +28,9 @@ class Wiring(Protocol):
     def look(self) -> None:
         """See what has changed."""
 
+    def plugged(self) -> list[str]:
+        """The devices and programs that are there, each with its direction."""
+
     def close(self) -> None:
         """Let go of everything."""
 
@@ -56,6 +59,10 @@ class MemoryWiring:
 
     def look(self) -> None:
         """Nothing can have changed."""
+
+    def plugged(self) -> list[str]:
+        """Both."""
+        return ["in: memory", "out: memory"]
 
     def close(self) -> None:
         """Let go of both."""
@@ -103,6 +110,13 @@ class MidiWiring:
             for line in (*heard.look(played.jack), *played.look()):
                 self._say(line)
             self._look_for_feedback()
+
+    def plugged(self) -> list[str]:
+        """What is connected to our ports, as far as the MIDI system tells."""
+        if self._pair is None:
+            return []
+        heard, played = self._pair
+        return [*(f"in: {name}" for name in heard.plugged()), *(f"out: {name}" for name in played.plugged())]
 
     def close(self) -> None:
         """Let go of the ports; what sounds is owed."""
