@@ -1,8 +1,9 @@
 """The thread that carries what is heard to the engine, and tells a new engine what the old one heard."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 
 from livegen.events import ALL_NOTES_OFF, ALL_SOUND_OFF, Control, Position, Timed, Transport
 from livegen.music.song import Song
@@ -31,6 +32,9 @@ class Learn:
     parameter: Parameter
 
 
+_Item = Timed | Loss | Song | Settings | Learn | Became | Panic | Send
+
+
 class Courier:
     """Everything in its order, through one queue. Owner of the conversation and of the controls: its thread.
 
@@ -53,7 +57,7 @@ class Courier:
         self._on_change = on_change
         self._controls = controls
         self._is_realtime = is_realtime
-        self._queue: SimpleQueue[Timed | Loss | Song | Settings | Learn | Became | Panic | Send | None] = SimpleQueue()
+        self._queue: SimpleQueue[_Item | None] = SimpleQueue()
         self._conversation = Conversation()
         self._song: Song | None = None
         self._send: Send | None = None
@@ -95,28 +99,37 @@ class Courier:
         if self._is_realtime:
             raise_thread(CARRYING)
         while (item := self._queue.get()) is not None:
-            match item:
-                case Timed():
-                    self._carry(item)
-                case Loss():
-                    self._part(item)
-                case Song():
-                    self._song = item
-                    self._tell(Follow(item))
-                case Settings():
-                    self._configure(is_new=self._controls.take(item))
-                case Learn(parameter):
-                    self._controls.learn(parameter)
-                case Became(role):
-                    self._controls.become(role)
-                case Panic():
-                    self._silence()
-                case _:
-                    self._begin(item)
+            self._do(item)
 
     def stop(self) -> None:
         """Let ``run`` return."""
         self._queue.put(None)
+
+    def work_off(self) -> None:
+        """Do what waits, without waiting for more: in place of ``run`` where there are no threads."""
+        with suppress(Empty):
+            while (item := self._queue.get_nowait()) is not None:
+                self._do(item)
+
+    def _do(self, item: _Item) -> None:
+        match item:
+            case Timed():
+                self._carry(item)
+            case Loss():
+                self._part(item)
+            case Song():
+                self._song = item
+                self._tell(Follow(item))
+            case Settings():
+                self._configure(is_new=self._controls.take(item))
+            case Learn(parameter):
+                self._controls.learn(parameter)
+            case Became(role):
+                self._controls.become(role)
+            case Panic():
+                self._silence()
+            case _:
+                self._begin(item)
 
     def _begin(self, send: Send) -> None:
         self._send = send

@@ -7,7 +7,7 @@ from livegen.clock import NS_PER_MS, NS_PER_S, now_ns
 from livegen.errors import LivegenError
 from livegen.play.player import Player
 from livegen.play.priority import CARRYING, raise_thread
-from livegen.serve.courier import Courier, Loss
+from livegen.serve.courier import Courier, Loss, Send
 from livegen.serve.engine_child import EngineChild, start_child
 from livegen.serve.link import Became, Configure, Failed, Message, Notice, Planned, Ready, Retract
 from livegen.settings import Settings
@@ -57,6 +57,9 @@ class Supervisor:
         self._stopping = threading.Event()
         self._changing = threading.Lock()  # of the child
         self._child: EngineChild | None = None
+        self._send_child: Send = lambda _: None
+        self._is_ready = False  # this child is
+        self._started_ns = 0
         self._was_ever_ready = False
         self._planned_ns = 0  # when the last event of this engine is due; 0 before it has any
         self._fruitless = 0  # engines in a row that were told something and planned nothing
@@ -74,8 +77,7 @@ class Supervisor:
                 child.close()
             if self._stopping.is_set():
                 return
-            self._mourn(reason)
-            self._stopping.wait(self._backoff.next_s())
+            self._stopping.wait(self.mourn(reason))
 
     def stop(self) -> None:
         """End the child and let ``run`` return."""
@@ -89,46 +91,47 @@ class Supervisor:
             if self._stopping.is_set():
                 return None
             self._child = start_child(self._command)
-        self._child.send(Configure(self._settings().model_dump_json()))
+        self.begin(self._child.send)
         return self._child
 
     def _attend(self, child: EngineChild) -> str:
         """Do what it says until it dies; what it died of."""
-        started_ns = now_ns()
         try:
-            if not self._await_ready(child, started_ns + _LOADING_NS):
-                return "did not start within 30 s"
-            self._introduce(child)
-            silence_ms = self._settings().daemon.silence_ms
-            while message := child.receive(silence_ms * NS_PER_MS / NS_PER_S):
-                self._obey(message)
-            return f"was silent for {silence_ms} ms"
+            while (patience_s := self.patience_s()) > 0 and (message := child.receive(patience_s)):
+                self.obey(message)
+            return self.complaint
         except EOFError:
             return "ended"
-        finally:
-            if now_ns() - started_ns > _SETTLED_NS:
-                self._backoff.reset()
 
-    def _await_ready(self, child: EngineChild, until_ns: int) -> bool:
-        while (left_ns := until_ns - now_ns()) > 0:
-            match child.receive(left_ns / NS_PER_S):
-                case Ready():
-                    return True
-                case Failed(reason):
-                    if not self._was_ever_ready:
-                        raise LivegenError(reason)
-                    self._say(reason)
-        return False
+    # The life of one child, without its process: for the thread above, and for simulators.
 
-    def _introduce(self, child: EngineChild) -> None:
-        if not self._was_ever_ready:
-            self._say("ready: play a phrase, then pause")
-        self._was_ever_ready = True
-        self._fruitless += 1
-        self._courier.introduce(child.send)
+    def begin(self, send: Send) -> None:
+        """A child was started; tell it the settings."""
+        self._send_child, self._is_ready, self._started_ns = send, False, now_ns()
+        send(Configure(self._settings().model_dump_json()))
 
-    def _obey(self, message: Message) -> None:
+    def patience_s(self) -> float:
+        """How long its next word is waited for; 0 or less when that time is over."""
+        if self._is_ready:
+            return self._settings().daemon.silence_ms * NS_PER_MS / NS_PER_S
+        return (self._started_ns + _LOADING_NS - now_ns()) / NS_PER_S
+
+    @property
+    def complaint(self) -> str:
+        """What is wrong with a child that says nothing any more."""
+        if self._is_ready:
+            return f"was silent for {self._settings().daemon.silence_ms} ms"
+        return "did not start within 30 s"
+
+    def obey(self, message: Message) -> None:
+        """Do what it says."""
         match message:
+            case Ready():
+                self._introduce()
+            case Failed(reason):
+                if not self._was_ever_ready:
+                    raise LivegenError(reason)
+                self._say(reason)
             case Retract(after_ns, kept):
                 self._player.retract(after_ns, kept)
             case Planned(events):
@@ -141,8 +144,11 @@ class Supervisor:
             case Notice(text):
                 self._say(text)
 
-    def _mourn(self, reason: str) -> None:
+    def mourn(self, reason: str) -> float:
+        """It is dead, and its notes have ended; how many seconds to wait before the next."""
         self.restarts += 1
+        if now_ns() - self._started_ns > _SETTLED_NS:
+            self._backoff.reset()
         is_poisoned = self._fruitless >= _FATAL_DEATHS
         self._courier.lose(Loss(self._planned_ns, now_ns(), is_poisoned))
         self._planned_ns = 0
@@ -151,3 +157,11 @@ class Supervisor:
         if not self._was_ever_ready and self.restarts >= _FALSE_STARTS:
             raise LivegenError(f"the engine {reason} {_FALSE_STARTS} times before it was ready; see above")
         self._say(f"the engine {reason}; starting it again")
+        return self._backoff.next_s()
+
+    def _introduce(self) -> None:
+        if not self._was_ever_ready:
+            self._say("ready: play a phrase, then pause")
+        self._is_ready = self._was_ever_ready = True
+        self._fruitless += 1
+        self._courier.introduce(self._send_child)
