@@ -44,6 +44,10 @@ class Ledger:
     def __init__(self, cells: bytearray | mmap.mmap) -> None:
         self._cells = cells
 
+    def counts(self) -> bytes:
+        """How often each note sounds: one byte for each of 128 pitches on each of 16 channels."""
+        return self._cells[_SOUNDING:_OWED]
+
     def leaves(self, event: Event) -> None:
         """Write down what will sound; to be called before the event is sent."""
         match event:
@@ -65,9 +69,8 @@ class Ledger:
 
     def sounding(self) -> tuple[NoteOff, ...]:
         """One note-off for every note-on that has not had its own."""
-        cells = bytes(self._cells[_SOUNDING:_OWED])
         return tuple(
-            NoteOff(cell % _PITCHES, cell // _PITCHES) for cell, count in enumerate(cells) for _ in range(count)
+            NoteOff(cell % _PITCHES, cell // _PITCHES) for cell, count in enumerate(self.counts()) for _ in range(count)
         )
 
     def pedals(self) -> tuple[Control, ...]:
@@ -116,9 +119,14 @@ class Ledger:
         return tuple(Control(SUSTAIN_PEDAL, 0, channel) for channel, cell in enumerate(cells) if cell == state)
 
 
+def blank_cells() -> bytearray:
+    """A ledger's cells in memory, with nothing in them."""
+    return bytearray(_SIZE)
+
+
 def blank_ledger() -> Ledger:
     """A ledger in memory only, for a player that nobody can kill."""
-    return Ledger(bytearray(_SIZE))
+    return Ledger(blank_cells())
 
 
 def ledger_folder() -> Path:

@@ -58,7 +58,7 @@ class Supervisor:
         self._changing = threading.Lock()  # of the child
         self._child: EngineChild | None = None
         self._send_child: Send = lambda _: None
-        self._is_ready = False  # this child is
+        self.is_ready = False  # an engine plays
         self._started_ns = 0
         self._was_ever_ready = False
         self._planned_ns = 0  # when the last event of this engine is due; 0 before it has any
@@ -107,19 +107,19 @@ class Supervisor:
 
     def begin(self, send: Send) -> None:
         """A child was started; tell it the settings."""
-        self._send_child, self._is_ready, self._started_ns = send, False, now_ns()
+        self._send_child, self.is_ready, self._started_ns = send, False, now_ns()
         send(Configure(self._settings().model_dump_json()))
 
     def patience_s(self) -> float:
         """How long its next word is waited for; 0 or less when that time is over."""
-        if self._is_ready:
+        if self.is_ready:
             return self._settings().daemon.silence_ms * NS_PER_MS / NS_PER_S
         return (self._started_ns + _LOADING_NS - now_ns()) / NS_PER_S
 
     @property
     def complaint(self) -> str:
         """What is wrong with a child that says nothing any more."""
-        if self._is_ready:
+        if self.is_ready:
             return f"was silent for {self._settings().daemon.silence_ms} ms"
         return "did not start within 30 s"
 
@@ -147,6 +147,7 @@ class Supervisor:
     def mourn(self, reason: str) -> float:
         """It is dead, and its notes have ended; how many seconds to wait before the next."""
         self.restarts += 1
+        self.is_ready = False
         if now_ns() - self._started_ns > _SETTLED_NS:
             self._backoff.reset()
         is_poisoned = self._fruitless >= _FATAL_DEATHS
@@ -162,6 +163,6 @@ class Supervisor:
     def _introduce(self) -> None:
         if not self._was_ever_ready:
             self._say("ready: play a phrase, then pause")
-        self._is_ready = self._was_ever_ready = True
+        self.is_ready = self._was_ever_ready = True
         self._fruitless += 1
         self._courier.introduce(self._send_child)
