@@ -55,6 +55,11 @@ class Wire:
             self._ledger.owe()
             return hanging
 
+    def assure(self) -> None:
+        """The outputs are there; to be called whenever that has been seen."""
+        with self._sending:
+            self._ledger.assure()
+
     def send(self, output: Output, events: Sequence[Event]) -> None:
         """Send these now, as they are."""
         for event in events:
@@ -86,6 +91,9 @@ class Wire:
 
     def _send(self, output: Output, event: Event | None, message: bytes, *, is_passed: bool) -> None:
         if event is not None:
+            for ending in self._ledger.owed_before(event):
+                for each, _ in self._outputs:
+                    each.send(to_bytes(ending))
             self._ledger.leaves(event)
         if isinstance(event, NoteOn) and self.on_note:
             self.on_note(event, self._clock(), is_passed=is_passed)

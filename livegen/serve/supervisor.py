@@ -10,7 +10,7 @@ from livegen.play.priority import CARRYING, raise_thread
 from livegen.serve.courier import Courier, Loss, Send
 from livegen.serve.engine_child import EngineChild, start_child
 from livegen.serve.link import Became, Configure, Failed, Message, Notice, Planned, Ready, Retract
-from livegen.settings import Settings
+from livegen.settings import Play, Settings
 
 _LOADING_NS = 30 * NS_PER_S
 _SETTLED_NS = 10 * NS_PER_S  # an engine that lived so long was well
@@ -60,6 +60,9 @@ class Supervisor:
         self._send_child: Send = lambda _: None
         self.is_ready = False  # an engine plays
         self._started_ns = 0
+        self._asked = settings()  # what this child was told first
+        self._proven: Play | None = None  # what the last engine that became ready was told
+        self._refused: Play | None = None
         self._was_ever_ready = False
         self._planned_ns = 0  # when the last event of this engine is due; 0 before it has any
         self._fruitless = 0  # engines in a row that were told something and planned nothing
@@ -108,7 +111,8 @@ class Supervisor:
     def begin(self, send: Send) -> None:
         """A child was started; tell it the settings."""
         self._send_child, self.is_ready, self._started_ns = send, False, now_ns()
-        send(Configure(self._settings().model_dump_json()))
+        self._asked = self._playable(self._settings())
+        send(Configure(self._asked.model_dump_json()))
 
     def patience_s(self) -> float:
         """How long its next word is waited for; 0 or less when that time is over."""
@@ -131,6 +135,7 @@ class Supervisor:
             case Failed(reason):
                 if not self._was_ever_ready:
                     raise LivegenError(reason)
+                self._refused = self._asked.play
                 self._say(reason)
             case Retract(after_ns, kept):
                 self._player.retract(after_ns, kept)
@@ -160,9 +165,18 @@ class Supervisor:
         self._say(f"the engine {reason}; starting it again")
         return self._backoff.next_s()
 
+    def _playable(self, settings: Settings) -> Settings:
+        """Where the model or the key was refused, with those that an engine has begun with."""
+        play, refused, proven = settings.play, self._refused, self._proven
+        if not refused or not proven or (play.model, play.key) != (refused.model, refused.key):
+            return settings
+        update = {"model": proven.model, "key": proven.key}
+        return settings.model_copy(update={"play": play.model_copy(update=update)})
+
     def _introduce(self) -> None:
         if not self._was_ever_ready:
             self._say("ready: play a phrase, then pause")
         self.is_ready = self._was_ever_ready = True
+        self._proven = self._asked.play
         self._fruitless += 1
         self._courier.introduce(self._send_child)

@@ -77,6 +77,10 @@ class Checks:
 
         world.agenda.once(begun_ns + bound_ns, look)
 
+    def port_begins(self) -> None:
+        """A new back-off begins with it."""
+        self._waits.clear()
+
     def engine_died(self, wait_s: float) -> None:
         """The next begins so much later."""
         world = self._world

@@ -191,16 +191,8 @@ class Faults:
         self._world.midi.on_send = on_send
 
     def livegen_stopped(self) -> None:
-        world = self._world
-        if world.port:
-            world.late_note_ons += world.port.player.late_note_ons
-            world.port.close()
-            world.port = None
-            world.midi.on_send = lambda _: None
-            world.tape.forget()
-            world.machine.clear()
-            self._ports_change()
-            world.agenda.once(world.agenda.now_ns() + NS_PER_S, world.start_port)
+        self._world.stop_port()
+        self._ports_change()
 
     def panic(self) -> None:
         if self._world.port:

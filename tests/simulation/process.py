@@ -13,7 +13,7 @@ from livegen.imagine.bundle import Bundle
 from livegen.imagine.loader import Loader
 from livegen.imagine.stepper import Logits, State, Stepper, Tokens
 from livegen.serve.engine_process import BEAT_NS, Service
-from livegen.serve.link import Configure, Message, Ready, decode, encode
+from livegen.serve.link import Configure, Failed, Message, Ready, decode, encode
 from livegen.settings import Settings
 
 from .agenda import Alarm
@@ -27,7 +27,7 @@ _TURN_NS = 20_000  # that everything else takes
 _IDLE_S = BEAT_NS / NS_PER_S
 
 
-class Killed(Exception):
+class Killed(BaseException):
     """The process has ended in the middle of something."""
 
 
@@ -176,6 +176,8 @@ class EngineProcess:
             self._world.note(f"engine: {type(error).__name__}: {error}")
         self._busy_until_ns = self._agenda.now_ns()
         self._agenda.spent_ns = 0
+        if not self.is_alive:
+            return
         if self.crash:
             if not self.damage:
                 self._world.fail(f"the engine has died by itself: {self.crash!r}")
@@ -192,7 +194,12 @@ class EngineProcess:
         message = decode(self._frames.popleft())
         assert isinstance(message, Configure)
         settings = Settings.model_validate_json(message.settings)
-        engine = Engine(self._bundle(settings.play.model), settings)
+        try:
+            engine = Engine(self._bundle(settings.play.model), settings)
+        except LivegenError as error:
+            self.send_bytes(encode(Failed(str(error))))
+            self.kill()
+            return
         self.send_bytes(encode(Ready()))
         self._service = Service(self, engine, settings, _ReadyLoader(self._bundle))
 

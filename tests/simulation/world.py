@@ -11,7 +11,7 @@ from unittest.mock import patch
 
 import livegen.serve.recorder
 from livegen.clock import NS_PER_MS, NS_PER_S, clock_read_by
-from livegen.errors import SettingsError
+from livegen.errors import LivegenError, SettingsError
 from livegen.events import NoteOff, NoteOn, Timed
 from livegen.imagine.bundle import Bundle
 from livegen.play.ledger import blank_cells
@@ -100,6 +100,7 @@ class World:
         self.engine_starts = self.port_starts = 0
         self.is_crashing = False  # every engine dies while it loads
         self.is_ledger_damaged = False
+        self._service_wait_s = 1.0  # as a service manager waits longer each time a start fails
         self._settings = self._first_settings()
         self._bundles: dict[str, Bundle] = {}
         self.visitors = Visitors(self.agenda, self.keyboard, Random(f"visitors {plot.seed}"), plot.rate, plot.presence)
@@ -146,6 +147,10 @@ class World:
                     self.port.settle()
             except Killed:
                 self.kill_port()
+            except LivegenError as error:
+                self.note(f"livegen ends: {error}")
+                self._service_wait_s = min(2 * self._service_wait_s, 30)
+                self.stop_port(self._service_wait_s)
             self.checks.after_event()
 
     # what is said
@@ -173,6 +178,7 @@ class World:
         except SettingsError as error:
             self.note(f"{error}; the last good settings instead")
         self.is_ledger_damaged = False
+        self.checks.port_begins()
         self.port = PortProcess(self, self._settings, self.cells)
         self.port.open()
 
@@ -189,6 +195,19 @@ class World:
         self.tape.forget()
         self.machine.clear()
         self.agenda.once(self.agenda.now_ns() + self.random.randrange(NS_PER_S // 10, 3 * NS_PER_S), self.start_port)
+
+    def stop_port(self, wait_s: float = 1) -> None:
+        """SIGTERM to livegen; its service manager starts it again."""
+        if self.port is None:
+            return
+        self.late_note_ons += self.port.player.late_note_ons
+        self.port.close()
+        if any(self.tape.counts):
+            self.fail("livegen has been stopped, and something sounds")
+        self.port = None
+        self.midi.on_send = lambda _: None
+        self.machine.clear()
+        self.agenda.once(self.agenda.now_ns() + round(wait_s * NS_PER_S), self.start_port)
 
     def start_engine(self) -> EngineProcess:
         """Start an engine's process."""
