@@ -41,10 +41,20 @@ _LOCKED_BYTE = 1 << 20  # past the end: a lock on Windows also stops reading
 
 
 class Ledger:
-    """Counts per (channel, pitch). Owner: whoever holds the player's lock."""
+    """Counts per (channel, pitch). Owner: whoever holds the player's lock.
+
+    What has ended is doubted until ``assure`` has been called twice: should the receiver turn out to be gone, that
+    ending may never have arrived.
+    """
 
     def __init__(self, cells: bytearray | mmap.mmap) -> None:
         self._cells = cells
+        self._ended: set[int] = set()  # cells
+        self._ended_before: set[int] = set()
+
+    def counts(self) -> bytes:
+        """How often each note sounds: one byte for each of 128 pitches on each of 16 channels."""
+        return bytes(self._cells[_SOUNDING:_OWED])
 
     def leaves(self, event: Event) -> None:
         """Write down what will sound; to be called before the event is sent."""
@@ -61,15 +71,20 @@ class Ledger:
             case NoteOff(pitch, channel):
                 cell = _SOUNDING + channel * _PITCHES + pitch
                 self._cells[cell] = max(self._cells[cell] - 1, 0)
+                self._ended.add(cell)
             case Control(number, value, channel) if number == SUSTAIN_PEDAL and value < 64:
                 if self._cells[_PEDALS + channel] == _DOWN:
                     self._cells[_PEDALS + channel] = _UP
+                    self._ended.add(_PEDALS + channel)
+
+    def assure(self) -> None:
+        """The receiver is there: what had left when this was last said has arrived."""
+        self._ended_before, self._ended = self._ended, set()
 
     def sounding(self) -> tuple[NoteOff, ...]:
         """One note-off for every note-on that has not had its own."""
-        cells = bytes(self._cells[_SOUNDING:_OWED])
         return tuple(
-            NoteOff(cell % _PITCHES, cell // _PITCHES) for cell, count in enumerate(cells) for _ in range(count)
+            NoteOff(cell % _PITCHES, cell // _PITCHES) for cell, count in enumerate(self.counts()) for _ in range(count)
         )
 
     def pedals(self) -> tuple[Control, ...]:
@@ -95,6 +110,12 @@ class Ledger:
             self._cells[_SOUNDING + cell] = 0
         for pedal in self.pedals():
             self._cells[_PEDALS + pedal.channel] = _LEFT_DOWN
+        for cell in self._ended | self._ended_before:
+            if cell >= _PEDALS:
+                self._cells[cell] = _LEFT_DOWN
+            else:
+                self._cells[cell + _NOTES] = max(self._cells[cell + _NOTES], 1)
+        self._ended, self._ended_before = set(), set()
         self._mend()
 
     def _mend(self) -> None:
@@ -122,6 +143,14 @@ class Ledger:
         ]
         return (*notes, *self._pedals(_LEFT_DOWN), *unknown)
 
+    def owed_before(self, event: Event) -> tuple[NoteOff, ...]:
+        """The note-offs still owed to the very note that this event begins anew: they have to come first."""
+        if not isinstance(event, NoteOn):
+            return ()
+        cell = event.channel * _PITCHES + event.pitch
+        count = 0 if self._cells[_SOUNDING + cell] else self._cells[_OWED + cell]
+        return (NoteOff(event.pitch, event.channel),) * count
+
     def settle(self) -> None:
         """Owe nothing any more."""
         self._cells[_OWED:_PEDALS] = bytes(_NOTES)
@@ -133,9 +162,14 @@ class Ledger:
         return tuple(Control(SUSTAIN_PEDAL, 0, channel) for channel, cell in enumerate(cells) if cell == state)
 
 
+def blank_cells() -> bytearray:
+    """A ledger's cells in memory, with nothing in them."""
+    return bytearray(_SIZE)
+
+
 def blank_ledger() -> Ledger:
     """A ledger in memory only, for a player that nobody can kill."""
-    return Ledger(bytearray(_SIZE))
+    return Ledger(blank_cells())
 
 
 def ledger_folder() -> Path:

@@ -110,6 +110,12 @@ class Player:
                     self.lateness.add(self._clock() - timed.at_ns)
             return min((next_ns for lane in self._lanes if (next_ns := lane.next_ns()) is not None), default=None)
 
+    @property
+    def waiting(self) -> int:
+        """How many events wait for their moment."""
+        with self._changed:
+            return sum(lane.waiting for lane in self._lanes)
+
     def run(self) -> None:
         """The thread's body, until ``stop``."""
         self.level = raise_thread(PLAYING) if self._is_realtime else 0

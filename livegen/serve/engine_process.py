@@ -55,7 +55,7 @@ def run_engine(link: Link, load: Callable[[Settings], Engine], loader: Loader | 
         engine = load(settings)
         gc.freeze()
         link.send_bytes(encode(Ready()))
-        _Service(link, engine, settings, loader).run()
+        Service(link, engine, settings, loader).run()
     except (EOFError, ConnectionError):
         return  # the port process has ended, so we do
     except LivegenError as error:
@@ -77,7 +77,7 @@ def open_link(handle: int) -> Link:
     return Connection(handle)
 
 
-class _Service:
+class Service:
     """Owner of the engine while it plays."""
 
     def __init__(self, link: Link, engine: Engine, settings: Settings, loader: Loader | None) -> None:
@@ -87,24 +87,29 @@ class _Service:
         self._loader = loader
         self._coming: _Coming | None = None
         self._stamp = stamp(model_path(settings.play.model))
+        self._beat_ns: int | None = None
 
     def run(self) -> None:
         """Hear, imagine, hand over, for ever."""
-        rest_s, beat_ns = 0.0, 0
+        rest_s = 0.0
         while True:
-            if self._link.poll(rest_s):
-                self._take_in()
-            if self._loader:
-                self._change_model(self._loader)
-            at_ns = now_ns()
-            if self._coming and self._coming.is_whole and self._may_change(self._coming, at_ns):
-                self._change(self._coming.settings, self._coming.bundle)
-            plan = self._engine.imagine(at_ns)
-            _hand_over(self._link, plan, at_ns)
-            rest_s = 0 if plan.is_behind else _IDLE_S if plan.is_idle else _REST_S
-            if now_ns() - beat_ns >= BEAT_NS:
-                beat_ns = now_ns()
-                self._link.send_bytes(encode(Beat()))
+            rest_s = self.serve(rest_s)
+
+    def serve(self, patience_s: float) -> float:
+        """Wait so long for something to hear, imagine once, hand over; how long to wait the next time."""
+        if self._link.poll(patience_s):
+            self._take_in()
+        if self._loader:
+            self._change_model(self._loader)
+        at_ns = now_ns()
+        if self._coming and self._coming.is_whole and self._may_change(self._coming, at_ns):
+            self._change(self._coming.settings, self._coming.bundle)
+        plan = self._engine.imagine(at_ns)
+        _hand_over(self._link, plan, at_ns)
+        if self._beat_ns is None or now_ns() - self._beat_ns >= BEAT_NS:
+            self._beat_ns = now_ns()
+            self._link.send_bytes(encode(Beat()))
+        return 0 if plan.is_behind else _IDLE_S if plan.is_idle else _REST_S
 
     def _take_in(self) -> None:
         while True:
