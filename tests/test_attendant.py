@@ -38,7 +38,8 @@ class Gallery:
         self.tape = Tape()
         self.wire = Wire(blank_ledger(), self.clock.now_ns)
         self.wire.attach([(self.tape, OutputRoute())])
-        self.attendant = Attendant(self, self.wire, self.local_time)
+        self.said: list[str] = []
+        self.attendant = Attendant(self, self.wire, self.said.append, self.local_time)
         self.visited_ns: int | None = None
         self.done: list[str] = []
 
@@ -90,6 +91,7 @@ def test_it_fades_out_when_the_hours_end_is_shut_in_silence_and_fades_in_the_nex
     assert opening == sorted(opening)
     assert opening[-1] == 100
     assert gallery.done == ["shut", "reopen"]
+    assert gallery.said == ["closed by its opening hours", "open again"]
 
 
 @pytest.mark.parametrize("step_s", [-3_600, 3_600])

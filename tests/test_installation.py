@@ -52,7 +52,9 @@ def test_it_plays_alone_yields_when_touched_answers_and_plays_alone_again(tmp_pa
         touched_ns = on.player.events()[-1].at_ns
         on.daemon.wait_for_line("role respond")
         time.sleep(0.5)
-        yielded = [n for n in notes(on.receiver.events()) if n.onset_ns > touched_ns + YIELD_NS]
+        played = notes(on.receiver.events())
+        yielded = [n for n in played if n.onset_ns > touched_ns + YIELD_NS]
+        silent_ns = max(n.end_ns or touched_ns for n in played) - touched_ns
         sounding = hanging(on.receiver.events())
         on.player.play([(0, list(to_bytes(NoteOff(72)))), *SHORT])
         on.daemon.wait_for_line("answer in")
@@ -63,6 +65,7 @@ def test_it_plays_alone_yields_when_touched_answers_and_plays_alone_again(tmp_pa
         wait_for_chord(on.receiver, after_ns=alone_ns)
         status = on.daemon.stop()
 
+    print(f"yields {silent_ns / NS_PER_MS:.0f} ms after the touch")  # noqa: T201
     assert (yielded, sounding) == ([], Counter())
     assert (status, hanging(on.receiver.events())) == (0, Counter())
 

@@ -46,7 +46,9 @@ class Manager:
     def wait_for(self, state: str) -> list[str]:
         """Everything up to the message that has this."""
         found: list[str] = []
+        until = time.monotonic() + 20
         while not any(part.startswith(state) for part in found):
+            assert time.monotonic() < until, f"waited for {state}; told {found}"
             found += self._socket.recv(4_096).decode().split("\n")
         return found
 

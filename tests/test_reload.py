@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hall import Hall
 
+from livegen.clock import now_ns
 from livegen.engine import load_engine
 from livegen.events import NoteOff, NoteOn, Timed
 from livegen.imagine.bundle import load_bundle
@@ -19,13 +20,27 @@ from livegen.serve.controls import Controls
 from livegen.serve.courier import Courier
 from livegen.serve.engine_process import run_engine
 from livegen.serve.file_watch import FileWatch
-from livegen.serve.link import Beat, Configure, Heard, Message, Notice, Panic, Planned, Prepare, Ready, decode, encode
+from livegen.serve.link import (
+    Beat,
+    Became,
+    Configure,
+    Heard,
+    Message,
+    Notice,
+    Panic,
+    Planned,
+    Prepare,
+    Ready,
+    decode,
+    encode,
+)
 from livegen.settings import Settings, load
 from livegen.shipped import shipped_models
 
 
 def settings(**play: Any) -> Settings:
-    return load(None, {"play": {"role": "solo", **play}, "daemon": {"realtime": False}})
+    """A solo of a model that is always between two phrases: nothing has to be waited for."""
+    return load(None, {"play": {"role": "solo", "model": "elise-gru", **play}, "daemon": {"realtime": False}})
 
 
 class Engine:
@@ -145,6 +160,30 @@ def test_a_model_that_is_not_whole_is_refused_in_one_line_and_the_old_one_plays_
     assert isinstance(said, Notice)
     assert said.text.startswith(f"{path}: not a whole ONNX model")
     assert said.text.endswith("the model before it plays on")
+
+
+def test_a_touch_meanwhile_is_not_undone_by_what_is_coming(monkeypatch: pytest.MonkeyPatch) -> None:
+    may_change = threading.Event()
+    made = load_engine(settings())
+    monkeypatch.setattr(made, "is_between_phrases", lambda _: may_change.is_set())
+    taken: list[str] = []
+    change = made.change
+    monkeypatch.setattr(made, "change", lambda given, *rest: (taken.append(given.play.role), change(given, *rest)))
+    ours, theirs = Pipe()
+    thread = threading.Thread(target=run_engine, args=(theirs, lambda _: made))
+    thread.start()
+    with ours:
+        link = Engine(ours, settings())
+        link.prepare(settings(octaves=1))
+        link.wait_for(Planned)
+        ours.send_bytes(encode(Heard((Timed(now_ns(), NoteOn(60)),))))
+        became = link.wait_for(Became)
+        may_change.set()
+        while not taken:
+            assert not ours.poll(0.05) or ours.recv_bytes()
+    thread.join(10)
+
+    assert (became, taken) == (Became("respond"), ["respond"])
 
 
 def test_settings_that_the_engine_refuses_change_nothing() -> None:

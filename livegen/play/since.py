@@ -6,6 +6,8 @@ from typing import Generic, TypeVar
 
 from livegen.events import SUSTAIN_PEDAL, Control, Event, NoteOff, NoteOn
 
+_MOST = 255  # of one pitch at once: as many as the ledger counts
+
 Place = TypeVar("Place")  # an output
 
 
@@ -19,7 +21,7 @@ class Since(Generic[Place]):
         """An event has left."""
         match event:
             case NoteOn(pitch, _, channel):
-                self._begun.setdefault((place, NoteOff(pitch, channel)), deque()).append(at_ns)
+                self._begun.setdefault((place, NoteOff(pitch, channel)), deque(maxlen=_MOST)).append(at_ns)
             case Control(number, value, channel) if number == SUSTAIN_PEDAL and value >= 64:
                 self._begun.setdefault((place, Control(number, 0, channel)), deque((at_ns,)))
             case NoteOff():

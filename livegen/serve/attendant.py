@@ -34,9 +34,10 @@ class Room(Protocol):
 class Attendant:
     """Owner of the fade. Main thread. ``local_time`` is the wall clock, which may be set at any moment."""
 
-    def __init__(self, room: Room, wire: Wire, local_time: LocalTime = time.localtime) -> None:
+    def __init__(self, room: Room, wire: Wire, say: Callable[[str], None], local_time: LocalTime) -> None:
         self._room = room
         self._wire = wire
+        self._say = say
         self._local_time = local_time
         self._fade: Fade | None = None
         self._is_shut = False
@@ -52,6 +53,7 @@ class Attendant:
         self._bound(ours, level, at_ns)
         if self._is_shut != (level == 0):
             self._is_shut = level == 0
+            self._say("closed by its opening hours" if self._is_shut else "open again")
             (self._room.shut if self._is_shut else self._room.reopen)()
         if self.is_open and settings.play.role != "solo" and self._is_alone(ours, at_ns):
             self._room.attract(self._room.visited_ns)

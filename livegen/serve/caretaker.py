@@ -38,19 +38,19 @@ class Caretaker:
         self._every_ns = watchdog_ns() // _FEEDS
         self._fed_ns = 0
         self._rounds = -1
+        self._has_begun = False  # there has been an engine
         self._is_announced = False
-        self.attendant = Attendant(courier, player.wire, local_time)
+        self.attendant = Attendant(courier, player.wire, say, local_time)
         self.vigil = Vigil()
 
     def look(self, song: Song | None, at_ns: int) -> None:
         """See to everything."""
         settings = self._courier.settings
         self.attendant.look(settings, at_ns)
-        if self._supervisor.is_ready and not self._is_announced:
+        self._has_begun = self._has_begun or self._supervisor.is_ready
+        if self._has_begun and not self._is_announced:
             self._is_announced = notify("READY=1")
-        if self._supervisor.is_ready and self.vigil.look(
-            at_ns, settings, song, self._notes_out(), self._courier.asked_ns
-        ):
+        if self._has_begun and self.vigil.look(at_ns, settings, song, self._notes_out(), self._courier.asked_ns):
             self._supervisor.replace(f"gave no music for {settings.installation.mute_s:g} s")
             if not self.vigil.is_well:
                 self._say(f"no music from {self.vigil.replaced} engines in a row, where it is due")

@@ -105,7 +105,7 @@ class Service:
         if self._coming and self._coming.is_whole and self._may_change(self._coming, at_ns):
             self._change(self._coming.settings, self._coming.bundle)
         plan = self._engine.imagine(at_ns)
-        _hand_over(self._link, plan, at_ns)
+        self._carry_out(plan, at_ns)
         if self._beat_ns is None or now_ns() - self._beat_ns >= BEAT_NS:
             self._beat_ns = now_ns()
             self._link.send_bytes(encode(Beat()))
@@ -120,7 +120,7 @@ class Service:
                         self._engine.hear(timed)
                 case Panic():
                     at_ns = now_ns()
-                    _hand_over(self._link, self._engine.silence(at_ns), at_ns)
+                    self._carry_out(self._engine.silence(at_ns), at_ns)
                 case Follow(song):
                     self._engine.follow(song, now_ns())
                 case Configure(text):
@@ -131,6 +131,12 @@ class Service:
                     raise ValueError(f"link: {type(message).__name__} is no message for an engine")
             if not self._link.poll(0):
                 return
+
+    def _carry_out(self, plan: Plan, at_ns: int) -> None:
+        _hand_over(self._link, plan, at_ns)
+        if plan.became and self._coming:  # a key was touched meanwhile: what is coming must not play alone again
+            play = self._coming.settings.play.model_copy(update={"role": plan.became})
+            self._coming.settings = self._coming.settings.model_copy(update={"play": play})
 
     def _configure(self, settings: Settings) -> None:
         """From now on. Who has a hand on a knob has waited long enough."""
