@@ -253,7 +253,7 @@ class Gallery:
         self.daemon.wait_for_line("listening at")
 
     def _take_seats(self) -> None:
-        self.receiver = Voice("hear", f"{NAME}-receiver", self._folder, f"{NAME}:out")
+        self.receiver = self._voice("hear", "receiver", f"{NAME}:out")
         self.synthesizer = self._synthesizer()
         self.player = self._player()
 
@@ -261,10 +261,18 @@ class Gallery:
         return self.player, self.receiver, self.synthesizer
 
     def _player(self) -> Voice:
-        return Voice("play", f"{NAME}-player", self._folder, f"{NAME}:in")
+        return self._voice("play", "player", f"{NAME}:in")
 
     def _synthesizer(self) -> Voice:
-        return Voice("hear", f"{NAME}-synthesizer", self._folder, "")
+        return self._voice("hear", "synthesizer", "")
+
+    def _voice(self, what: str, who: str, other: str) -> Voice:
+        """JACK 1.9.21 refuses a client, now and then, after another one was killed: so not at once."""
+        for patience_s in (0.2, 1, 5):
+            with suppress(AssertionError):
+                return Voice(what, f"{NAME}-{who}", self._folder, other)
+            time.sleep(patience_s)
+        raise Unwell(f"JACK lets in no {who}")
 
     def _empty_the_disk(self) -> None:
         (self._disk / "full").unlink(missing_ok=True)
