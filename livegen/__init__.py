@@ -82,7 +82,11 @@ The engine does no input or output, and is told the time:
     imagine/guard.py         the way out of a loop
     imagine/sampler.py       one token out of logits
     imagine/stepper.py       one step of a network: state in, state out
-    imagine/bundle.py        a model file, held against its card
+    imagine/model_file.py    which file a model's name means
+    imagine/gate.py          what it goes through before it may play
+    imagine/trial.py         in a process that is thrown away
+    imagine/structure.py     what it is made of
+    imagine/bundle.py        opened, and held against its card
     imagine/loader.py        models that are loaded while another one plays
     imagine/card.py          what a model says about itself
     codecs/codec.py          what every way of writing music as tokens offers

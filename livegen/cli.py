@@ -4,6 +4,7 @@ Each command imports what it needs when it runs, so that the process that owns t
 """
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -32,7 +33,16 @@ app.add_typer(service, name="service")
 Role = Annotated[
     str | None, typer.Option(help="Who plays when: respond, accompany, harmonise, solo.", show_default=False)
 ]
-Model = Annotated[str | None, typer.Option(help="A shipped model's name, or the path of an .onnx file.")]
+
+
+def _from_here(model: str | None) -> str | None:
+    """A path that was typed may lead up from where its typist is; one in a settings file may not."""
+    return os.path.abspath(model) if model and model.endswith(".onnx") and model[0] != "~" else model
+
+
+Model = Annotated[
+    str | None, typer.Option(help="A shipped model's name, or the path of an .onnx file.", callback=_from_here)
+]
 Seed = Annotated[int | None, typer.Option(help="The same seed, the same music.")]
 
 
@@ -135,7 +145,9 @@ def harmonise(
     beam: Annotated[
         int, typer.Option(min=1, max=64, help="Ways kept while looking for the likeliest; 1 is greedy.")
     ] = 8,
-    model: Annotated[str, typer.Option(help="A shipped model of chorales, or the path of an .onnx file.")] = "bach",
+    model: Annotated[
+        str, typer.Option(help="A shipped model of chorales, or the path of an .onnx file.", callback=_from_here)
+    ] = "bach",
     key: Annotated[str | None, typer.Option(help="'G', 'F# minor', ...; found in the melody otherwise.")] = None,
 ) -> None:
     """Alto, tenor and bass to a melody: the same melody, the same harmony."""

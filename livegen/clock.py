@@ -1,14 +1,30 @@
 """The one clock: monotonic nanoseconds, real or turned by hand."""
 
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 NS_PER_MS = 1_000_000
 NS_PER_S = 1_000_000_000
 
 
+_read_ns: Callable[[], int] = time.monotonic_ns
+
+
 def now_ns() -> int:
     """Nanoseconds of the monotonic clock (CLOCK_MONOTONIC on Linux), the only time on the path of a note."""
-    return time.monotonic_ns()
+    return _read_ns()
+
+
+@contextmanager
+def clock_read_by(read_ns: Callable[[], int]) -> Iterator[None]:
+    """Within this, the one clock of the whole process is read so: for simulators."""
+    global _read_ns
+    before, _read_ns = _read_ns, read_ns
+    try:
+        yield
+    finally:
+        _read_ns = before
 
 
 class ManualClock:

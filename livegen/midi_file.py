@@ -25,7 +25,9 @@ def read_midi(path: Path) -> list[Timed]:
         raise MidiFileError(f"{path}: no such file") from None
     except EOFError:
         raise MidiFileError(f"{path}: the file is truncated; export it again from its program") from None
-    except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
+    except MidiFileError:
+        raise
+    except Exception as error:  # noqa: BLE001 (mido raises what its parsing hits, and classes of its own)
         detail = f" ({error})" if str(error) else ""
         raise MidiFileError(f"{path}: not a Standard MIDI File{detail}") from None
     if file.type == 2:

@@ -14,6 +14,8 @@ from tomlkit.exceptions import TOMLKitError
 from livegen.errors import SettingsError, did_you_mean
 from livegen.opening_hours import parse_hours
 
+_MOST_CHARACTERS = 65_536  # of a file: ten times what a file with every key has
+
 Role = Literal["respond", "accompany", "harmonise", "solo"]
 Parameter = Literal[
     "temperature",
@@ -215,7 +217,8 @@ def load(path: Path | None = None, overrides: dict[str, dict[str, Any]] | None =
         for section, keys in layer.items():
             if isinstance(keys, dict):
                 keys = {key: value for key, value in keys.items() if value is not None}
-                keys = {**merged.get(section, {}), **keys}
+                before = merged.get(section, {})
+                keys = {**before, **keys} if isinstance(before, dict) else before  # which will be refused
             merged[section] = keys
     try:
         return Settings.model_validate(merged)
@@ -250,10 +253,14 @@ def own_file() -> Path:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        with path.open(encoding="utf-8") as file:
+            text = file.read(_MOST_CHARACTERS + 1)
+        if len(text) > _MOST_CHARACTERS:
+            raise SettingsError(f"{path}: longer than {_MOST_CHARACTERS} characters; that is no settings file")
+        return tomllib.loads(text)
     except FileNotFoundError:
         raise SettingsError(f"{path}: no such file; give the path of a settings file (TOML)") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise SettingsError(f"{path}: cannot be read as TOML: {error}") from None
 
 

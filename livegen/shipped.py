@@ -1,5 +1,6 @@
 """The models that come with livegen."""
 
+from contextlib import suppress
 from pathlib import Path
 
 SHIPPED = Path(__file__).parent / "models"
@@ -12,4 +13,7 @@ def shipped_models() -> dict[str, Path]:
 
 def model_path(name: str) -> Path:
     """The file of a shipped model's name or of a path, whether it is there or not."""
-    return shipped_models().get(name) or Path(name).expanduser()
+    found = shipped_models().get(name, Path(name))
+    with suppress(RuntimeError):  # nobody of that name has a home
+        return found.expanduser()
+    return found

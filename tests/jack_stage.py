@@ -19,8 +19,9 @@ from livegen.events import NoteOff, NoteOn, Timed, from_bytes, to_bytes
 
 _VOICE = str(Path(__file__).with_name("jack_voice.py"))
 _LIVEGEN = (sys.executable, "-c", "from livegen.cli import main; main()")
+_SCRIPTED = (sys.executable, str(Path(__file__).with_name("scripted_daemon.py")))
 _LOOK_S = 0.005
-_OWN_FOLDERS = ("XDG_RUNTIME_DIR", "XDG_CONFIG_HOME")  # not those of whoever runs the tests
+_OWN_FOLDERS = ("XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME")  # not those of whoever runs the tests
 
 Found = TypeVar("Found")
 
@@ -85,17 +86,30 @@ class Voice:
 
 
 class Daemon:
-    """A running ``livegen jam``, its command ``within`` another's, such as one that shuts it in."""
+    """A running ``livegen jam``, its command ``within`` another's, such as one that shuts it in.
 
-    def __init__(self, name: str, folder: Path, *options: str, within: Sequence[str] = ()) -> None:
+    With ``script`` its engine is a scripted one. ``home`` is where its own files go.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        folder: Path,
+        *options: str,
+        script: str | None = None,
+        home: Path | None = None,
+        within: Sequence[str] = (),
+    ) -> None:
+        command = (*_SCRIPTED, script, name) if script else (*_LIVEGEN, "jam", "--name", name, *options)
+        self.begun_ns = now_ns()
         self.log = folder / f"{name}.out"
         with self.log.open("ab") as log:
             begin = log.tell()
             self.process = subprocess.Popen(
-                [*within, *_LIVEGEN, "jam", "--name", name, *options],
+                [*within, *command],
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, **dict.fromkeys(_OWN_FOLDERS, str(folder)), "PYTHONUNBUFFERED": "1"},
+                env={**os.environ, **dict.fromkeys(_OWN_FOLDERS, str(home or folder)), "PYTHONUNBUFFERED": "1"},
             )
         self._begin = begin
 
@@ -129,29 +143,27 @@ class Daemon:
 class Stage:
     """All three; the player is connected to the daemon, and the daemon to the receiver."""
 
-    def __init__(self, name: str, folder: Path, options: Sequence[str], daemon: Daemon) -> None:
-        self._start = (name, folder, *options)
-        self.daemon = daemon
+    def __init__(self, name: str, folder: Path, start: Callable[[], Daemon]) -> None:
+        self._start = start
+        self.daemon = start()
+        self.daemon.wait_for_line("listening at")
         self.player = Voice("play", f"{name}-player", folder, f"{name}:in")
         self.receiver = Voice("hear", f"{name}-receiver", folder, f"{name}:out")
 
     def restart(self) -> None:
         """Kill the daemon, and start it again at once."""
         self.daemon.kill()
-        self.daemon = Daemon(*self._start)
+        self.daemon = self._start()
 
 
 @contextmanager
-def stage(name: str, folder: Path, *options: str) -> Iterator[Stage]:
+def stage(name: str, folder: Path, *options: str, script: str | None = None) -> Iterator[Stage]:
     """Set it up, engine ready; at the end nothing of it is left."""
+    made = Stage(name, folder, lambda: Daemon(name, folder, *options, script=script))
     with ExitStack() as stack:
-        daemon = Daemon(name, folder, *options)
-        stack.callback(daemon.kill)
-        daemon.wait_for_line("listening at")
-        made = Stage(name, folder, options, daemon)
         for close in (made.player.close, made.receiver.close, lambda: made.daemon.kill()):
             stack.callback(close)
-        daemon.wait_for_line("ready")
+        made.daemon.wait_for_line("ready")
         yield made
 
 
@@ -187,12 +199,17 @@ def hanging(events: Sequence[Timed]) -> Counter[tuple[int, int]]:
 
 def wait_for_chord(receiver: Voice, after_ns: int) -> int:
     """Wait until at least two notes that began after that moment sound together; when the first of them began."""
+    return wait_for_notes(receiver, 2, after_ns)
+
+
+def wait_for_notes(receiver: Voice, count: int, after_ns: int) -> int:
+    """Wait until so many notes that began after that moment sound together; when the first of them began."""
 
     def look() -> int | None:
         sounding = [n for n in notes(receiver.events()) if n.end_ns is None and n.onset_ns > after_ns]
-        return sounding[0].onset_ns if len(sounding) >= 2 else None
+        return sounding[0].onset_ns if len(sounding) >= count else None
 
-    return wait_for(look, "a chord")
+    return wait_for(look, f"{count} notes together")
 
 
 def silence_ms(events: Sequence[Timed], killed_ns: int) -> float:
@@ -222,3 +239,9 @@ def report(title: str, **figures: list[float]) -> None:
 def percentile(values: list[float], percent: float) -> float:
     """The smallest of the values that this share of them does not exceed (nearest rank)."""
     return sorted(values)[math.ceil(len(values) * percent / 100) - 1]
+
+
+def is_running(pid: int) -> bool:
+    """Is there such a process, and has it not ended?"""
+    found = subprocess.run(["ps", "-p", str(pid), "-o", "stat="], capture_output=True, text=True, check=False)
+    return found.stdout.strip()[:1] not in ("", "Z")

@@ -1,7 +1,8 @@
 """A process that plays or listens on JACK, and writes down every event with its moment.
 
     python jack_voice.py play NAME LOG TARGET    plays to TARGET what it reads: lines of [[delay_ms, [bytes]], ...]
-    python jack_voice.py hear NAME LOG SOURCE    listens to SOURCE, and to the next one of that name when it is gone
+    python jack_voice.py hear NAME LOG SOURCE    listens to SOURCE, and to the next one of that name when it is gone;
+                                                 with "" to whoever connects to it
 
 NAME is its own client's name. A line of LOG: nanoseconds of the monotonic clock, then the bytes in hexadecimal.
 """
@@ -61,7 +62,7 @@ def hear(name: str, log: TextIO, source: str) -> None:
         if time.monotonic() >= look_at:
             look_at = time.monotonic() + _LOOK_S
             present = ports_of(port)
-            is_wanting, known = is_wanting or bool(present - known), present
+            is_wanting, known = bool(source) and (is_wanting or bool(present - known)), present
             if is_wanting:
                 is_wanting = not connect(source, f"{name}:in")
         time.sleep(_POLL_S)

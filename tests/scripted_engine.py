@@ -4,12 +4,17 @@
 
     echo    answers it with the same note an octave higher, 10 ms later, for as long as a minute
     die     dies of a middle C; otherwise like echo
+    damage  finds that its network has lost its way at a middle C; otherwise like echo
+    eat     has no memory left at a middle C; otherwise like echo
+    babble  says what no engine says at a middle C; otherwise like echo
     hang    says nothing any more after a middle C; otherwise like echo
+    leave   begins the note like echo, and dies 800 ms later, while it sounds
     mute    is well, and never plays a note
     refuse  cannot be loaded, unless the model is called bach-2
     crash   dies while it is loaded
 """
 
+import os
 import sys
 import time
 
@@ -30,6 +35,7 @@ class ScriptedEngine:
     def __init__(self, script: str) -> None:
         self._script = script
         self._heard: list[Timed] = []
+        self._left_ns = 0
 
     def hear(self, timed: Timed) -> None:
         if isinstance(timed.event, NoteOn):
@@ -37,11 +43,19 @@ class ScriptedEngine:
 
     def imagine(self, now_ns: int) -> Plan:
         heard, self._heard = self._heard, []
+        if self._left_ns and now_ns > self._left_ns:
+            sys.exit(1)
         if not heard or self._script == "mute":
             return Plan()
         if any(timed.event.pitch == MIDDLE_C for timed in heard):
             if self._script == "die":
                 sys.exit(1)
+            if self._script == "damage":
+                raise ModelError("the network's logits are not finite (nan)")
+            if self._script == "eat":
+                bytearray(2**62)
+            if self._script == "babble":
+                os.write(int(sys.argv[2]), b"\x00\x00\x00\x03\xff\xff\xff")  # a frame of three bytes
             if self._script == "hang":
                 time.sleep(60)
         events = tuple(
@@ -52,6 +66,8 @@ class ScriptedEngine:
                 (60 * NS_PER_S, NoteOff(timed.event.pitch + 12)),
             )
         )
+        if self._script == "leave":
+            self._left_ns, events = now_ns + 800 * NS_PER_MS, events[:1]
         return Plan(events, notices=(f"heard {len(heard)}",))
 
     def follow(self, song: Song, now_ns: int) -> None:

@@ -159,12 +159,43 @@ def test_the_notes_of_an_engine_that_dies_end_at_once():
     assert ended == [NoteOff(74), Control(64, 0), Control(123, 0), Control(120, 0)]
 
 
+def test_an_answer_that_sounds_when_its_engine_dies_is_played_again():
+    with session("leave") as running:
+        running.wait_for(READY)
+        running.play(NoteOn(60, 80))
+        heard = [running.events.get(timeout=20) for _ in range(6)]
+
+    assert heard == [NoteOn(72, 80), NoteOff(72), Control(64, 0), Control(123, 0), Control(120, 0), NoteOn(72, 80)]
+
+
 def test_an_engine_that_says_nothing_is_replaced():
     with session("hang", daemon={"silence_ms": 200}) as running:
         running.wait_for(READY)
         running.play(NoteOn(60, 80))
 
         assert running.wait_for("the engine was silent for 200 ms; starting it again")
+
+
+@pytest.mark.parametrize(
+    ("script", "reason", "end"),
+    [
+        ("damage", "the network's logits are not finite (nan)", "ended"),
+        ("eat", "there is no memory left", "ended"),
+        ("babble", "", "said what no engine says (link: no kind of message begins with b'\\xff')"),
+    ],
+)
+def test_an_engine_that_cannot_go_on_is_replaced_by_one_that_can(script: str, reason: str, end: str):
+    again = f"the engine {end}; starting it again"
+    with session(script) as running:
+        running.wait_for(READY)
+        running.play(NoteOn(60, 80))
+        lines = running.wait_for(again) + running.wait_for(again)  # the third is not told what two ended by
+        running.play(NoteOn(62, 80))
+        answer = running.events.get(timeout=20)
+        figures = running.end()
+
+    assert [said for said in lines if said != again] == [reason] * 2 * bool(reason)
+    assert (answer, figures.engine_restarts) == (NoteOn(74, 80), 2)
 
 
 def test_an_engine_that_is_silent_where_music_is_due_is_replaced_and_two_of_them_are_said():

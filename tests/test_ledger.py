@@ -3,13 +3,19 @@
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given
+from hypothesis.strategies import dictionaries, integers
 
-from livegen.errors import RunningError
+from livegen.errors import LivegenError, RunningError
 from livegen.events import Control, NoteOff, NoteOn
 from livegen.play.ledger import blank_ledger, keep_ledger, ledger_folder, open_ledger
+
+SOUNDING = 16  # where the counts begin, after the header
 
 
 def test_a_note_sounds_from_before_its_note_on_until_after_its_note_off():
@@ -130,6 +136,76 @@ def test_a_file_that_is_no_ledger_is_begun_anew(tmp_path: Path):
 
     with open_ledger("duo", tmp_path) as ledger:
         assert ledger.owed() == ()
+
+
+def test_a_note_or_two_that_nobody_began_are_simply_ended(tmp_path: Path):
+    flip(tmp_path, {SOUNDING + 5 * 128 + 60: 0x41})
+
+    with open_ledger("duo", tmp_path) as ledger:
+        assert ledger.owed() == (NoteOff(60, 5),) * 0x41
+
+
+def test_a_ledger_whose_bits_were_flipped_everywhere_owes_each_channel_its_silence_once(tmp_path: Path):
+    flip(tmp_path, dict.fromkeys(range(SOUNDING, SOUNDING + 2 * 2048 + 16), 0xFF))
+
+    with open_ledger("duo", tmp_path) as ledger:
+        owed = ledger.owed()
+        ledger.settle()
+        after = ledger.owed()
+
+    assert owed == tuple(Control(number, 0, channel) for channel in range(16) for number in (64, 123, 120))
+    assert after == ()
+
+
+def test_a_pedal_that_is_neither_up_nor_down_is_owed_its_silence(tmp_path: Path):
+    flip(tmp_path, {SOUNDING + 2 * 2048 + 3: 0x80})
+
+    with open_ledger("duo", tmp_path) as ledger:
+        assert ledger.owed() == tuple(Control(number, 0, 3) for number in (64, 123, 120))
+
+
+@given(
+    damage=dictionaries(integers(0, SOUNDING + 2 * 2048 + 15), integers(1, 255), max_size=40), length=integers(0, 5000)
+)
+def test_whatever_was_flipped_or_cut_off_it_opens_and_owes_little(damage: dict[int, int], length: int):
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        flip(folder, damage)
+        path = folder / "duo.ledger"
+        path.write_bytes(path.read_bytes()[:length])
+        with open_ledger("duo", folder) as ledger:
+            owed = len(ledger.owed())
+            ledger.settle()
+            assert ledger.owed() == ()
+
+    assert owed <= 256 + 16 * 3
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it takes a Linux file system of its own")
+def test_a_full_disk_is_said_at_the_start_and_does_not_kill_at_the_first_note(tmp_path: Path):
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "livegen", str(tmp_path)], check=False).returncode:
+        pytest.skip("mounting is not allowed here")
+    try:
+        with suppress(OSError):
+            (tmp_path / "full").write_bytes(bytes(20_000))
+        with (
+            pytest.raises(LivegenError, match="cannot keep the ledger of notes here: No space left"),
+            open_ledger("duo", tmp_path) as ledger,
+        ):
+            ledger.leaves(NoteOn(60))
+    finally:
+        subprocess.run(["umount", str(tmp_path)], check=True)
+
+
+def flip(folder: Path, damage: dict[int, int]) -> None:
+    """A ledger in whose file these bytes are changed: place → bits."""
+    with open_ledger("duo", folder):
+        pass
+    path = folder / "duo.ledger"
+    content = bytearray(path.read_bytes())
+    for place, bits in damage.items():
+        content[place] ^= bits
+    path.write_bytes(content)
 
 
 def test_ledgers_live_in_the_runtime_folder(monkeypatch: pytest.MonkeyPatch):

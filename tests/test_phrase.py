@@ -30,3 +30,20 @@ def test_of_a_long_phrase_the_last_beats_are_kept_even_under_a_held_note() -> No
     assert phrase.notes == (Note(0, 48, 32 * 960, 70),)
     assert (phrase.length, phrase.whole_length) == (32 * 960, 60 * 960)
     assert phrase.meter.anchor_ns == 28 * 960_000
+
+
+def test_a_long_note_that_is_cut_by_its_own_pitch_does_not_push_everything_out_of_the_phrase() -> None:
+    meter = Meter(0, 1_000_000_000)
+    held = (0, 200_000_000_000, 60, 80)
+    struck_beside_it = (1_000_000_000, 2_000_000_000, 60, 80)
+
+    phrase = lay_out([held, struck_beside_it], meter, 240)
+
+    assert [(note.onset, note.end, note.pitch) for note in phrase.notes] == [(0, 960, 60), (960, 1920, 60)]
+    assert phrase.whole_length == 1920
+
+
+def test_a_short_note_just_before_its_beat_is_on_it() -> None:
+    phrase = lay_out([(-200_000, -190_000, 60, 80)], METER, 240)
+
+    assert phrase.notes == (Note(0, 60, 960, 80),)

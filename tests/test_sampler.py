@@ -5,6 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from livegen.errors import ModelError
 from livegen.imagine.sampler import Sampler
 from livegen.settings import Sampling
 
@@ -42,3 +43,9 @@ def test_the_same_seed_draws_the_same() -> None:
     first, second = (Sampler(Sampling(temperature=1, top_p=1), seed=5) for _ in range(2))
 
     assert [first.choose(LOGITS, ALL) for _ in range(50)] == [second.choose(LOGITS, ALL) for _ in range(50)]
+
+
+@pytest.mark.parametrize("damage", [np.nan, np.inf, -np.inf])
+def test_logits_that_mean_nothing_are_refused(damage: float) -> None:
+    with pytest.raises(ModelError, match="not finite"):
+        Sampler(Sampling(temperature=1, top_p=1), seed=1).choose(np.full(4, damage, np.float32), ALL)

@@ -1,13 +1,17 @@
 """The card inside a model file: what the model is, what it speaks, and what it remembers."""
 
 from collections.abc import Mapping
-from typing import Any, Literal, Self
+from math import prod
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from livegen.errors import ModelError, did_you_mean
 
 CONTRACT = "1"  # the version of the contract between a model file and livegen
+
+_MOST_STATE_BYTES = 2**20  # thousands of states are kept, as ways back
+_BYTES = {"float32": 4, "float16": 2, "int64": 8, "int32": 4, "bool": 1}
 
 Dtype = Literal["float32", "float16", "int64", "int32", "bool"]
 
@@ -27,9 +31,14 @@ class StatePart(_Frozen):
     """One tensor of a state: its shape without the batch, and the number that fills it at the beginning."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
-    shape: tuple[int, ...]
+    shape: tuple[Annotated[int, Field(ge=1)], ...]
     dtype: Dtype
     fill: int | float
+
+    @property
+    def bytes(self) -> int:
+        """What one of it takes."""
+        return prod(self.shape) * _BYTES[self.dtype]
 
 
 class TrainedOn(_Frozen):
@@ -63,6 +72,12 @@ class Card(_Frozen):
     sampling: SamplingDefaults | None = None
     longest_run: int | None = Field(None, ge=4)  # events of real music's repetitions (``guard``); None: not watched
 
+    @model_validator(mode="after")
+    def _is_small_enough(self) -> Self:
+        if (size := sum(part.bytes for part in self.state)) > _MOST_STATE_BYTES:
+            raise ValueError(f"its state takes {size} bytes; {_MOST_STATE_BYTES} are the most")
+        return self
+
     def to_json(self) -> str:
         """The text that travels in the model file."""
         return self.model_dump_json()
@@ -88,4 +103,4 @@ def _explain(error: ValidationError, fields: Mapping[str, Any]) -> str:
         return f"'{place}' is missing"
     if first["type"] == "extra_forbidden":
         return f"unknown field '{place}'{did_you_mean(place, fields)}"
-    return f"'{place}' is {first['input']!r}: {first['msg']}"
+    return f"'{place}' is {first['input']!r}: {first['msg']}" if place else str(first["msg"])

@@ -5,11 +5,13 @@ Text Degeneration, 2020. Min-p: Nguyen et al., Turning Up the Heat, 2024.
 """
 
 from collections.abc import Sequence
+from math import isfinite
 
 import numpy as np
 from numpy.typing import NDArray
 
 from livegen.codecs.codec import Mask
+from livegen.errors import ModelError
 from livegen.settings import Sampling
 
 
@@ -27,10 +29,16 @@ class Sampler:
         return Sampler(self.settings, (*own, *numbers))
 
     def choose(self, logits: NDArray[np.float32], mask: Mask, warmth: float = 1.0) -> int:
-        """A token that ``mask`` [vocab] allows, drawn by ``logits`` [vocab] at ``warmth`` times the temperature."""
+        """A token that ``mask`` [vocab] allows, drawn by ``logits`` [vocab] at ``warmth`` times the temperature.
+
+        ModelError when the likeliest has no odds: its network has lost its way, and what it says means nothing.
+        """
         allowed = np.flatnonzero(mask)
         logits = logits[allowed]
-        odds = np.exp((logits - logits.max()) / (self.settings.temperature * warmth))
+        top = float(logits.max())
+        if not isfinite(top):
+            raise ModelError(f"the network's logits are not finite ({top})")
+        odds = np.exp((logits - top) / (self.settings.temperature * warmth))
         order = np.argsort(-odds, kind="stable")
         cumulated = np.cumsum(odds[order])
         kept = self._count_kept(odds[order], cumulated)

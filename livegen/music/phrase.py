@@ -28,10 +28,11 @@ def lay_out(played: Sequence[tuple[int, int, int, int]], meter: Meter, grid: int
     notes = [
         Note(onset, pitch, max(grid, nearest(meter.tick_at(end_ns), grid) - onset), velocity)
         for onset_ns, end_ns, pitch, velocity in played
-        for onset in (nearest(meter.tick_at(onset_ns), grid),)
+        for onset in (max(nearest(meter.tick_at(onset_ns), grid), 0),)  # early for its beat is on it
     ]
     length = next_multiple(max(note.end for note in notes), TICKS_PER_QUARTER)
     notes = _separate(_join(notes, length), grid)
+    length = next_multiple(max(note.end for note in notes), TICKS_PER_QUARTER)  # the longest may have been cut
     skipped = max(0, length - _MOST_BEATS * TICKS_PER_QUARTER)
     kept = tuple(_clip(note, skipped) for note in notes if note.end > skipped)
     return Phrase(kept, Meter(meter.ns_at(skipped), meter.beat_ns), length - skipped, length)

@@ -27,6 +27,11 @@ class Lane:
             events = sorted(events, key=_highest_first)
         self._scheduler.add(self._moved(events))
 
+    @property
+    def waiting(self) -> int:
+        """How many events wait for their moment."""
+        return len(self._scheduler)
+
     def next_ns(self) -> int | None:
         """The moment at which the next event leaves; None when nothing is waiting."""
         return self._scheduler.next_ns()

@@ -34,16 +34,27 @@ _NOTES = _CHANNELS * _PITCHES
 _SOUNDING = _HEADER.size  # one count per (channel, pitch)
 _OWED = _SOUNDING + _NOTES  # the same, left behind by a process that was killed
 _PEDALS = _OWED + _NOTES  # one per channel
-_UP, _DOWN, _LEFT_DOWN = 0, 1, 2  # a pedal's cell
+_UP, _DOWN, _LEFT_DOWN, _UNKNOWN = 0, 1, 2, 3  # a pedal's cell
+_MOST_OWED = 256  # notes: no hands and no network leave more; a file with more of them is damaged
 _SIZE = _PEDALS + _CHANNELS
 _LOCKED_BYTE = 1 << 20  # past the end: a lock on Windows also stops reading
 
 
 class Ledger:
-    """Counts per (channel, pitch). Owner: whoever holds the player's lock."""
+    """Counts per (channel, pitch). Owner: whoever holds the player's lock.
+
+    What has ended is doubted until ``assure`` has been called twice: should the receiver turn out to be gone, that
+    ending may never have arrived.
+    """
 
     def __init__(self, cells: bytearray | mmap.mmap) -> None:
         self._cells = cells
+        self._ended: set[int] = set()  # cells
+        self._ended_before: set[int] = set()
+
+    def counts(self) -> bytes:
+        """How often each note sounds: one byte for each of 128 pitches on each of 16 channels."""
+        return bytes(self._cells[_SOUNDING:_OWED])
 
     def leaves(self, event: Event) -> None:
         """Write down what will sound; to be called before the event is sent."""
@@ -60,15 +71,20 @@ class Ledger:
             case NoteOff(pitch, channel):
                 cell = _SOUNDING + channel * _PITCHES + pitch
                 self._cells[cell] = max(self._cells[cell] - 1, 0)
+                self._ended.add(cell)
             case Control(number, value, channel) if number == SUSTAIN_PEDAL and value < 64:
                 if self._cells[_PEDALS + channel] == _DOWN:
                     self._cells[_PEDALS + channel] = _UP
+                    self._ended.add(_PEDALS + channel)
+
+    def assure(self) -> None:
+        """The receiver is there: what had left when this was last said has arrived."""
+        self._ended_before, self._ended = self._ended, set()
 
     def sounding(self) -> tuple[NoteOff, ...]:
         """One note-off for every note-on that has not had its own."""
-        cells = bytes(self._cells[_SOUNDING:_OWED])
         return tuple(
-            NoteOff(cell % _PITCHES, cell // _PITCHES) for cell, count in enumerate(cells) for _ in range(count)
+            NoteOff(cell % _PITCHES, cell // _PITCHES) for cell, count in enumerate(self.counts()) for _ in range(count)
         )
 
     def pedals(self) -> tuple[Control, ...]:
@@ -94,6 +110,22 @@ class Ledger:
             self._cells[_SOUNDING + cell] = 0
         for pedal in self.pedals():
             self._cells[_PEDALS + pedal.channel] = _LEFT_DOWN
+        for cell in self._ended | self._ended_before:
+            if cell >= _PEDALS:
+                self._cells[cell] = _LEFT_DOWN
+            else:
+                self._cells[cell + _NOTES] = max(self._cells[cell + _NOTES], 1)
+        self._ended, self._ended_before = set(), set()
+        self._mend()
+
+    def _mend(self) -> None:
+        """Where the file cannot be right, owe each channel its silence: no flood of note-offs nobody began."""
+        pedals = self._cells[_PEDALS:_SIZE]
+        if sum(self._cells[_OWED:_PEDALS]) > _MOST_OWED:
+            self._cells[_OWED:_PEDALS] = bytes(_NOTES)
+            self._cells[_PEDALS:_SIZE] = bytes((_UNKNOWN,)) * _CHANNELS
+        elif max(pedals) > _UNKNOWN:
+            self._cells[_PEDALS:_SIZE] = bytes(_UNKNOWN if cell > _UNKNOWN else cell for cell in pedals)
 
     def owed(self) -> tuple[Event, ...]:
         """The note-offs and pedal-ups still owed, without the notes that have begun to sound anew."""
@@ -104,12 +136,25 @@ class Ledger:
             for _ in range(count)
             if not self._cells[_SOUNDING + cell]
         ]
-        return (*notes, *self._pedals(_LEFT_DOWN))
+        unknown = [
+            Control(number, 0, pedal.channel)
+            for pedal in self._pedals(_UNKNOWN)
+            for number in (SUSTAIN_PEDAL, ALL_NOTES_OFF, ALL_SOUND_OFF)
+        ]
+        return (*notes, *self._pedals(_LEFT_DOWN), *unknown)
+
+    def owed_before(self, event: Event) -> tuple[NoteOff, ...]:
+        """The note-offs still owed to the very note that this event begins anew: they have to come first."""
+        if not isinstance(event, NoteOn):
+            return ()
+        cell = event.channel * _PITCHES + event.pitch
+        count = 0 if self._cells[_SOUNDING + cell] else self._cells[_OWED + cell]
+        return (NoteOff(event.pitch, event.channel),) * count
 
     def settle(self) -> None:
         """Owe nothing any more."""
         self._cells[_OWED:_PEDALS] = bytes(_NOTES)
-        for pedal in self._pedals(_LEFT_DOWN):
+        for pedal in (*self._pedals(_LEFT_DOWN), *self._pedals(_UNKNOWN)):
             self._cells[_PEDALS + pedal.channel] = _UP
 
     def _pedals(self, state: int) -> tuple[Control, ...]:
@@ -117,9 +162,14 @@ class Ledger:
         return tuple(Control(SUSTAIN_PEDAL, 0, channel) for channel, cell in enumerate(cells) if cell == state)
 
 
+def blank_cells() -> bytearray:
+    """A ledger's cells in memory, with nothing in them."""
+    return bytearray(_SIZE)
+
+
 def blank_ledger() -> Ledger:
     """A ledger in memory only, for a player that nobody can kill."""
-    return Ledger(bytearray(_SIZE))
+    return Ledger(blank_cells())
 
 
 def ledger_folder() -> Path:
@@ -168,15 +218,14 @@ def open_ledger(name: str, folder: Path) -> Iterator[Ledger]:
 
 
 def _lay_out(file: BinaryIO) -> None:
-    header = file.read(_HEADER.size)
-    if len(header) < _HEADER.size or _HEADER.unpack(header)[0] != _MAGIC:
-        file.truncate(0)
-    file.truncate(_SIZE)
+    """Write all of it once, in place: on a full disk that fails here, and not by a signal at the first note."""
+    content = file.read(_SIZE)
+    cells = content[_HEADER.size :] if content.startswith(_MAGIC) else b""
     file.seek(0)
-    content = _HEADER.pack(_MAGIC, os.getpid()) + file.read(_SIZE)[_HEADER.size :]
-    file.seek(0)
-    if file.write(content) < _SIZE:  # a hole: on a full disk it could not be filled, and a touch would kill us
+    whole = _HEADER.pack(_MAGIC, os.getpid()) + cells.ljust(_SIZE - _HEADER.size, b"\0")
+    if file.write(whole) < _SIZE:  # a hole: on a full disk it could not be filled, and a touch would kill us
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    file.truncate(_SIZE)
 
 
 def _already_running(name: str, file: BinaryIO) -> str:

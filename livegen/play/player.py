@@ -61,13 +61,16 @@ class Player:
                 lane.retract(after_ns, self._clock(), kept)
             self._changed.notify()
 
-    def end_all(self) -> None:
-        """Be silent now: forget everything, and end every note that was written."""
+    def end_all(self) -> bool:
+        """Be silent now: forget everything, and end every note that was written. Did anything sound?"""
+        sounded = False
         with self._changed:
             for lane in self._lanes:
                 lane.clear()
                 for event in lane.endings():
+                    sounded = True
                     self._send(lane, Timed(self._clock(), event))
+        return sounded
 
     def attach(self, *outputs: Output) -> None:
         """Play to these from now on, as it is written; see ``attach_routed``."""
@@ -106,6 +109,12 @@ class Player:
                     self._send(lane, timed)
                     self.lateness.add(self._clock() - timed.at_ns)
             return min((next_ns for lane in self._lanes if (next_ns := lane.next_ns()) is not None), default=None)
+
+    @property
+    def waiting(self) -> int:
+        """How many events wait for their moment."""
+        with self._changed:
+            return sum(lane.waiting for lane in self._lanes)
 
     def run(self) -> None:
         """The thread's body, until ``stop``."""

@@ -9,8 +9,9 @@ import rtmidi
 
 from livegen.clock import now_ns
 from livegen.errors import PortError
-from livegen.events import NoteOff, NoteOn, Timed, from_bytes, to_bytes
+from livegen.events import Timed, from_bytes, to_bytes
 from livegen.jack import JackClient, open_jack, owners_of
+from livegen.play.ledger import blank_ledger
 from livegen.play.wire import Output
 from livegen.port_names import find_port, listed, missing_ports, without_numbers
 from livegen.routing import OutputRoute, output_route
@@ -103,7 +104,7 @@ class Destination:
         self._refused = ""
         self._using = threading.Lock()  # of the client: who sends must not meet who lets go
         self._client: Any = None
-        self._sounding: set[tuple[int, int]] = set()  # (channel, pitch) as far as it has heard
+        self._ledger = blank_ledger()  # as far as it has heard
 
     @property
     def name(self) -> str:
@@ -115,11 +116,10 @@ class Destination:
         with self._using, suppress(rtmidi.RtMidiError):  # a cable that was pulled out: ``look`` says so
             if self._client is None:
                 return
-            match from_bytes(message):
-                case NoteOn(pitch, _, channel):
-                    self._sounding.add((channel, pitch))
-                case NoteOff(pitch, channel):
-                    self._sounding.discard((channel, pitch))
+            event = from_bytes(message)
+            if event is not None:
+                self._ledger.leaves(event)
+                self._ledger.has_left(event)
             self._client.send_message(message)
 
     def look(self, present: list[str], jack: JackClient | None) -> list[str]:
@@ -129,8 +129,12 @@ class Destination:
         owners = owners_of({self._name, found}.intersection(present), jack)
         if self._client is not None and owners.get(self._name) != self._owner:
             self.close()
+            self._ledger.owe()
             lines.append(f"'{without_numbers(self._name)}' is gone; waiting for it to come back")
-        if self._client is not None or found not in owners:
+        if self._client is not None:
+            self._ledger.assure()
+            return lines
+        if found not in owners:
             return lines
         if self._connect(found, owners[found]):
             return [*lines, f"playing to '{without_numbers(found)}'"]
@@ -149,9 +153,9 @@ class Destination:
         client = rtmidi.MidiOut(_APIS[self._system], name=self._client_name)
         with suppress(rtmidi.RtMidiError, ValueError):  # it may be pulled out, or be taken, this very moment
             client.open_port(client.get_ports().index(name), name="out")
-            for channel, pitch in sorted(self._sounding):
-                client.send_message(to_bytes(NoteOff(pitch, channel)))
-            self._sounding.clear()
+            for ending in self._ledger.owed():
+                client.send_message(to_bytes(ending))
+            self._ledger.settle()
             self._name, self._owner, self._refused = name, owner, ""
             with self._using:
                 self._client = client

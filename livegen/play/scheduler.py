@@ -25,6 +25,9 @@ class Scheduler:
             self._added += 1
             heapq.heappush(self._heap, (timed.at_ns, _rank(timed.event), self._added, timed))
 
+    def __len__(self) -> int:
+        return len(self._heap)
+
     def next_ns(self) -> int | None:
         """The moment of the next event; None when nothing is waiting."""
         return self._heap[0][0] if self._heap else None

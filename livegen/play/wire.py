@@ -60,6 +60,11 @@ class Wire:
             self._ledger.owe()
             return hanging
 
+    def assure(self) -> None:
+        """The outputs are there; to be called whenever that has been seen."""
+        with self._sending:
+            self._ledger.assure()
+
     def send(self, output: Output, events: Sequence[Event]) -> None:
         """Send these now, as they are."""
         for event in events:
@@ -118,6 +123,9 @@ class Wire:
                 return
             if bounded is not event:
                 event, message = bounded, to_bytes(bounded)
+            for ending in self._ledger.owed_before(event):
+                for each, _ in self._outputs:
+                    each.send(to_bytes(ending))
             self._ledger.leaves(event)
         if isinstance(event, NoteOn) and self.on_note:
             self.on_note(event, self._clock(), is_passed=is_passed)

@@ -1,8 +1,9 @@
 """The thread that carries what is heard to the engine, and tells a new engine what the old one heard."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 
 from livegen.events import ALL_NOTES_OFF, ALL_SOUND_OFF, Control, NoteOff, NoteOn, Position, Timed, Transport
 from livegen.music.song import Song
@@ -21,7 +22,7 @@ class Loss:
     """The engine is gone."""
 
     planned_ns: int  # when the last event it planned is due; 0 when it planned none
-    at_ns: int
+    at_ns: int  # when it was last known to be alive
     is_poisoned: bool  # engines have died of what they were told
 
 
@@ -51,6 +52,9 @@ class Door:
     is_open: bool
 
 
+_Item = Timed | Loss | Song | Settings | Learn | Became | Panic | Attract | Renew | Door | Send
+
+
 class Courier:
     """Everything in its order, through one queue. Owner of the conversation and of the controls: its thread.
 
@@ -60,7 +64,7 @@ class Courier:
     def __init__(
         self,
         on_heard: Callable[[Timed], None],
-        on_panic: Callable[[], None],
+        on_panic: Callable[[], object],
         controls: Controls,
         *,
         on_clock: Callable[[Timed], None] = lambda _: None,
@@ -73,9 +77,7 @@ class Courier:
         self._on_change = on_change
         self._controls = controls
         self._is_realtime = is_realtime
-        self._queue: SimpleQueue[
-            Timed | Loss | Song | Settings | Learn | Became | Panic | Attract | Renew | Door | Send | None
-        ] = SimpleQueue()
+        self._queue: SimpleQueue[_Item | None] = SimpleQueue()
         self._conversation = Conversation()
         self._song: Song | None = None
         self._send: Send | None = None
@@ -150,37 +152,46 @@ class Courier:
         if self._is_realtime:
             raise_thread(CARRYING)
         while (item := self._queue.get()) is not None:
-            match item:
-                case Timed():
-                    self._carry(item)
-                case Loss():
-                    self._part(item)
-                case Song():
-                    self._song = item
-                    self._tell(Follow(item))
-                case Settings():
-                    if self._controls.take(item):
-                        self._prepare()
-                case Renew():
-                    self._prepare()
-                case Learn(parameter):
-                    self._controls.learn(parameter)
-                case Became(role):
-                    if self._is_open:
-                        self._controls.become(role)
-                case Attract(visited_ns):
-                    if visited_ns == self.visited_ns:
-                        self._configure(is_new=self._controls.attract())
-                case Door(is_open):
-                    self._move(is_open=is_open)
-                case Panic():
-                    self._silence()
-                case _:
-                    self._begin(item)
+            self._do(item)
 
     def stop(self) -> None:
         """Let ``run`` return."""
         self._queue.put(None)
+
+    def work_off(self) -> None:
+        """Do what waits, without waiting for more: in place of ``run`` where there are no threads."""
+        with suppress(Empty):
+            while (item := self._queue.get_nowait()) is not None:
+                self._do(item)
+
+    def _do(self, item: _Item) -> None:
+        match item:
+            case Timed():
+                self._carry(item)
+            case Loss():
+                self._part(item)
+            case Song():
+                self._song = item
+                self._tell(Follow(item))
+            case Settings():
+                if self._controls.take(item):
+                    self._prepare()
+            case Renew():
+                self._prepare()
+            case Learn(parameter):
+                self._controls.learn(parameter)
+            case Became(role):
+                if self._is_open:
+                    self._controls.become(role)
+            case Attract(visited_ns):
+                if visited_ns == self.visited_ns:
+                    self._configure(is_new=self._controls.attract())
+            case Door(is_open):
+                self._move(is_open=is_open)
+            case Panic():
+                self._silence()
+            case _:
+                self._begin(item)
 
     def _begin(self, send: Send) -> None:
         self._send = send

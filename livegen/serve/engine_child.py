@@ -30,11 +30,13 @@ class EngineChild:
             self._link.send_bytes(encode(message))
 
     def receive(self, timeout_s: float) -> Message | None:
-        """What it says next; None when it says nothing for so long; EOFError when it has ended."""
+        """What it says next; None when it says nothing for so long; EOFError, saying how, when it has ended."""
         try:
             return decode(self._link.recv_bytes()) if self._link.poll(timeout_s) else None
-        except ConnectionError:
-            raise EOFError from None
+        except (EOFError, ConnectionError):
+            raise EOFError("ended") from None
+        except ValueError as error:
+            raise EOFError(f"said what no engine says ({error})") from None
 
     def kill(self) -> None:
         """End it, whatever it does."""

@@ -15,7 +15,7 @@ from livegen.file_stamp import stamp
 from livegen.imagine.bundle import Bundle
 from livegen.imagine.loader import Loader
 from livegen.plan import Plan
-from livegen.play.priority import raise_process
+from livegen.play.priority import die_first, raise_process
 from livegen.serve.link import (
     Beat,
     Became,
@@ -52,16 +52,16 @@ def run_engine(link: Link, load: Callable[[Settings], Engine], loader: Loader | 
         settings = _receive_settings(link)
         if settings.daemon.realtime:
             raise_process()  # not in real time, but before others: it thinks against the clock
-        try:
-            engine = load(settings)
-        except LivegenError as error:
-            link.send_bytes(encode(Failed(str(error))))
-            return
+        engine = load(settings)
         gc.freeze()
         link.send_bytes(encode(Ready()))
-        _Service(link, engine, settings, loader).run()
+        Service(link, engine, settings, loader).run()
     except (EOFError, ConnectionError):
         return  # the port process has ended, so we do
+    except LivegenError as error:
+        link.send_bytes(encode(Failed(str(error))))
+    except MemoryError:
+        link.send_bytes(encode(Failed("there is no memory left")))
     finally:
         link.close()
 
@@ -77,7 +77,7 @@ def open_link(handle: int) -> Link:
     return Connection(handle)
 
 
-class _Service:
+class Service:
     """Owner of the engine while it plays."""
 
     def __init__(self, link: Link, engine: Engine, settings: Settings, loader: Loader | None) -> None:
@@ -87,24 +87,29 @@ class _Service:
         self._loader = loader
         self._coming: _Coming | None = None
         self._stamp = stamp(model_path(settings.play.model))
+        self._beat_ns: int | None = None
 
     def run(self) -> None:
         """Hear, imagine, hand over, for ever."""
-        rest_s, beat_ns = 0.0, 0
+        rest_s = 0.0
         while True:
-            if self._link.poll(rest_s):
-                self._take_in()
-            if self._loader:
-                self._change_model(self._loader)
-            at_ns = now_ns()
-            if self._coming and self._coming.is_whole and self._may_change(self._coming, at_ns):
-                self._change(self._coming.settings, self._coming.bundle)
-            plan = self._engine.imagine(at_ns)
-            self._carry_out(plan, at_ns)
-            rest_s = 0 if plan.is_behind else _IDLE_S if plan.is_idle else _REST_S
-            if now_ns() - beat_ns >= BEAT_NS:
-                beat_ns = now_ns()
-                self._link.send_bytes(encode(Beat()))
+            rest_s = self.serve(rest_s)
+
+    def serve(self, patience_s: float) -> float:
+        """Wait so long for something to hear, imagine once, hand over; how long to wait the next time."""
+        if self._link.poll(patience_s):
+            self._take_in()
+        if self._loader:
+            self._change_model(self._loader)
+        at_ns = now_ns()
+        if self._coming and self._coming.is_whole and self._may_change(self._coming, at_ns):
+            self._change(self._coming.settings, self._coming.bundle)
+        plan = self._engine.imagine(at_ns)
+        self._carry_out(plan, at_ns)
+        if self._beat_ns is None or now_ns() - self._beat_ns >= BEAT_NS:
+            self._beat_ns = now_ns()
+            self._link.send_bytes(encode(Beat()))
+        return 0 if plan.is_behind else _IDLE_S if plan.is_idle else _REST_S
 
     def _take_in(self) -> None:
         while True:
@@ -212,4 +217,5 @@ def _receive_settings(link: Link) -> Settings:
 
 
 if __name__ == "__main__":
+    die_first()
     run_engine(open_link(int(sys.argv[1])), load_engine, Loader())

@@ -75,7 +75,7 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """From the engine, its last words: it cannot start, and what would be right."""
+    """From the engine, its last words: why it cannot start, or not go on."""
 
     reason: str
 

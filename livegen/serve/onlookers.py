@@ -56,6 +56,14 @@ class Onlookers:
         """Let ``run`` return."""
         self._queue.put(None)
 
+    def work_off(self) -> None:
+        """See what waits, without waiting for more: in place of ``run`` where there are no threads."""
+        with suppress(Empty):
+            while (seen := self._queue.get_nowait()) is not None:
+                self._see(*seen)
+        if self._recorder:
+            self._recorder.save(now_ns())
+
     def _see(self, who: Who, timed: Timed) -> None:
         if isinstance(timed.event, NoteOn):
             self.notes[who] += 1

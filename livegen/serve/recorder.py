@@ -5,7 +5,6 @@ encoded once, when it is recorded; a save writes those bytes to a file beside th
 place. A new file is begun every ten minutes, so that a save stays cheap.
 """
 
-import os
 import struct
 import time
 from collections.abc import Callable
@@ -75,7 +74,7 @@ class Recorder:
         beside = self._path.with_suffix(".part")
         try:
             beside.write_bytes(self._file())
-            os.replace(beside, self._path)
+            beside.replace(self._path)
         except OSError:
             beside.unlink(missing_ok=True)
             raise

@@ -7,10 +7,10 @@ from livegen.clock import NS_PER_MS, NS_PER_S, now_ns
 from livegen.errors import LivegenError
 from livegen.play.player import Player
 from livegen.play.priority import CARRYING, raise_thread
-from livegen.serve.courier import Courier, Loss
+from livegen.serve.courier import Courier, Loss, Send
 from livegen.serve.engine_child import EngineChild, start_child
 from livegen.serve.link import Became, Configure, Failed, Message, Notice, Planned, Ready, Retract
-from livegen.settings import Settings
+from livegen.settings import Play, Settings
 
 _LOADING_NS = 30 * NS_PER_S
 _SETTLED_NS = 10 * NS_PER_S  # an engine that lived so long was well
@@ -57,10 +57,15 @@ class Supervisor:
         self._stopping = threading.Event()
         self._changing = threading.Lock()  # of the child
         self._child: EngineChild | None = None
+        self._send_child: Send = lambda _: None
+        self._started_ns = 0
+        self._offered = settings().play  # what this child was told first
+        self._proven: Play | None = None  # what the last engine that became ready was told
+        self._refused: Play | None = None  # what one could not begin with
         self._was_ever_ready = False
         self._planned_ns = 0  # when the last event of this engine is due; 0 before it has any
+        self._alive_ns = 0  # when this engine last said something
         self._fruitless = 0  # engines in a row that were told something and planned nothing
-        self._stands_in = False  # the chosen model could not be loaded: the stand-in is to be tried
         self._ousted = ""  # why this child was replaced
         self.restarts = 0
         self.failed: tuple[str, int] | None = None  # what the last one died of, and when
@@ -74,12 +79,11 @@ class Supervisor:
             try:
                 reason = self._attend(child)
             finally:
-                self._player.end_all()
+                self.end_music()
                 child.close()
             if self._stopping.is_set():
                 return
-            self._mourn(reason)
-            self._stopping.wait(self._backoff.next_s())
+            self._stopping.wait(self.mourn(reason))
 
     def stop(self) -> None:
         """End the child and let ``run`` return."""
@@ -100,65 +104,49 @@ class Supervisor:
             if self._stopping.is_set():
                 return None
             self._child, self._ousted = start_child(self._command), ""
-        self._child.send(Configure(self._given().model_dump_json()))
+        self.begin(self._child.send)
         return self._child
-
-    def _given(self) -> Settings:
-        """The settings, with the stand-in for a model that could not be loaded."""
-        settings = self._settings()
-        if not self._stands_in:
-            return settings
-        play = settings.play.model_copy(update={"model": settings.installation.stand_in})
-        return settings.model_copy(update={"play": play})
 
     def _attend(self, child: EngineChild) -> str:
         """Do what it says until it dies; what it died of."""
-        started_ns = now_ns()
         try:
-            if not self._await_ready(child, started_ns + _LOADING_NS):
-                return "did not start within 30 s"
-            self._introduce(child)
-            silence_ms = self._settings().daemon.silence_ms
-            while message := child.receive(silence_ms * NS_PER_MS / NS_PER_S):
-                self._obey(message)
-            return f"was silent for {silence_ms} ms"
-        except EOFError:
-            return self._ousted or "ended"
-        finally:
-            self.is_ready = False
-            if now_ns() - started_ns > _SETTLED_NS:
-                self._backoff.reset()
+            while (patience_s := self.patience_s()) > 0 and (message := child.receive(patience_s)):
+                self.obey(message)
+            return self.complaint
+        except EOFError as end:
+            return self._ousted or str(end)
 
-    def _await_ready(self, child: EngineChild, until_ns: int) -> bool:
-        while (left_ns := until_ns - now_ns()) > 0:
-            match child.receive(left_ns / NS_PER_S):
-                case Ready():
-                    return True
-                case Failed(reason):
-                    self._refuse(reason)
-        return False
+    # The life of one child, without its process: for the thread above, and for simulators.
 
-    def _refuse(self, reason: str) -> None:
-        stand_in = self._settings().installation.stand_in
-        if stand_in and not self._stands_in:
-            self._stands_in = True
-            self._say(f"{reason}; '{stand_in}' plays instead")
-        elif self._was_ever_ready:
-            self._stands_in = False
-            self._say(reason)
-        else:
-            raise LivegenError(reason)
+    def begin(self, send: Send) -> None:
+        """A child was started; tell it the settings."""
+        self._send_child, self.is_ready = send, False
+        self._started_ns = self._alive_ns = now_ns()
+        settings = self._playable()
+        self._offered = settings.play
+        send(Configure(settings.model_dump_json()))
 
-    def _introduce(self, child: EngineChild) -> None:
-        if not self._was_ever_ready:
-            self._say("ready: play a phrase, then pause")
-        self._was_ever_ready = self.is_ready = True
-        self._stands_in = False  # the next one tries the chosen model again: it may have been mended
-        self._fruitless += 1
-        self._courier.introduce(child.send)
+    def patience_s(self) -> float:
+        """How long its next word is waited for; 0 or less when that time is over."""
+        if self.is_ready:
+            return self._settings().daemon.silence_ms * NS_PER_MS / NS_PER_S
+        return (self._started_ns + _LOADING_NS - now_ns()) / NS_PER_S
 
-    def _obey(self, message: Message) -> None:
+    @property
+    def complaint(self) -> str:
+        """What is wrong with a child that says nothing any more."""
+        if self.is_ready:
+            return f"was silent for {self._settings().daemon.silence_ms} ms"
+        return "did not start within 30 s"
+
+    def obey(self, message: Message) -> None:
+        """Do what it says."""
+        self._alive_ns = now_ns()
         match message:
+            case Ready():
+                self._introduce()
+            case Failed(reason) if not self.is_ready:
+                self._refuse(reason)
             case Retract(after_ns, kept):
                 self._player.retract(after_ns, kept)
             case Planned(events):
@@ -168,17 +156,61 @@ class Supervisor:
                 self._backoff.reset()
             case Became():
                 self._courier.become(message)
-            case Notice(text):
+            case Notice(text) | Failed(text):
                 self._say(text)
 
-    def _mourn(self, reason: str) -> None:
+    def end_music(self) -> None:
+        """It is dead: end its notes."""
+        if self._player.end_all():
+            self._planned_ns = self._alive_ns  # its music was not over
+
+    def mourn(self, reason: str) -> float:
+        """It is dead, and its notes have ended; how many seconds to wait before the next."""
         self.restarts += 1
         self.failed = f"the engine {reason}", now_ns()
+        self.is_ready = False
+        if now_ns() - self._started_ns > _SETTLED_NS:
+            self._backoff.reset()
         is_poisoned = self._fruitless >= _FATAL_DEATHS
-        self._courier.lose(Loss(self._planned_ns, now_ns(), is_poisoned))
-        self._planned_ns = 0
+        self._courier.lose(Loss(self._planned_ns, self._alive_ns, is_poisoned))
+        self._planned_ns = self._alive_ns = 0
         if is_poisoned:
             self._fruitless = 0
         if not self._was_ever_ready and self.restarts >= _FALSE_STARTS:
             raise LivegenError(f"the engine {reason} {_FALSE_STARTS} times before it was ready; see above")
         self._say(f"the engine {reason}; starting it again")
+        return self._backoff.next_s()
+
+    def _playable(self) -> Settings:
+        """The settings; where their model or key was refused, with others that an engine can begin with."""
+        settings = self._settings()
+        is_refused = self._refused and _named(settings.play) == _named(self._refused)
+        return (self._fallback() if is_refused else None) or settings
+
+    def _fallback(self) -> Settings | None:
+        """The settings with what the last engine began with; before there was one, with the stand-in, if any."""
+        settings = self._settings()
+        stand_in = settings.play.model_copy(update={"model": settings.installation.stand_in})
+        play = self._proven or stand_in
+        update = {"model": play.model, "key": play.key}
+        return settings.model_copy(update={"play": settings.play.model_copy(update=update)}) if play.model else None
+
+    def _refuse(self, reason: str) -> None:
+        fallback = self._fallback()
+        if fallback is None or (not self._proven and _named(fallback.play) == _named(self._offered)):
+            raise LivegenError(reason)
+        self._refused = self._offered
+        self._say(f"{reason}; '{fallback.play.model}' plays instead")
+
+    def _introduce(self) -> None:
+        if not self._was_ever_ready:
+            self._say("ready: play a phrase, then pause")
+        self.is_ready = self._was_ever_ready = True
+        self._proven, self._refused = self._offered, None  # the next one tries what is chosen: it may have been mended
+        self._fruitless += 1
+        self._courier.introduce(self._send_child)
+
+
+def _named(play: Play) -> tuple[str, str]:
+    """What an engine may refuse."""
+    return play.model, play.key

@@ -13,7 +13,7 @@ from livegen.play.player import Player
 from livegen.play.priority import CARRYING, raise_thread
 from livegen.settings import Time
 
-_LOOK_S = 0.02
+LOOK_S = 0.02
 _AHEAD_NS = 60 * NS_PER_MS  # that pulses are handed over
 _TELL_EVERY = 6  # pulses: a sixteenth
 _OFF_NS = NS_PER_MS // 5  # so far from where it was expected, the song is told at once
@@ -33,6 +33,7 @@ class Timekeeper:
         self._stopping = threading.Event()
         self._follower = ClockFollower() if settings.clock == "midi" else None
         self._own = ClockOut(settings.tempo_bpm or _DEFAULT_BPM) if settings.clock == "internal" else None
+        self._look_at: Callable[[int], None] | None = None
         self._told: Song | None = None
         self._pulses = 0
 
@@ -61,21 +62,34 @@ class Timekeeper:
         """The thread's body, until ``stop``: it waits for ever where there is no clock."""
         if self._is_realtime:
             raise_thread(CARRYING)
-        source = self._source()
-        if source is None:
+        self.begin()
+        if self._look_at is None:
             self._stopping.wait()
             return
-        while not self._stopping.wait(_LOOK_S):
-            with self._lock:
-                source(now_ns())
-        if self._own:
-            with self._lock:
-                self._own.stop(now_ns())
-                self._send(now_ns() + _AHEAD_NS)
+        while not self._stopping.wait(LOOK_S):
+            self.look()
+        self.end()
 
     def stop(self) -> None:
         """Let ``run`` return."""
         self._stopping.set()
+
+    def begin(self) -> None:
+        """Start the clock. It belongs to the thread of ``run``, as do ``look`` and ``end``."""
+        self._look_at = self._source()
+
+    def look(self) -> None:
+        """See where the clock stands, every 20 ms."""
+        if self._look_at:
+            with self._lock:
+                self._look_at(now_ns())
+
+    def end(self) -> None:
+        """Stop a clock of our own."""
+        if self._own:
+            with self._lock:
+                self._own.stop(now_ns())
+                self._send(now_ns() + _AHEAD_NS)
 
     def _source(self) -> Callable[[int], None] | None:
         """What is to be done every few milliseconds."""

@@ -1,0 +1,83 @@
+"""Files that a full, slow or read-only disk keeps: as much of ``pathlib.Path`` as livegen asks for."""
+
+import errno
+import os
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+
+
+@dataclass
+class Disk:
+    """What is on it, by path; ``error`` is what writing meets, 0 for nothing."""
+
+    files: dict[str, bytes] = field(default_factory=dict)
+    written_ns: dict[str, int] = field(default_factory=dict)
+    error: int = 0
+    writes: int = 0
+
+    def write(self, path: str, content: bytes) -> None:
+        """Write a whole file; on a full disk half of it."""
+        if self.error:
+            if self.error == errno.ENOSPC:
+                self.files[path] = content[: len(content) // 2]
+            raise OSError(self.error, os.strerror(self.error))
+        self.writes += 1
+        self.files[path] = content
+        self.written_ns[path] = self.writes
+
+
+@dataclass(frozen=True)
+class DiskPath:
+    """A path on it."""
+
+    disk: Disk
+    path: str
+
+    def __str__(self) -> str:
+        return self.path
+
+    def __truediv__(self, name: str) -> "DiskPath":
+        return DiskPath(self.disk, f"{self.path}/{name}")
+
+    def with_suffix(self, suffix: str) -> "DiskPath":
+        """Another ending."""
+        return DiskPath(self.disk, self.path.rpartition(".")[0] + suffix)
+
+    def mkdir(self, **_: bool) -> None:
+        """There are no folders."""
+
+    def exists(self) -> bool:
+        """Is it there?"""
+        return self.path in self.disk.files
+
+    def stat(self) -> SimpleNamespace:
+        """When it was written."""
+        if not self.exists():
+            raise FileNotFoundError(errno.ENOENT, "no such file")
+        written_ns = self.disk.written_ns.get(self.path, 0)
+        return SimpleNamespace(st_mtime_ns=written_ns, st_size=len(self.read_bytes()), st_ino=1)
+
+    def write_bytes(self, content: bytes) -> None:
+        """Write it as a whole."""
+        self.disk.write(self.path, content)
+
+    def read_bytes(self) -> bytes:
+        """All of it."""
+        if not self.exists():
+            raise FileNotFoundError(errno.ENOENT, "no such file")
+        return self.disk.files[self.path]
+
+    def read_text(self, encoding: str = "utf-8") -> str:
+        """All of it, as text."""
+        return self.read_bytes().decode(encoding)
+
+    def replace(self, other: "DiskPath") -> None:
+        """Take the other's place."""
+        if self.disk.error == errno.EROFS:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+        self.disk.files[other.path] = self.disk.files.pop(self.path)
+        self.disk.written_ns[other.path] = self.disk.written_ns.pop(self.path, 0)
+
+    def unlink(self, *, missing_ok: bool = False) -> None:
+        """Away with it."""
+        self.disk.files.pop(self.path, None)

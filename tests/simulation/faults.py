@@ -1,0 +1,280 @@
+"""What goes wrong, and when."""
+
+import errno
+from collections import Counter
+from collections.abc import Callable
+from random import Random
+from typing import TYPE_CHECKING
+
+from livegen.clock import NS_PER_MS, NS_PER_S
+
+from .agenda import Alarm
+from .process import EngineProcess, Killed
+
+if TYPE_CHECKING:
+    from .world import World
+
+HOUR_NS = 3600 * NS_PER_S
+
+
+class Faults:
+    """So many an hour, at random moments; more of them while somebody plays."""
+
+    def __init__(self, world: "World", random: Random, per_hour: float) -> None:
+        self._world = world
+        self._random = random
+        self._per_hour = per_hour
+        self._alarm = Alarm(world.agenda, self._strike)
+        self._repairs: list[Callable[[], None]] = []
+        self.counts: Counter[str] = Counter()
+        usual: list[Callable[[], None]] = [
+            self.synth_unplugged,
+            self.keyboard_unplugged,
+            self.server_killed,
+            self.engine_killed,
+            self.engine_stopped,
+            self.engine_slow,
+            self.engine_nan,
+            self.engine_nonsense,
+            self.livegen_killed,
+            self.livegen_killed_while_sending,
+            self.livegen_stopped,
+            self.wall_clock_set,
+            self.machine_stalls,
+            self.disk_full,
+            self.disk_slow,
+            self.flood,
+            self.malformed,
+            self.ledger_flipped,
+            self.settings_changed,
+            self.settings_spoilt,
+            self.panic,
+        ]
+        self._kinds = usual * 4 + [self.suspended, self.engine_crashes]
+
+    def begin(self) -> None:
+        """From now on."""
+        self._wait()
+
+    def mend(self) -> None:
+        """No faults any more, and what is broken is mended."""
+        self._alarm.set(None)
+        for repair in list(self._repairs):
+            repair()
+
+    def _wait(self) -> None:
+        if self._per_hour:
+            wait_s = self._random.expovariate(self._per_hour / 3600)
+            self._alarm.set(self._world.agenda.now_ns() + round(wait_s * NS_PER_S))
+
+    def _strike(self) -> None:
+        fault = self._random.choice(self._kinds)
+        self._wait()
+        if self._world.port:
+            self.strike(fault)
+
+    def strike(self, fault: Callable[[], None]) -> None:
+        """This goes wrong now."""
+        name = fault.__name__
+        self.counts[name] += 1
+        self._world.note(f"fault: {name}")
+        fault()
+
+    def _later(self, low_s: float, high_s: float, repair: Callable[[], None]) -> None:
+        """Mend it after a while, or at the end."""
+
+        def mend() -> None:
+            if mend in self._repairs:
+                self._repairs.remove(mend)
+                repair()
+
+        self._repairs.append(mend)
+        self._world.agenda.once(self._world.agenda.now_ns() + self._between_ns(low_s, high_s), mend)
+
+    def _between_ns(self, low_s: float, high_s: float) -> int:
+        return round(low_s * (high_s / low_s) ** self._random.random() * NS_PER_S)
+
+    def _engine(self) -> EngineProcess | None:
+        return self._world.port.child if self._world.port else None
+
+    def _ports_change(self) -> None:
+        self._world.checks.unsettled_ns = self._world.agenda.now_ns()
+
+    # cables and servers
+
+    def synth_unplugged(self) -> None:
+        world = self._world
+        if world.synth_port not in world.midi.synths:
+            return
+        world.midi.unplug(world.synth_port)
+
+        def plug() -> None:
+            world.synth_port = world.midi.plug_synth(world.synth)
+            self._ports_change()
+
+        self._later(0.05, 120, plug)
+
+    def keyboard_unplugged(self) -> None:
+        world = self._world
+        if not world.keyboard.port:
+            return
+        world.midi.unplug(world.keyboard.port)
+        self._later(0.05, 120, lambda: world.midi.plug_keyboard(world.keyboard))
+
+    def server_killed(self) -> None:
+        world = self._world
+        if world.midi.kind != "jack" or not world.midi.is_alive:
+            return
+        world.midi.die()
+
+        def revive() -> None:
+            world.midi.is_alive = True
+            self._ports_change()
+
+        self._later(0.05, 60, revive)
+
+    # the engine
+
+    def engine_killed(self) -> None:
+        if engine := self._engine():
+            self._world.checks.silence_within()
+            engine.kill()
+
+    def engine_stopped(self) -> None:
+        if engine := self._engine():
+            self._world.checks.silence_within(is_stopped=True)
+            engine.stop()
+            self._later(0.05, 5, engine.go_on)
+
+    def engine_slow(self) -> None:
+        if engine := self._engine():
+            engine.slowness = self._random.choice((5, 30, 200, 2000))
+
+            def recover() -> None:
+                engine.slowness = 1
+
+            self._later(0.5, 30, recover)
+
+    def engine_nan(self) -> None:
+        if engine := self._engine():
+            engine.damage = "nan"
+
+    def engine_nonsense(self) -> None:
+        if engine := self._engine():
+            engine.talk_nonsense(self._random.randbytes(self._random.randrange(1, 40)))
+
+    def engine_crashes(self) -> None:
+        self._world.is_crashing = True
+
+        def recover() -> None:
+            self._world.is_crashing = False
+
+        self._later(3600, 3601, recover)
+        self.engine_killed()
+
+    # livegen itself
+
+    def livegen_killed(self) -> None:
+        self._world.kill_port()
+        self._ports_change()
+
+    def livegen_killed_while_sending(self) -> None:
+        left = self._random.randrange(1, 30)
+
+        def on_send(_: bytes) -> None:
+            nonlocal left
+            left -= 1
+            if left == 0:
+                self._ports_change()
+                raise Killed
+
+        self._world.midi.on_send = on_send
+
+    def livegen_stopped(self) -> None:
+        self._world.stop_port()
+        self._ports_change()
+
+    def panic(self) -> None:
+        if self._world.port:
+            self._world.port.courier.panic()
+
+    # time
+
+    def wall_clock_set(self) -> None:
+        self._world.wall_offset_s += self._random.choice((-3600, 3600))
+
+    def machine_stalls(self) -> None:
+        self._world.agenda.jump(self._between_ns(0.002, 0.4))
+
+    def suspended(self) -> None:
+        self._world.agenda.jump(self._random.choice((10, 10, 10, 36_000)) * NS_PER_S)
+        self._ports_change()
+
+    # the disk
+
+    def disk_full(self) -> None:
+        self._world.disk.error = self._random.choice((errno.ENOSPC, errno.EROFS, errno.EIO))
+
+        def free() -> None:
+            self._world.disk.error = 0
+
+        self._later(0.5, 1000, free)
+
+    def disk_slow(self) -> None:
+        self._world.is_disk_stalled = True
+
+        def go() -> None:
+            self._world.is_disk_stalled = False
+
+        self._later(0.5, 100, go)
+
+    # what comes in
+
+    def flood(self) -> None:
+        random, keyboard = self._random, self._world.keyboard
+        for _ in range(random.choice((500, 3000, 10_000))):
+            status = random.choice((0x90, 0x90, 0x80, 0xB0, 0xF8))
+            keyboard.play([status] if status == 0xF8 else [status, random.randrange(100), random.randrange(128)])
+        for pitch in range(128):
+            keyboard.play([0x80, pitch, 0])
+
+    def malformed(self) -> None:
+        random, keyboard = self._random, self._world.keyboard
+        for _ in range(random.randrange(1, 50)):
+            keyboard.play(list(random.randbytes(random.randrange(0, 12))))
+        for channel in range(16):
+            keyboard.play([0xB0 | channel, 64, 0])
+            for pitch in range(128):
+                keyboard.play([0x80 | channel, pitch, 0])
+
+    # files
+
+    def ledger_flipped(self) -> None:
+        """A bit of the ledger's file flips, and then livegen is killed."""
+        world = self._world
+        for _ in range(1):
+            bit = self._random.randrange(8 * len(world.cells))
+            world.cells[bit // 8] ^= 1 << bit % 8
+        world.is_ledger_damaged = True
+        self.livegen_killed()
+
+    def settings_changed(self) -> None:
+        world, random = self._world, self._random
+        pause_ms = random.choice((300, 600, 900))
+        seed = random.randrange(1000)
+        lines = world.toml.replace("[play]", f"[play]\npause_ms = {pause_ms}")
+        text = lines.replace(f"seed = {world.plot.seed}", f"seed = {seed}")
+        self._write_settings(text.encode())
+
+    def settings_spoilt(self) -> None:
+        text = self._world.toml.encode()
+        self._write_settings(text[: self._random.randrange(len(text))])
+
+    def _write_settings(self, content: bytes) -> None:
+        world = self._world
+        if not world.disk.error:
+            world.disk.write("/settings.toml", content)
+            self._later(1, 600, lambda: world.disk.error or world.disk.write("/settings.toml", world.toml.encode()))
+
+
+__all__ = ["HOUR_NS", "NS_PER_MS", "Faults"]

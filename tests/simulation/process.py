@@ -1,0 +1,239 @@
+"""The engine's process: the real service with the real engine, over a link in memory, and what can befall it."""
+
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from livegen.clock import NS_PER_MS, NS_PER_S
+from livegen.engine import Engine
+from livegen.errors import LivegenError, ModelError
+from livegen.imagine.bundle import Bundle
+from livegen.imagine.loader import Loader
+from livegen.imagine.stepper import Logits, State, Stepper, Tokens
+from livegen.serve.engine_process import BEAT_NS, Service
+from livegen.serve.link import Configure, Failed, Message, Ready, decode, encode
+from livegen.settings import Settings
+
+from .agenda import Alarm
+
+if TYPE_CHECKING:
+    from .world import World
+
+LATENCY_NS = 60_000  # of the link
+_STEP_NS = 160_000  # that a step of a shipped network takes
+_TURN_NS = 20_000  # that everything else takes
+_IDLE_S = BEAT_NS / NS_PER_S
+
+
+class Killed(BaseException):
+    """The process has ended in the middle of something."""
+
+
+class CostlyStepper(Stepper):
+    """A network whose steps take time, and which may be damaged."""
+
+    def __init__(self, stepper: Stepper, process: "EngineProcess") -> None:
+        self._inner = stepper
+        self._process = process
+
+    def initial(self, batch: int = 1) -> State:
+        return self._inner.initial(batch)
+
+    def step(self, tokens: Tokens, state: State) -> tuple[Logits, State]:
+        self._process.spend(_STEP_NS)
+        logits, after = self._inner.step(tokens, state)
+        if self._process.damage == "nan":
+            logits = np.full_like(logits, np.nan)
+        return logits, after
+
+
+class _ReadyLoader(Loader):
+    """Loads without a thread."""
+
+    def __init__(self, find: Callable[[str], Bundle]) -> None:
+        super().__init__()
+        self._find = find
+
+    def ask(self, model: str) -> None:
+        try:
+            self._done.put(self._find(model))
+        except LivegenError as error:
+            self._done.put(error)
+
+
+class EngineProcess:
+    """One child. It is also its own end of the link."""
+
+    def __init__(self, world: "World", loading_ns: int) -> None:
+        self._world = world
+        self._agenda = world.agenda
+        self._frames: deque[bytes] = deque()  # to it
+        self._said: deque[tuple[int, bytes]] = deque()  # by it, with the moment of arrival
+        self._service: Service | None = None
+        self._rest_s = 0.0
+        self._idle_ns: int | None = None  # since when it has nothing to do but beat
+        self._alarm = Alarm(self._agenda, self._run)
+        self._arrival = Alarm(self._agenda, self._arrive)
+        self.is_alive = True
+        self.is_stopped = False
+        self.slowness = 1
+        self.damage = ""
+        self.heard_ns = self._agenda.now_ns()  # when its last word arrived
+        self.crash: Exception | None = None
+        self._alarm.set(self.heard_ns + loading_ns)
+
+    # what befalls it
+
+    def kill(self) -> None:
+        """SIGKILL: what it has said still arrives, and then its end."""
+        if self.is_alive:
+            self.is_alive = False
+            self._alarm.set(None)
+            self._wake_up_from_idleness()
+            self._agenda.once(max(self._agenda.now_ns() + LATENCY_NS, self._last_arrival_ns), self._end)
+
+    def discard(self) -> None:
+        """Nobody waits for it any more."""
+        self.is_alive = False
+        for alarm in (self._alarm, self._arrival):
+            alarm.set(None)
+        self._said.clear()
+
+    def stop(self) -> None:
+        """SIGSTOP."""
+        self._wake_up_from_idleness()
+        self.is_stopped = True
+        self._alarm.set(None)
+
+    def go_on(self) -> None:
+        """SIGCONT."""
+        self.is_stopped = False
+        if self.is_alive:
+            self._alarm.set_by(self._agenda.now_ns() + LATENCY_NS)
+
+    def talk_nonsense(self, frame: bytes) -> None:
+        """Its memory is damaged: this comes out."""
+        self._wake_up_from_idleness()
+        self._post(frame)
+
+    @property
+    def is_known_to_live(self) -> bool:
+        """It beats, though nobody counts."""
+        return self._idle_ns is not None and self.is_alive
+
+    @property
+    def waiting(self) -> int:
+        """Frames it has not read."""
+        return len(self._frames)
+
+    def spend(self, ns: int) -> None:
+        """It computes."""
+        self._agenda.spent_ns += ns * self.slowness
+
+    # what the supervisor says to it
+
+    def send(self, message: Message) -> None:
+        """As ``EngineChild.send``."""
+        if self.is_alive:
+            self._frames.append(encode(message))
+            if self._service and not self.is_stopped:
+                self._alarm.set_by(max(self._agenda.now_ns() + LATENCY_NS, self._busy_until_ns))
+
+    # its end of the link
+
+    def send_bytes(self, frame: bytes) -> None:
+        self._post(frame)
+
+    def recv_bytes(self) -> bytes:
+        return self._frames.popleft()
+
+    def poll(self, _timeout: float) -> bool:
+        return bool(self._frames)
+
+    def close(self) -> None:
+        self.kill()
+
+    # its life
+
+    _busy_until_ns = 0
+    _last_arrival_ns = 0
+
+    def _run(self) -> None:
+        if self.is_stopped or not self.is_alive:
+            return
+        self._idle_ns = None
+        self._agenda.spent_ns = 0
+        try:
+            if self._service is None:
+                self._load()
+            else:
+                self.spend(_TURN_NS)
+                self._rest_s = self._service.serve(0)
+        except Exception as error:  # noqa: BLE001 (as a process, it ends of whatever is raised)
+            self.crash = error
+            self._world.note(f"engine: {type(error).__name__}: {error}")
+        self._busy_until_ns = self._agenda.now_ns()
+        self._agenda.spent_ns = 0
+        if not self.is_alive:
+            return
+        if self.crash:
+            if not self.damage:
+                self._world.fail(f"the engine has died by itself: {self.crash!r}")
+            self.kill()
+        elif self._frames:
+            self._alarm.set(self._busy_until_ns)
+        elif self._rest_s == _IDLE_S and self.slowness == 1:
+            self._idle_ns = self._busy_until_ns
+        else:
+            self._alarm.set(self._busy_until_ns + round(self._rest_s * NS_PER_S) + 1)
+
+    def _load(self) -> None:
+        """As ``run_engine`` begins."""
+        message = decode(self._frames.popleft())
+        assert isinstance(message, Configure)
+        settings = Settings.model_validate_json(message.settings)
+        try:
+            engine = Engine(self._bundle(settings.play.model), settings)
+        except LivegenError as error:
+            self.send_bytes(encode(Failed(str(error))))
+            self.kill()
+            return
+        self.send_bytes(encode(Ready()))
+        self._service = Service(self, engine, settings, _ReadyLoader(self._bundle))
+
+    def _bundle(self, name: str) -> Bundle:
+        found = self._world.bundle(name)
+        if found is None:
+            raise ModelError(f"unknown model '{name}'")
+        return Bundle(found.card, CostlyStepper(found.stepper, self), found.codec)
+
+    def _wake_up_from_idleness(self) -> None:
+        """From here on its beats count: the last one came so long ago."""
+        if self._idle_ns is not None:
+            now_ns = self._agenda.now_ns()
+            self.heard_ns = now_ns - (now_ns - self._idle_ns) % BEAT_NS
+            self._idle_ns = None
+            self._world.expect_word()
+
+    def _post(self, frame: bytes) -> None:
+        at_ns = max(self._agenda.now_ns() + LATENCY_NS, self._last_arrival_ns)
+        self._last_arrival_ns = at_ns
+        self._said.append((at_ns, frame))
+        self._arrival.set_by(at_ns)
+
+    def _arrive(self) -> None:
+        now_ns = self._agenda.now_ns()
+        while self._said and self._said[0][0] <= now_ns:
+            _, frame = self._said.popleft()
+            self.heard_ns = now_ns
+            self._world.engine_says(self, frame)
+        if self._said:
+            self._arrival.set(self._said[0][0])
+
+    def _end(self) -> None:
+        self._world.engine_ended(self)
+
+
+LONGEST_SILENCE_NS = 700 * NS_PER_MS

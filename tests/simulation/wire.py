@@ -1,0 +1,62 @@
+"""What leaves livegen, checked message by message: between the player and each of its outputs."""
+
+import hashlib
+import struct
+from collections.abc import Callable
+
+from livegen.play.wire import Output
+
+from .receiver import is_valid
+
+_STAMP = struct.Struct("<qB")
+PITCHES = 128
+
+
+class Tape:
+    """What all outputs have been sent since they were attached, in counts; and a hash of all that ever left."""
+
+    def __init__(self, now_ns: Callable[[], int], fail: Callable[[str], None]) -> None:
+        self._now_ns = now_ns
+        self._fail = fail
+        self._last_ns = 0
+        self.hash = hashlib.sha256()
+        self.counts = bytearray(16 * PITCHES)
+        self.note_ons = self.messages = 0
+
+    def forget(self) -> None:
+        """The outputs are gone."""
+        self.counts = bytearray(16 * PITCHES)
+
+    def take(self, number: int, message: bytes) -> None:
+        """A message leaves."""
+        now_ns = self._now_ns()
+        self.messages += 1
+        self.hash.update(_STAMP.pack(now_ns, number) + message)
+        if now_ns < self._last_ns:
+            self._fail(f"{message.hex(' ')} leaves before the message before it")
+        self._last_ns = now_ns
+        if not is_valid(message):
+            self._fail(f"{message.hex(' ')} is no MIDI message")
+            return
+        kind = message[0] & 0xF0
+        if kind == 0x90 and message[2]:
+            cell = (message[0] & 0x0F) * PITCHES + message[1]
+            self.counts[cell] = min(self.counts[cell] + 1, 255)
+            self.note_ons += 1
+        elif kind in (0x80, 0x90):
+            cell = (message[0] & 0x0F) * PITCHES + message[1]
+            self.counts[cell] = max(self.counts[cell] - 1, 0)
+
+
+class Tap:
+    """An output with the tape before it."""
+
+    def __init__(self, number: int, output: Output, tape: Tape) -> None:
+        self._number = number
+        self._output = output
+        self._tape = tape
+
+    def send(self, message: bytes) -> None:
+        """As ``Output.send``."""
+        self._tape.take(self._number, message)
+        self._output.send(message)

@@ -1,0 +1,311 @@
+"""All of it: one seed, one run."""
+
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from random import Random
+from typing import Any
+from unittest.mock import patch
+
+import livegen.serve.recorder
+from livegen.clock import NS_PER_MS, NS_PER_S, clock_read_by
+from livegen.errors import LivegenError, SettingsError
+from livegen.events import NoteOff, NoteOn, Timed
+from livegen.imagine.bundle import Bundle
+from livegen.play.ledger import blank_cells
+from livegen.settings import Settings, load
+from livegen.shipped import shipped_models
+
+from .agenda import Agenda
+from .checks import Checks, Violation
+from .disk import Disk, DiskPath
+from .faults import Faults
+from .house import PortProcess
+from .midi import Keyboard, MidiSystem
+from .models import small_bundle
+from .process import EngineProcess, Killed
+from .receiver import Receiver
+from .visitors import Visitors
+from .wire import Tape
+
+DAY_MS = 24 * 3600 * 1000
+_STARTS_MS = (0, 3600_000, 194 * DAY_MS, 2**31, 2**32, 2**31 // 1000)  # uptimes at which something could go wrong
+_ROLES = ("respond", "respond", "solo", "harmonise", "accompany")
+
+
+@dataclass(frozen=True)
+class Plot:
+    """What is to be simulated."""
+
+    seed: int
+    hours: float
+    rate: float = 8.0  # onsets a second of who plays
+    presence: float = 0.25  # the part of the time in which somebody is there
+    faults: float = 6.0  # an hour
+    role: str = ""  # "": by the seed
+    start_ms: int | None = None  # uptime; None: by the seed
+
+
+@dataclass(frozen=True)
+class Report:
+    """What came of it."""
+
+    seed: int
+    hours: float
+    wall_s: float
+    onsets_in: int
+    onsets_out: int
+    onsets_per_s: float  # while somebody or the machine played
+    events: int
+    messages: int
+    faults: dict[str, int]
+    engine_starts: int
+    port_starts: int
+    late_note_ons: int
+    sha256: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+
+class World:
+    """Owner of everything in it."""
+
+    def __init__(self, plot: Plot) -> None:
+        self.plot = plot
+        self.random = Random(f"world {plot.seed}")
+        start_ms = self.random.choice(_STARTS_MS) if plot.start_ms is None else plot.start_ms
+        before_ns = round(self.random.random() * plot.hours * 3600 * NS_PER_S) if start_ms > DAY_MS else 0
+        self.agenda = Agenda(max(start_ms * NS_PER_MS - before_ns, NS_PER_S))
+        self.log: deque[str] = deque(maxlen=30)
+        self.checks = Checks(self)
+        self.tape = Tape(self.agenda.now_ns, self.fail)
+        self.disk = Disk()
+        self.wall_offset_s = 0
+        self.is_disk_stalled = False
+        self.wake_ns = 30_000
+        self.midi = MidiSystem("jack" if plot.seed % 2 else "alsa")
+        self.midi.on_open = self._somebody_listens
+        self.synth, self.daw = Receiver("Synth"), Receiver("DAW")
+        self.keyboard = Keyboard("Piano", self.midi)
+        self.midi.plug_keyboard(self.keyboard)
+        self.synth_port = self.midi.plug_synth(self.synth)
+        self.cells = blank_cells()
+        self.port: PortProcess | None = None
+        self.machine: dict[tuple[int, int], int] = {}  # (channel, pitch) → since when it sounds
+        self.machine_busy_ns = self.onsets_out = self.late_note_ons = 0
+        self.engine_starts = self.port_starts = 0
+        self.is_crashing = False  # every engine dies while it loads
+        self.is_ledger_damaged = False
+        self._service_wait_s = 1.0  # as a service manager waits longer each time a start fails
+        self._settings = self._first_settings()
+        self._bundles: dict[str, Bundle] = {}
+        self.visitors = Visitors(self.agenda, self.keyboard, Random(f"visitors {plot.seed}"), plot.rate, plot.presence)
+        self.faults = Faults(self, Random(f"faults {plot.seed}"), plot.faults)
+
+    def run(self, progress: Callable[[float], None] = lambda _: None) -> Report:
+        """From the beginning to the end; Violation when something does not hold."""
+        begun = time.perf_counter()
+        end_ns = self.agenda.now_ns() + round(self.plot.hours * 3600 * NS_PER_S)
+        with ExitStack() as stack:
+            stack.enter_context(clock_read_by(self.agenda.now_ns))
+            stack.enter_context(self.midi.in_place())
+            stack.enter_context(patch.object(livegen.serve.recorder, "time", _Wall(self)))
+            self.start_port()
+            self.visitors.open()
+            self.faults.begin()
+            while self.agenda.now_ns() < end_ns:
+                self.advance(min(self.agenda.now_ns() + 60 * NS_PER_S, end_ns))
+                progress((self.agenda.now_ns() - self.agenda.begun_ns) / (end_ns - self.agenda.begun_ns))
+            self._finish()
+        played_s = (self.visitors.present_ns) / NS_PER_S or 1
+        return Report(
+            seed=self.plot.seed,
+            hours=self.plot.hours,
+            wall_s=round(time.perf_counter() - begun, 2),
+            onsets_in=self.visitors.onsets,
+            onsets_out=self.onsets_out,
+            onsets_per_s=round((self.visitors.onsets + self.onsets_out) / played_s, 2),
+            events=self.agenda.events,
+            messages=self.tape.messages,
+            faults=dict(sorted(self.faults.counts.items())),
+            engine_starts=self.engine_starts,
+            port_starts=self.port_starts,
+            late_note_ons=self.late_note_ons,
+            sha256=self.tape.hash.hexdigest(),
+        )
+
+    def advance(self, until_ns: int) -> None:
+        """Let everything happen up to a moment."""
+        while alarm := self.agenda.next(until_ns):
+            try:
+                alarm.ring()
+                if self.port:
+                    self.port.settle()
+            except Killed:
+                self.kill_port()
+            except LivegenError as error:
+                self.note(f"livegen ends: {error}")
+                self._service_wait_s = min(2 * self._service_wait_s, 30)
+                self.stop_port(self._service_wait_s)
+            self.checks.after_event()
+
+    # what is said
+
+    def note(self, line: str) -> None:
+        """Something worth telling, should it go wrong."""
+        self.log.append(f"{self.minute:10.4f} min  {line}")
+
+    def fail(self, what: str) -> None:
+        """What must hold does not."""
+        raise Violation(self.plot.seed, self.minute, what, list(self.log))
+
+    @property
+    def minute(self) -> float:
+        """Of the simulation."""
+        return (self.agenda.now_ns() - self.agenda.begun_ns) / (60 * NS_PER_S)
+
+    # processes
+
+    def start_port(self) -> None:
+        """Start livegen."""
+        self.port_starts += 1
+        try:
+            self._settings = load(DiskPath(self.disk, "/settings.toml"))  # type: ignore[arg-type]
+        except SettingsError as error:
+            self.note(f"{error}; the last good settings instead")
+        self.is_ledger_damaged = False
+        self.checks.port_begins()
+        self.port = PortProcess(self, self._settings, self.cells)
+        self.port.open()
+
+    def kill_port(self) -> None:
+        """SIGKILL to livegen; its service manager starts it again."""
+        if self.port is None:
+            return
+        self.note("livegen is killed")
+        self.late_note_ons += self.port.player.late_note_ons
+        self.port.be_killed()
+        self.port = None
+        self.midi.on_send = lambda _: None
+        self.midi.close_all()
+        self.tape.forget()
+        self.machine.clear()
+        self.agenda.once(self.agenda.now_ns() + self.random.randrange(NS_PER_S // 10, 3 * NS_PER_S), self.start_port)
+
+    def stop_port(self, wait_s: float = 1) -> None:
+        """SIGTERM to livegen; its service manager starts it again."""
+        if self.port is None:
+            return
+        self.late_note_ons += self.port.player.late_note_ons
+        self.port.close()
+        if any(self.tape.counts):
+            self.fail("livegen has been stopped, and something sounds")
+        self.port = None
+        self.midi.on_send = lambda _: None
+        self.machine.clear()
+        self.agenda.once(self.agenda.now_ns() + round(wait_s * NS_PER_S), self.start_port)
+
+    def start_engine(self) -> EngineProcess:
+        """Start an engine's process."""
+        self.engine_starts += 1
+        engine = EngineProcess(self, self.random.randrange(200, 900) * NS_PER_MS)
+        if self.is_crashing:
+            self.agenda.once(self.agenda.now_ns() + 100 * NS_PER_MS, engine.kill)
+        return engine
+
+    def engine_says(self, engine: EngineProcess, frame: bytes) -> None:
+        """A frame arrives at livegen."""
+        if self.port:
+            self.port.engine_says(engine, frame)
+
+    def engine_ended(self, engine: EngineProcess) -> None:
+        """Its end arrives."""
+        if self.port and self.port.child is engine:
+            self.port.lose_child("ended")
+
+    def expect_word(self) -> None:
+        """The engine's beats count from now on."""
+        if self.port:
+            self.port.expect_word()
+
+    def mourned(self, wait_s: float) -> None:
+        """An engine has died; the next begins so much later."""
+        self.checks.engine_died(wait_s)
+
+    def bundle(self, name: str) -> Bundle | None:
+        """The model called so, if there is one: a small one that speaks as it does."""
+        if name in shipped_models():
+            return small_bundle("chorale" if name == "bach" else "notes")
+        return None
+
+    # music
+
+    def machine_plays(self, timed: Timed) -> None:
+        """An event of the machine has left."""
+        now_ns = self.agenda.now_ns()
+        self.checks.machine_plays(timed, now_ns)
+        match timed.event:
+            case NoteOn(pitch, _, channel):
+                self.onsets_out += 1
+                self.machine[channel, pitch] = now_ns
+            case NoteOff(pitch, channel):
+                self.machine.pop((channel, pitch), None)
+
+    def see(self, who: str, timed: Timed) -> None:
+        """The onlookers see an event."""
+
+    def _somebody_listens(self) -> None:
+        wait_ns = self.random.randrange(3 * NS_PER_S)
+        self.agenda.once(self.agenda.now_ns() + wait_ns, lambda: self.midi.listen(self.daw))
+
+    def _first_settings(self) -> Settings:
+        role = self.plot.role or self.random.choice(_ROLES)
+        model = "bach" if role in ("harmonise", "accompany") else "elise-gru"
+        thru = self.random.choice(("off", "on"))
+        clock = self.random.choice(("player", "player", "player", "internal", "midi"))
+        self.toml = f"""
+[ports]
+system = "{self.midi.kind}"
+output = "Synth"
+thru = "{thru}"
+poll_s = 1.0
+[play]
+role = "{role}"
+model = "{model}"
+seed = {self.plot.seed}
+[time]
+clock = "{clock}"
+tempo_bpm = {240 if role == "solo" else 0}
+[controls]
+programs = ["respond", "solo", "harmonise", "accompany", "bach", "elise-gru", "no-such-model", "respond"]
+cc = {{ 1 = "temperature", 16 = "role", 74 = "octaves" }}
+"""
+        self.disk.write("/settings.toml", self.toml.encode())
+        return load(DiskPath(self.disk, "/settings.toml"))  # type: ignore[arg-type]
+
+    def _finish(self) -> None:
+        """Everything is mended, the people go, and after a while livegen is stopped: silence."""
+        self.faults.mend()
+        self.visitors.leave()
+        for _ in range(30):
+            self.advance(self.agenda.now_ns() + NS_PER_S)
+        if self.port:
+            self.late_note_ons += self.port.player.late_note_ons
+            self.port.close()
+        self.checks.silence_at_the_end()
+
+
+class _Wall:
+    """The wall clock, which is set forward and back."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def strftime(self, layout: str) -> str:
+        world = self._world
+        seconds = world.agenda.now_ns() // NS_PER_S + 1_700_000_000 + world.wall_offset_s
+        return time.strftime(layout, time.gmtime(seconds))
