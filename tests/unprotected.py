@@ -175,7 +175,7 @@ PROTECTIONS = [
     Protection(
         "a full disk is said at the start",
         "livegen/play/ledger.py",
-        '.ljust(_SIZE - _HEADER.size, b"\\0")',
+        '    file.write(_HEADER.pack(_MAGIC, os.getpid()) + cells.ljust(_SIZE - _HEADER.size, b"\\0"))\n',
         "",
         "tests/test_ledger.py::full_disk",
     ),
