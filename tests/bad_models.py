@@ -209,11 +209,11 @@ def _looping(folder: Path, rounds: int) -> str:
 
 
 def _greedy(folder: Path) -> str:
-    """Sixteen thousand million zeros, added up."""
+    """A thousand million zeros, added up."""
     model = onnx.load(BACH)
     nodes = [
         *_zero_of_tokens(),
-        _constant("room", np.array([2**34], np.int64)),
+        _constant("room", np.array([2**30], np.int64)),
         helper.make_node("Expand", ["nothing", "room"], ["much"]),
         helper.make_node("ReduceSum", ["much"], ["shaken"], keepdims=0),
     ]

@@ -1,5 +1,7 @@
 """Being on time where the system allows it."""
 
+import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -24,3 +26,15 @@ def test_what_a_raised_thread_starts_is_of_normal_priority():
     thread.join()
 
     assert found in ([(PLAYING, "True")], [(0, "True")])
+
+
+@pytest.mark.skipif(sys.platform != "linux" or shutil.which("setpriv") is None, reason="it takes Linux's setpriv")
+def test_what_is_refused_is_done_without():
+    script = "from livegen.play.priority import *; print(raise_thread(PLAYING), raise_process(), lock_memory())"
+    refuse = ["setpriv", "--bounding-set=-sys_nice,-sys_resource,-ipc_lock", "--inh-caps=-all"]
+    limits = 'ulimit -r 0 -e 0 -l 64 && exec "$@"'
+    run = ["bash", "-c", limits, "bash", sys.executable, "-c", script]
+
+    done = subprocess.run([*(refuse if os.geteuid() == 0 else ()), *run], capture_output=True, text=True, check=True)
+
+    assert done.stdout.split()[:2] == ["0", "False"]

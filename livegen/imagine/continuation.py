@@ -20,7 +20,7 @@ from livegen.imagine.place import Place, beginning
 from livegen.imagine.sampler import Sampler
 from livegen.imagine.stepper import Logits, State, Stepper
 
-_MOST_CHECKPOINTS = 4096
+_MOST_CHECKPOINTS = 512  # a look-ahead has sixteen beats at the most; each keeps a state
 
 
 @dataclass(frozen=True, slots=True)
