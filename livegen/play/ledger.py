@@ -35,6 +35,7 @@ _OWED = _SOUNDING + _NOTES  # the same, left behind by a process that was killed
 _PEDALS = _OWED + _NOTES  # one per channel
 _UP, _DOWN, _LEFT_DOWN = 0, 1, 2  # a pedal's cell
 _SIZE = _PEDALS + _CHANNELS
+_NO_NOTES = bytes(_NOTES)
 _LOCKED_BYTE = 1 << 20  # past the end: a lock on Windows also stops reading
 
 
@@ -81,8 +82,11 @@ class Ledger:
 
     def sounding(self) -> tuple[NoteOff, ...]:
         """One note-off for every note-on that has not had its own."""
+        counts = self.counts()
+        if counts == _NO_NOTES:
+            return ()
         return tuple(
-            NoteOff(cell % _PITCHES, cell // _PITCHES) for cell, count in enumerate(self.counts()) for _ in range(count)
+            NoteOff(cell % _PITCHES, cell // _PITCHES) for cell, count in enumerate(counts) for _ in range(count)
         )
 
     def pedals(self) -> tuple[Control, ...]:
@@ -120,7 +124,7 @@ class Ledger:
         cells = bytes(self._cells[_OWED:_PEDALS])
         notes = [
             NoteOff(cell % _PITCHES, cell // _PITCHES)
-            for cell, count in enumerate(cells)
+            for cell, count in enumerate(cells if cells != _NO_NOTES else ())
             for _ in range(count)
             if not self._cells[_SOUNDING + cell]
         ]

@@ -32,7 +32,7 @@ from .wire import Tape
 
 DAY_MS = 24 * 3600 * 1000
 _STARTS_MS = (0, 3600_000, 194 * DAY_MS, 2**31, 2**32, 2**31 // 1000)  # uptimes at which something could go wrong
-_ROLES = ("respond", "respond", "solo", "harmonise", "accompany")
+_ROLES = (*["respond"] * 5, *["solo"] * 3, "harmonise", "accompany")
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class World:
         self.tape = Tape(self.agenda.now_ns, self.fail)
         self.disk = Disk()
         self.wall_offset_s = 0
-        self.is_disk_stalled = False
+        self.is_disk_stalled = self.is_elsewhere = False
         self.wake_ns = 30_000
         self.midi = MidiSystem("jack" if plot.seed % 2 else "alsa")
         self.midi.on_open = self._somebody_listens
@@ -143,6 +143,9 @@ class World:
         while alarm := self.agenda.next(until_ns):
             try:
                 alarm.ring()
+                if self.is_elsewhere:  # in the engine's process
+                    self.is_elsewhere = False
+                    continue
                 if self.port:
                     self.port.settle()
             except Killed:
@@ -266,7 +269,7 @@ class World:
         role = self.plot.role or self.random.choice(_ROLES)
         model = "bach" if role in ("harmonise", "accompany") else "elise-gru"
         thru = self.random.choice(("off", "on"))
-        clock = self.random.choice(("player", "player", "player", "internal", "midi"))
+        clock = self.random.choice((*["player"] * 8, "internal", "midi"))
         self.toml = f"""
 [ports]
 system = "{self.midi.kind}"
