@@ -2,7 +2,8 @@
 
 A note is written down *before* its note-on leaves and struck out *after* its note-off has left, so whatever
 moment a ``kill -9`` chooses, the next start finds every note that may be sounding. Those notes are *owed*: they
-stay in the file until their note-offs have gone out for as long as a receiver may take to come back.
+stay in the file until their note-offs have gone out for as long as a receiver may take to come back. All of it is
+written twice, so that a bit that flips leaves no note hanging.
 """
 
 import mmap
@@ -34,7 +35,9 @@ _SOUNDING = _HEADER.size  # one count per (channel, pitch)
 _OWED = _SOUNDING + _NOTES  # the same, left behind by a process that was killed
 _PEDALS = _OWED + _NOTES  # one per channel
 _UP, _DOWN, _LEFT_DOWN = 0, 1, 2  # a pedal's cell
-_SIZE = _PEDALS + _CHANNELS
+_END = _PEDALS + _CHANNELS
+_COPY = _END - _SOUNDING  # from each cell to its copy
+_SIZE = _END + _COPY
 _NO_NOTES = bytes(_NOTES)
 _LOCKED_BYTE = 1 << 20  # past the end: a lock on Windows also stops reading
 
@@ -60,20 +63,20 @@ class Ledger:
         match event:
             case NoteOn(pitch, _, channel):
                 cell = _SOUNDING + channel * _PITCHES + pitch
-                self._cells[cell] = min(self._cells[cell] + 1, 255)
+                self._write(cell, min(self._cells[cell] + 1, 255))
             case Control(number, value, channel) if number == SUSTAIN_PEDAL and value >= 64:
-                self._cells[_PEDALS + channel] = _DOWN
+                self._write(_PEDALS + channel, _DOWN)
 
     def has_left(self, event: Event) -> None:
         """Strike out what has ended; to be called after the event was sent."""
         match event:
             case NoteOff(pitch, channel):
                 cell = _SOUNDING + channel * _PITCHES + pitch
-                self._cells[cell] = max(self._cells[cell] - 1, 0)
+                self._write(cell, max(self._cells[cell] - 1, 0))
                 self._ended.add(cell)
             case Control(number, value, channel) if number == SUSTAIN_PEDAL and value < 64:
                 if self._cells[_PEDALS + channel] == _DOWN:
-                    self._cells[_PEDALS + channel] = _UP
+                    self._write(_PEDALS + channel, _UP)
                     self._ended.add(_PEDALS + channel)
 
     def assure(self) -> None:
@@ -106,17 +109,19 @@ class Ledger:
 
     def owe(self) -> None:
         """Turn what sounds into what is owed: nobody could be told that it ended."""
+        self._heal()
         for cell in range(_NOTES):
             owed = max(self._cells[_OWED + cell], self._cells[_SOUNDING + cell])
-            self._cells[_OWED + cell] = owed
-            self._cells[_SOUNDING + cell] = 0
+            if owed:
+                self._write(_OWED + cell, owed)
+                self._write(_SOUNDING + cell, 0)
         for pedal in self.pedals():
-            self._cells[_PEDALS + pedal.channel] = _LEFT_DOWN
+            self._write(_PEDALS + pedal.channel, _LEFT_DOWN)
         for cell in self._ended | self._ended_before:
             if cell >= _PEDALS:
-                self._cells[cell] = _LEFT_DOWN
+                self._write(cell, _LEFT_DOWN)
             else:
-                self._cells[cell + _NOTES] = max(self._cells[cell + _NOTES], 1)
+                self._write(_OWED + cell - _SOUNDING, max(self._cells[_OWED + cell - _SOUNDING], 1))
         self._ended, self._ended_before = set(), set()
 
     def owed(self) -> tuple[Event, ...]:
@@ -140,12 +145,23 @@ class Ledger:
 
     def settle(self) -> None:
         """Owe nothing any more."""
-        self._cells[_OWED:_PEDALS] = bytes(_NOTES)
+        self._cells[_OWED:_PEDALS] = self._cells[_OWED + _COPY : _PEDALS + _COPY] = _NO_NOTES
         for pedal in self._pedals(_LEFT_DOWN):
-            self._cells[_PEDALS + pedal.channel] = _UP
+            self._write(_PEDALS + pedal.channel, _UP)
+
+    def _write(self, cell: int, value: int) -> None:
+        self._cells[cell] = self._cells[cell + _COPY] = value
+
+    def _heal(self) -> None:
+        """Where a cell and its copy differ, a disk or a memory has lost a bit: an ending too many does no harm."""
+        if self._cells[_SOUNDING:_END] == self._cells[_END:_SIZE]:
+            return
+        for cell in range(_SOUNDING, _END):
+            value = max(self._cells[cell], self._cells[cell + _COPY])
+            self._write(cell, min(value, _LEFT_DOWN) if cell >= _PEDALS else value)
 
     def _pedals(self, state: int) -> tuple[Control, ...]:
-        cells = bytes(self._cells[_PEDALS:_SIZE])
+        cells = bytes(self._cells[_PEDALS:_END])
         return tuple(Control(SUSTAIN_PEDAL, 0, channel) for channel, cell in enumerate(cells) if cell == state)
 
 
@@ -188,8 +204,7 @@ def open_ledger(name: str, folder: Path) -> Iterator[Ledger]:
 
 
 def _lay_out(file: BinaryIO) -> None:
-    header = file.read(_HEADER.size)
-    if len(header) < _HEADER.size or _HEADER.unpack(header)[0] != _MAGIC:
+    if os.fstat(file.fileno()).st_size != _SIZE:  # of another version, or no ledger; a damaged header is no reason
         file.truncate(0)
     file.truncate(_SIZE)
     file.seek(0)

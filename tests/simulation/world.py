@@ -2,8 +2,8 @@
 
 import time
 from collections import deque
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from random import Random
 from typing import Any
@@ -45,6 +45,7 @@ class Plot:
     presence: float = 0.25  # the part of the time in which somebody is there
     faults: float = 6.0  # an hour
     role: str = ""  # "": by the seed
+    thru: str = ""  # "off" or "on"; "": by the seed
     start_ms: int | None = None  # uptime; None: by the seed
 
 
@@ -81,6 +82,7 @@ class World:
         before_ns = round(self.random.random() * plot.hours * 3600 * NS_PER_S) if start_ms > DAY_MS else 0
         self.agenda = Agenda(max(start_ms * NS_PER_MS - before_ns, NS_PER_S))
         self.log: deque[str] = deque(maxlen=30)
+        self._violation: Violation | None = None
         self.checks = Checks(self)
         self.tape = Tape(self.agenda.now_ns, self.fail)
         self.disk = Disk()
@@ -110,17 +112,13 @@ class World:
         """From the beginning to the end; Violation when something does not hold."""
         begun = time.perf_counter()
         end_ns = self.agenda.now_ns() + round(self.plot.hours * 3600 * NS_PER_S)
-        with ExitStack() as stack:
-            stack.enter_context(clock_read_by(self.agenda.now_ns))
-            stack.enter_context(self.midi.in_place())
-            stack.enter_context(patch.object(livegen.serve.recorder, "time", _Wall(self)))
-            self.start_port()
+        with self.begun():
             self.visitors.open()
             self.faults.begin()
             while self.agenda.now_ns() < end_ns:
                 self.advance(min(self.agenda.now_ns() + 60 * NS_PER_S, end_ns))
                 progress((self.agenda.now_ns() - self.agenda.begun_ns) / (end_ns - self.agenda.begun_ns))
-            self._finish()
+            self.finish()
         played_s = (self.visitors.present_ns) / NS_PER_S or 1
         return Report(
             seed=self.plot.seed,
@@ -138,6 +136,25 @@ class World:
             sha256=self.tape.hash.hexdigest(),
         )
 
+    @contextmanager
+    def begun(self) -> Iterator[None]:
+        """Within this the simulated clock, ports and disk are livegen's, and it runs."""
+        with ExitStack() as stack:
+            stack.enter_context(clock_read_by(self.agenda.now_ns))
+            stack.enter_context(self.midi.in_place())
+            stack.enter_context(patch.object(livegen.serve.recorder, "time", _Wall(self)))
+            self.start_port()
+            yield
+
+    def do(self, act: Callable[[], None]) -> None:
+        """Let this happen now."""
+        self.agenda.once(self.agenda.now_ns(), act)
+        self.advance(self.agenda.now_ns())
+
+    def wait(self, wait_s: float) -> None:
+        """Let so much time pass."""
+        self.advance(self.agenda.now_ns() + round(wait_s * NS_PER_S))
+
     def advance(self, until_ns: int) -> None:
         """Let everything happen up to a moment."""
         while alarm := self.agenda.next(until_ns):
@@ -154,6 +171,8 @@ class World:
                 self.note(f"livegen ends: {error}")
                 self._service_wait_s = min(2 * self._service_wait_s, 30)
                 self.stop_port(self._service_wait_s)
+            if self._violation:  # and somebody has caught it
+                raise self._violation
             self.checks.after_event()
 
     # what is said
@@ -161,10 +180,13 @@ class World:
     def note(self, line: str) -> None:
         """Something worth telling, should it go wrong."""
         self.log.append(f"{self.minute:10.4f} min  {line}")
+        if "a bug of livegen's" in line:
+            self.fail(line)
 
     def fail(self, what: str) -> None:
         """What must hold does not."""
-        raise Violation(self.plot.seed, self.minute, what, list(self.log))
+        self._violation = Violation(self.plot.seed, self.minute, what, list(self.log))
+        raise self._violation
 
     @property
     def minute(self) -> float:
@@ -254,7 +276,7 @@ class World:
         match timed.event:
             case NoteOn(pitch, _, channel):
                 self.onsets_out += 1
-                self.machine[channel, pitch] = now_ns
+                self.machine.setdefault((channel, pitch), now_ns)
             case NoteOff(pitch, channel):
                 self.machine.pop((channel, pitch), None)
 
@@ -268,7 +290,7 @@ class World:
     def _first_settings(self) -> Settings:
         role = self.plot.role or self.random.choice(_ROLES)
         model = "bach" if role in ("harmonise", "accompany") else "elise-gru"
-        thru = self.random.choice(("off", "on"))
+        thru = self.plot.thru or self.random.choice(("off", "on"))
         clock = self.random.choice((*["player"] * 8, "internal", "midi"))
         self.toml = f"""
 [ports]
@@ -290,12 +312,11 @@ cc = {{ 1 = "temperature", 16 = "role", 74 = "octaves" }}
         self.disk.write("/settings.toml", self.toml.encode())
         return load(DiskPath(self.disk, "/settings.toml"))  # type: ignore[arg-type]
 
-    def _finish(self) -> None:
+    def finish(self) -> None:
         """Everything is mended, the people go, and after a while livegen is stopped: silence."""
         self.faults.mend()
         self.visitors.leave()
-        for _ in range(30):
-            self.advance(self.agenda.now_ns() + NS_PER_S)
+        self.wait(30)
         if self.port:
             self.late_note_ons += self.port.player.late_note_ons
             self.port.close()
