@@ -1,7 +1,7 @@
 """All of it: one seed, one run."""
 
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
@@ -98,7 +98,8 @@ class World:
         self.cells = blank_cells()
         self.port: PortProcess | None = None
         self.machine: dict[tuple[int, int], int] = {}  # (channel, pitch) → since when it sounds
-        self.machine_busy_ns = self.onsets_out = self.late_note_ons = 0
+        self._struck: Counter[tuple[int, int]] = Counter()
+        self.onsets_out = self.late_note_ons = 0
         self.engine_starts = self.port_starts = 0
         self.is_crashing = False  # every engine dies while it loads
         self.is_ledger_damaged = False
@@ -218,7 +219,7 @@ class World:
         self.midi.on_send = lambda _: None
         self.midi.close_all()
         self.tape.forget()
-        self.machine.clear()
+        self._forget_machine()
         self.agenda.once(self.agenda.now_ns() + self.random.randrange(NS_PER_S // 10, 3 * NS_PER_S), self.start_port)
 
     def stop_port(self, wait_s: float = 1) -> None:
@@ -231,7 +232,7 @@ class World:
             self.fail("livegen has been stopped, and something sounds")
         self.port = None
         self.midi.on_send = lambda _: None
-        self.machine.clear()
+        self._forget_machine()
         self.agenda.once(self.agenda.now_ns() + round(wait_s * NS_PER_S), self.start_port)
 
     def start_engine(self) -> EngineProcess:
@@ -277,11 +278,19 @@ class World:
             case NoteOn(pitch, _, channel):
                 self.onsets_out += 1
                 self.machine.setdefault((channel, pitch), now_ns)
+                self._struck[channel, pitch] += 1
+            case NoteOff(pitch, channel) if self._struck[channel, pitch] > 1:
+                self._struck[channel, pitch] -= 1
             case NoteOff(pitch, channel):
+                self._struck[channel, pitch] = 0
                 self.machine.pop((channel, pitch), None)
 
     def see(self, who: str, timed: Timed) -> None:
         """The onlookers see an event."""
+
+    def _forget_machine(self) -> None:
+        self.machine.clear()
+        self._struck.clear()
 
     def _somebody_listens(self) -> None:
         wait_ns = self.random.randrange(3 * NS_PER_S)
