@@ -59,6 +59,7 @@ The engine does no input or output, and is told the time:
     engine.py                hear, imagine, play: joined
     composer.py              the part for each turn
     plan.py                  what the engine hands over
+    look_ahead.py            how far ahead it does, and plans
     hear/memory.py           what was played since the last answer, and when the phrase is over
     hear/tempo.py            the beat that explains its onsets
     music/phrase.py          the phrase on its grid

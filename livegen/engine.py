@@ -9,7 +9,7 @@ from livegen.imagine.bundle import Bundle, load_bundle
 from livegen.imagine.ensemble import Ensemble
 from livegen.imagine.part import Part
 from livegen.imagine.solo import Solo
-from livegen.look_ahead import commit_ns, horizon_ns
+from livegen.look_ahead import look_ahead
 from livegen.music.meter import Beat
 from livegen.music.song import Song
 from livegen.plan import Plan
@@ -36,6 +36,7 @@ class Engine:
         self._performance = Performance(settings.play.pause_ms * NS_PER_MS)
         self._left_hand: frozenset[int] = frozenset()
         self._song: Song | None = None
+        self._ahead = look_ahead(settings, None)
         self._part: Part | None = None
         self._ensemble: Ensemble | None = None
         self._grid = TICKS_PER_QUARTER  # that the answer being prepared begins on
@@ -95,6 +96,7 @@ class Engine:
     def follow(self, song: Song, now_ns: int) -> None:
         """A clock says where the song stands: what is planned moves with it; a stop silences, a jump re-anchors."""
         before, self._song = self._song, song
+        self._ahead = look_ahead(self._settings, song)
         is_same = before is not None and before.jumps == song.jumps and before.is_running == song.is_running
         if self._ensemble:
             self._ensemble.beat = song
@@ -106,12 +108,13 @@ class Engine:
             self._part.pause(now_ns)
             self._retraction = now_ns, ()
             if song.is_running:
-                self._part.go_on(song, now_ns + self._commit_ns)
+                self._part.go_on(song, now_ns + self._ahead.commit_ns)
 
     def change(self, settings: Settings, now_ns: int, bundle: Bundle | None = None) -> None:
         """From now on by these settings, and with this model if there is one; SettingsError when one is refused."""
         self._composer.change(settings, bundle)
         before, self._settings = self._settings, settings
+        self._ahead = look_ahead(settings, self._song)
         self._performance.pause_ns = settings.play.pause_ms * NS_PER_MS
         if bundle or settings.play.role != before.play.role:
             self._go_over(settings.play.role, now_ns, is_new_model=bundle is not None)
@@ -239,14 +242,14 @@ class Engine:
             self._begin(part, now_ns)
         if self._is_stopped:
             return ()
-        part.plan(now_ns + horizon_ns(self._settings, self._song))
-        events = part.hand_over(now_ns + self._commit_ns)
+        part.plan(now_ns + self._ahead.horizon_ns)
+        events = part.hand_over(now_ns + self._ahead.commit_ns)
         if part.is_over(now_ns):
             self._happen(Happening.ANSWER_END)
         return events
 
     def _begin(self, part: Part, now_ns: int) -> None:
-        begin_ns = part.begin(now_ns + self._commit_ns, self._grid, self._not_before)
+        begin_ns = part.begin(now_ns + self._ahead.commit_ns, self._grid, self._not_before)
         if self._is_stopped:
             part.pause(now_ns)
             self._notices.append("answer when the clock runs")
@@ -258,7 +261,7 @@ class Engine:
         if ensemble.is_touched:
             self._is_tuned, self._is_foreseen = False, False
             ensemble.plan(now_ns, now_ns)
-            return ensemble.hand_over(now_ns + self._commit_ns)
+            return ensemble.hand_over(now_ns + self._ahead.commit_ns)
         ensemble.advance(now_ns)
         if not self._is_tuned and ensemble.is_open:
             self._composer.tune(ensemble, self._performance.last(_TUNING))
@@ -267,8 +270,8 @@ class Engine:
         if waited_ns > (_PATIENCE_NS if self._role == "accompany" else _LONG_PATIENCE_NS):
             self._stop_together(now_ns)
             return ()
-        ensemble.plan(now_ns, now_ns if self._is_stopped else now_ns + horizon_ns(self._settings, self._song))
-        events = ensemble.hand_over(now_ns + self._commit_ns)
+        ensemble.plan(now_ns, now_ns if self._is_stopped else now_ns + self._ahead.horizon_ns)
+        events = ensemble.hand_over(now_ns + self._ahead.commit_ns)
         self._is_foreseen = bool(events) or waited_ns > _PATIENCE_NS or not ensemble.foresee()
         return events
 
@@ -276,8 +279,7 @@ class Engine:
         together = self._is_tuned and self._is_foreseen
         is_behind = not {Turn.ANSWERING: self._is_prepared, Turn.TOGETHER: together}.get(self._turn, True)
         retract_ns, kept = self._retraction or (None, ())
-        said, is_idle = tuple(self._notices), self._turn is Turn.IDLE
-        plan = Plan(events, retract_ns, kept, said, self._became, is_behind, is_idle)
+        plan = Plan(events, retract_ns, kept, tuple(self._notices), self._became, is_behind, self._due_ns())
         self._retraction, self._notices, self._became = None, [], None
         return plan
 
@@ -290,9 +292,14 @@ class Engine:
     def _is_stopped(self) -> bool:
         return self._song is not None and not self._song.is_running
 
-    @property
-    def _commit_ns(self) -> int:
-        return commit_ns(self._settings, self._song)
+    def _due_ns(self) -> int | None:
+        """When there may be something to do again; 0 is soon, None not before something is heard."""
+        if self._turn is Turn.IDLE:
+            return None
+        if self._turn is Turn.LISTENING:
+            return self._performance.due_ns
+        is_playing = self._turn is Turn.ANSWERING and self._is_prepared and not self._is_stopped
+        return self._part.due_ns(self._ahead) if self._part and is_playing else 0
 
 
 def load_engine(settings: Settings) -> Engine:

@@ -1,22 +1,26 @@
-"""How far ahead music is planned and handed over."""
+"""How far ahead music is planned, and handed over."""
+
+from dataclasses import dataclass
 
 from livegen.clock import NS_PER_MS
 from livegen.music.song import Song
 from livegen.settings import Settings
 
 
-def horizon_ns(settings: Settings, song: Song | None) -> int:
-    """How far ahead music is planned: at least as far as it is handed over."""
-    play = settings.play
-    return max(_ahead_ns(settings, song, play.horizon_ms, play.horizon_beats), commit_ns(settings, song))
+@dataclass(frozen=True, slots=True)
+class LookAhead:
+    """In ns: what begins within ``horizon_ns`` is planned, what is within ``commit_ns`` is promised."""
+
+    horizon_ns: int
+    commit_ns: int
 
 
-def commit_ns(settings: Settings, song: Song | None) -> int:
-    """How far ahead it is handed over."""
-    return _ahead_ns(settings, song, settings.play.commit_ms, settings.play.commit_beats)
-
-
-def _ahead_ns(settings: Settings, song: Song | None, usual_ms: int, beats: float) -> int:
+def look_ahead(settings: Settings, song: Song | None) -> LookAhead:
     """In beats where a clock runs and the settings say so; earlier for the earliest output."""
-    own_ns = round(beats * song.beat_ns) if song and beats else usual_ms * NS_PER_MS
-    return own_ns + round(settings.ports.ahead_ms * NS_PER_MS)
+    play, early_ns = settings.play, round(settings.ports.ahead_ms * NS_PER_MS)
+
+    def ahead_ns(usual_ms: int, beats: float) -> int:
+        return early_ns + (round(beats * song.beat_ns) if song and beats else usual_ms * NS_PER_MS)
+
+    commit_ns = ahead_ns(play.commit_ms, play.commit_beats)
+    return LookAhead(max(ahead_ns(play.horizon_ms, play.horizon_beats), commit_ns), commit_ns)

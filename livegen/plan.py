@@ -16,4 +16,4 @@ class Plan:
     notices: tuple[str, ...] = ()  # lines for the person at the keyboard
     became: Role | None = None  # the role that it has taken of its own accord
     is_behind: bool = False  # work is waiting: call again at once
-    is_idle: bool = False  # nothing will happen until something is heard
+    due_ns: int | None = 0  # when there may be something to do again; None: not before something is heard

@@ -241,3 +241,48 @@ def test_a_service_keeps_its_ledger_in_its_own_folder(monkeypatch: pytest.Monkey
     monkeypatch.setenv("RUNTIME_DIRECTORY", "/run/livegen:/run/other")
 
     assert ledger_folder() == Path("/run/livegen")
+
+
+def test_a_bit_that_flips_anywhere_in_the_file_leaves_no_note_and_no_pedal_hanging(tmp_path: Path):
+    path = tmp_path / "duo.ledger"
+    with open_ledger("duo", tmp_path) as ledger:
+        ledger.leaves(NoteOn(60))
+        ledger.leaves(Control(64, 127, 3))
+    whole = path.read_bytes()
+
+    lost = []
+    for bit in (8 * byte + bit for byte, value in enumerate(whole) if value or byte < 32 for bit in range(8)):
+        damaged = bytearray(whole)
+        damaged[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(damaged)
+        with open_ledger("duo", tmp_path) as ledger:
+            if not {NoteOff(60), Control(64, 0, 3)} <= set(ledger.owed()):
+                lost.append(bit)
+
+    assert lost == []
+
+
+def test_what_ended_since_the_receiver_was_last_seen_is_owed_too():
+    ledger = blank_ledger()
+    for event in (NoteOn(60), NoteOn(62), Control(64, 127, 3)):
+        ledger.leaves(event)
+    ledger.has_left(NoteOff(60))
+    ledger.assure()
+    ledger.assure()
+    ledger.has_left(NoteOff(62))
+    ledger.has_left(Control(64, 0, 3))
+
+    ledger.owe()
+
+    assert ledger.owed() == (NoteOff(62), Control(64, 0, 3))
+
+
+def test_a_note_that_begins_anew_is_first_told_what_it_is_owed():
+    ledger = blank_ledger()
+    ledger.leaves(NoteOn(60))
+    ledger.owe()
+
+    before = ledger.owed_before(NoteOn(60))
+    ledger.leaves(NoteOn(60))
+
+    assert (before, ledger.owed_before(NoteOn(60))) == ((NoteOff(60),), ())

@@ -63,12 +63,18 @@ class Performance:
 
     def has_ended(self, now_ns: int) -> bool:
         """No key is down and the pause is longer than the settings' and than the phrase's own beat."""
+        due_ns = self.due_ns
+        return due_ns is not None and now_ns >= due_ns
+
+    @property
+    def due_ns(self) -> int | None:
+        """When the phrase will be over, if nothing else is played; None while a key is down, or without a phrase."""
         if self._held or not self._notes:
-            return False
+            return None
         gaps = [after - before for before, after in zip(self._onsets, self._onsets[1:], strict=False)]
         beat_ns = min(max(gaps, default=0), _LONGEST_BEAT_NS)
         last_ns = self._onsets[-1] if self._onsets else self._notes[-1].onset_ns  # its onset may have been taken
-        return now_ns >= max(self._last_ns + self.pause_ns, last_ns + beat_ns + self.pause_ns // 2)
+        return max(self._last_ns + self.pause_ns, last_ns + beat_ns + self.pause_ns // 2)
 
     def take(self) -> list[HeardNote]:
         """The phrase, sorted by onset; the memory is empty afterwards."""

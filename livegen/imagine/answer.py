@@ -4,6 +4,7 @@ from livegen.codecs.codec import Prompt
 from livegen.events import TICKS_PER_QUARTER, NoteOn, Ticked
 from livegen.imagine.continuation import Continuation
 from livegen.imagine.part import Manner, Part
+from livegen.look_ahead import LookAhead
 from livegen.music.meter import Beat, next_multiple
 
 _EARLIEST_END = 0.7  # of the length aimed at: a phrase end after it ends the answer
@@ -39,6 +40,14 @@ class Answer(Part):
                 self._keep(ticked)
             if is_first:
                 self._strike_what_is_held()
+
+    def due_ns(self, ahead: LookAhead) -> int:
+        """From when on there is something to hand over, or to imagine, or it is over."""
+        if self._is_open:
+            return super().due_ns(ahead)
+        if self._planned:
+            return self.beat.ns_at(self._planned[0].tick) - ahead.commit_ns
+        return (self.beat.ns_at(self._end) if self._end is not None else self._end_ns) or 0
 
     def retract(self, after_ns: int) -> None:
         """Forget what was not heard by a moment; the continuation goes back with it. The answer is over."""

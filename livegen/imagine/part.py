@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from livegen.events import TICKS_PER_QUARTER, NoteOff, NoteOn, Ticked, Timed
 from livegen.imagine.continuation import Continuation
+from livegen.look_ahead import LookAhead
 from livegen.music.meter import Beat, next_multiple
 from livegen.music.register import fold
 
@@ -68,6 +69,11 @@ class Part(ABC):
         while self._planned and (at_ns := self.beat.ns_at(self._planned[0].tick)) <= until_ns:
             events.append(Timed(at_ns, self._planned.popleft().event))
         return tuple(events)
+
+    def due_ns(self, ahead: LookAhead) -> int:
+        """From when on there is something to hand over, or to imagine."""
+        due_ns = self._moment() - ahead.horizon_ns
+        return min(due_ns, self.beat.ns_at(self._planned[0].tick) - ahead.commit_ns) if self._planned else due_ns
 
     def pending(self) -> tuple[Timed, ...]:
         """What is planned and not yet handed over."""

@@ -2,7 +2,8 @@
 
 A note is written down *before* its note-on leaves and struck out *after* its note-off has left, so whatever
 moment a ``kill -9`` chooses, the next start finds every note that may be sounding. Those notes are *owed*: they
-stay in the file until their note-offs have gone out for as long as a receiver may take to come back.
+stay in the file until their note-offs have gone out for as long as a receiver may take to come back. All of it is
+written twice, so that a bit that flips leaves no note hanging.
 """
 
 import errno
@@ -36,7 +37,10 @@ _OWED = _SOUNDING + _NOTES  # the same, left behind by a process that was killed
 _PEDALS = _OWED + _NOTES  # one per channel
 _UP, _DOWN, _LEFT_DOWN, _UNKNOWN = 0, 1, 2, 3  # a pedal's cell
 _MOST_OWED = 256  # notes: no hands and no network leave more; a file with more of them is damaged
-_SIZE = _PEDALS + _CHANNELS
+_END = _PEDALS + _CHANNELS
+_COPY = _END - _SOUNDING  # from each cell to its copy
+_SIZE = _END + _COPY
+_NO_NOTES = bytes(_NOTES)
 _LOCKED_BYTE = 1 << 20  # past the end: a lock on Windows also stops reading
 
 
@@ -61,20 +65,20 @@ class Ledger:
         match event:
             case NoteOn(pitch, _, channel):
                 cell = _SOUNDING + channel * _PITCHES + pitch
-                self._cells[cell] = min(self._cells[cell] + 1, 255)
+                self._write(cell, min(self._cells[cell] + 1, 255))
             case Control(number, value, channel) if number == SUSTAIN_PEDAL and value >= 64:
-                self._cells[_PEDALS + channel] = _DOWN
+                self._write(_PEDALS + channel, _DOWN)
 
     def has_left(self, event: Event) -> None:
         """Strike out what has ended; to be called after the event was sent."""
         match event:
             case NoteOff(pitch, channel):
                 cell = _SOUNDING + channel * _PITCHES + pitch
-                self._cells[cell] = max(self._cells[cell] - 1, 0)
+                self._write(cell, max(self._cells[cell] - 1, 0))
                 self._ended.add(cell)
             case Control(number, value, channel) if number == SUSTAIN_PEDAL and value < 64:
                 if self._cells[_PEDALS + channel] == _DOWN:
-                    self._cells[_PEDALS + channel] = _UP
+                    self._write(_PEDALS + channel, _UP)
                     self._ended.add(_PEDALS + channel)
 
     def assure(self) -> None:
@@ -83,8 +87,11 @@ class Ledger:
 
     def sounding(self) -> tuple[NoteOff, ...]:
         """One note-off for every note-on that has not had its own."""
+        counts = self.counts()
+        if counts == _NO_NOTES:
+            return ()
         return tuple(
-            NoteOff(cell % _PITCHES, cell // _PITCHES) for cell, count in enumerate(self.counts()) for _ in range(count)
+            NoteOff(cell % _PITCHES, cell // _PITCHES) for cell, count in enumerate(counts) for _ in range(count)
         )
 
     def pedals(self) -> tuple[Control, ...]:
@@ -104,35 +111,37 @@ class Ledger:
 
     def owe(self) -> None:
         """Turn what sounds into what is owed: nobody could be told that it ended."""
+        self._heal()
         for cell in range(_NOTES):
             owed = max(self._cells[_OWED + cell], self._cells[_SOUNDING + cell])
-            self._cells[_OWED + cell] = owed
-            self._cells[_SOUNDING + cell] = 0
+            if owed:
+                self._write(_OWED + cell, owed)
+                self._write(_SOUNDING + cell, 0)
         for pedal in self.pedals():
-            self._cells[_PEDALS + pedal.channel] = _LEFT_DOWN
+            self._write(_PEDALS + pedal.channel, _LEFT_DOWN)
         for cell in self._ended | self._ended_before:
             if cell >= _PEDALS:
-                self._cells[cell] = _LEFT_DOWN
+                self._write(cell, _LEFT_DOWN)
             else:
-                self._cells[cell + _NOTES] = max(self._cells[cell + _NOTES], 1)
+                self._write(_OWED + cell - _SOUNDING, max(self._cells[_OWED + cell - _SOUNDING], 1))
         self._ended, self._ended_before = set(), set()
         self._mend()
 
     def _mend(self) -> None:
         """Where the file cannot be right, owe each channel its silence: no flood of note-offs nobody began."""
-        pedals = self._cells[_PEDALS:_SIZE]
-        if sum(self._cells[_OWED:_PEDALS]) > _MOST_OWED:
-            self._cells[_OWED:_PEDALS] = bytes(_NOTES)
-            self._cells[_PEDALS:_SIZE] = bytes((_UNKNOWN,)) * _CHANNELS
-        elif max(pedals) > _UNKNOWN:
-            self._cells[_PEDALS:_SIZE] = bytes(_UNKNOWN if cell > _UNKNOWN else cell for cell in pedals)
+        is_flood = sum(self._cells[_OWED:_PEDALS]) > _MOST_OWED
+        if is_flood:
+            self._forget_owed()
+        for cell in range(_PEDALS, _END):
+            if is_flood or self._cells[cell] > _UNKNOWN:
+                self._write(cell, _UNKNOWN)
 
     def owed(self) -> tuple[Event, ...]:
         """The note-offs and pedal-ups still owed, without the notes that have begun to sound anew."""
         cells = bytes(self._cells[_OWED:_PEDALS])
         notes = [
             NoteOff(cell % _PITCHES, cell // _PITCHES)
-            for cell, count in enumerate(cells)
+            for cell, count in enumerate(cells if cells != _NO_NOTES else ())
             for _ in range(count)
             if not self._cells[_SOUNDING + cell]
         ]
@@ -153,12 +162,25 @@ class Ledger:
 
     def settle(self) -> None:
         """Owe nothing any more."""
-        self._cells[_OWED:_PEDALS] = bytes(_NOTES)
+        self._forget_owed()
         for pedal in (*self._pedals(_LEFT_DOWN), *self._pedals(_UNKNOWN)):
-            self._cells[_PEDALS + pedal.channel] = _UP
+            self._write(_PEDALS + pedal.channel, _UP)
+
+    def _forget_owed(self) -> None:
+        self._cells[_OWED:_PEDALS] = self._cells[_OWED + _COPY : _PEDALS + _COPY] = _NO_NOTES
+
+    def _write(self, cell: int, value: int) -> None:
+        self._cells[cell] = self._cells[cell + _COPY] = value
+
+    def _heal(self) -> None:
+        """Where a cell and its copy differ, a disk or a memory has lost a bit: an ending too many does no harm."""
+        if self._cells[_SOUNDING:_END] == self._cells[_END:_SIZE]:
+            return
+        for cell in range(_SOUNDING, _END):
+            self._write(cell, max(self._cells[cell], self._cells[cell + _COPY]))
 
     def _pedals(self, state: int) -> tuple[Control, ...]:
-        cells = bytes(self._cells[_PEDALS:_SIZE])
+        cells = bytes(self._cells[_PEDALS:_END])
         return tuple(Control(SUSTAIN_PEDAL, 0, channel) for channel, cell in enumerate(cells) if cell == state)
 
 
@@ -219,8 +241,9 @@ def open_ledger(name: str, folder: Path) -> Iterator[Ledger]:
 
 def _lay_out(file: BinaryIO) -> None:
     """Write all of it once, in place: on a full disk that fails here, and not by a signal at the first note."""
-    content = file.read(_SIZE)
-    cells = content[_HEADER.size :] if content.startswith(_MAGIC) else b""
+    content = file.read(_SIZE + 1)
+    is_ours = len(content) == _SIZE  # else of another version, or no ledger; a damaged header is no reason
+    cells = content[_HEADER.size :] if is_ours else b""
     file.seek(0)
     whole = _HEADER.pack(_MAGIC, os.getpid()) + cells.ljust(_SIZE - _HEADER.size, b"\0")
     if file.write(whole) < _SIZE:  # a hole: on a full disk it could not be filled, and a touch would kill us

@@ -7,6 +7,7 @@ import gc
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from math import inf
 
 from livegen.clock import NS_PER_MS, NS_PER_S, now_ns
 from livegen.engine import Engine, load_engine
@@ -38,9 +39,9 @@ from livegen.settings import Settings
 from livegen.shipped import model_path
 
 BEAT_NS = 50 * NS_PER_MS
-_REST_S = 0.010  # between two looks at the music, when nothing is heard and no work waits
+_REST_S = 0.010  # between two looks at the music at the least, when nothing is heard and no work waits
+_LONGEST_REST_S = BEAT_NS / NS_PER_S
 _PATIENCE_NS = 30 * NS_PER_S  # for the end of a phrase
-_IDLE_S = BEAT_NS / NS_PER_S  # the same, when nobody plays
 
 
 def run_engine(link: Link, load: Callable[[Settings], Engine], loader: Loader | None = None) -> None:
@@ -93,10 +94,10 @@ class Service:
         """Hear, imagine, hand over, for ever."""
         rest_s = 0.0
         while True:
-            rest_s = self.serve(rest_s)
+            rest_s = min(self.serve(rest_s), _LONGEST_REST_S)
 
     def serve(self, patience_s: float) -> float:
-        """Wait so long for something to hear, imagine once, hand over; how long to wait the next time."""
+        """Wait so long for something to hear, imagine once, hand over; how long there is nothing else to do."""
         if self._link.poll(patience_s):
             self._take_in()
         if self._loader:
@@ -109,7 +110,9 @@ class Service:
         if self._beat_ns is None or now_ns() - self._beat_ns >= BEAT_NS:
             self._beat_ns = now_ns()
             self._link.send_bytes(encode(Beat()))
-        return 0 if plan.is_behind else _IDLE_S if plan.is_idle else _REST_S
+        if plan.is_behind:
+            return 0
+        return inf if plan.due_ns is None else max((plan.due_ns - now_ns()) / NS_PER_S, _REST_S)
 
     def _take_in(self) -> None:
         while True:

@@ -1,6 +1,9 @@
 """What must hold after every event."""
 
+from io import BytesIO
 from typing import TYPE_CHECKING
+
+import mido
 
 from livegen.clock import NS_PER_MS, NS_PER_S
 from livegen.events import NoteOn, Timed
@@ -11,7 +14,8 @@ if TYPE_CHECKING:
 _LATE_NS = 10 * NS_PER_MS
 _KILLED_NS, _STOPPED_NS = 30 * NS_PER_MS, 700 * NS_PER_MS
 _MOST_WAITING = 4_096
-_MOST_SEEN = 100_000
+_LONGEST_NOTE_NS = 60 * NS_PER_S
+_LONGEST_WITHOUT_NS = 70 * NS_PER_S  # the longest back-off, and loading
 _SETTLED_NS = 8 * NS_PER_S
 _LOOK_NS = 10 * NS_PER_S
 _MOST_STARTS = 140  # of an engine that crashes at every start, in an hour
@@ -31,7 +35,7 @@ class Checks:
 
     def __init__(self, world: "World") -> None:
         self._world = world
-        self._looked_ns = 0
+        self._looked_ns = self._ready_ns = 0
         self.unsettled_ns = 0  # when a port last came or went
         self._waits: list[tuple[int, float]] = []
 
@@ -49,6 +53,8 @@ class Checks:
                 if cells[cell] != count
             ]
             world.fail(f"the ledger is not what is on the wire: {', '.join(wrong[:8])}")
+        if port.child and port.child.waiting > _MOST_WAITING:
+            world.fail(f"{port.child.waiting} frames wait for the engine")
         now_ns = world.agenda.now_ns()
         if now_ns - self._looked_ns >= _LOOK_NS:
             self._looked_ns = now_ns
@@ -80,6 +86,7 @@ class Checks:
     def port_begins(self) -> None:
         """A new back-off begins with it."""
         self._waits.clear()
+        self._ready_ns = self._world.agenda.now_ns()
 
     def engine_died(self, wait_s: float) -> None:
         """The next begins so much later."""
@@ -96,18 +103,31 @@ class Checks:
         for receiver in (self._world.synth, self._world.daw):
             if receiver.notes or receiver.pedals:
                 self._world.fail(f"at the end '{receiver.name}' hears {receiver.state()}")
+        self._read_recordings()
         if any(self._world.tape.counts):
             self._world.fail("at the end something sounds on the wire")
+
+    def _read_recordings(self) -> None:
+        for path, content in list(self._world.disk.files.items())[-3:]:
+            if path.startswith("/recordings"):
+                try:
+                    mido.MidiFile(file=BytesIO(content))
+                except (EOFError, OSError, ValueError) as error:
+                    self._world.fail(f"{path} cannot be read: {error}")
 
     def _look(self, now_ns: int) -> None:
         world = self._world
         port = world.port
         assert port
-        child = port.child
-        if child and child.waiting > _MOST_WAITING:
-            world.fail(f"{child.waiting} frames wait for the engine")
         if port.player.waiting > _MOST_WAITING:
             world.fail(f"{port.player.waiting} events wait for their moment")
+        for key, since_ns in world.machine.items():
+            if now_ns - max(since_ns, self.unsettled_ns) > _LONGEST_NOTE_NS:
+                world.fail(f"{key} has sounded for {(now_ns - since_ns) // NS_PER_S} s")
+        if port.supervisor.is_ready or world.is_crashing:
+            self._ready_ns = now_ns
+        if now_ns - max(self._ready_ns, self.unsettled_ns) > _LONGEST_WITHOUT_NS:
+            world.fail(f"there has been no engine for {_LONGEST_WITHOUT_NS // NS_PER_S} s")
         if now_ns - self.unsettled_ns > _SETTLED_NS:
             self._compare_receivers()
 

@@ -252,9 +252,10 @@ class Faults:
     def ledger_flipped(self) -> None:
         """A bit of the ledger's file flips, and then livegen is killed."""
         world = self._world
-        for _ in range(1):
-            bit = self._random.randrange(8 * len(world.cells))
-            world.cells[bit // 8] ^= 1 << bit % 8
+        taken = [cell for cell, value in enumerate(world.cells) if value]
+        anywhere = range(len(world.cells))
+        cell = self._random.choice(taken if taken and self._random.random() < 0.5 else anywhere)
+        world.cells[cell] ^= 1 << self._random.randrange(8)
         world.is_ledger_damaged = True
         self.livegen_killed()
 

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable
+from math import inf
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 LATENCY_NS = 60_000  # of the link
 _STEP_NS = 160_000  # that a step of a shipped network takes
 _TURN_NS = 20_000  # that everything else takes
-_IDLE_S = BEAT_NS / NS_PER_S
+_BEAT_S = BEAT_NS / NS_PER_S
 
 
 class Killed(BaseException):
@@ -163,7 +164,8 @@ class EngineProcess:
     def _run(self) -> None:
         if self.is_stopped or not self.is_alive:
             return
-        self._idle_ns = None
+        self._wake_up_from_idleness()
+        self._world.is_elsewhere = True
         self._agenda.spent_ns = 0
         try:
             if self._service is None:
@@ -184,8 +186,10 @@ class EngineProcess:
             self.kill()
         elif self._frames:
             self._alarm.set(self._busy_until_ns)
-        elif self._rest_s == _IDLE_S and self.slowness == 1:
+        elif self._rest_s > _BEAT_S and self.slowness == 1:
             self._idle_ns = self._busy_until_ns
+            if self._rest_s < inf:
+                self._alarm.set(self._busy_until_ns + round(self._rest_s * NS_PER_S) + 1)
         else:
             self._alarm.set(self._busy_until_ns + round(self._rest_s * NS_PER_S) + 1)
 

@@ -1,9 +1,9 @@
 """All of it: one seed, one run."""
 
 import time
-from collections import deque
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from random import Random
 from typing import Any
@@ -32,7 +32,7 @@ from .wire import Tape
 
 DAY_MS = 24 * 3600 * 1000
 _STARTS_MS = (0, 3600_000, 194 * DAY_MS, 2**31, 2**32, 2**31 // 1000)  # uptimes at which something could go wrong
-_ROLES = ("respond", "respond", "solo", "harmonise", "accompany")
+_ROLES = (*["respond"] * 5, *["solo"] * 3, "harmonise", "accompany")
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,7 @@ class Plot:
     presence: float = 0.25  # the part of the time in which somebody is there
     faults: float = 6.0  # an hour
     role: str = ""  # "": by the seed
+    thru: str = ""  # "off" or "on"; "": by the seed
     start_ms: int | None = None  # uptime; None: by the seed
 
 
@@ -81,11 +82,12 @@ class World:
         before_ns = round(self.random.random() * plot.hours * 3600 * NS_PER_S) if start_ms > DAY_MS else 0
         self.agenda = Agenda(max(start_ms * NS_PER_MS - before_ns, NS_PER_S))
         self.log: deque[str] = deque(maxlen=30)
+        self._violation: Violation | None = None
         self.checks = Checks(self)
         self.tape = Tape(self.agenda.now_ns, self.fail)
         self.disk = Disk()
         self.wall_offset_s = 0
-        self.is_disk_stalled = False
+        self.is_disk_stalled = self.is_elsewhere = False
         self.wake_ns = 30_000
         self.midi = MidiSystem("jack" if plot.seed % 2 else "alsa")
         self.midi.on_open = self._somebody_listens
@@ -96,7 +98,8 @@ class World:
         self.cells = blank_cells()
         self.port: PortProcess | None = None
         self.machine: dict[tuple[int, int], int] = {}  # (channel, pitch) → since when it sounds
-        self.machine_busy_ns = self.onsets_out = self.late_note_ons = 0
+        self._struck: Counter[tuple[int, int]] = Counter()
+        self.onsets_out = self.late_note_ons = 0
         self.engine_starts = self.port_starts = 0
         self.is_crashing = False  # every engine dies while it loads
         self.is_ledger_damaged = False
@@ -110,17 +113,13 @@ class World:
         """From the beginning to the end; Violation when something does not hold."""
         begun = time.perf_counter()
         end_ns = self.agenda.now_ns() + round(self.plot.hours * 3600 * NS_PER_S)
-        with ExitStack() as stack:
-            stack.enter_context(clock_read_by(self.agenda.now_ns))
-            stack.enter_context(self.midi.in_place())
-            stack.enter_context(patch.object(livegen.serve.recorder, "time", _Wall(self)))
-            self.start_port()
+        with self.begun():
             self.visitors.open()
             self.faults.begin()
             while self.agenda.now_ns() < end_ns:
                 self.advance(min(self.agenda.now_ns() + 60 * NS_PER_S, end_ns))
                 progress((self.agenda.now_ns() - self.agenda.begun_ns) / (end_ns - self.agenda.begun_ns))
-            self._finish()
+            self.finish()
         played_s = (self.visitors.present_ns) / NS_PER_S or 1
         return Report(
             seed=self.plot.seed,
@@ -138,11 +137,33 @@ class World:
             sha256=self.tape.hash.hexdigest(),
         )
 
+    @contextmanager
+    def begun(self) -> Iterator[None]:
+        """Within this the simulated clock, ports and disk are livegen's, and it runs."""
+        with ExitStack() as stack:
+            stack.enter_context(clock_read_by(self.agenda.now_ns))
+            stack.enter_context(self.midi.in_place())
+            stack.enter_context(patch.object(livegen.serve.recorder, "time", _Wall(self)))
+            self.start_port()
+            yield
+
+    def do(self, act: Callable[[], None]) -> None:
+        """Let this happen now."""
+        self.agenda.once(self.agenda.now_ns(), act)
+        self.advance(self.agenda.now_ns())
+
+    def wait(self, wait_s: float) -> None:
+        """Let so much time pass."""
+        self.advance(self.agenda.now_ns() + round(wait_s * NS_PER_S))
+
     def advance(self, until_ns: int) -> None:
         """Let everything happen up to a moment."""
         while alarm := self.agenda.next(until_ns):
             try:
                 alarm.ring()
+                if self.is_elsewhere:  # in the engine's process
+                    self.is_elsewhere = False
+                    continue
                 if self.port:
                     self.port.settle()
             except Killed:
@@ -151,6 +172,8 @@ class World:
                 self.note(f"livegen ends: {error}")
                 self._service_wait_s = min(2 * self._service_wait_s, 30)
                 self.stop_port(self._service_wait_s)
+            if self._violation:  # and somebody has caught it
+                raise self._violation
             self.checks.after_event()
 
     # what is said
@@ -158,10 +181,13 @@ class World:
     def note(self, line: str) -> None:
         """Something worth telling, should it go wrong."""
         self.log.append(f"{self.minute:10.4f} min  {line}")
+        if "a bug of livegen's" in line:
+            self.fail(line)
 
     def fail(self, what: str) -> None:
         """What must hold does not."""
-        raise Violation(self.plot.seed, self.minute, what, list(self.log))
+        self._violation = Violation(self.plot.seed, self.minute, what, list(self.log))
+        raise self._violation
 
     @property
     def minute(self) -> float:
@@ -193,7 +219,7 @@ class World:
         self.midi.on_send = lambda _: None
         self.midi.close_all()
         self.tape.forget()
-        self.machine.clear()
+        self._forget_machine()
         self.agenda.once(self.agenda.now_ns() + self.random.randrange(NS_PER_S // 10, 3 * NS_PER_S), self.start_port)
 
     def stop_port(self, wait_s: float = 1) -> None:
@@ -206,7 +232,7 @@ class World:
             self.fail("livegen has been stopped, and something sounds")
         self.port = None
         self.midi.on_send = lambda _: None
-        self.machine.clear()
+        self._forget_machine()
         self.agenda.once(self.agenda.now_ns() + round(wait_s * NS_PER_S), self.start_port)
 
     def start_engine(self) -> EngineProcess:
@@ -251,12 +277,20 @@ class World:
         match timed.event:
             case NoteOn(pitch, _, channel):
                 self.onsets_out += 1
-                self.machine[channel, pitch] = now_ns
+                self.machine.setdefault((channel, pitch), now_ns)
+                self._struck[channel, pitch] += 1
+            case NoteOff(pitch, channel) if self._struck[channel, pitch] > 1:
+                self._struck[channel, pitch] -= 1
             case NoteOff(pitch, channel):
+                self._struck[channel, pitch] = 0
                 self.machine.pop((channel, pitch), None)
 
     def see(self, who: str, timed: Timed) -> None:
         """The onlookers see an event."""
+
+    def _forget_machine(self) -> None:
+        self.machine.clear()
+        self._struck.clear()
 
     def _somebody_listens(self) -> None:
         wait_ns = self.random.randrange(3 * NS_PER_S)
@@ -265,8 +299,8 @@ class World:
     def _first_settings(self) -> Settings:
         role = self.plot.role or self.random.choice(_ROLES)
         model = "bach" if role in ("harmonise", "accompany") else "elise-gru"
-        thru = self.random.choice(("off", "on"))
-        clock = self.random.choice(("player", "player", "player", "internal", "midi"))
+        thru = self.plot.thru or self.random.choice(("off", "on"))
+        clock = self.random.choice((*["player"] * 8, "internal", "midi"))
         self.toml = f"""
 [ports]
 system = "{self.midi.kind}"
@@ -287,12 +321,11 @@ cc = {{ 1 = "temperature", 16 = "role", 74 = "octaves" }}
         self.disk.write("/settings.toml", self.toml.encode())
         return load(DiskPath(self.disk, "/settings.toml"))  # type: ignore[arg-type]
 
-    def _finish(self) -> None:
+    def finish(self) -> None:
         """Everything is mended, the people go, and after a while livegen is stopped: silence."""
         self.faults.mend()
         self.visitors.leave()
-        for _ in range(30):
-            self.advance(self.agenda.now_ns() + NS_PER_S)
+        self.wait(30)
         if self.port:
             self.late_note_ons += self.port.player.late_note_ons
             self.port.close()
