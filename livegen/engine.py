@@ -27,6 +27,7 @@ class Engine:
     """Owner of one conversation. No thread, port, sleep or clock: it is told the time, in ns of one clock."""
 
     def __init__(self, bundle: Bundle, settings: Settings) -> None:
+        self.sha256 = bundle.sha256  # of the model that it begins with
         self._composer = Composer(bundle, settings)
         self._settings = settings
         self._role: Role = "respond"
@@ -207,8 +208,7 @@ class Engine:
         reply = self._composer.answer(self._performance.take(), self._song)
         self._part = reply.answer
         self._not_before = reply.not_before
-        is_bar = self._settings.time.begin_on == "bar"
-        self._grid = TICKS_PER_QUARTER * (reply.beats_per_bar if is_bar else 1)
+        self._grid = TICKS_PER_QUARTER * (reply.beats_per_bar if self._settings.time.begin_on == "bar" else 1)
         self._is_prepared = False
         self._notices.append(reply.said)
 

@@ -1,5 +1,6 @@
 """A model file, opened and held against its card: what does not match is refused by name."""
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ class Bundle:
     card: Card
     stepper: Stepper
     codec: Codec[Any]
+    sha256: str  # of its file, in hex
 
 
 def find_model(name: str) -> Path:
@@ -43,25 +45,30 @@ def find_model(name: str) -> Path:
 def load_bundle(name: str) -> Bundle:
     """Open a model by name or path, check it against its card, and run it once; ModelError names what is wrong."""
     path = find_model(name)
-    session = _open(path)
+    content = _read(path)
+    session = _open(path, content)
     card = _read_card(path, session)
     codec = make_codec(card.codec.name, card.codec.parameters)
     _check_tensors(path, session, card)
     stepper = Stepper(session, _initial(card))
     _try_out(path, stepper, len(codec.vocabulary))
-    return Bundle(card, stepper, codec)
+    return Bundle(card, stepper, codec, hashlib.sha256(content).hexdigest())
 
 
-def _open(path: Path) -> ort.InferenceSession:
-    """One thread, no spinning. The file is given as bytes, so it can point to no other file."""
+def _read(path: Path) -> bytes:
     if path.stat().st_size > _LARGEST_BYTES:
         raise ModelError(f"{path}: larger than {_LARGEST_BYTES >> 20} MB; that is no model for playing live")
+    return path.read_bytes()
+
+
+def _open(path: Path, content: bytes) -> ort.InferenceSession:
+    """One thread, no spinning. The file is given as bytes, so it can point to no other file."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 4
     try:
-        return ort.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+        return ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # noqa: BLE001 (the runtime raises classes of its own that share no other parent)
         reason = str(error).splitlines()[0][:160] if str(error) else type(error).__name__
         raise ModelError(f"{path}: not a whole ONNX model ({reason})") from None

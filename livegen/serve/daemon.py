@@ -17,7 +17,7 @@ from livegen.serve.controls import Controls
 from livegen.serve.courier import Courier
 from livegen.serve.engine_child import ENGINE_COMMAND
 from livegen.serve.onlookers import Onlookers, Watch
-from livegen.serve.recorder import Recorder
+from livegen.serve.recorder import open_recorder
 from livegen.serve.standing import Figures, Standing
 from livegen.serve.supervisor import Supervisor
 from livegen.serve.timekeeper import Timekeeper
@@ -57,8 +57,7 @@ def run_daemon(
         ledger = stack.enter_context(open_ledger(settings.ports.name, ledger_folder()))
         _be_prompt(is_realtime=is_realtime)
         pool = stack.enter_context(ThreadPoolExecutor(_WORKERS))
-        recorder = Recorder(Path(settings.daemon.record), say) if settings.daemon.record else None
-        onlookers = Onlookers(recorder, watch, is_realtime=is_realtime)
+        onlookers = Onlookers(open_recorder(settings, say), watch, is_realtime=is_realtime)
         _start(stack, pool, onlookers, stop)
         player = Player(ledger, onlookers.sent, is_realtime=is_realtime)
         _start(stack, pool, player, stop)
@@ -77,7 +76,7 @@ def run_daemon(
         wiring.open()
         _start(stack, pool, courier, stop)
         _start(stack, pool, timekeeper, stop)
-        supervisor = Supervisor(lambda: controls.settings, engine, player, courier, say)
+        supervisor = Supervisor(lambda: controls.settings, engine, player, courier, say, onlookers.witness)
         _start(stack, pool, supervisor, stop)
         standing = Standing(settings.ports.name)
         stack.callback(standing.end)

@@ -5,8 +5,7 @@
 
 import gc
 import sys
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Callable
 
 from livegen.clock import NS_PER_MS, NS_PER_S, now_ns
 from livegen.engine import Engine, load_engine
@@ -16,26 +15,24 @@ from livegen.plan import Plan
 from livegen.play.priority import raise_process
 from livegen.serve.link import (
     Beat,
-    Became,
+    Call,
     Configure,
+    Did,
     Failed,
-    Follow,
-    Heard,
     Link,
-    Message,
+    Loaded,
     Notice,
-    Panic,
-    Planned,
     Ready,
-    Retract,
     decode,
     encode,
 )
+from livegen.serve.performer import Performer, messages
 from livegen.settings import Settings
 
 BEAT_NS = 50 * NS_PER_MS
 _REST_S = 0.010  # between two looks at the music, when nothing is heard and no work waits
 _IDLE_S = BEAT_NS / NS_PER_S  # the same, when nobody plays
+_NOTHING = Plan(is_idle=True)
 
 
 def run_engine(link: Link, load: Callable[[Settings], Engine], loader: Loader | None = None) -> None:
@@ -53,8 +50,9 @@ def run_engine(link: Link, load: Callable[[Settings], Engine], loader: Loader | 
             link.send_bytes(encode(Failed(str(error))))
             return
         gc.freeze()
+        link.send_bytes(encode(Loaded(engine.sha256, settings.play.model)))
         link.send_bytes(encode(Ready()))
-        _Service(link, engine, settings, loader).run()
+        _Service(link, Performer(engine, settings), loader).run()
     except (EOFError, ConnectionError):
         return  # the port process has ended, so we do
     finally:
@@ -73,13 +71,14 @@ def open_link(handle: int) -> Link:
 
 
 class _Service:
-    """Owner of the engine while it plays."""
+    """Owner of the engine while it plays. Every call is told to the port process, for a replay."""
 
-    def __init__(self, link: Link, engine: Engine, settings: Settings, loader: Loader | None) -> None:
+    def __init__(self, link: Link, performer: Performer, loader: Loader | None) -> None:
         self._link = link
-        self._engine = engine
-        self._settings = settings
+        self._performer = performer
         self._loader = loader
+        self._calls: list[Call] = []  # not told yet
+        self._is_idle = False  # the last one was to imagine, and nobody played
 
     def run(self) -> None:
         """Hear, imagine, hand over, for ever."""
@@ -90,41 +89,25 @@ class _Service:
             if self._loader:
                 self._change_model(self._loader)
             at_ns = now_ns()
-            plan = self._engine.imagine(at_ns)
-            _hand_over(self._link, plan, at_ns)
+            plan = self._performer.imagine(at_ns)
+            if not self._is_idle or plan != _NOTHING:  # else it has changed nothing: idle, and idle as before
+                self._tell(Call("imagine", at_ns), plan)
+            self._is_idle = plan.is_idle
             rest_s = 0 if plan.is_behind else _IDLE_S if plan.is_idle else _REST_S
             if now_ns() - beat_ns >= BEAT_NS:
                 beat_ns = now_ns()
+                self._report(beat_ns)
                 self._link.send_bytes(encode(Beat()))
 
     def _take_in(self) -> None:
         while True:
-            message = decode(self._link.recv_bytes())
-            match message:
-                case Heard(events):
-                    for timed in events:
-                        self._engine.hear(timed)
-                case Panic():
-                    at_ns = now_ns()
-                    _hand_over(self._link, self._engine.silence(at_ns), at_ns)
-                case Follow(song):
-                    self._engine.follow(song, now_ns())
-                case Configure(text):
-                    self._configure(Settings.model_validate_json(text))
-                case _:
-                    raise ValueError(f"link: {type(message).__name__} is no message for an engine")
+            message, at_ns = decode(self._link.recv_bytes()), now_ns()
+            model = self._performer.settings.play.model
+            self._tell(Call("take", at_ns), self._performer.take(message, at_ns))
+            if self._loader and self._performer.settings.play.model != model:
+                self._loader.ask(self._performer.settings.play.model)
             if not self._link.poll(0):
                 return
-
-    def _configure(self, settings: Settings) -> None:
-        try:
-            self._engine.change(settings, now_ns())
-        except LivegenError as error:
-            self._link.send_bytes(encode(Notice(f"{error}; playing on as before")))
-            return
-        before, self._settings = self._settings, settings
-        if settings.play.model != before.play.model and self._loader:
-            self._loader.ask(settings.play.model)
 
     def _change_model(self, loader: Loader) -> None:
         """The model that was asked for, once it is there; the old one plays until then, and on if it is refused."""
@@ -132,26 +115,26 @@ class _Service:
         if isinstance(found, LivegenError):
             self._link.send_bytes(encode(Notice(f"{found}; the model before it plays on")))
         elif found:
-            self._engine.change(self._settings, now_ns(), found)
-            self._link.send_bytes(encode(Notice(f"model {self._settings.play.model}")))
+            name, at_ns = self._performer.settings.play.model, now_ns()
+            self._link.send_bytes(encode(Loaded(found.sha256, name)))
+            self._tell(Call("change", at_ns), self._performer.change(found, at_ns))
+            self._link.send_bytes(encode(Notice(f"model {name}")))
 
-
-def _hand_over(link: Link, plan: Plan, at_ns: int) -> None:
-    for message in _messages(plan, at_ns):
-        link.send_bytes(encode(message))
-
-
-def _messages(plan: Plan, at_ns: int) -> Iterable[Message]:
-    """What was to sound when the engine was asked, at ``at_ns``, sounds now that it is ready."""
-    if plan.retract_ns is not None:
-        yield Retract(plan.retract_ns, plan.kept)
-    if plan.events:
+    def _tell(self, call: Call, plan: Plan) -> None:
+        """Tell what was done, and before what came of it: what has reached the port process is explained there."""
+        self._is_idle = False
+        self._calls.append(call)
         ready_ns = now_ns()
-        yield Planned(tuple(replace(t, at_ns=ready_ns) if t.at_ns == at_ns else t for t in plan.events))
-    if plan.became:
-        yield Became(plan.became)
-    for text in plan.notices:
-        yield Notice(text)
+        said = [encode(message) for message in messages(plan, call.at_ns, ready_ns)]
+        if said:
+            self._report(ready_ns)
+        for frame in said:
+            self._link.send_bytes(frame)
+
+    def _report(self, ready_ns: int) -> None:
+        if self._calls:
+            self._link.send_bytes(encode(Did(ready_ns, tuple(self._calls))))
+            self._calls.clear()
 
 
 def _receive_settings(link: Link) -> Settings:
