@@ -28,6 +28,7 @@ The port process owns the ports and the time; it never runs a network:
     play/since.py            since when each note sounds, so that none does for ever
     play/scheduler.py        what is still to be played
     play/ledger.py           every note that sounds, in a file that outlives the process
+    play/rendition.py        what would sound, without threads and ports
     play/lateness.py         how late events left
     play/priority.py         real-time priority, locked memory
     play/port.py             where notes leave; also a port in memory
@@ -47,12 +48,13 @@ The port process owns the ports and the time; it never runs a network:
     serve/supervisor.py      starts the engine's process, ends its notes when it dies, starts the next
     serve/engine_child.py    one such process, as its parent sees it
     serve/onlookers.py       the thread for those who look on
-    serve/recorder.py        the session on disk
+    serve/recorder.py        what a session is recorded to
 
 The link between the two processes, and the engine's own:
 
     serve/link.py            what they say to each other, as bytes
     serve/engine_process.py  the child: hears, imagines, hands over
+    serve/performer.py       an engine, call by call
 
 The engine does no input or output, and is told the time:
 
@@ -123,6 +125,18 @@ What all of them speak:
     parameters.py            what a knob can set
     shipped.py               the models that come with livegen
     errors.py                the tree of errors
+
+What was played:
+
+    session/session_file.py  the file: it only grows
+    session/tape.py          frames on their way to the disk
+    session/ring.py          the last minutes
+    session/library.py       where sessions are, and which have to go
+    session/voices.py        the player's voice and the machine's
+    session/summary.py       a session in figures
+    session/replay.py        the same calls, the same bytes
+    session/again.py         a file played again, as a MIDI file
+    session/commands.py      the commands of livegen session
 
 Around them:
 

@@ -14,8 +14,9 @@ import typer
 from livegen.appliance.commands import service
 from livegen.bench.commands import bench
 from livegen.errors import LivegenError
+from livegen.session.commands import SESSION, Folder, session
 from livegen.settings import Settings, load, own_file
-from livegen.terminal import AsJson, progress, table
+from livegen.terminal import AsJson, print_figures, progress, table
 
 if TYPE_CHECKING:
     from livegen.serve.standing import Figures
@@ -29,6 +30,7 @@ app = typer.Typer(
 )
 app.add_typer(bench, name="bench")
 app.add_typer(service, name="service")
+app.add_typer(session, name="session")
 
 Role = Annotated[
     str | None, typer.Option(help="Who plays when: respond, accompany, harmonise, solo.", show_default=False)
@@ -58,7 +60,9 @@ def jam(
     key: Annotated[str | None, typer.Option(help="'G', 'F# minor', ...; found in the phrase otherwise.")] = None,
     learn: Annotated[str | None, typer.Option(help="Let the next knob that moves set this, from now on.")] = None,
     config: Annotated[Path | None, typer.Option(help="A settings file; your own is the default.")] = None,
-    record: Annotated[str | None, typer.Option(help="Record the session into this folder.")] = None,
+    record: Annotated[
+        str | None, typer.Option(help="Record the session into this folder; see livegen session.")
+    ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the virtual ports.")] = None,
     midi: Annotated[str | None, typer.Option(help="MIDI system: auto, alsa, jack, core, windows.")] = None,
 ) -> None:
@@ -136,6 +140,22 @@ def render(
     with progress("seconds of music") as report:
         said = render_file(source, target, settings, picture, report)
     typer.echo(said)
+
+
+@app.command(epilog="Example: livegen replay 2026-11-21_20-00-00 again.mid")
+def replay(
+    name: SESSION,
+    target: Annotated[Path | None, typer.Argument(metavar="[OUT.mid]", help="What sounds by it.")] = None,
+    model: Annotated[list[Path] | None, typer.Option(help="A model file that the session was played by.")] = None,
+    folder: Folder = None,
+    as_json: AsJson = False,  # noqa: FBT002 (typer makes it a flag)
+) -> None:
+    """Play a session again: the same bytes, or where the first difference is and exit status 1."""
+    from livegen.session.again import play_again
+
+    with progress("records") as report:
+        figures = play_again(name, folder, target, model or [], report)
+    print_figures(figures, as_json=as_json)
 
 
 @app.command(epilog="Example: livegen harmonise melody.mid chorale.mid --beam 8")

@@ -9,7 +9,7 @@ import numpy as np
 
 from livegen.clock import NS_PER_S
 from livegen.codecs.codec import FrameCodec, PitchSet
-from livegen.events import TICKS_PER_QUARTER, Note
+from livegen.events import TICKS_PER_QUARTER, Note, NoteOff, NoteOn
 from livegen.hear.memory import HeardNote
 from livegen.hear.tempo import find_bar, find_meter
 from livegen.imagine.answer import Answer
@@ -50,7 +50,8 @@ class Composer:
     def __init__(self, bundle: Bundle, settings: Settings) -> None:
         self._sampler = Sampler(settings.sampling, settings.play.seed)
         self._continuation: Continuation | None = None
-        self._zone: frozenset[int] | None = None
+        self._left_hand: frozenset[int] = frozenset()
+        self._zone: frozenset[int] | None = None  # pitch classes that the left hand allows
         self._shift = 0
         self.key: Key | None = None
         self.change(settings, bundle)
@@ -79,9 +80,13 @@ class Composer:
         """The model writes several voices at a time, and others can be given."""
         return isinstance(self._bundle.codec, FrameCodec)
 
-    def conduct(self, pitch_classes: frozenset[int] | None) -> None:
-        """Nothing but these pitch classes may sound from now on; None lifts that."""
-        self._zone = pitch_classes
+    def conduct(self, event: NoteOn | NoteOff) -> None:
+        """The left hand says what may sound; what it held last holds until it holds something else."""
+        if isinstance(event, NoteOff):
+            self._left_hand -= {event.pitch}
+        else:
+            self._left_hand |= {event.pitch}
+            self._zone = frozenset(pitch % 12 for pitch in self._left_hand)
 
     @property
     def middle(self) -> int:

@@ -13,9 +13,9 @@ from livegen.hear.port import MemoryInput
 from livegen.midi_file import write_midi
 from livegen.picture import draw_roll
 from livegen.serve.daemon import run_daemon
-from livegen.serve.recorder import Who
 from livegen.serve.standing import Figures
 from livegen.serve.wiring import MemoryPorts
+from livegen.session.voices import Who
 from livegen.settings import Settings
 
 # Old Hundredth (Louis Bourgeois, Geneva Psalter, 1551), its first three lines: pitches, a beat each, the last two.

@@ -29,12 +29,12 @@ class Engine:
     """Owner of one conversation. No thread, port, sleep or clock: it is told the time, in ns of one clock."""
 
     def __init__(self, bundle: Bundle, settings: Settings) -> None:
+        self.sha256 = bundle.sha256  # of the model that it begins with
         self._composer = Composer(bundle, settings)
         self._settings = settings
         self._role: Role = "respond"
         self._turn = Turn.IDLE
         self._performance = Performance(settings.play.pause_ms * NS_PER_MS)
-        self._left_hand: frozenset[int] = frozenset()
         self._song: Song | None = None
         self._ahead = look_ahead(settings, None)
         self._part: Part | None = None
@@ -54,7 +54,8 @@ class Engine:
         event = timed.event
         is_conducted = self._settings.limits.left_hand == "chord"
         if is_conducted and isinstance(event, NoteOn | NoteOff) and event.channel == LEFT_HAND:
-            return self._conduct(event)
+            self._composer.conduct(event)
+            return self._restyle()
         if self._turn is Turn.LISTENING and self._performance.has_ended(timed.at_ns):
             self._performance.take()  # its answer would come too late
         before = self._performance.held
@@ -118,9 +119,7 @@ class Engine:
         self._performance.pause_ns = settings.play.pause_ms * NS_PER_MS
         if bundle or settings.play.role != before.play.role:
             self._go_over(settings.play.role, now_ns, is_new_model=bundle is not None)
-        for part in (self._part, self._ensemble):
-            if part:
-                self._composer.restyle(part)
+        self._restyle()
 
     def pending(self) -> tuple[Timed, ...]:
         """The plan that has not been handed over yet, as it stands."""
@@ -182,13 +181,7 @@ class Engine:
             self._ensemble.go_on(now_ns)
             self._touched_ns = now_ns
 
-    def _conduct(self, event: NoteOn | NoteOff) -> None:
-        """The left hand says what may sound; what it held last holds until it holds something else."""
-        if isinstance(event, NoteOff):
-            self._left_hand -= {event.pitch}
-            return
-        self._left_hand |= {event.pitch}
-        self._composer.conduct(frozenset(pitch % 12 for pitch in self._left_hand))
+    def _restyle(self) -> None:
         for part in (self._part, self._ensemble):
             if part:
                 self._composer.restyle(part)
@@ -219,8 +212,7 @@ class Engine:
         reply = self._composer.answer(self._performance.take(), self._song)
         self._part = reply.answer
         self._not_before = reply.not_before
-        is_bar = self._settings.time.begin_on == "bar"
-        self._grid = TICKS_PER_QUARTER * (reply.beats_per_bar if is_bar else 1)
+        self._grid = TICKS_PER_QUARTER * (reply.beats_per_bar if self._settings.time.begin_on == "bar" else 1)
         self._is_prepared = False
         self._notices.append(reply.said)
 

@@ -4,6 +4,7 @@
     ├── SettingsError     a key, value or file of the settings
     ├── ModelError        a model file that is truncated, foreign or breaks the contract
     ├── MidiFileError     a MIDI file that cannot be read
+    ├── SessionError      a session that cannot be read, or not be played again
     ├── PortError         a MIDI port or system that is not there, or is taken
     └── RunningError      another livegen already has this name
 
@@ -28,6 +29,10 @@ class ModelError(LivegenError):
 
 class MidiFileError(LivegenError):
     """A MIDI file cannot be read as music."""
+
+
+class SessionError(LivegenError):
+    """A session cannot be read, or does not play again as it did."""
 
 
 class PortError(LivegenError):

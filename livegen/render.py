@@ -9,8 +9,7 @@ from livegen.engine import Engine, load_engine
 from livegen.events import NoteOn, Timed
 from livegen.midi_file import read_midi, write_midi
 from livegen.picture import draw_roll
-from livegen.play.ledger import blank_ledger
-from livegen.play.scheduler import Scheduler
+from livegen.play.rendition import Rendition
 from livegen.settings import Settings
 
 _STEP_NS = 20 * NS_PER_MS
@@ -24,8 +23,7 @@ def converse(engine: Engine, player: Iterable[Timed], report: Callable[[int], No
     """
     waiting = deque(player)
     clock = ManualClock(waiting[0].at_ns if waiting else 0)
-    scheduler, ledger = Scheduler(), blank_ledger()
-    machine: list[Timed] = []
+    rendition = Rendition()
     end_ns = clock.now_ns() + _PATIENCE_NS
     while clock.now_ns() < end_ns:
         clock.move_to(clock.now_ns() + _STEP_NS)
@@ -34,17 +32,14 @@ def converse(engine: Engine, player: Iterable[Timed], report: Callable[[int], No
             engine.hear(waiting.popleft())
         plan = engine.imagine(now_ns)
         if plan.retract_ns is not None:
-            scheduler.retract(plan.retract_ns, now_ns, ledger.sounding(), plan.kept)
-        scheduler.add(plan.events)
-        for timed in scheduler.due(now_ns):
-            ledger.leaves(timed.event)
-            machine.append(timed)
-            ledger.has_left(timed.event)
-        if waiting or plan.is_behind or scheduler.next_ns() is not None:
+            rendition.retract(plan.retract_ns, now_ns, plan.kept)
+        rendition.play(plan.events)
+        rendition.sound(now_ns)
+        if waiting or plan.is_behind or rendition.is_waiting:
             end_ns = now_ns + _PATIENCE_NS
         if now_ns % NS_PER_S < _STEP_NS:
             report(now_ns)
-    return machine
+    return rendition.sounded
 
 
 def render_file(

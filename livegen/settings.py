@@ -167,7 +167,9 @@ class Controls(_Frozen):
 class Daemon(_Frozen):
     """The two processes."""
 
-    record: str = ""  # folder for session recordings; "" records nothing
+    record: str = ""  # folder for sessions; "" keeps the ring only
+    record_mb: int = Field(1_024, ge=8)  # of them; the oldest go first, those saved by hand never
+    ring_minutes: int = Field(10, ge=0, le=120)  # at least kept of what was played last; 0 is off
     realtime: bool = True  # SCHED_FIFO and locked memory where allowed
     silence_ms: int = Field(500, ge=100, le=60_000)  # an engine silent for longer is dead
 

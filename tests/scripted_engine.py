@@ -32,6 +32,8 @@ MIDDLE_C = 60
 class ScriptedEngine:
     """Does what the script says."""
 
+    sha256 = ""
+
     def __init__(self, script: str) -> None:
         self._script = script
         self._heard: list[Timed] = []

@@ -10,15 +10,17 @@ from pathlib import Path
 from queue import Queue
 from typing import Any
 
-import mido
 import pytest
 
 from livegen.errors import LivegenError, RunningError
 from livegen.events import Control, Event, NoteOff, NoteOn, Timed
 from livegen.serve.daemon import run_daemon
+from livegen.serve.link import Did, Loaded, Planned, Ready, decode
 from livegen.serve.onlookers import Watch
 from livegen.serve.standing import Figures
 from livegen.serve.wiring import MemoryPorts
+from livegen.session.session_file import Kind, read_session
+from livegen.session.voices import voice
 from livegen.settings import Settings, load
 
 SCRIPTED = str(Path(__file__).with_name("scripted_engine.py"))
@@ -263,8 +265,12 @@ def test_the_session_is_recorded(tmp_path: Path):
         running.end()
 
     (path,) = (tmp_path / "sessions").iterdir()
-    notes = {track.name: [m.note for m in track if m.type == "note_on"] for track in mido.MidiFile(path).tracks}
-    assert notes == {"": [], "player": [60], "machine": [72]}
+    recorded = read_session(path)
+    assert [timed.event for timed in voice(recorded, "player")] == [NoteOn(60, 80), NoteOff(60)]
+    assert [timed.event for timed in voice(recorded, "machine")][:2] == [NoteOn(72, 80), NoteOff(72)]
+    said = [type(decode(record.content)) for record in recorded.records if record.kind is Kind.SAID]
+    assert said[:2] == [Loaded, Ready]
+    assert said[said.index(Planned) - 1] is Did  # explained before it comes
 
 
 def test_without_a_midi_system_it_starts_says_so_once_and_waits(monkeypatch: pytest.MonkeyPatch):

@@ -9,13 +9,19 @@ import pytest
 from scripted_engine import load
 from test_conversation import note
 
+from livegen.clock import NS_PER_MS
+from livegen.engine import Engine
 from livegen.events import NoteOff, NoteOn
+from livegen.imagine.bundle import load_bundle
 from livegen.serve.engine_process import run_engine
 from livegen.serve.link import (
     Beat,
+    Call,
     Configure,
+    Did,
     Failed,
     Heard,
+    Loaded,
     Message,
     Notice,
     Panic,
@@ -43,11 +49,11 @@ def engine(script: str) -> Iterator[Connection]:
 
 
 def next_message(link: Connection) -> Message:
-    """What it says next, heartbeats aside."""
+    """What it says next, heartbeats and its account of itself aside."""
     while True:
         assert link.poll(10)
         message = decode(link.recv_bytes())
-        if message != Beat():
+        if not isinstance(message, Beat | Did | Loaded):
             return message
 
 
@@ -70,9 +76,14 @@ def test_it_says_that_it_is_ready_then_plans_what_it_heard_and_obeys_a_panic():
 def test_it_beats_while_it_has_nothing_to_say():
     with engine("echo") as link:
         link.send_bytes(encode(SETTINGS))
-        said = [decode(link.recv_bytes()) for _ in range(4)]
+        said = [decode(link.recv_bytes()) for _ in range(8)]
 
-    assert said == [Ready(), Beat(), Beat(), Beat()]
+    assert [message for message in said if not isinstance(message, Did)][:4] == [
+        Loaded("", "bach"),
+        Ready(),
+        Beat(),
+        Beat(),
+    ]
 
 
 def test_a_model_that_cannot_be_loaded_is_its_last_words():
@@ -87,3 +98,31 @@ def test_a_model_that_cannot_be_loaded_is_its_last_words():
 def test_it_ends_when_the_other_end_is_gone_before_a_word():
     with engine("echo"):
         pass
+
+
+def test_what_it_says_is_explained_by_the_calls_that_it_told_before():
+    with engine("echo") as link:
+        link.send_bytes(encode(SETTINGS))
+        link.send_bytes(encode(Heard(note(60, 0, 1))))
+        told: list[Call] = []
+        while not isinstance(message := decode(link.recv_bytes()), Planned):
+            told += message.calls if isinstance(message, Did) else ()
+        plan = message
+
+    assert [call.act for call in told if call.act != "imagine"] == ["take"]
+    assert told[-1].act == "imagine"
+    assert plan.events[0].at_ns == told[-1].at_ns + 10 * NS_PER_MS  # as the script has it
+
+
+def test_while_nobody_plays_it_gives_no_account():
+    bundle = load_bundle("bach")
+    ours, theirs = Pipe()
+    thread = threading.Thread(target=run_engine, args=(theirs, lambda settings: Engine(bundle, settings)))
+    thread.start()
+    with ours:
+        ours.send_bytes(encode(SETTINGS))
+        said = [decode(ours.recv_bytes()) for _ in range(8)]
+    thread.join(10)
+
+    assert said[:2] == [Loaded(bundle.sha256, "bach"), Ready()]
+    assert [type(message) for message in said[2:]] == [Did, *[Beat] * 5]  # the first call only

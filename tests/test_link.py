@@ -7,10 +7,13 @@ from livegen.music.song import Song
 from livegen.serve.link import (
     Beat,
     Became,
+    Call,
     Configure,
+    Did,
     Failed,
     Follow,
     Heard,
+    Loaded,
     Message,
     Notice,
     Panic,
@@ -38,6 +41,9 @@ MESSAGES = (
     Planned(()),
     Became("accompany"),
     Notice("heard 8 notes, G major"),
+    Did(7, (Call("take", -1), Call("imagine", 2**62), Call("change", 0))),
+    Did(-7, ()),
+    Loaded("ab" * 32, "my models/a b.onnx"),
 )
 
 
@@ -55,6 +61,9 @@ def test_what_is_encoded_is_what_is_decoded(message: Message):
         (encode(Became("solo"))[:1] + b"sing", "'sing' is no role"),
         (encode(Beat()) + b"\x00", "Beat has 1 bytes where 0 were expected"),
         (encode(Planned(EVENTS))[:-1], "Planned has 32 bytes where 22 were expected"),
+        (encode(Did(5, (Call("take", 1),)))[:-1], "Did has 16 bytes where 8 were expected"),
+        (encode(Did(5, ()))[:4], "Did has 3 bytes where 8 were expected"),
+        (encode(Did(5, ())) + b"\x09" + bytes(8), "Did has a call that no engine knows"),
         (encode(Heard(()))[:1] + bytes(8) + b"\xf0\x00\x00", "f0 00 00 is no event"),
     ],
 )

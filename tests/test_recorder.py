@@ -1,177 +1,160 @@
-"""The session on disk."""
+"""What a session is recorded to."""
 
-import shutil
 from pathlib import Path
+from random import Random
+from typing import Any
 
-import mido
 import pytest
 
 from livegen.clock import NS_PER_S
-from livegen.events import Control, Event, NoteOff, NoteOn, Timed, from_bytes
-from livegen.serve.recorder import Recorder
+from livegen.errors import SessionError
+from livegen.serve.recorder import Recorder, open_recorder
+from livegen.session.library import find_session, free_path, list_sessions, prune, save_session
+from livegen.session.ring import PIECES, next_piece, ring_content
+from livegen.session.session_file import Kind, Record, decode_session, read_session
+from livegen.settings import load
 
 
-def read(path: Path) -> dict[str, list[tuple[int, Event | None]]]:
-    """Track name → its events with their absolute ticks."""
-    file = mido.MidiFile(path)
-    tracks: dict[str, list[tuple[int, Event | None]]] = {}
-    for track in file.tracks:
-        tick, events = 0, []
-        for message in track:
-            tick += message.time
-            if not message.is_meta:
-                events.append((tick, from_bytes(message.bytes())))
-        tracks[track.name] = events
-    return tracks
+@pytest.fixture(autouse=True)
+def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
 
 
-def recordings(folder: Path) -> list[Path]:
-    return sorted(folder.iterdir()) if folder.exists() else []
+def recorder(folder: Path, **daemon: Any) -> Recorder | None:
+    settings = load(None, {"daemon": {"record": str(folder / "sessions"), **daemon}})
+    return open_recorder(settings, lambda line: pytest.fail(line))
 
 
-@pytest.fixture
-def said() -> list[str]:
-    return []
+def event(second: float, size: int = 3) -> Record:
+    return Record(round(second * NS_PER_S), Kind.PLAYER, Random(second).randbytes(size))
 
 
-def test_player_and_machine_are_recorded_on_tracks_of_their_own(tmp_path: Path, said: list[str]):
-    recorder = Recorder(tmp_path / "sessions", said.append)
-    begin_ns = 77 * NS_PER_S
-    recorder.record("player", Timed(begin_ns, NoteOn(60, 80)))
-    recorder.record("player", Timed(begin_ns + NS_PER_S // 2, NoteOff(60)))
-    recorder.record("machine", Timed(begin_ns + NS_PER_S, NoteOn(64, 70, 1)))
-    recorder.record("machine", Timed(begin_ns + 200 * NS_PER_S, NoteOff(64, 1)))
-    recorder.record("player", Timed(begin_ns + NS_PER_S, Control(64, 127)))
-
-    recorder.save(begin_ns + 200 * NS_PER_S)
-
-    (path,) = recordings(tmp_path / "sessions")
-    file = mido.MidiFile(path)
-    assert (file.type, file.ticks_per_beat, file.tracks[0][0].tempo) == (1, 960, 500_000)
-    assert read(path) == {
-        "": [],
-        "player": [(0, NoteOn(60, 80)), (960, NoteOff(60)), (1920, Control(64, 127))],
-        "machine": [(1920, NoteOn(64, 70, 1)), (384_000, NoteOff(64, 1))],
-    }
-    assert said == []
+def played(records: tuple[Record, ...]) -> list[Record]:
+    return [record for record in records if record.kind is Kind.PLAYER]
 
 
-def test_the_file_grows_second_by_second_and_is_whole_each_time(tmp_path: Path, said: list[str]):
-    recorder = Recorder(tmp_path, said.append)
-    lengths = []
+def test_what_is_played_is_in_the_ring_and_in_the_folder(tmp_path: Path):
+    recording = recorder(tmp_path)
+    assert recording
+    events = [event(1), event(2), event(3)]
 
-    for second in range(4):
-        recorder.record("player", Timed(second * NS_PER_S, NoteOn(60 + second)))
-        recorder.record("player", Timed(second * NS_PER_S + 1, NoteOff(60 + second)))
-        recorder.save(second * NS_PER_S)
-        lengths.append([len(read(path)["player"]) for path in recordings(tmp_path)])
+    for record in events:
+        recording.record(record)
+        recording.save(record.at_ns)
 
-    assert lengths == [[], [4], [6], [8]]
-
-
-def test_a_save_is_due_a_second_after_the_last_one_and_only_when_there_is_something_new(
-    tmp_path: Path, said: list[str]
-):
-    recorder = Recorder(tmp_path, said.append)
-    before = recorder.wait_s(0)
-    recorder.record("player", Timed(10 * NS_PER_S, NoteOn(60)))
-    waits = [recorder.wait_s(round(second * NS_PER_S)) for second in (10, 10.75, 12)]
-    recorder.save(12 * NS_PER_S)
-
-    assert (before, waits, recorder.wait_s(12 * NS_PER_S)) == (None, [1, 0.25, 0], None)
+    (path,) = (tmp_path / "sessions").iterdir()
+    ring = decode_session(ring_content(tmp_path / "run" / "livegen", "livegen"), "ring")
+    assert played(read_session(path).records) == played(ring.records) == events
+    assert ring.records[0].kind is Kind.OPENED
 
 
-def test_a_note_that_still_sounds_ends_in_the_file_but_goes_on_in_the_recording(tmp_path: Path, said: list[str]):
-    recorder = Recorder(tmp_path, said.append)
-    recorder.record("machine", Timed(0, NoteOn(60, 70)))
-    recorder.save(NS_PER_S)
-    (path,) = recordings(tmp_path)
-    while_it_sounds = read(path)["machine"]
+def test_a_save_is_due_a_second_after_the_last_one_and_only_when_there_is_something_new(tmp_path: Path):
+    recording = recorder(tmp_path)
+    assert recording
+    before = recording.wait_s(0)
+    recording.record(event(10))
+    recording.save(10 * NS_PER_S)
+    recording.record(event(10.1))
+    waits = [recording.wait_s(round(second * NS_PER_S)) for second in (10, 10.75, 12)]
+    recording.save(12 * NS_PER_S)
 
-    recorder.record("machine", Timed(2 * NS_PER_S, NoteOff(60)))
-    recorder.save(2 * NS_PER_S)
-
-    assert while_it_sounds == [(0, NoteOn(60, 70)), (0, NoteOff(60))]
-    assert read(path)["machine"] == [(0, NoteOn(60, 70)), (3840, NoteOff(60))]
-
-
-def test_a_new_file_is_begun_after_ten_minutes(tmp_path: Path, said: list[str]):
-    recorder = Recorder(tmp_path, said.append)
-    for minute in range(21):
-        recorder.record("player", Timed(minute * 60 * NS_PER_S, Control(1, minute)))
-        recorder.save(minute * 60 * NS_PER_S)
-    recorder.save(21 * 60 * NS_PER_S, is_last=True)
-
-    values = [[event.value for _, event in read(path)["player"]] for path in recordings(tmp_path)]
-
-    assert sorted(values) == [list(range(11)), list(range(11, 21))]
+    assert (before, waits, recording.wait_s(12 * NS_PER_S)) == (None, [1, 0.25, 0], None)
 
 
-def test_a_folder_that_cannot_be_written_is_said_once_and_nothing_is_lost(tmp_path: Path, said: list[str]):
+def test_the_last_save_waits_for_nothing(tmp_path: Path):
+    recording = recorder(tmp_path)
+    assert recording
+    for record in (event(10), event(10.1)):
+        recording.record(record)
+        recording.save(record.at_ns)
+
+    recording.save(round(10.2 * NS_PER_S), is_last=True)
+
+    (path,) = (tmp_path / "sessions").iterdir()
+    assert played(read_session(path).records) == [event(10), event(10.1)]
+
+
+def test_neither_ring_nor_folder_is_no_recorder(tmp_path: Path):
+    assert recorder(tmp_path, record="", ring_minutes=0) is None
+
+
+def test_the_ring_keeps_the_last_minutes_and_not_much_more(tmp_path: Path):
+    recording = recorder(tmp_path, ring_minutes=5, record="")
+    assert recording
+    for second in range(10, 3600, 10):
+        recording.record(event(second, 20_000))
+        recording.save(second * NS_PER_S)
+
+    folder = tmp_path / "run" / "livegen"
+    kept = played(decode_session(ring_content(folder, "livegen"), "ring").records)
+    lasts_s = (kept[-1].at_ns - kept[0].at_ns) / NS_PER_S
+    assert kept[-1].at_ns == 3590 * NS_PER_S
+    assert 5 * 60 <= lasts_s + 10 <= 6 * 60 + 10
+    assert len(list(folder.iterdir())) == PIECES
+
+
+def test_a_daemon_that_is_started_again_and_again_pushes_nothing_out_of_the_ring(tmp_path: Path):
+    for start in range(1, 3 * PIECES):
+        recording = recorder(tmp_path, record="")
+        assert recording
+        recording.record(event(start))
+        recording.save(start * NS_PER_S)
+
+    kept = played(decode_session(ring_content(tmp_path / "run" / "livegen", "livegen"), "ring").records)
+    assert kept == [event(start) for start in range(1, 3 * PIECES)]
+
+
+def test_the_rings_of_two_names_are_apart_even_if_one_begins_with_the_other(tmp_path: Path):
+    for name in ("a", "a.1"):
+        next_piece(tmp_path, name).write_bytes(name.encode())
+
+    assert (ring_content(tmp_path, "a"), ring_content(tmp_path, "a.1")) == (b"a", b"a.1")
+    with pytest.raises(SessionError, match=r"^nothing is kept of 'b' in "):
+        ring_content(tmp_path, "b")
+
+
+def test_the_quota_is_kept_and_the_oldest_sessions_go_first(tmp_path: Path):
+    recording = recorder(tmp_path, record_mb=8)
+    assert recording
+    for second in range(1, 200):
+        recording.record(event(second, 100_000))
+        recording.save(second * NS_PER_S)
+        total = sum(path.stat().st_size for path in (tmp_path / "sessions").iterdir())
+        assert total <= 8 * 2**20
+
+    kept = sorted(
+        record.at_ns // NS_PER_S
+        for path in (tmp_path / "sessions").iterdir()
+        for record in played(read_session(path).records)
+    )
+    assert kept == list(range(200 - len(kept), 200))
+    assert len(kept) * 100_000 > 4 * 2**20
+
+
+def test_what_was_saved_by_hand_is_not_deleted_for_the_quota(tmp_path: Path):
+    recorded = free_path(tmp_path)
+    recorded.write_bytes(bytes(1000))
+    saved = save_session(bytes(1000), tmp_path)
+    (tmp_path / "mine.session").write_bytes(bytes(1000))
+
+    prune(tmp_path, 500)
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.session", saved.name]
+
+
+def test_two_sessions_in_one_second_get_two_files(tmp_path: Path):
+    paths = [save_session(b"x", tmp_path) for _ in range(3)]
+
+    assert len(set(paths)) == 3
+
+
+def test_a_session_is_found_by_its_name_or_its_path_and_nowhere_else(tmp_path: Path):
     folder = tmp_path / "sessions"
-    folder.write_text("a file is in the way")
-    recorder = Recorder(folder, said.append)
-    for second in range(1, 4):
-        recorder.record("player", Timed(second * NS_PER_S, Control(1, second)))
-        recorder.save(second * NS_PER_S)
-    complaints = list(said)
+    path = save_session(b"x", folder)
+    (tmp_path / "other.session").write_bytes(b"x")
 
-    folder.unlink()
-    recorder.save(9 * NS_PER_S)
-
-    (path,) = recordings(folder)
-    assert complaints == [f"{folder}: cannot record (File exists); playing on, trying again"]
-    assert said == [*complaints, f"{path}: recording again"]
-    assert [event.value for _, event in read(path)["player"]] == [1, 2, 3]
-
-
-def test_a_full_disk_leaves_no_half_written_file_behind(
-    tmp_path: Path, said: list[str], monkeypatch: pytest.MonkeyPatch
-):
-    recorder = Recorder(tmp_path, said.append)
-    recorder.record("player", Timed(0, NoteOn(60)))
-    recorder.save(NS_PER_S)
-    before = {path: path.read_bytes() for path in recordings(tmp_path)}
-
-    def fill_up(path: Path, data: bytes) -> int:
-        with path.open("wb") as file:
-            file.write(data[:10])
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(Path, "write_bytes", fill_up)
-    recorder.record("player", Timed(2 * NS_PER_S, NoteOff(60)))
-    recorder.save(2 * NS_PER_S)
-
-    assert said == [f"{tmp_path}: cannot record (No space left on device); playing on, trying again"]
-    assert {path: path.read_bytes() for path in recordings(tmp_path)} == before
-
-
-def test_nothing_played_leaves_no_file(tmp_path: Path, said: list[str]):
-    recorder = Recorder(tmp_path / "sessions", said.append)
-
-    recorder.save(NS_PER_S, is_last=True)
-
-    assert recordings(tmp_path / "sessions") == []
-
-
-def test_two_sessions_in_one_second_get_two_files(tmp_path: Path, said: list[str]):
-    for _ in range(2):
-        recorder = Recorder(tmp_path, said.append)
-        recorder.record("player", Timed(0, NoteOn(60)))
-        recorder.save(0, is_last=True)
-
-    assert len(recordings(tmp_path)) == 2
-
-
-def test_the_folder_may_vanish_in_mid_session(tmp_path: Path, said: list[str]):
-    folder = tmp_path / "sessions"
-    recorder = Recorder(folder, said.append)
-    recorder.record("player", Timed(0, NoteOn(60)))
-    recorder.save(NS_PER_S)
-
-    shutil.rmtree(folder)
-    recorder.record("player", Timed(2 * NS_PER_S, NoteOff(60)))
-    recorder.save(2 * NS_PER_S)
-
-    (path,) = recordings(folder)
-    assert len(read(path)["player"]) == 2
+    assert find_session(path.stem, folder) == path
+    assert find_session(str(tmp_path / "other.session"), folder) == tmp_path / "other.session"
+    assert [row["name"] for row in list_sessions(folder)] == [path.stem]
+    with pytest.raises(SessionError, match=rf"^no session called '../other' in {folder}; there are: {path.stem}$"):
+        find_session("../other", folder)

@@ -140,7 +140,7 @@ class MidiInput:
     def _listen(self, client: Any, keyboard: Keyboard) -> None:
         def on_message(message: tuple[list[int], float], _data: None) -> None:
             received, at_ns = message[0], now_ns()
-            is_pulse = self._jack and received[0] == Transport.PULSE.value
+            is_pulse = received[:1] == [Transport.PULSE.value]
             keyboard.take(received, at_ns, self._jack.stalled_ns(at_ns) if self._jack and is_pulse else 0)
 
         client.ignore_types(sysex=True, timing=False, active_sense=False)

@@ -1,5 +1,6 @@
 """A model file, opened and held against its card: what does not match is refused by name."""
 
+import hashlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +26,7 @@ class Bundle:
     card: Card
     stepper: Stepper
     codec: Codec[Any]
+    sha256: str  # of its file, in hex
 
 
 def load_bundle(name: str) -> Bundle:
@@ -44,7 +46,7 @@ def open_bundle(where: str, content: bytes) -> Bundle:
     codec = _make_codec(where, card)
     _check_tensors(where, session, card)
     stepper = Stepper(session, _initial(where, card))
-    return Bundle(card, stepper, codec)
+    return Bundle(card, stepper, codec, hashlib.sha256(content).hexdigest())
 
 
 def _open(where: str, content: bytes) -> ort.InferenceSession:

@@ -21,7 +21,7 @@ from livegen.serve.courier import Courier
 from livegen.serve.engine_child import ENGINE_COMMAND
 from livegen.serve.notify import notify
 from livegen.serve.onlookers import Onlookers, Watch
-from livegen.serve.recorder import Recorder
+from livegen.serve.recorder import open_recorder
 from livegen.serve.said import Said
 from livegen.serve.standing import Figures, Standing
 from livegen.serve.supervisor import Supervisor
@@ -64,8 +64,7 @@ def run_daemon(
         ledger = stack.enter_context(keep_ledger(settings.ports.name, ledger_folder(), say))
         _be_prompt(is_realtime=is_realtime)
         pool = stack.enter_context(ThreadPoolExecutor(_WORKERS))
-        recorder = Recorder(Path(settings.daemon.record), say) if settings.daemon.record else None
-        onlookers = Onlookers(recorder, watch, is_realtime=is_realtime)
+        onlookers = Onlookers(open_recorder(settings, say), watch, is_realtime=is_realtime)
         _start(stack, pool, onlookers, stop)
         player = Player(ledger, onlookers.sent, is_realtime=is_realtime)
         _start(stack, pool, player, stop)
@@ -84,7 +83,7 @@ def run_daemon(
         wiring.open()
         _start(stack, pool, courier, stop)
         _start(stack, pool, timekeeper, stop)
-        supervisor = Supervisor(lambda: courier.settings, engine, player, courier, say)
+        supervisor = Supervisor(lambda: courier.settings, engine, player, courier, say, onlookers.witness)
         _start(stack, pool, supervisor, stop)
         caretaker = Caretaker(player, courier, supervisor, lambda: onlookers.notes["machine"], say, local_time)
         standing = Standing(settings.ports.name)

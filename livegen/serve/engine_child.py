@@ -4,11 +4,14 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Pipe
 
-from livegen.serve.link import Link, Message, decode, encode
+from livegen.serve.link import Beat, Link, Message, decode, encode
+from livegen.session.session_file import Kind
+
+Witness = Callable[[Kind, bytes], None]  # of an engine's life, and of the frames that go to and fro
 
 ENGINE_COMMAND = (sys.executable, "-m", "livegen.serve.engine_process")
 
@@ -19,24 +22,37 @@ class EngineChild:
     ``send`` and ``kill`` may be called by any thread; ``receive`` and ``close`` belong to the one that watches it.
     """
 
-    def __init__(self, process: subprocess.Popen[bytes], link: Link) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], link: Link, witness: Witness) -> None:
         self._process = process
         self._link = link
+        self._witness = witness
         self._sending = threading.Lock()
+        self._is_closed = False
+        witness(Kind.BEGUN, b"")
 
     def send(self, message: Message) -> None:
         """Say something; what is said to a child that has ended is lost, and ``receive`` tells of its end."""
+        frame = encode(message)
         with self._sending, suppress(OSError):
-            self._link.send_bytes(encode(message))
+            if not self._is_closed:
+                self._witness(Kind.TOLD, frame)  # before it can be taken in
+                self._link.send_bytes(frame)
 
     def receive(self, timeout_s: float) -> Message | None:
         """What it says next; None when it says nothing for so long; EOFError, saying how, when it has ended."""
         try:
-            return decode(self._link.recv_bytes()) if self._link.poll(timeout_s) else None
+            if not self._link.poll(timeout_s):
+                return None
+            frame = self._link.recv_bytes()
         except (EOFError, ConnectionError):
             raise EOFError("ended") from None
+        try:
+            message = decode(frame)
         except ValueError as error:
             raise EOFError(f"said what no engine says ({error})") from None
+        if not isinstance(message, Beat):
+            self._witness(Kind.SAID, frame)
+        return message
 
     def kill(self) -> None:
         """End it, whatever it does."""
@@ -47,10 +63,12 @@ class EngineChild:
         self.kill()
         self._process.wait()
         with self._sending:
+            self._is_closed = True
             self._link.close()
+        self._witness(Kind.ENDED, b"")
 
 
-def start_child(command: Sequence[str]) -> EngineChild:
+def start_child(command: Sequence[str], witness: Witness = lambda _, __: None) -> EngineChild:
     """Start a child with one end of a new pipe, which nobody else holds: each sees the other's end at once.
 
     It is in a process group of its own: Ctrl-C is for the port process, which decides.
@@ -66,4 +84,4 @@ def start_child(command: Sequence[str]) -> EngineChild:
             process = subprocess.Popen(command, startupinfo=inherit, creationflags=group)
         else:
             process = subprocess.Popen(command, pass_fds=(handle,), process_group=0)
-    return EngineChild(process, ours)
+    return EngineChild(process, ours, witness)

@@ -1,12 +1,12 @@
-"""The engine's process: hears, imagines, hands over; owns no port and times no note.
+"""The engine's process: hears, imagines, hands over. Started by the supervisor, with the handle of its link.
 
-``python -m livegen.serve.engine_process HANDLE`` is started by the port process, with one end of the link.
+python -m livegen.serve.engine_process HANDLE
 """
 
 import gc
 import sys
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from math import inf
 
 from livegen.clock import NS_PER_MS, NS_PER_S, now_ns
@@ -19,22 +19,19 @@ from livegen.plan import Plan
 from livegen.play.priority import die_first, raise_process
 from livegen.serve.link import (
     Beat,
-    Became,
+    Call,
     Configure,
+    Did,
     Failed,
-    Follow,
-    Heard,
     Link,
-    Message,
+    Loaded,
     Notice,
-    Panic,
-    Planned,
     Prepare,
     Ready,
-    Retract,
     decode,
     encode,
 )
+from livegen.serve.performer import Performer, messages
 from livegen.settings import Settings
 from livegen.shipped import model_path
 
@@ -42,6 +39,7 @@ BEAT_NS = 50 * NS_PER_MS
 _REST_S = 0.010  # between two looks at the music at the least, when nothing is heard and no work waits
 _LONGEST_REST_S = BEAT_NS / NS_PER_S
 _PATIENCE_NS = 30 * NS_PER_S  # for the end of a phrase
+_NOTHING = Plan(due_ns=None)
 
 
 def run_engine(link: Link, load: Callable[[Settings], Engine], loader: Loader | None = None) -> None:
@@ -55,8 +53,9 @@ def run_engine(link: Link, load: Callable[[Settings], Engine], loader: Loader | 
             raise_process()  # not in real time, but before others: it thinks against the clock
         engine = load(settings)
         gc.freeze()
+        link.send_bytes(encode(Loaded(engine.sha256, settings.play.model)))
         link.send_bytes(encode(Ready()))
-        Service(link, engine, settings, loader).run()
+        Service(link, Performer(engine, settings), loader).run()
     except (EOFError, ConnectionError):
         return  # the port process has ended, so we do
     except LivegenError as error:
@@ -79,15 +78,16 @@ def open_link(handle: int) -> Link:
 
 
 class Service:
-    """Owner of the engine while it plays."""
+    """Owner of the engine while it plays. Every call is told to the port process, for a replay."""
 
-    def __init__(self, link: Link, engine: Engine, settings: Settings, loader: Loader | None) -> None:
+    def __init__(self, link: Link, performer: Performer, loader: Loader | None) -> None:
         self._link = link
-        self._engine = engine
-        self._settings = settings
+        self._performer = performer
         self._loader = loader
         self._coming: _Coming | None = None
-        self._stamp = stamp(model_path(settings.play.model))
+        self._stamp = stamp(model_path(performer.settings.play.model))
+        self._calls: list[Call] = []  # not told yet
+        self._is_idle = False  # the last one was to imagine, and nobody played
         self._beat_ns: int | None = None
 
     def run(self) -> None:
@@ -101,14 +101,17 @@ class Service:
         if self._link.poll(patience_s):
             self._take_in()
         if self._loader:
-            self._change_model(self._loader)
+            self._look_for_model(self._loader)
         at_ns = now_ns()
         if self._coming and self._coming.is_whole and self._may_change(self._coming, at_ns):
-            self._change(self._coming.settings, self._coming.bundle)
-        plan = self._engine.imagine(at_ns)
-        self._carry_out(plan, at_ns)
+            self._change(self._coming.bundle, at_ns)
+        plan = self._performer.imagine(at_ns)
+        if not self._is_idle or plan != _NOTHING:  # else it has changed nothing: idle, and idle as before
+            self._tell(Call("imagine", at_ns), plan)
+        self._is_idle = plan.due_ns is None
         if self._beat_ns is None or now_ns() - self._beat_ns >= BEAT_NS:
             self._beat_ns = now_ns()
+            self._report(self._beat_ns)
             self._link.send_bytes(encode(Beat()))
         if plan.is_behind:
             return 0
@@ -116,59 +119,29 @@ class Service:
 
     def _take_in(self) -> None:
         while True:
-            message = decode(self._link.recv_bytes())
-            match message:
-                case Heard(events):
-                    for timed in events:
-                        self._engine.hear(timed)
-                case Panic():
-                    at_ns = now_ns()
-                    self._carry_out(self._engine.silence(at_ns), at_ns)
-                case Follow(song):
-                    self._engine.follow(song, now_ns())
-                case Configure(text):
-                    self._configure(Settings.model_validate_json(text))
-                case Prepare(text):
-                    self._prepare(Settings.model_validate_json(text))
-                case _:
-                    raise ValueError(f"link: {type(message).__name__} is no message for an engine")
+            message, at_ns = decode(self._link.recv_bytes()), now_ns()
+            model = self._performer.settings.play.model
+            self._tell(Call("take", at_ns), self._performer.take(message, at_ns))
+            if isinstance(message, Prepare):
+                self._prepare(at_ns)
+            elif isinstance(message, Configure):  # who has a hand on a knob has waited long enough
+                self._coming = None
+                if self._loader and self._performer.settings.play.model != model:
+                    self._loader.ask(self._performer.settings.play.model)
             if not self._link.poll(0):
                 return
 
-    def _carry_out(self, plan: Plan, at_ns: int) -> None:
-        _hand_over(self._link, plan, at_ns)
-        if plan.became and self._coming:  # a key was touched meanwhile: what is coming must not play alone again
-            play = self._coming.settings.play.model_copy(update={"role": plan.became})
-            self._coming.settings = self._coming.settings.model_copy(update={"play": play})
-
-    def _configure(self, settings: Settings) -> None:
-        """From now on. Who has a hand on a knob has waited long enough."""
-        is_other = settings.play.model != self._settings.play.model
-        if self._change(settings, None) and is_other and self._loader:
-            self._loader.ask(settings.play.model)
-
-    def _prepare(self, settings: Settings) -> None:
-        """From the end of the phrase on; a model that has to be loaded first is checked first."""
-        found = stamp(model_path(settings.play.model))
-        is_other = (settings.play.model, found) != (self._settings.play.model, self._stamp)
-        self._coming = _Coming(settings, now_ns(), is_whole=not is_other or not self._loader)
+    def _prepare(self, at_ns: int) -> None:
+        """What is coming counts from the end of the phrase on; a model that has to be loaded is checked first."""
+        model = self._performer.chosen.play.model
+        found = stamp(model_path(model))
+        is_other = (model, found) != (self._performer.settings.play.model, self._stamp)
+        self._coming = _Coming(at_ns, is_whole=not is_other or not self._loader)
         if not self._coming.is_whole and self._loader:
             self._stamp = found
-            self._loader.ask(settings.play.model)
+            self._loader.ask(model)
 
-    def _change(self, settings: Settings, bundle: Bundle | None) -> bool:
-        self._coming = None
-        try:
-            self._engine.change(settings, now_ns(), bundle)
-        except LivegenError as error:
-            self._link.send_bytes(encode(Notice(f"{error}; playing on as before")))
-            return False
-        self._settings = settings
-        if bundle:
-            self._link.send_bytes(encode(Notice(f"model {settings.play.model}")))
-        return True
-
-    def _change_model(self, loader: Loader) -> None:
+    def _look_for_model(self, loader: Loader) -> None:
         """The model that was asked for, once it is there; the old one plays until then, and on if it is refused."""
         found = loader.take()
         if isinstance(found, LivegenError):
@@ -178,38 +151,42 @@ class Service:
         elif found and self._coming:
             self._coming.bundle, self._coming.is_whole = found, True
         elif found:
-            self._change(self._settings, found)
+            self._change(found, now_ns())
+
+    def _change(self, bundle: Bundle | None, at_ns: int) -> None:
+        self._coming = None
+        if bundle:
+            self._report(at_ns)  # what was done before it was loaded
+            self._link.send_bytes(encode(Loaded(bundle.sha256, self._performer.chosen.play.model)))
+        self._tell(Call("change" if bundle else "settle", at_ns), self._performer.change(bundle, at_ns))
 
     def _may_change(self, coming: "_Coming", at_ns: int) -> bool:
-        return self._engine.is_between_phrases(at_ns) or at_ns - coming.at_ns > _PATIENCE_NS
+        return self._performer.is_between_phrases(at_ns) or at_ns - coming.at_ns > _PATIENCE_NS
+
+    def _tell(self, call: Call, plan: Plan) -> None:
+        """Tell what was done, and before what came of it: what has reached the port process is explained there."""
+        self._is_idle = False
+        self._calls.append(call)
+        ready_ns = now_ns()
+        said = [encode(message) for message in messages(plan, call.at_ns, ready_ns)]
+        if said:
+            self._report(ready_ns)
+        for frame in said:
+            self._link.send_bytes(frame)
+
+    def _report(self, ready_ns: int) -> None:
+        if self._calls:
+            self._link.send_bytes(encode(Did(ready_ns, tuple(self._calls))))
+            self._calls.clear()
 
 
 @dataclass(slots=True)
 class _Coming:
     """Settings that wait for the end of a phrase, and for their model."""
 
-    settings: Settings
     at_ns: int  # when they came
     bundle: Bundle | None = None
     is_whole: bool = False  # nothing more is waited for
-
-
-def _hand_over(link: Link, plan: Plan, at_ns: int) -> None:
-    for message in _messages(plan, at_ns):
-        link.send_bytes(encode(message))
-
-
-def _messages(plan: Plan, at_ns: int) -> Iterable[Message]:
-    """What was to sound when the engine was asked, at ``at_ns``, sounds now that it is ready."""
-    if plan.retract_ns is not None:
-        yield Retract(plan.retract_ns, plan.kept)
-    if plan.events:
-        ready_ns = now_ns()
-        yield Planned(tuple(replace(t, at_ns=ready_ns) if t.at_ns == at_ns else t for t in plan.events))
-    if plan.became:
-        yield Became(plan.became)
-    for text in plan.notices:
-        yield Notice(text)
 
 
 def _receive_settings(link: Link) -> Settings:

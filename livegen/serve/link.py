@@ -2,13 +2,13 @@
 
 A frame is one byte for the kind, then its content: events as 11 bytes each (moment as a little-endian int64,
 then the MIDI message in three bytes), moments as int64, pitches as a byte each, text as UTF-8. Moments are
-nanoseconds of the monotonic clock, which both processes share.
+nanoseconds of the monotonic clock, which both processes share. Sessions on disk hold frames: a kind keeps its number.
 """
 
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, cast, get_args
+from typing import Literal, Protocol, cast, get_args
 
 from livegen.events import Timed, from_bytes, to_bytes
 from livegen.music.song import Song
@@ -17,6 +17,10 @@ from livegen.settings import Role
 _EVENT = struct.Struct("<q3s")
 _MOMENT = struct.Struct("<q")
 _SONG = struct.Struct("<?qqqq")
+_CALL = struct.Struct("<Bq")
+
+Act = Literal["take", "imagine", "change", "settle"]
+_ACTS: tuple[Act, ...] = get_args(Act)
 
 
 class Link(Protocol):
@@ -69,6 +73,37 @@ class Follow:
 
 
 @dataclass(frozen=True, slots=True)
+class Call:
+    """What an engine was asked at a moment.
+
+    Take in the next message it was sent, imagine, change to the chosen settings and the model that was loaded last, or
+    settle for the chosen settings alone.
+    """
+
+    act: Act
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Did:
+    """From the engine: its calls since the last such message. What follows came of the last of them.
+
+    What was to sound at once sounds at ``ready_ns``.
+    """
+
+    ready_ns: int
+    calls: tuple[Call, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """From the engine: a model is in memory, the SHA-256 (hex) of its file, and what it was called by."""
+
+    sha256: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Ready:
     """From the engine: the model is loaded."""
 
@@ -114,7 +149,22 @@ class Notice:
     text: str
 
 
-Message = Configure | Heard | Panic | Follow | Ready | Failed | Beat | Retract | Planned | Became | Notice | Prepare
+Message = (
+    Configure
+    | Heard
+    | Panic
+    | Follow
+    | Ready
+    | Failed
+    | Beat
+    | Retract
+    | Planned
+    | Became
+    | Notice
+    | Prepare
+    | Did
+    | Loaded
+)
 
 _KINDS: tuple[type[Message], ...] = (
     Configure,
@@ -129,6 +179,8 @@ _KINDS: tuple[type[Message], ...] = (
     Became,
     Notice,
     Prepare,
+    Did,
+    Loaded,
 )
 
 
@@ -153,6 +205,11 @@ def decode(frame: bytes) -> Message:
     if kind is Follow:
         _check(kind, content, size=_SONG.size)
         return Follow(Song(*_SONG.unpack(content)))
+    if kind is Did:
+        return _did(content)
+    if kind is Loaded:
+        sha256, _, name = content.decode().partition(" ")
+        return Loaded(sha256, name)
     if kind is Became:
         return Became(_role(content.decode()))
     _check(kind, content, size=0)
@@ -165,6 +222,11 @@ def _content(message: Message) -> bytes:
             return b"".join(_EVENT.pack(timed.at_ns, to_bytes(timed.event)) for timed in events)
         case Configure(text) | Failed(text) | Notice(text) | Became(text) | Prepare(text):
             return text.encode()
+        case Did(ready_ns, calls):
+            packed = (_CALL.pack(_ACTS.index(call.act), call.at_ns) for call in calls)
+            return _MOMENT.pack(ready_ns) + b"".join(packed)
+        case Loaded(sha256, name):
+            return f"{sha256} {name}".encode()
         case Retract(after_ns, kept):
             return _MOMENT.pack(after_ns) + bytes(kept)
         case Follow(song):
@@ -182,6 +244,16 @@ def _event(at_ns: int, message: Sequence[int]) -> Timed:
     if event is None:
         raise ValueError(f"link: {bytes(message).hex(' ')} is no event")
     return Timed(at_ns, event)
+
+
+def _did(content: bytes) -> Did:
+    count = max(len(content) - _MOMENT.size, 0) // _CALL.size
+    _check(Did, content, size=_MOMENT.size + count * _CALL.size)
+    (ready_ns,) = _MOMENT.unpack_from(content)
+    calls = tuple(_CALL.iter_unpack(content[_MOMENT.size :]))
+    if any(act >= len(_ACTS) for act, _ in calls):
+        raise ValueError("link: Did has a call that no engine knows")
+    return Did(ready_ns, tuple(Call(_ACTS[act], at_ns) for act, at_ns in calls))
 
 
 def _role(name: str) -> Role:

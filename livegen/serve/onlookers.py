@@ -5,10 +5,12 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 
 from livegen.clock import NS_PER_MS, now_ns
-from livegen.events import NoteOn, Timed
+from livegen.events import NoteOn, Timed, to_bytes
 from livegen.play.lateness import Lateness
 from livegen.play.priority import LOOKING_ON, raise_thread
-from livegen.serve.recorder import Recorder, Who
+from livegen.serve.recorder import Recorder
+from livegen.session.session_file import Kind, Record
+from livegen.session.voices import KINDS, Who
 
 _REACTION_NS = 50 * NS_PER_MS
 
@@ -22,7 +24,7 @@ class Onlookers:
         self._recorder = recorder
         self._watch = watch
         self._is_realtime = is_realtime
-        self._queue: SimpleQueue[tuple[Who, Timed] | None] = SimpleQueue()
+        self._queue: SimpleQueue[tuple[Who, Timed] | Record | None] = SimpleQueue()
         self._asked_ns: int | None = None  # when the player's last note came, until a note of ours has left
         self.notes: dict[Who, int] = {"player": 0, "machine": 0}
         self.reaction = Lateness()
@@ -35,6 +37,11 @@ class Onlookers:
         """The machine played this. Any thread; returns at once."""
         self._queue.put(("machine", timed))
 
+    def witness(self, kind: Kind, content: bytes) -> None:
+        """This happened between us and the engine, now. Any thread; returns at once."""
+        if self._recorder:
+            self._queue.put(Record(now_ns(), kind, content))
+
     def run(self) -> None:
         """The thread's body, until ``stop``; what was told before is still seen."""
         if self._is_realtime:
@@ -45,7 +52,7 @@ class Onlookers:
                     seen = self._queue.get(timeout=self._recorder.wait_s(now_ns()) if self._recorder else None)
                     if seen is None:
                         return
-                    self._see(*seen)
+                    self._see(seen)
                 if self._recorder:
                     self._recorder.save(now_ns())
         finally:
@@ -60,18 +67,26 @@ class Onlookers:
         """See what waits, without waiting for more: in place of ``run`` where there are no threads."""
         with suppress(Empty):
             while (seen := self._queue.get_nowait()) is not None:
-                self._see(*seen)
+                self._see(seen)
         if self._recorder:
             self._recorder.save(now_ns())
 
-    def _see(self, who: Who, timed: Timed) -> None:
+    def _see(self, seen: tuple[Who, Timed] | Record) -> None:
+        if isinstance(seen, Record):
+            record = seen
+        else:
+            who, timed = seen
+            self._show(who, timed)
+            record = Record(timed.at_ns, KINDS[who], to_bytes(timed.event))
+        if self._recorder:
+            self._recorder.record(record)
+
+    def _show(self, who: Who, timed: Timed) -> None:
         if isinstance(timed.event, NoteOn):
             self.notes[who] += 1
             self._compare(who, timed.at_ns)
         if self._watch:
             self._watch(who, timed)
-        if self._recorder:
-            self._recorder.record(who, timed)
 
     def _compare(self, who: Who, at_ns: int) -> None:
         """How soon after a note of the player did one of ours follow? What comes later than 50 ms is no reaction."""

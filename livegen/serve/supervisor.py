@@ -8,7 +8,7 @@ from livegen.errors import LivegenError
 from livegen.play.player import Player
 from livegen.play.priority import CARRYING, raise_thread
 from livegen.serve.courier import Courier, Loss, Send
-from livegen.serve.engine_child import EngineChild, start_child
+from livegen.serve.engine_child import EngineChild, Witness, start_child
 from livegen.serve.link import Became, Configure, Failed, Message, Notice, Planned, Ready, Retract
 from livegen.settings import Play, Settings
 
@@ -47,7 +47,9 @@ class Supervisor:
         player: Player,
         courier: Courier,
         say: Callable[[str], None],
+        witness: Witness = lambda _, __: None,
     ) -> None:
+        self._witness = witness
         self._settings = settings
         self._command = command
         self._player = player
@@ -103,7 +105,7 @@ class Supervisor:
         with self._changing:
             if self._stopping.is_set():
                 return None
-            self._child, self._ousted = start_child(self._command), ""
+            self._child, self._ousted = start_child(self._command, self._witness), ""
         self.begin(self._child.send)
         return self._child
 

@@ -3,6 +3,7 @@
 import errno
 import os
 from dataclasses import dataclass, field
+from io import StringIO
 from types import SimpleNamespace
 
 
@@ -26,6 +27,38 @@ class Disk:
         self.written_ns[path] = self.writes
 
 
+class DiskFile:
+    """A file of it that is being appended to."""
+
+    def __init__(self, disk: Disk, path: str) -> None:
+        self._disk = disk
+        self._path = path
+
+    def __enter__(self) -> "DiskFile":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def tell(self) -> int:
+        """Its length."""
+        return len(self._disk.files.get(self._path, b""))
+
+    def write(self, content: bytes) -> int:
+        """Append to it; on a full disk a half, and the next one fails."""
+        before = self._disk.files.get(self._path, b"")
+        if self._disk.error == errno.ENOSPC and len(content) > 1:
+            content = content[: len(content) // 2]
+        elif self._disk.error:
+            raise OSError(self._disk.error, os.strerror(self._disk.error))
+        self._disk.files[self._path] = before + content
+        return len(content)
+
+    def truncate(self, size: int) -> None:
+        """Cut it."""
+        self._disk.files[self._path] = self._disk.files.get(self._path, b"")[:size]
+
+
 @dataclass(frozen=True)
 class DiskPath:
     """A path on it."""
@@ -42,6 +75,16 @@ class DiskPath:
     def with_suffix(self, suffix: str) -> "DiskPath":
         """Another ending."""
         return DiskPath(self.disk, self.path.rpartition(".")[0] + suffix)
+
+    @property
+    def parent(self) -> "DiskPath":
+        """Its folder."""
+        return DiskPath(self.disk, self.path.rpartition("/")[0])
+
+    def open(self, mode: str = "r", *, encoding: str = "utf-8", buffering: int = -1) -> DiskFile | StringIO:
+        """Open it to be read as text, or to append bytes to it."""
+        assert (mode, buffering) in (("r", -1), ("ab", 0))
+        return StringIO(self.read_text(encoding)) if mode == "r" else DiskFile(self.disk, self.path)
 
     def mkdir(self, **_: bool) -> None:
         """There are no folders."""

@@ -19,6 +19,8 @@ from livegen.serve.recorder import Recorder
 from livegen.serve.supervisor import Supervisor
 from livegen.serve.timekeeper import LOOK_S, Timekeeper
 from livegen.serve.wiring import pause_s, wire
+from livegen.session.session_file import Kind, Record, encode_frames
+from livegen.session.tape import Tape
 from livegen.settings import Settings, load
 
 from .agenda import Alarm
@@ -29,8 +31,15 @@ from .wire import Tap
 if TYPE_CHECKING:
     from .world import World
 
+RECORDINGS = "/recordings"
 _REPAY_S = 0.25
+_LARGEST_RECORDING = 2**16  # small, so that there are many
+_RECORDINGS = 3  # that are kept
 _WAKE_NS = 30_000  # that a thread takes to wake up
+
+
+def _opening(at_ns: int) -> bytes:
+    return encode_frames([Record(at_ns, Kind.OPENED, b"{}")])
 
 
 class PortProcess:
@@ -41,7 +50,7 @@ class PortProcess:
         self._agenda = world.agenda
         self.ledger = Ledger(cells)
         self.ledger.owe()
-        self.recorder = Recorder(cast(Path, DiskPath(world.disk, "/recordings")), world.note)
+        self.recorder = Recorder([Tape(self._next_recording, _opening, world.note, largest=_LARGEST_RECORDING)])
         self.onlookers = Onlookers(self.recorder, world.see)
         self.player = Player(self.ledger, self._sent)
         self._attach = self.player.attach_routed
@@ -134,6 +143,13 @@ class PortProcess:
         wait_s = self.supervisor.mourn(reason)
         self._world.mourned(wait_s)
         self._start.set(self._agenda.now_ns() + round(wait_s * NS_PER_S))
+
+    def _next_recording(self) -> Path:
+        files = self._world.disk.files
+        old = [path for path in files if path.startswith(RECORDINGS)]
+        for path in old[: 1 - _RECORDINGS]:
+            del files[path]
+        return cast(Path, DiskPath(self._world.disk, f"{RECORDINGS}/{self._agenda.now_ns()}"))
 
     # its threads
 

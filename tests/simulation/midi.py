@@ -199,6 +199,9 @@ class _Jack:
     def uuid(self, port: str) -> str | None:
         return self._system.owners.get(port) if self.is_alive() else None
 
+    def stalled_ns(self, _at_ns: int) -> int:
+        return 1  # it never stands still
+
     def peers(self, _port: str) -> frozenset[Any]:
         return frozenset()
 

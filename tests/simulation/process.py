@@ -14,7 +14,8 @@ from livegen.imagine.bundle import Bundle
 from livegen.imagine.loader import Loader
 from livegen.imagine.stepper import Logits, State, Stepper, Tokens
 from livegen.serve.engine_process import BEAT_NS, Service
-from livegen.serve.link import Configure, Failed, Message, Ready, decode, encode
+from livegen.serve.link import Configure, Failed, Loaded, Message, Ready, decode, encode
+from livegen.serve.performer import Performer
 from livegen.settings import Settings
 
 from .agenda import Alarm
@@ -204,14 +205,15 @@ class EngineProcess:
             self.send_bytes(encode(Failed(str(error))))
             self.kill()
             return
+        self.send_bytes(encode(Loaded(engine.sha256, settings.play.model)))
         self.send_bytes(encode(Ready()))
-        self._service = Service(self, engine, settings, _ReadyLoader(self._bundle))
+        self._service = Service(self, Performer(engine, settings), _ReadyLoader(self._bundle))
 
     def _bundle(self, name: str) -> Bundle:
         found = self._world.bundle(name)
         if found is None:
             raise ModelError(f"unknown model '{name}'")
-        return Bundle(found.card, CostlyStepper(found.stepper, self), found.codec)
+        return Bundle(found.card, CostlyStepper(found.stepper, self), found.codec, found.sha256)
 
     def _wake_up_from_idleness(self) -> None:
         """From here on its beats count: the last one came so long ago."""

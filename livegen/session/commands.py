@@ -1,0 +1,81 @@
+"""The commands of ``livegen session``; each imports what it needs when it runs."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from livegen.terminal import AsJson, print_figures, table
+
+SESSION = Annotated[str, typer.Argument(metavar="SESSION", help="Its name in the list, or the path of its file.")]
+Folder = Annotated[Path | None, typer.Option(help="Where sessions are; your state folder is the default.")]
+
+session = typer.Typer(help="What was played: kept, listed, exported, drawn.", rich_markup_mode=None)
+
+
+@session.command("list", epilog="Example: livegen session list --folder sessions")
+def session_list(folder: Folder = None, as_json: AsJson = False) -> None:  # noqa: FBT002 (typer makes it a flag)
+    """The sessions that are there, the oldest first."""
+    from livegen.session.library import list_sessions, sessions_folder
+
+    found = list_sessions(folder or sessions_folder())
+    typer.echo(json.dumps(found) if as_json else table(found, ("name", "kb", "until")))
+
+
+@session.command("show", epilog="Example: livegen session show 2026-11-21_20-00-00 --json")
+def session_show(name: SESSION, folder: Folder = None, as_json: AsJson = False) -> None:  # noqa: FBT002 (typer makes it a flag)
+    """What is in one: how long, how many notes, how many engines, whether it is whole."""
+    from livegen.session.library import find_session, sessions_folder
+    from livegen.session.summary import summary
+
+    print_figures(summary(find_session(name, folder or sessions_folder())), as_json=as_json)
+
+
+@session.command("export", epilog="Example: livegen session export 2026-11-21_20-00-00 evening.mid")
+def session_export(
+    name: SESSION,
+    target: Annotated[Path, typer.Argument(metavar="OUT.mid", help="Player and machine, a track each.")],
+    folder: Folder = None,
+) -> None:
+    """A MIDI file of one: what was played, and what has left."""
+    from livegen.midi_file import write_midi
+    from livegen.session.library import find_session, sessions_folder
+    from livegen.session.session_file import read_session
+    from livegen.session.voices import origin_ns, voice
+
+    found = read_session(find_session(name, folder or sessions_folder()))
+    voices = [("player", voice(found, "player")), ("machine", voice(found, "machine"))]
+    write_midi(target, voices, origin_ns(found))
+    typer.echo(str(target))
+
+
+@session.command("picture", epilog="Example: livegen session picture 2026-11-21_20-00-00 evening.png")
+def session_picture(
+    name: SESSION,
+    target: Annotated[Path, typer.Argument(metavar="OUT.png", help="A piano roll.")],
+    folder: Folder = None,
+) -> None:
+    """A piano roll of one."""
+    from livegen.picture import draw_roll
+    from livegen.session.library import find_session, sessions_folder
+    from livegen.session.session_file import read_session
+    from livegen.session.voices import voice
+
+    path = find_session(name, folder or sessions_folder())
+    found = read_session(path)
+    draw_roll(target, voice(found, "player"), voice(found, "machine"), path.stem)
+    typer.echo(str(target))
+
+
+@session.command("save", epilog="Example: livegen session save")
+def session_save(
+    name: Annotated[str, typer.Option(help="Name of the virtual ports.")] = "livegen",
+    folder: Folder = None,
+) -> None:
+    """What was that? Keep the last minutes of a livegen that runs, or ran; nobody deletes them but you."""
+    from livegen.play.ledger import ledger_folder
+    from livegen.session.library import save_session, sessions_folder
+    from livegen.session.ring import ring_content
+
+    typer.echo(str(save_session(ring_content(ledger_folder(), name), folder or sessions_folder())))

@@ -1,0 +1,207 @@
+"""A session played again: the same calls to a fresh engine have to give the same bytes.
+
+Each engine's life is played by itself, from the settings, the model and the messages that it was given. What reached
+the port process is compared frame by frame. Notices are no music, and are left aside.
+"""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from livegen.clock import NS_PER_S
+from livegen.engine import Engine
+from livegen.errors import SessionError
+from livegen.events import Timed
+from livegen.imagine.bundle import Bundle, load_bundle
+from livegen.plan import Plan
+from livegen.play.rendition import Rendition
+from livegen.serve.link import (
+    Became,
+    Call,
+    Configure,
+    Did,
+    Loaded,
+    Message,
+    Notice,
+    Panic,
+    Planned,
+    Ready,
+    Retract,
+    decode,
+    encode,
+)
+from livegen.serve.performer import Performer, messages
+from livegen.session.session_file import Kind, Record, Session
+from livegen.settings import Settings
+from livegen.shipped import shipped_models
+
+OpenModel = Callable[[Loaded], Bundle]
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What came of it."""
+
+    lives: int  # of engines
+    cut: int  # lives of which a part is missing, and what came after it was not played
+    calls: int
+    frames: int  # of music, all of them equal
+    sha256: str  # of their bytes, in hex
+    machine: list[Timed]  # what sounds by them
+
+
+def replay(session: Session, open_model: OpenModel, report: Callable[[int, int], None]) -> Replayed:
+    """Play all the lives of a session again; SessionError where the first one differs, or where there is none.
+
+    ``report`` is told the records done and in all.
+    """
+    stage = _Stage(open_model, session.records[0].at_ns if session.records else 0)
+    for done, record in enumerate(session.records):
+        if done % 1000 == 0:
+            report(done, len(session.records))
+        stage.take(record)
+    report(len(session.records), len(session.records))
+    return stage.end()
+
+
+def model_opener(more: Sequence[Path]) -> OpenModel:
+    """Opens a model that a session names, by its SHA-256: one that comes with livegen, or one of these files."""
+    files: dict[str, Path] = {}
+    bundles: dict[str, Bundle] = {}
+    for path in (*shipped_models().values(), *more):
+        try:
+            files[sha256(path.read_bytes()).hexdigest()] = path
+        except OSError as error:
+            raise SessionError(f"{path}: cannot be read: {error.strerror}") from None
+
+    def open_model(loaded: Loaded) -> Bundle:
+        if loaded.sha256 not in files:
+            wanted = f"the model {loaded.name!r} (SHA-256 {loaded.sha256[:16]}...)"
+            raise SessionError(f"{wanted} does not come with this livegen; give its file: --model FILE.onnx")
+        if loaded.sha256 not in bundles:
+            bundles[loaded.sha256] = load_bundle(str(files[loaded.sha256]))
+        return bundles[loaded.sha256]
+
+    return open_model
+
+
+class _Stage:
+    """Owner of what has been played again so far."""
+
+    def __init__(self, open_model: OpenModel, begun_ns: int) -> None:
+        self._open_model = open_model
+        self._begun_ns = begun_ns
+        self._life: _Life | None = None
+        self._is_whole = True  # nothing is missing since the life's beginning
+        self._rendition = Rendition()
+        self._hash = sha256()
+        self._lives = self._cut = self._calls = self._frames = 0
+
+    def take(self, record: Record) -> None:
+        """Do what was done then."""
+        if record.kind is Kind.BEGUN:
+            self._life, self._is_whole = _Life(self._open_model), True
+            self._lives += 1
+        elif record.kind is Kind.ENDED:
+            self._life, self._is_whole = None, False
+            self._rendition.end_all(record.at_ns)
+        elif record.kind is Kind.GAP:
+            self._cut += self._life is not None
+            self._life, self._is_whole = None, False
+        elif record.kind in (Kind.TOLD, Kind.SAID):
+            self._go_on(record)
+
+    def end(self) -> Replayed:
+        """All has been taken."""
+        if not self._lives:
+            raise SessionError("no engine's life begins in this session; it can be exported, but not replayed")
+        machine = self._rendition.sounded
+        return Replayed(self._lives, self._cut, self._calls, self._frames, self._hash.hexdigest(), machine)
+
+    def _go_on(self, record: Record) -> None:
+        if self._life is None:
+            self._cut += self._is_whole  # the file begins in the middle of it
+            self._is_whole = False
+            return
+        where = f"life {self._lives}, {(record.at_ns - self._begun_ns) / NS_PER_S:.3f} s"
+        try:
+            message = decode(record.content)
+            self._check(self._life, record, message, where)
+        except (ValueError, IndexError) as error:
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise SessionError(f"{where}: cannot be played again: {reason}") from None
+
+    def _check(self, life: "_Life", record: Record, message: Message, where: str) -> None:
+        if record.kind is Kind.TOLD:
+            life.told.append(message)
+            if isinstance(message, Panic):
+                self._rendition.end_all(record.at_ns)
+        elif isinstance(message, Did):
+            if life.expected:
+                raise SessionError(f"{where}: replayed, the engine says {_short(life.expected[0])}; it said nothing")
+            life.do(message)
+            self._calls += len(message.calls)
+        elif isinstance(message, Planned | Retract | Became):
+            expected = life.expected.popleft() if life.expected else b""
+            if expected != record.content:
+                said = f"the engine said {_short(record.content)}; replayed, it says {_short(expected)}"
+                raise SessionError(f"{where}: {said}")
+            self._obey(message, record.at_ns)
+            self._hash.update(expected)
+            self._frames += 1
+        else:
+            life.begin(message)
+
+    def _obey(self, message: Message, at_ns: int) -> None:
+        self._rendition.sound(at_ns)
+        match message:
+            case Retract(after_ns, kept):
+                self._rendition.retract(after_ns, at_ns, kept)
+            case Planned(events):
+                self._rendition.play(events)
+
+
+class _Life:
+    """A fresh engine in the place of one that was."""
+
+    def __init__(self, open_model: OpenModel) -> None:
+        self._open_model = open_model
+        self._bundle: Bundle | None = None
+        self._performer: Performer | None = None
+        self.told: deque[Message] = deque()  # and not taken in yet
+        self.expected: deque[bytes] = deque()  # frames of music, and not compared yet
+
+    def begin(self, message: Message) -> None:
+        """A model was loaded, or the engine was ready."""
+        match message:
+            case Loaded():
+                self._bundle = self._open_model(message)
+            case Ready():
+                first = self.told.popleft()
+                if not self._bundle or not isinstance(first, Configure):
+                    raise ValueError("an engine was ready without a model or settings")
+                settings = Settings.model_validate_json(first.settings)
+                self._performer = Performer(Engine(self._bundle, settings), settings)
+
+    def do(self, did: Did) -> None:
+        """Make the same calls."""
+        if not self._performer or not self._bundle:
+            raise ValueError("an engine was called before it was ready")
+        for call in did.calls:
+            plan = self._call(self._performer, self._bundle, call)
+            said = messages(plan, call.at_ns, did.ready_ns)
+            self.expected += [encode(message) for message in said if not isinstance(message, Notice)]
+
+    def _call(self, performer: Performer, bundle: Bundle, call: Call) -> Plan:
+        if call.act == "take":
+            return performer.take(self.told.popleft(), call.at_ns)
+        if call.act in ("change", "settle"):
+            return performer.change(bundle if call.act == "change" else None, call.at_ns)
+        return performer.imagine(call.at_ns)
+
+
+def _short(frame: bytes) -> str:
+    said = repr(decode(frame)) if frame else "nothing"
+    return said if len(said) <= 160 else f"{said[:160]}..."

@@ -1,0 +1,178 @@
+"""The file of a session: it only grows, and can be read at every moment.
+
+It is a row of frames, each with what happened since the one before, a second at the most. Integers are
+little-endian.
+
+    size  a frame
+       8  mark: 89 "LGS1" 0d 0a 1a; the 1 is the version of this format
+       4  length of the content in bytes, at the most 1 MiB
+       4  CRC-32 of that length and the content
+       n  content: records, deflated together (zlib), at the most 1 MiB of them
+
+    size  a record
+       8  its moment, in ns of the monotonic clock
+       1  its kind, see ``Kind``
+       4  length of the content in bytes
+       n  content
+
+Where no whole frame begins, a reader looks for the next mark: a half-written end or a flipped bit costs the frame
+that it is in, and ``Kind.GAP`` stands in its place. Files laid end to end are a file. Nothing in it names a file.
+"""
+
+import struct
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+
+from livegen.errors import SessionError
+
+MARK = b"\x89LGS1\r\n\x1a"
+_VERSION = 4  # where in the mark it stands
+_LENGTH = struct.Struct("<I")
+_HEAD = struct.Struct("<8sII")
+_RECORD = struct.Struct("<qBI")
+_LARGEST_FRAME = 2**20
+_FULL_FRAME = 2**19  # of records, before they are deflated
+_LARGEST_FILE = 2**30
+
+
+class Kind(IntEnum):
+    """What a record tells, and what its content is."""
+
+    OPENED = 0  # by whom and when it was recorded: JSON
+    PLAYER = 1  # the player played a MIDI message
+    MACHINE = 2  # a MIDI message has left
+    BEGUN = 3  # an engine's life begins: nothing
+    TOLD = 4  # it is told a frame of the link
+    SAID = 5  # it has said a frame of the link
+    ENDED = 6  # its life is over: nothing
+    GAP = 7  # something is missing here: nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Something happened at a moment, in ns of the monotonic clock."""
+
+    at_ns: int
+    kind: Kind
+    content: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What could be read of a file."""
+
+    records: tuple[Record, ...]
+    damaged: int = 0  # places where something is missing
+    lost: int = 0  # bytes there
+
+
+def encode_frames(records: Iterable[Record]) -> bytes:
+    """Frames with all of them; ValueError for a single one of more than half a MiB."""
+    frames, content = [], bytearray()
+    for record in records:
+        packed = _RECORD.pack(record.at_ns, record.kind, len(record.content)) + record.content
+        if len(packed) > _FULL_FRAME:
+            raise ValueError(f"a record of {len(packed)} bytes is larger than {_FULL_FRAME}")
+        if len(content) + len(packed) > _FULL_FRAME:
+            frames.append(_frame(bytes(content)))
+            content.clear()
+        content += packed
+    return b"".join((*frames, _frame(bytes(content)) if content else b""))
+
+
+def read_session(path: Path) -> Session:
+    """All that is whole in a file; SessionError when it is no session at all."""
+    try:
+        if path.is_file() and path.stat().st_size > _LARGEST_FILE:
+            raise SessionError(f"{path}: larger than {_LARGEST_FILE >> 20} MB; livegen writes no such session")
+        content = path.read_bytes()
+    except OSError as error:
+        raise SessionError(f"{path}: cannot be read: {error.strerror}") from None
+    return decode_session(content, str(path))
+
+
+def decode_session(content: bytes, where: str) -> Session:
+    """The records in the ``content`` of a file called ``where``; SessionError as above."""
+    records: list[Record] = []
+    damaged = lost = 0
+    for found in _frames(content):
+        if isinstance(found, int):
+            damaged, lost = damaged + 1, lost + found
+            records.append(Record(records[-1].at_ns if records else 0, Kind.GAP))
+        else:
+            records += found
+    if not any(record.kind is not Kind.GAP for record in records):
+        _refuse_what_is_none(content, where)
+    return Session(tuple(records), damaged, lost)
+
+
+def _refuse_what_is_none(content: bytes, where: str) -> None:
+    if content[: len(MARK)] == MARK[: len(content)]:
+        return  # nothing of it was written
+    begins, ends = MARK[:_VERSION], MARK[_VERSION + 1 :]
+    if content.startswith(begins) and content[_VERSION + 1 :].startswith(ends):
+        version = content[_VERSION : _VERSION + 1].decode("ascii", "replace")
+        raise SessionError(f"{where}: a session of format {version}; this livegen reads format 1")
+    raise SessionError(f"{where}: not a session of livegen; there is a list: livegen session list")
+
+
+def _frame(records: bytes) -> bytes:
+    content = zlib.compress(records)
+    length = _LENGTH.pack(len(content))
+    return _HEAD.pack(MARK, len(content), zlib.crc32(content, zlib.crc32(length))) + content
+
+
+def _frames(content: bytes) -> Iterator[list[Record] | int]:
+    """The records of each whole frame, or how many bytes there are without one."""
+    at = lost = 0
+    while at < len(content):
+        end, records = _whole_frame(content, at)
+        if records is None:
+            end = content.find(MARK, at + 1)
+            end = len(content) if end < 0 else end
+            lost += end - at
+        else:
+            if lost:
+                yield lost
+            lost = 0
+            yield records
+        at = end
+    if lost:
+        yield lost
+
+
+def _whole_frame(content: bytes, at: int) -> tuple[int, list[Record] | None]:
+    """Where the frame that begins here ends, and its records; None when none does."""
+    if len(content) - at < _HEAD.size:
+        return at, None
+    mark, length, checksum = _HEAD.unpack_from(content, at)
+    begin, end = at + _HEAD.size, at + _HEAD.size + length
+    if mark != MARK or length > _LARGEST_FRAME or end > len(content):
+        return at, None
+    if zlib.crc32(content[begin:end], zlib.crc32(_LENGTH.pack(length))) != checksum:
+        return at, None
+    return end, _records(content[begin:end])
+
+
+def _records(deflated: bytes) -> list[Record] | None:
+    inflater = zlib.decompressobj()
+    try:
+        content = inflater.decompress(deflated, _LARGEST_FRAME)
+    except zlib.error:
+        return None
+    if not inflater.eof:
+        return None
+    records, at = [], 0
+    while at < len(content):
+        if len(content) - at < _RECORD.size:
+            return None
+        at_ns, kind, length = _RECORD.unpack_from(content, at)
+        at += _RECORD.size + length
+        if at > len(content):
+            return None
+        if kind in iter(Kind):
+            records.append(Record(at_ns, Kind(kind), content[at - length : at]))
+    return records

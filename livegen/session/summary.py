@@ -1,0 +1,43 @@
+"""A session in figures."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from livegen.clock import NS_PER_S
+from livegen.events import NoteOn
+from livegen.session.session_file import Kind, Session, read_session
+from livegen.session.voices import KINDS, Who, origin_ns, voice
+
+
+def summary(path: Path) -> dict[str, Any]:
+    """When it began, how long it lasts, how many notes and engines are in it, and what is missing."""
+    session = read_session(path)
+    ends = [record.at_ns for record in session.records if record.kind in KINDS.values()]
+    return {
+        "file": str(path),
+        **_opened(session),
+        "seconds": round((max(ends) - origin_ns(session)) / NS_PER_S, 1) if ends else 0,
+        "notes_in": _notes(session, "player"),
+        "notes_out": _notes(session, "machine"),
+        "engines": sum(record.kind is Kind.BEGUN for record in session.records),
+        "damaged": session.damaged,
+        "bytes_lost": session.lost,
+    }
+
+
+def _opened(session: Session) -> dict[str, str]:
+    """Who recorded it, and when, as far as that can be read."""
+    for record in session.records:
+        if record.kind is Kind.OPENED:
+            try:
+                opened = json.loads(record.content)
+            except ValueError:
+                continue
+            if isinstance(opened, dict):
+                return {key: str(opened.get(key, "")) for key in ("begun", "name", "livegen", "machine")}
+    return {}
+
+
+def _notes(session: Session, who: Who) -> int:
+    return sum(isinstance(timed.event, NoteOn) for timed in voice(session, who))
