@@ -29,6 +29,7 @@ from jack_stage import (
 
 from livegen.clock import NS_PER_MS, now_ns
 from livegen.events import NoteOn
+from livegen.session.replay import model_opener, replay
 from livegen.session.session_file import read_session
 from livegen.session.voices import KINDS, voice
 
@@ -64,7 +65,7 @@ def test_every_phrase_is_answered_after_its_end_and_nothing_hangs(tmp_path: Path
 
 def test_a_killed_engine_leaves_nothing_hanging_and_its_answer_is_played_again(tmp_path: Path):
     silences, returns = [], []
-    with stage("engine", tmp_path) as on:
+    with stage("engine", tmp_path, "--record", str(tmp_path / "sessions")) as on:
         on.player.play(SHORT)
         killed_ns = 0
         for kill in range(ENGINE_KILLS):
@@ -80,6 +81,10 @@ def test_a_killed_engine_leaves_nothing_hanging_and_its_answer_is_played_again(t
         events = on.receiver.events()
         on.daemon.stop()
 
+    (session,) = (tmp_path / "sessions").iterdir()
+    replayed = replay(read_session(session), model_opener(()), lambda *_: None)  # it raises where a byte differs
+    assert (replayed.lives, replayed.cut) == (ENGINE_KILLS + 1, 0)
+    assert replayed.frames > ENGINE_KILLS
     assert hanging(events) == Counter()
     if ENGINE_KILLS >= FULL_ENGINE_KILLS:
         report("engine kills", silences=silences, returns=returns)
