@@ -21,7 +21,9 @@ from livegen.settings import load
 
 PHRASE = (67, 69, 71, 72, 71, 69)
 BEAT_S = 0.15
+_LOOK_S = 0.01
 _PATIENCE_S = 30
+_ANSWER_S = 5  # in which an answer has begun
 
 
 @dataclass
@@ -45,10 +47,15 @@ class Recital:
         """Play it now."""
         self.ports.input.play(event)
 
-    def wait_for_note(self) -> None:
-        """Until the machine begins a note."""
-        begun = self._onsets()
-        self._wait(lambda: self._onsets() > begun, "a note of the machine")
+    def ask(self) -> None:
+        """Play phrases until one is answered: on a busy machine a chord can be late, and is then left out."""
+        until, begun = time.monotonic() + _PATIENCE_S, self._onsets()
+        while self._onsets() == begun:
+            assert time.monotonic() < until, "no phrase is answered"
+            self.phrase()
+            again = time.monotonic() + _ANSWER_S
+            while self._onsets() == begun and time.monotonic() < again:
+                time.sleep(_LOOK_S)
 
     def wait_for_rest(self) -> None:
         """Until the machine has been silent for a second."""
@@ -76,7 +83,7 @@ class Recital:
         until = time.monotonic() + _PATIENCE_S
         while not (found := look()):
             assert time.monotonic() < until, f"waited for {what}"
-            time.sleep(0.01)
+            time.sleep(_LOOK_S)
         return found
 
 
@@ -92,7 +99,8 @@ def recital(folder: Path, program: Callable[[Recital], None], **sections: dict[s
             program(made)
         finally:
             stop.set()
-        return made, future.result(_PATIENCE_S)
+            figures = future.result(_PATIENCE_S)
+        return made, figures
 
 
 def engines() -> list[int]:
@@ -107,8 +115,7 @@ def answers(count: int = 1) -> Callable[[Recital], None]:
 
     def program(on: Recital) -> None:
         for _ in range(count):
-            on.phrase()
-            on.wait_for_note()
+            on.ask()
             on.wait_for_rest()
 
     return program
@@ -118,11 +125,10 @@ def killed_in_mid_answer(count: int = 3) -> Callable[[Recital], None]:
     """The engine is killed while it answers, again and again."""
 
     def program(on: Recital) -> None:
-        on.phrase()
         for _ in range(count):
-            on.wait_for_note()
+            on.ask()
             on.kill_engine()
-        on.wait_for_note()
+        on.ask()
         on.wait_for_rest()
 
     return program
@@ -130,13 +136,10 @@ def killed_in_mid_answer(count: int = 3) -> Callable[[Recital], None]:
 
 def interrupted(on: Recital) -> None:
     """An answer is interrupted by a note, and the next one by a panic."""
-    on.phrase()
-    on.wait_for_note()
-    on.phrase()
-    on.wait_for_note()
+    on.ask()
+    on.ask()
     on.play(Control(123, 0))
-    on.phrase()
-    on.wait_for_note()
+    on.ask()
 
 
 def played_along(on: Recital) -> None:
@@ -149,14 +152,12 @@ def played_along(on: Recital) -> None:
 def left_alone(on: Recital) -> None:
     """Nobody plays for some seconds, then somebody touches a key."""
     time.sleep(5)
-    on.phrase()
-    on.wait_for_note()
+    on.ask()
 
 
 def under_the_hands(on: Recital) -> None:
     """Knobs, another role and another model in mid-music."""
-    on.phrase()
-    on.wait_for_note()
+    on.ask()
     for value in range(0, 128, 8):
         on.play(Control(1, value))
     on.play(Program(1))
@@ -165,5 +166,4 @@ def under_the_hands(on: Recital) -> None:
     on.play(Program(2))
     time.sleep(2)
     on.play(Program(0))
-    on.phrase()
-    on.wait_for_note()
+    on.ask()

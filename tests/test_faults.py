@@ -31,6 +31,8 @@ from jack_stage import (
 
 from livegen.clock import NS_PER_MS, now_ns
 from livegen.events import ALL_NOTES_OFF, Control, NoteOff, NoteOn, to_bytes
+from livegen.session.replay import model_opener, replay
+from livegen.session.session_file import read_session
 
 pytestmark = [pytest.mark.jack, pytest.mark.usefixtures("jack_server")]
 
@@ -45,10 +47,11 @@ SHORT = melody((72, 71, 69, 67), beat_ms=150)
 
 def test_a_killed_engine_leaves_nothing_hanging_and_its_answer_is_played_again(tmp_path: Path):
     silences, returns = [], []
-    with stage("engine", tmp_path) as on:
+    kills = (ENGINE_KILLS + 1) // 2
+    with stage("engine", tmp_path, "--record", str(tmp_path / "sessions")) as on:
         on.player.play(SHORT)
         killed_ns = 0
-        for kill in range((ENGINE_KILLS + 1) // 2):
+        for kill in range(kills):
             wait_for_chord(on.receiver, after_ns=killed_ns)
             killed_ns = fell(on, signal.SIGKILL, random.Random(kill).uniform(0, 0.4))
             returns.append((wait_for_chord(on.receiver, after_ns=killed_ns) - killed_ns) / NS_PER_MS)
@@ -57,6 +60,10 @@ def test_a_killed_engine_leaves_nothing_hanging_and_its_answer_is_played_again(t
         events = on.receiver.events()
         on.daemon.stop()
 
+    (session,) = (tmp_path / "sessions").iterdir()
+    replayed = replay(read_session(session), model_opener(()), lambda *_: None)  # it raises where a byte differs
+    assert (replayed.lives, replayed.cut) == (kills + 1, 0)
+    assert replayed.frames > kills
     assert hanging(events) == Counter()
     judge("engine kills", silences, returns, silence_p99_ms=30, silence_ms=100, return_p99_ms=2_000)
 

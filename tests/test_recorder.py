@@ -78,6 +78,27 @@ def test_neither_ring_nor_folder_is_no_recorder(tmp_path: Path):
     assert recorder(tmp_path, record="", ring_minutes=0) is None
 
 
+def test_where_the_ring_cannot_be_written_that_is_said_once_and_it_stays_in_memory(tmp_path: Path):
+    (tmp_path / "run").write_text("a file is in the way")
+    said: list[str] = []
+    recording = open_recorder(load(None, {"daemon": {"record": str(tmp_path / "sessions")}}), said.append)
+    assert recording
+    for second in range(1, 5):
+        recording.record(event(second))
+        recording.save(second * NS_PER_S)
+    complaints = list(said)
+
+    (tmp_path / "run").unlink()
+    recording.save(9 * NS_PER_S)
+
+    (path,) = (tmp_path / "sessions").iterdir()
+    ring = decode_session(ring_content(tmp_path / "run" / "livegen", "livegen"), "ring")
+    assert played(ring.records) == played(read_session(path).records) == [event(second) for second in range(1, 5)]
+    assert complaints == [
+        f"{tmp_path / 'run' / 'livegen'}/livegen.1.ring: cannot record (Not a directory); playing on, trying again"
+    ]
+
+
 def test_the_ring_keeps_the_last_minutes_and_not_much_more(tmp_path: Path):
     recording = recorder(tmp_path, ring_minutes=5, record="")
     assert recording

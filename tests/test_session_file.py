@@ -108,9 +108,18 @@ def test_a_file_of_which_nothing_was_written_yet_is_an_empty_session(content: by
 
 
 def test_a_file_that_is_not_there_or_no_file_is_refused(tmp_path: Path):
-    for path, reason in ((tmp_path / "none.session", "No such file or directory"), (tmp_path, "Is a directory")):
-        with pytest.raises(SessionError, match=f"^{path}: cannot be read: {reason}$"):
+    (tmp_path / "endless.session").symlink_to("/dev/zero")
+    for path in (tmp_path / "none.session", tmp_path, tmp_path / "endless.session"):
+        with pytest.raises(SessionError, match=f"^{path}: no such file; there is a list: livegen session list$"):
             read_session(path)
+
+
+def test_a_file_that_is_larger_than_any_of_ours_is_refused(tmp_path: Path):
+    with (tmp_path / "a.session").open("wb") as file:
+        file.truncate(2**30 + 1)  # without a byte on the disk
+
+    with pytest.raises(SessionError, match=r"larger than 1024 MB; livegen writes no such session$"):
+        read_session(tmp_path / "a.session")
 
 
 def test_a_frame_that_would_swell_beyond_its_bound_is_dropped():

@@ -85,8 +85,10 @@ def encode_frames(records: Iterable[Record]) -> bytes:
 
 def read_session(path: Path) -> Session:
     """All that is whole in a file; SessionError when it is no session at all."""
+    if not path.is_file():
+        raise SessionError(f"{path}: no such file; there is a list: livegen session list")
     try:
-        if path.is_file() and path.stat().st_size > _LARGEST_FILE:
+        if path.stat().st_size > _LARGEST_FILE:
             raise SessionError(f"{path}: larger than {_LARGEST_FILE >> 20} MB; livegen writes no such session")
         content = path.read_bytes()
     except OSError as error:

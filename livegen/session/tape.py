@@ -53,7 +53,7 @@ class Tape:
             self._append(at_ns)
         except OSError as error:
             if not self._is_failing:
-                self._say(f"{self._path}: cannot record ({error.strerror}); playing on, trying again")
+                self._say(f"{self._path or error.filename}: cannot record ({error.strerror}); playing on, trying again")
             self._is_failing = True
             return
         if self._is_failing:
