@@ -53,6 +53,11 @@ class MidiOutput:
         """What there is to say about each port that was named and is not there."""
         return missing_ports((port.name for port in self._wanted[1:]), self.names(), "output")
 
+    @property
+    def is_whole(self) -> bool:
+        """Was every named port there, when ``look`` last looked?"""
+        return all(destination.is_connected for destination in self._named)
+
     def is_alive(self) -> bool:
         """Is the MIDI system still there? Cheap; to be asked every second, for a dead JACK blocks who sends on."""
         return self.jack is None or self.jack.is_alive()
@@ -98,6 +103,11 @@ class Destination:
         self._using = threading.Lock()  # of the client: who sends must not meet who lets go
         self._client: Any = None
         self._ledger = blank_ledger()  # as far as it has heard
+
+    @property
+    def is_connected(self) -> bool:
+        """Is its port there, as far as ``look`` has seen?"""
+        return self._client is not None
 
     def send(self, message: bytes) -> None:
         """Send one MIDI message now, if anybody is there."""

@@ -5,13 +5,14 @@
 
 import gc
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from math import inf
 
 from livegen.clock import NS_PER_MS, NS_PER_S, now_ns
 from livegen.engine import Engine, load_engine
 from livegen.errors import LivegenError
+from livegen.events import NoteOff, NoteOn, Timed
 from livegen.imagine.loader import Loader
 from livegen.plan import Plan
 from livegen.play.priority import raise_process
@@ -150,16 +151,27 @@ def _hand_over(link: Link, plan: Plan, at_ns: int) -> None:
 
 
 def _messages(plan: Plan, at_ns: int) -> Iterable[Message]:
-    """What was to sound when the engine was asked, at ``at_ns``, sounds now that it is ready."""
+    """What the plan comes to."""
     if plan.retract_ns is not None:
         yield Retract(plan.retract_ns, plan.kept)
     if plan.events:
-        ready_ns = now_ns()
-        yield Planned(tuple(replace(t, at_ns=ready_ns) if t.at_ns == at_ns else t for t in plan.events))
+        yield Planned(tuple(_ready(plan.events, at_ns, now_ns())))
     if plan.became:
         yield Became(plan.became)
     for text in plan.notices:
         yield Notice(text)
+
+
+def _ready(events: Sequence[Timed], at_ns: int, ready_ns: int) -> Iterable[Timed]:
+    """What was to sound when the engine was asked, at ``at_ns``, sounds now that it is ready, and ends after that."""
+    begun = {timed.event.pitch for timed in events if timed.at_ns == at_ns and isinstance(timed.event, NoteOn)}
+    for timed in events:
+        if timed.at_ns == at_ns:
+            yield replace(timed, at_ns=ready_ns)
+        elif timed.at_ns <= ready_ns and isinstance(timed.event, NoteOff) and timed.event.pitch in begun:
+            yield replace(timed, at_ns=ready_ns + 1)
+        else:
+            yield timed
 
 
 def _receive_settings(link: Link) -> Settings:
