@@ -93,7 +93,7 @@ KILLS = (strike("engine_killed"),) * 4
 UNPLUGS = (strike("synth_unplugged"), nothing, nothing, nothing) * 3
 SOLO, HELD, VISITED = (
     Plot(2, 1, role="solo", faults=0),
-    Plot(2, 1, role="respond", faults=0, thru="on"),
+    Plot(2, 1, role="respond", faults=0, thru="on", switches=True),
     Plot(2, 1, role="respond", faults=0, thru="off", presence=0.99),
 )
 PROTECTIONS: dict[str, tuple[Plot, tuple[Act, ...], Patch, str]] = {
@@ -124,7 +124,7 @@ PROTECTIONS: dict[str, tuple[Plot, tuple[Act, ...], Patch, str]] = {
     "what left while the cable was out is told again": (
         SOLO,
         UNPLUGS,
-        (Ledger, "owe", lambda ledger: ledger._ended.clear()),
+        (Ledger, "owe", lambda ledger: None),
         "hear",
     ),
     "what is no message is not passed on": (

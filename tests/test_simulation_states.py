@@ -27,7 +27,7 @@ class Installation(RuleBasedStateMachine):
 
     @initialize(seed=st.integers(0, 7), role=st.sampled_from(("respond", "solo", "harmonise", "accompany")))
     def begin(self, seed: int, role: str) -> None:
-        self.world = World(Plot(seed, hours=1, faults=0, role=role))
+        self.world = World(Plot(seed, hours=1, faults=0, role=role, switches=True))
         self._stack.enter_context(self.world.begun())
         self.world.wait(4)
 

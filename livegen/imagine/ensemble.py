@@ -166,11 +166,19 @@ class Ensemble:
         return False
 
     def hand_over(self, until_ns: int) -> tuple[Timed, ...]:
-        """Events up to a moment, each once."""
+        """Events up to a moment, each once.
+
+        Frames that come too late all sound at once: a note that one of them begins and the next one ends is left out.
+        """
         self._handed_ns = max(self._handed_ns, until_ns)
-        events = []
+        events: list[Timed] = []
         while self._out and self._out[0].at_ns <= until_ns:
-            events.append(self._out.popleft())
+            timed = self._out.popleft()
+            begun = [known for known in events if known.at_ns == timed.at_ns and _begins_what_ends(known, timed)]
+            if begun:
+                events.remove(begun[0])
+            else:
+                events.append(timed)
         return tuple(events)
 
     def pending(self) -> tuple[Timed, ...]:
@@ -267,3 +275,7 @@ class Ensemble:
         self._out.extend(Timed(at_ns, NoteOff(pitch)) for pitch in sorted(self._sounding))
         self._sounding = frozenset()
         self._is_ending = False
+
+
+def _begins_what_ends(on: Timed, off: Timed) -> bool:
+    return isinstance(on.event, NoteOn) and isinstance(off.event, NoteOff) and on.event.pitch == off.event.pitch

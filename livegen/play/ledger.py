@@ -37,24 +37,27 @@ _OWED = _SOUNDING + _NOTES  # the same, left behind by a process that was killed
 _PEDALS = _OWED + _NOTES  # one per channel
 _UP, _DOWN, _LEFT_DOWN, _UNKNOWN = 0, 1, 2, 3  # a pedal's cell
 _MOST_OWED = 256  # notes: no hands and no network leave more; a file with more of them is damaged
-_END = _PEDALS + _CHANNELS
-_COPY = _END - _SOUNDING  # from each cell to its copy
-_SIZE = _END + _COPY
+_DOUBTED = _PEDALS + _CHANNELS  # one per note, then one per pedal: has it ended lately, and may nobody have heard it?
+_DOUBT = _DOUBTED - _SOUNDING  # from a note's first cell to this one
+_NEW = 2  # 1 is older, 0 is certain
+_END = _DOUBTED + _NOTES + _CHANNELS
+_COPY = _END - _SOUNDING  # from each cell to its copy; doubts have none
+_SIZE = _END + _DOUBT
 _NO_NOTES = bytes(_NOTES)
+_NO_DOUBT = bytes(_NOTES + _CHANNELS)
+_OLDER = bytes((0, *range(255)))
 _LOCKED_BYTE = 1 << 20  # past the end: a lock on Windows also stops reading
 
 
 class Ledger:
     """Counts per (channel, pitch). Owner: whoever holds the player's lock.
 
-    What has ended is doubted until ``assure`` has been called twice: should the receiver turn out to be gone, that
-    ending may never have arrived.
+    What has ended is doubted until ``assure`` has been called twice: should the receiver turn out to be gone, or this
+    process be killed, that ending may never have arrived.
     """
 
     def __init__(self, cells: bytearray | mmap.mmap) -> None:
         self._cells = cells
-        self._ended: set[int] = set()  # cells
-        self._ended_before: set[int] = set()
 
     def counts(self) -> bytes:
         """How often each note sounds: one byte for each of 128 pitches on each of 16 channels."""
@@ -75,15 +78,17 @@ class Ledger:
             case NoteOff(pitch, channel):
                 cell = _SOUNDING + channel * _PITCHES + pitch
                 self._write(cell, max(self._cells[cell] - 1, 0))
-                self._ended.add(cell)
+                self._cells[cell + _DOUBT] = _NEW
             case Control(number, value, channel) if number == SUSTAIN_PEDAL and value < 64:
                 if self._cells[_PEDALS + channel] == _DOWN:
                     self._write(_PEDALS + channel, _UP)
-                    self._ended.add(_PEDALS + channel)
+                    self._cells[_PEDALS + channel - _NOTES + _DOUBT] = _NEW
 
     def assure(self) -> None:
         """The receiver is there: what had left when this was last said has arrived."""
-        self._ended_before, self._ended = self._ended, set()
+        doubted = self._cells[_DOUBTED:_END]
+        if doubted != _NO_DOUBT:
+            self._cells[_DOUBTED:_END] = doubted.translate(_OLDER)
 
     def sounding(self) -> tuple[NoteOff, ...]:
         """One note-off for every note-on that has not had its own."""
@@ -119,12 +124,12 @@ class Ledger:
                 self._write(_SOUNDING + cell, 0)
         for pedal in self.pedals():
             self._write(_PEDALS + pedal.channel, _LEFT_DOWN)
-        for cell in self._ended | self._ended_before:
-            if cell >= _PEDALS:
-                self._write(cell, _LEFT_DOWN)
-            else:
-                self._write(_OWED + cell - _SOUNDING, max(self._cells[_OWED + cell - _SOUNDING], 1))
-        self._ended, self._ended_before = set(), set()
+        for place, doubt in enumerate(self._cells[_DOUBTED:_END]):
+            if doubt and place < _NOTES:
+                self._write(_OWED + place, max(self._cells[_OWED + place], 1))
+            elif doubt:
+                self._write(_OWED + place, _LEFT_DOWN)
+        self._cells[_DOUBTED:_END] = _NO_DOUBT
         self._mend()
 
     def _mend(self) -> None:
@@ -132,7 +137,7 @@ class Ledger:
         is_flood = sum(self._cells[_OWED:_PEDALS]) > _MOST_OWED
         if is_flood:
             self._forget_owed()
-        for cell in range(_PEDALS, _END):
+        for cell in range(_PEDALS, _DOUBTED):
             if is_flood or self._cells[cell] > _UNKNOWN:
                 self._write(cell, _UNKNOWN)
 
@@ -174,13 +179,13 @@ class Ledger:
 
     def _heal(self) -> None:
         """Where a cell and its copy differ, a disk or a memory has lost a bit: an ending too many does no harm."""
-        if self._cells[_SOUNDING:_END] == self._cells[_END:_SIZE]:
+        if self._cells[_SOUNDING:_DOUBTED] == self._cells[_END:_SIZE]:
             return
-        for cell in range(_SOUNDING, _END):
+        for cell in range(_SOUNDING, _DOUBTED):
             self._write(cell, max(self._cells[cell], self._cells[cell + _COPY]))
 
     def _pedals(self, state: int) -> tuple[Control, ...]:
-        cells = bytes(self._cells[_PEDALS:_END])
+        cells = bytes(self._cells[_PEDALS:_DOUBTED])
         return tuple(Control(SUSTAIN_PEDAL, 0, channel) for channel, cell in enumerate(cells) if cell == state)
 
 

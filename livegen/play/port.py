@@ -60,6 +60,11 @@ class MidiOutput:
         connected = [destination.name for destination in self._named if destination.name]
         return sorted({*connected, *(without_numbers(name) for name, _ in peers)})
 
+    @property
+    def is_whole(self) -> bool:
+        """Was every named port there, when ``look`` last looked?"""
+        return all(destination.is_connected for destination in self._named)
+
     def is_alive(self) -> bool:
         """Is the MIDI system still there? Cheap; to be asked every second, for a dead JACK blocks who sends on."""
         return self.jack is None or self.jack.is_alive()
@@ -110,6 +115,11 @@ class Destination:
     def name(self) -> str:
         """Of the port that it is connected to, "" while there is none."""
         return without_numbers(self._name) if self._client is not None else ""
+
+    @property
+    def is_connected(self) -> bool:
+        """Is its port there, as far as ``look`` has seen?"""
+        return self._client is not None
 
     def send(self, message: bytes) -> None:
         """Send one MIDI message now, if anybody is there."""

@@ -1,10 +1,11 @@
 """An engine, call by call: the same in its process and in a replay of it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from livegen.engine import Engine
 from livegen.errors import LivegenError
+from livegen.events import NoteOff, NoteOn, Timed
 from livegen.imagine.bundle import Bundle
 from livegen.plan import Plan
 from livegen.serve.link import Became, Configure, Follow, Heard, Message, Notice, Panic, Planned, Prepare, Retract
@@ -72,12 +73,24 @@ class Performer:
 
 
 def messages(plan: Plan, at_ns: int, ready_ns: int) -> Iterator[Message]:
-    """What is to be said of a plan: what was to sound when it was asked for, at ``at_ns``, sounds at ``ready_ns``."""
+    """What is to be said of a plan that was asked for at ``at_ns`` and was there at ``ready_ns``."""
     if plan.retract_ns is not None:
         yield Retract(plan.retract_ns, plan.kept)
     if plan.events:
-        yield Planned(tuple(replace(t, at_ns=ready_ns) if t.at_ns == at_ns else t for t in plan.events))
+        yield Planned(tuple(_ready(plan.events, at_ns, ready_ns)))
     if plan.became:
         yield Became(plan.became)
     for text in plan.notices:
         yield Notice(text)
+
+
+def _ready(events: Sequence[Timed], at_ns: int, ready_ns: int) -> Iterator[Timed]:
+    """What was to sound when the engine was asked, at ``at_ns``, sounds now that it is ready, and ends after that."""
+    begun = {timed.event.pitch for timed in events if timed.at_ns == at_ns and isinstance(timed.event, NoteOn)}
+    for timed in events:
+        if timed.at_ns == at_ns:
+            yield replace(timed, at_ns=ready_ns)
+        elif timed.at_ns <= ready_ns and isinstance(timed.event, NoteOff) and timed.event.pitch in begun:
+            yield replace(timed, at_ns=ready_ns + 1)
+        else:
+            yield timed

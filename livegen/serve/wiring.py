@@ -106,10 +106,11 @@ class MidiWiring:
             self._close_pair(*self._pair)
             self._say("the MIDI system is gone; waiting for it to come back")
         else:
-            self._player.wire.assure()
             heard, played = self._pair
             for line in (*heard.look(played.jack), *played.look()):
                 self._say(line)
+            if played.is_whole:
+                self._player.wire.assure()
             self._look_for_feedback()
 
     def plugged(self) -> list[str]:

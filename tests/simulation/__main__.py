@@ -23,10 +23,14 @@ def main() -> int:
     parser.add_argument("--presence", type=float, default=0.25, help="part of the time in which somebody plays (0.25)")
     parser.add_argument("--faults", type=float, default=6, help="an hour (6)")
     parser.add_argument("--role", default="", help="instead of the seed's")
+    parser.add_argument("--clock", default="", help="player, internal or midi, instead of the seed's")
+    parser.add_argument("--no-switches", action="store_true", help="nobody chooses another role or model")
     parser.add_argument("--json", action="store_true", help="figures as JSON, a line a run")
     asked = parser.parse_args()
     first, _, last = (asked.seeds or str(asked.seed)).partition("-")
-    plot = Plot(int(first), asked.hours, asked.rate, asked.presence, asked.faults, asked.role)
+    switches = False if asked.no_switches else None
+    figures = (asked.hours, asked.rate, asked.presence, asked.faults)
+    plot = Plot(int(first), *figures, role=asked.role, clock=asked.clock, switches=switches)
     failed = 0
     for seed in range(int(first), int(last or first) + 1):
         failed += not _run(replace(plot, seed=seed), is_json=asked.json)
@@ -47,7 +51,8 @@ def _run(plot: Plot, *, is_json: bool) -> bool:
 
 def _line(report: Report) -> str:
     return (
-        f"seed {report.seed}: {report.hours:g} h in {report.wall_s:.1f} s, {report.onsets_in} onsets in, "
+        f"seed {report.seed}: {report.hours:g} h in {report.wall_s:.1f} s ({report.cpu_s:.1f} s of a core), "
+        f"somebody there for {report.present_h:g} h, {report.onsets_in} onsets in, "
         f"{report.onsets_out} out, {sum(report.faults.values())} faults, "
         f"{report.engine_starts} engines, {report.port_starts} starts, {report.sha256[:16]}"
     )

@@ -35,8 +35,14 @@ class Agenda:
         self.moment_ns = start_ns  # of the event that is happening
         self.spent_ns = 0  # that a process has computed for since then
         self.events = 0
+        self.jumped_ns = 0
         self._heap: list[tuple[int, int, Alarm]] = []
         self._entered = 0
+
+    @property
+    def lived_ns(self) -> int:
+        """How much time has passed in which things were done."""
+        return self.moment_ns - self.begun_ns - self.jumped_ns
 
     def now_ns(self) -> int:
         """What every clock in the simulation shows."""
@@ -54,6 +60,7 @@ class Agenda:
     def jump(self, by_ns: int) -> None:
         """Time passes in which nothing at all is done."""
         self.moment_ns += by_ns
+        self.jumped_ns += by_ns
 
     def next(self, end_ns: int) -> Alarm | None:
         """The next alarm up to ``end_ns``, at its moment; None when there is none."""

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from livegen.clock import NS_PER_MS, NS_PER_S
 
 from .agenda import Alarm
-from .process import EngineProcess, Killed
+from .midi import Killed
+from .process import EngineProcess
 
 if TYPE_CHECKING:
     from .world import World

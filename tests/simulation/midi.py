@@ -13,6 +13,11 @@ import livegen.play.port
 
 from .receiver import Receiver
 
+
+class Killed(BaseException):
+    """livegen has been killed in the middle of something."""
+
+
 OnMessage = Callable[[tuple[list[int], float], Any], None]
 
 
@@ -29,6 +34,7 @@ class MidiSystem:
         self.clients: list[Client] = []
         self.on_send: Callable[[bytes], None] = lambda _: None
         self.on_open: Callable[[], None] = lambda: None  # our virtual output is there
+        self.on_killed: Callable[[], None] = lambda: None
         self._plugged = 0
 
     def plug_keyboard(self, keyboard: "Keyboard") -> None:
@@ -107,7 +113,10 @@ class Keyboard:
         if self.port and self._system.is_alive:
             for client in list(self._system.clients):
                 if client.port == self.port and client.on_message and not client.is_cut:
-                    client.on_message((message, 0.0), None)
+                    try:
+                        client.on_message((message, 0.0), None)
+                    except Killed:
+                        self._system.on_killed()
 
 
 class Client:

@@ -29,10 +29,6 @@ _TURN_NS = 20_000  # that everything else takes
 _BEAT_S = BEAT_NS / NS_PER_S
 
 
-class Killed(BaseException):
-    """The process has ended in the middle of something."""
-
-
 class CostlyStepper(Stepper):
     """A network whose steps take time, and which may be damaged."""
 
@@ -192,7 +188,7 @@ class EngineProcess:
             if self._rest_s < inf:
                 self._alarm.set(self._busy_until_ns + round(self._rest_s * NS_PER_S) + 1)
         else:
-            self._alarm.set(self._busy_until_ns + round(self._rest_s * NS_PER_S) + 1)
+            self._alarm.set(self._busy_until_ns + round(min(self._rest_s, _BEAT_S) * NS_PER_S) + 1)
 
     def _load(self) -> None:
         """As ``run_engine`` begins."""

@@ -42,7 +42,7 @@ class Visitors:
         self.is_closed = True
         self._alarm.set(None)
         if self.is_there:
-            self.present_ns += self._agenda.now_ns() - self._came_ns
+            self.present_ns += self._agenda.lived_ns - self._came_ns
 
     def _act(self) -> None:
         if self._next:
@@ -59,7 +59,7 @@ class Visitors:
 
     def _change_places(self) -> tuple[float, list[int]]:
         self.is_there = not self.is_there
-        now_ns = self._agenda.now_ns()
+        now_ns = self._agenda.lived_ns
         stay_s = self._random.uniform(30, 300)
         if self.is_there:
             self._came_ns = now_ns

@@ -1,5 +1,6 @@
 """All of it: one seed, one run."""
 
+import gc
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
@@ -23,15 +24,16 @@ from .checks import Checks, Violation
 from .disk import Disk, DiskPath
 from .faults import Faults
 from .house import PortProcess
-from .midi import Keyboard, MidiSystem
+from .midi import Keyboard, Killed, MidiSystem
 from .models import small_bundle
-from .process import EngineProcess, Killed
+from .process import EngineProcess
 from .receiver import Receiver
 from .visitors import Visitors
 from .wire import Tape
 
 DAY_MS = 24 * 3600 * 1000
 _STARTS_MS = (0, 3600_000, 194 * DAY_MS, 2**31, 2**32, 2**31 // 1000)  # uptimes at which something could go wrong
+_PROGRAMS = ["respond", "solo", "harmonise", "accompany", "bach", "elise-gru", "no-such-model", "respond"]
 _ROLES = (*["respond"] * 5, *["solo"] * 3, "harmonise", "accompany")
 
 
@@ -46,6 +48,8 @@ class Plot:
     faults: float = 6.0  # an hour
     role: str = ""  # "": by the seed
     thru: str = ""  # "off" or "on"; "": by the seed
+    clock: str = ""  # the same for "player", "internal", "midi"
+    switches: bool | None = None  # may programs and a knob choose roles and models? None: by the seed
     start_ms: int | None = None  # uptime; None: by the seed
 
 
@@ -56,9 +60,11 @@ class Report:
     seed: int
     hours: float
     wall_s: float
+    cpu_s: float
+    present_h: float  # that somebody was there
     onsets_in: int
     onsets_out: int
-    onsets_per_s: float  # while somebody or the machine played
+    onsets_per_s: float  # of both, by the time that somebody was there
     events: int
     messages: int
     faults: dict[str, int]
@@ -90,6 +96,7 @@ class World:
         self.is_disk_stalled = self.is_elsewhere = False
         self.wake_ns = 30_000
         self.midi = MidiSystem("jack" if plot.seed % 2 else "alsa")
+        self.midi.on_killed = self.kill_port
         self.midi.on_open = self._somebody_listens
         self.synth, self.daw = Receiver("Synth"), Receiver("DAW")
         self.keyboard = Keyboard("Piano", self.midi)
@@ -111,20 +118,23 @@ class World:
 
     def run(self, progress: Callable[[float], None] = lambda _: None) -> Report:
         """From the beginning to the end; Violation when something does not hold."""
-        begun = time.perf_counter()
-        end_ns = self.agenda.now_ns() + round(self.plot.hours * 3600 * NS_PER_S)
+        begun, begun_cpu = time.perf_counter(), time.process_time()
+        gc.freeze()  # nothing of this is garbage, and there is much of it
+        whole_ns = round(self.plot.hours * 3600 * NS_PER_S)
         with self.begun():
             self.visitors.open()
             self.faults.begin()
-            while self.agenda.now_ns() < end_ns:
-                self.advance(min(self.agenda.now_ns() + 60 * NS_PER_S, end_ns))
-                progress((self.agenda.now_ns() - self.agenda.begun_ns) / (end_ns - self.agenda.begun_ns))
+            while (left_ns := whole_ns - self.agenda.lived_ns) > 0:
+                self.wait(min(60, left_ns / NS_PER_S))
+                progress(self.agenda.lived_ns / whole_ns)
             self.finish()
         played_s = (self.visitors.present_ns) / NS_PER_S or 1
         return Report(
             seed=self.plot.seed,
             hours=self.plot.hours,
             wall_s=round(time.perf_counter() - begun, 2),
+            cpu_s=round(time.process_time() - begun_cpu, 2),
+            present_h=round(played_s / 3600, 2),
             onsets_in=self.visitors.onsets,
             onsets_out=self.onsets_out,
             onsets_per_s=round((self.visitors.onsets + self.onsets_out) / played_s, 2),
@@ -154,7 +164,7 @@ class World:
 
     def wait(self, wait_s: float) -> None:
         """Let so much time pass."""
-        self.advance(self.agenda.now_ns() + round(wait_s * NS_PER_S))
+        self.advance(self.agenda.now_ns() + max(round(wait_s * NS_PER_S), 1))
 
     def advance(self, until_ns: int) -> None:
         """Let everything happen up to a moment."""
@@ -300,7 +310,8 @@ class World:
         role = self.plot.role or self.random.choice(_ROLES)
         model = "bach" if role in ("harmonise", "accompany") else "elise-gru"
         thru = self.plot.thru or self.random.choice(("off", "on"))
-        clock = self.random.choice((*["player"] * 8, "internal", "midi"))
+        clock = self.plot.clock or self.random.choice((*["player"] * 8, "internal", "midi"))
+        switches = self.random.random() < 0.4 if self.plot.switches is None else self.plot.switches
         self.toml = f"""
 [ports]
 system = "{self.midi.kind}"
@@ -315,8 +326,8 @@ seed = {self.plot.seed}
 clock = "{clock}"
 tempo_bpm = {240 if role == "solo" else 0}
 [controls]
-programs = ["respond", "solo", "harmonise", "accompany", "bach", "elise-gru", "no-such-model", "respond"]
-cc = {{ 1 = "temperature", 16 = "role", 74 = "octaves" }}
+programs = {_PROGRAMS if switches else []}
+cc = {{ 1 = "temperature", 16 = "{"role" if switches else "density"}", 74 = "octaves" }}
 """
         self.disk.write("/settings.toml", self.toml.encode())
         return load(DiskPath(self.disk, "/settings.toml"))  # type: ignore[arg-type]
