@@ -18,6 +18,11 @@ from collections.abc import Iterable
 class LivegenError(Exception):
     """Something the person at the keyboard can mend."""
 
+    def __str__(self) -> str:
+        """One line: what cannot be printed is escaped, for it may come out of a damaged file."""
+        text = super().__str__()
+        return text if text.isprintable() else "".join(map(_printable, text))
+
 
 class SettingsError(LivegenError):
     """A key, value or file of the settings is wrong."""
@@ -41,6 +46,10 @@ class PortError(LivegenError):
 
 class RunningError(LivegenError):
     """Another livegen already runs under this name."""
+
+
+def _printable(character: str) -> str:
+    return character if character.isprintable() else ascii(character)[1:-1]
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

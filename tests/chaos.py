@@ -23,7 +23,7 @@ from pathlib import Path
 
 from livegen.clock import NS_PER_S, now_ns
 from livegen.events import NoteOff, NoteOn, to_bytes
-from tests.conftest import start_jack, stop_jack
+from tests.conftest import start_jack, stop_jack, tidy_jack
 from tests.jack_stage import Daemon, Voice, hanging, melody, wait_for
 
 NAME = "chaos"
@@ -91,8 +91,8 @@ class Gallery:
         for voice in self._voices():
             voice.close()
         self.daemon.kill()
-        with suppress(subprocess.TimeoutExpired):
-            stop_jack(self.server)
+        stop_jack(self.server)
+        tidy_jack(self._folder / "jackd.log")
 
     def check(self) -> None:
         """The daemon has not ended of its own accord."""

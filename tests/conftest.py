@@ -48,10 +48,7 @@ def jack_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         process = start_jack(log)
         yield SERVER
         stop_jack(process)
-        if _REGISTRY.exists() and SERVER.encode() in _REGISTRY.read_bytes():
-            # Where a client was killed, its server forgets to strike itself out of JACK's list of eight; the next
-            # server of that name takes the line over, and does.
-            stop_jack(start_jack(log))
+        tidy_jack(log)
 
 
 @pytest.fixture(scope="session")
@@ -86,6 +83,15 @@ def stop_jack(process: subprocess.Popen[bytes]) -> None:
     """End a server."""
     process.terminate()
     process.wait(_PATIENCE_S)
+
+
+def tidy_jack(log: Path) -> None:
+    """Strike the default server out of JACK's list of eight.
+
+    Where a client or itself was killed, a server forgets to; the next one of its name takes the line over, and does.
+    """
+    if _REGISTRY.exists() and os.environ["JACK_DEFAULT_SERVER"].encode() in _REGISTRY.read_bytes():
+        stop_jack(start_jack(log))
 
 
 def is_realtime_allowed() -> bool:

@@ -21,7 +21,7 @@ import numpy as np
 
 from livegen.imagine.bundle import load_bundle
 from livegen.shipped import shipped_models
-from tests.conftest import start_jack, stop_jack
+from tests.conftest import start_jack, stop_jack, tidy_jack
 from tests.jack_stage import hanging, melody, stage
 
 MOST_MIB_AN_HOUR = 2.0
@@ -87,6 +87,7 @@ def soak(minutes: float, folder: Path, seed: int = 1) -> bool:
             left = sum(hanging(on.receiver.events()).values())
     finally:
         stop_jack(server)
+        tidy_jack(folder / "jackd.log")
     warm = [_is_steady(place, samples[place], minutes) for place in _PLACES]
     sys.stdout.write(f"exit {status}, restarts {len(restarts)}, notes hanging {left}\n")
     return all(warm) and (status, restarts, left) == (0, [], 0)

@@ -85,3 +85,11 @@ def test_the_virtual_output_comes_first_and_the_earliest_one_says_how_far_to_loo
     assert ports.ahead_ms == 20
     assert Ports(output="Nord").all_outputs == (OutputPort(), OutputPort(name="Nord"))
     assert Ports().ahead_ms == 0
+
+
+def test_what_cannot_be_printed_is_escaped_in_the_line_that_refuses_it(tmp_path: Path) -> None:
+    path = tmp_path / "odd.toml"
+    path.write_text('[play]\nrole = "so\\nlo\\f"\n')
+
+    with pytest.raises(SettingsError, match=r"unknown role 'so\\nlo\\x0c'"):
+        load(path)
