@@ -105,6 +105,8 @@ class Supervisor:
             return self.complaint
         except EOFError:
             return "ended"
+        except ValueError as error:  # its memory is damaged, or another program's bytes have got in between
+            return f"made no sense ({error})"
 
     # The life of one child, without its process: for the thread above, and for simulators.
 
