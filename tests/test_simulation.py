@@ -171,6 +171,23 @@ def test_what_has_failed_does_not_fail_again(seed: int, hours: float, faults: fl
     World(Plot(seed, hours, faults=faults)).run()
 
 
+def test_an_engine_that_has_fallen_behind_leaves_nothing_hanging() -> None:
+    """Found by ``test_simulation_states.py``: its late frames ended notes at the moment at which they began."""
+    world = World(Plot(0, hours=1, faults=0, role="harmonise", switches=True))
+    with world.begun():
+        world.wait(8)
+        for wait_s in (0, 1.4, 0):
+            world.do(lambda: world.faults.strike(world.faults.engine_stopped))
+            world.wait(wait_s)
+        world.do(lambda: world.keyboard.play([0x90, 58, 1]))
+        world.wait(10)
+        world.do(lambda: world.keyboard.play([0x80, 58, 0]))
+        world.wait(30)
+
+        assert not any(world.tape.counts)
+        world.finish()
+
+
 @pytest.mark.parametrize("seed", range(int(FIRST), int(LAST or FIRST) + 1))
 def test_nothing_is_violated(seed: int) -> None:
     report = World(Plot(seed, HOURS, faults=60)).run()

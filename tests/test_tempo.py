@@ -1,12 +1,14 @@
 """Tempo from playing."""
 
 import random
+from itertools import accumulate
 
 import pytest
 
 from livegen.clock import NS_PER_MS, NS_PER_S
 from livegen.events import Note
 from livegen.hear.tempo import find_bar, find_meter
+from livegen.music.meter import Meter
 
 QUARTERS_AND_EIGHTHS = (0, 4, 8, 10, 12, 16, 20, 24, 28)  # in sixteenths
 
@@ -86,3 +88,10 @@ def test_a_bar_is_found_by_where_the_long_notes_stand(beats: tuple[float, ...], 
 
 def test_a_single_note_stands_in_four() -> None:
     assert find_bar(bars((1,), 1)) == 4
+
+
+@pytest.mark.parametrize("gaps_ms", [(36,), (47,), (36, 50), (40, 40, 40)])
+def test_a_slowly_rolled_chord_is_a_beat_of_100_bpm(gaps_ms: tuple[int, ...]) -> None:
+    onsets = list(accumulate((0, *gaps_ms)))
+
+    assert find_meter([onset * NS_PER_MS for onset in onsets]) == Meter(0, 600 * NS_PER_MS)

@@ -42,8 +42,9 @@ def find_meter(onsets_ns: Sequence[int], fixed_beat_ns: int = 0) -> Meter:
     else:
         sixteenth = float(_CANDIDATES[_scores(onsets).argmax()])
         steps = _steps(onsets, sixteenth)
-        if steps[-1]:
-            sixteenth, first = (float(value) for value in np.polyfit(steps, onsets, 1))
+        if not steps[-1]:  # a chord, slowly rolled
+            return Meter(origin, _DEFAULT_BEAT_NS)
+        sixteenth, first = (float(value) for value in np.polyfit(steps, onsets, 1))
     beat_ns = fixed_beat_ns or round(sixteenth * 4 * NS_PER_MS)
     return Meter(origin + round((first - _pickup(onsets, steps) * sixteenth) * NS_PER_MS), beat_ns)
 

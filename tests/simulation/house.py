@@ -121,12 +121,11 @@ class PortProcess:
         if child is not self.child:
             return
         try:
-            message = decode(frame)
-        except ValueError as error:
+            self.supervisor.obey(decode(frame))
+        except ValueError as error:  # as in ``Supervisor``
             self.lose_child(f"made no sense ({error})")
-            return
-        self.supervisor.obey(message)
-        self.expect_word()
+        else:
+            self.expect_word()
 
     def expect_word(self) -> None:
         """From now on the engine has so long to say something."""
