@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 _NO_START_SERVER = 1  # jack_options_t
+_PORT_IS_INPUT = 1  # JackPortFlags
 
 Peer = tuple[str, str | None]  # a port's name, and whose it is
 
@@ -47,6 +48,15 @@ class JackClient:
         listed = list(itertools.takewhile(bool, (names[index] for index in itertools.count())))
         self._library.jack_free(ctypes.cast(names, ctypes.c_void_p))
         return frozenset((name, self.uuid(name)) for name in (bytes(name).decode() for name in listed))
+
+    def isolate(self, ports: str) -> None:
+        """Disconnect every input whose whole name this regular expression matches from whoever plays to it."""
+        names = self._library.jack_get_ports(self._handle, f"^({ports})$".encode(), None, _PORT_IS_INPUT)
+        if not names:
+            return
+        for name in itertools.takewhile(bool, (names[index] for index in itertools.count())):
+            self._library.jack_port_disconnect(self._handle, self._library.jack_port_by_name(self._handle, name))
+        self._library.jack_free(ctypes.cast(names, ctypes.c_void_p))
 
     def is_alive(self) -> bool:
         """Does the server answer? (rtmidi goes on listing the ports of a dead one.)"""
@@ -111,6 +121,8 @@ def _declare(library: ctypes.CDLL) -> ctypes.CDLL:
         "jack_port_by_name": (pointer, [pointer, text]),
         "jack_port_set_alias": (ctypes.c_int, [pointer, text]),
         "jack_port_get_all_connections": (ctypes.POINTER(text), [pointer, pointer]),
+        "jack_get_ports": (ctypes.POINTER(text), [pointer, text, text, ctypes.c_ulong]),
+        "jack_port_disconnect": (ctypes.c_int, [pointer, pointer]),
         "jack_free": (None, [pointer]),
         "jack_set_error_function": (None, [pointer]),
         "jack_set_info_function": (None, [pointer]),

@@ -100,7 +100,12 @@ class Daemon:
                 command,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, **dict.fromkeys(_OWN_FOLDERS, str(home or folder)), "PYTHONUNBUFFERED": "1", "PYTHONFAULTHANDLER": "1"},
+                env={
+                    **os.environ,
+                    **dict.fromkeys(_OWN_FOLDERS, str(home or folder)),
+                    "PYTHONUNBUFFERED": "1",
+                    "PYTHONFAULTHANDLER": "1",
+                },
             )
         self._begin = begin
 
