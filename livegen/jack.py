@@ -15,6 +15,7 @@ from livegen.clock import NS_PER_S
 
 _NO_START_SERVER = 1  # jack_options_t
 _HALF = 1 << 31  # of the numbers of frames
+_PORT_IS_INPUT = 1  # JackPortFlags
 
 Peer = tuple[str, str | None]  # a port's name, and whose it is
 
@@ -62,6 +63,15 @@ class JackClient:
         frames = self._library.jack_last_frame_time(self._handle)
         self._frames += (frames - self._frames + _HALF) % (2 * _HALF) - _HALF  # it begins anew after a day
         return at_ns - self._frames * NS_PER_S // self._rate
+
+    def isolate(self, ports: str) -> None:
+        """Disconnect every input whose whole name this regular expression matches from whoever plays to it."""
+        names = self._library.jack_get_ports(self._handle, f"^({ports})$".encode(), None, _PORT_IS_INPUT)
+        if not names:
+            return
+        for name in itertools.takewhile(bool, (names[index] for index in itertools.count())):
+            self._library.jack_port_disconnect(self._handle, self._library.jack_port_by_name(self._handle, name))
+        self._library.jack_free(ctypes.cast(names, ctypes.c_void_p))
 
     def is_alive(self) -> bool:
         """Does the server answer? (rtmidi goes on listing the ports of a dead one.)"""
@@ -126,6 +136,8 @@ def _declare(library: ctypes.CDLL) -> ctypes.CDLL:
         "jack_port_by_name": (pointer, [pointer, text]),
         "jack_port_set_alias": (ctypes.c_int, [pointer, text]),
         "jack_port_get_all_connections": (ctypes.POINTER(text), [pointer, pointer]),
+        "jack_get_ports": (ctypes.POINTER(text), [pointer, text, text, ctypes.c_ulong]),
+        "jack_port_disconnect": (ctypes.c_int, [pointer, pointer]),
         "jack_free": (None, [pointer]),
         "jack_set_error_function": (None, [pointer]),
         "jack_set_info_function": (None, [pointer]),

@@ -10,6 +10,7 @@ import signal
 import time
 from collections import Counter
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from jack_stage import (
@@ -43,6 +44,7 @@ SIGNALS = int(os.environ.get("LIVEGEN_SIGNALS", "3"))
 JUDGED = 50  # of each, at the least, for durations to mean something
 
 SHORT = melody((72, 71, 69, 67), beat_ms=150)
+TRILL = melody((72, 74) * 150, beat_ms=5)  # a message is always on its way
 
 
 def test_a_killed_engine_leaves_nothing_hanging_and_its_answer_is_played_again(tmp_path: Path):
@@ -145,12 +147,14 @@ def test_a_signal_ends_it_cleanly_whenever_it_comes(tmp_path: Path, number: sign
     name = f"ended-{number.name.lower()}"
     with stage(name, tmp_path) as on:
         for ending in range(SIGNALS):
-            on.player.play(SHORT)
-            time.sleep(random.Random(ending).uniform(0, 1.5))
+            hands = Thread(target=on.player.play, args=(SHORT if ending % 2 else TRILL,))
+            hands.start()
+            time.sleep(random.Random(ending).uniform(0.2, 1.5))
             sent_ns = now_ns()
             on.daemon.process.send_signal(number)
             assert on.daemon.process.wait(20) == 0
             exits.append((now_ns() - sent_ns) / NS_PER_MS)
+            hands.join()
             wait_for(lambda: not hanging(on.receiver.events()), "silence")
             on.restart()
             on.daemon.wait_for_line("listening at")  # the next may be ended while its model is loaded

@@ -1,5 +1,7 @@
 """Where notes come in: a real MIDI port, or one in memory."""
 
+import re
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,6 +19,8 @@ from livegen.port_names import find_port, is_keyboard, listed, missing_ports, wi
 from livegen.settings import InputPort, Ports
 
 _ALSA_SEQUENCER = Path("/dev/snd/seq")
+
+_LAST_MESSAGE_S = 0.05  # some periods: what was on its way has come
 
 MakeKeyboard = Callable[[str, InputPort], Keyboard]  # its name and its settings
 
@@ -81,9 +85,16 @@ class MidiInput:
         self._look_at_peers(jack)
         return lines + [line for keyboard in self._keyboards() for line in keyboard.look(now_ns())]
 
-    def close(self) -> None:
-        """Hear nothing any more; what is held ends."""
+    def close(self, jack: JackClient | None = None) -> None:
+        """Hear nothing any more; what is held ends.
+
+        rtmidi deletes a client without letting go of the GIL, and waits for its thread meanwhile: a message that
+        comes just then would wait for the GIL, for ever. So nobody is let play to us first, where we can see to it.
+        """
         self.release()
+        if jack and jack.is_alive():
+            jack.isolate(f"{re.escape(self._name)}(-keyboard[^:]*)?:in")
+            time.sleep(_LAST_MESSAGE_S)
         for connection in self._connected.values():
             connection.client.delete()
         self._connected.clear()

@@ -1,5 +1,6 @@
 """The ports, and the MIDI system under them, which may come late, go, and come back."""
 
+import faulthandler
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -16,6 +17,7 @@ from livegen.routing import input_route, output_route
 from livegen.settings import InputPort, Ports
 
 _TITLES = {"alsa": "ALSA", "jack": "JACK", "core": "CoreMIDI", "windows": "Windows MIDI"}
+_CLOSED_S = 3.0
 _ALIVE_S = 1.0  # a dead MIDI system is found out after so long, at the latest
 
 
@@ -126,10 +128,14 @@ class MidiWiring:
             self._pair[0].release()  # what a player holds and hears through us ends
         self._player.detach()
         if self._pair:
+            # A program that connects itself to us just now can still stop rtmidi for ever (see MidiInput.close); all
+            # notes have ended, so then the process does.
+            faulthandler.dump_traceback_later(_CLOSED_S, exit=True, file=2)
             self._close_pair(*self._pair)
+            faulthandler.cancel_dump_traceback_later()
 
     def _close_pair(self, heard: MidiInput, played: MidiOutput) -> None:
-        heard.close()
+        heard.close(played.jack)
         played.close()
         self._pair = None
 
