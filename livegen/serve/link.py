@@ -69,8 +69,8 @@ class Follow:
 class Call:
     """What an engine was asked at a moment.
 
-    Take in the next message it was sent, imagine, or change to the settings as they are and to the model that was
-    loaded last.
+    Take in the next message it was sent, imagine, or change to the settings as they are, and to the model that was
+    loaded since the last change.
     """
 
     act: Act

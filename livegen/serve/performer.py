@@ -38,8 +38,8 @@ class Performer:
         """See to it that music is planned."""
         return self._engine.imagine(at_ns)
 
-    def change(self, bundle: Bundle, at_ns: int) -> Plan:
-        """From now on with this model."""
+    def change(self, bundle: Bundle | None, at_ns: int) -> Plan:
+        """From now on by the settings as they are, with this model if there is one."""
         return self._change(self.settings, at_ns, bundle)
 
     def _change(self, settings: Settings, at_ns: int, bundle: Bundle | None = None) -> Plan:
