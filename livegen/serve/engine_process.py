@@ -158,7 +158,7 @@ class Service:
         if bundle:
             self._report(at_ns)  # what was done before it was loaded
             self._link.send_bytes(encode(Loaded(bundle.sha256, self._performer.chosen.play.model)))
-        self._tell(Call("change" if bundle else "settle", at_ns), self._performer.change(bundle, at_ns))
+        self._tell(Call("change", at_ns), self._performer.change(bundle, at_ns))
 
     def _may_change(self, coming: "_Coming", at_ns: int) -> bool:
         return self._performer.is_between_phrases(at_ns) or at_ns - coming.at_ns > _PATIENCE_NS

@@ -19,7 +19,7 @@ _MOMENT = struct.Struct("<q")
 _SONG = struct.Struct("<?qqqq")
 _CALL = struct.Struct("<Bq")
 
-Act = Literal["take", "imagine", "change", "settle"]
+Act = Literal["take", "imagine", "change"]
 _ACTS: tuple[Act, ...] = get_args(Act)
 
 
@@ -76,8 +76,8 @@ class Follow:
 class Call:
     """What an engine was asked at a moment.
 
-    Take in the next message it was sent, imagine, change to the chosen settings and the model that was loaded last, or
-    settle for the chosen settings alone.
+    Take in the next message it was sent, imagine, or change to the chosen settings, and to the model that was loaded since
+    the last change.
     """
 
     act: Act

@@ -168,7 +168,7 @@ class _Life:
 
     def __init__(self, open_model: OpenModel) -> None:
         self._open_model = open_model
-        self._bundle: Bundle | None = None
+        self._loaded: Bundle | None = None  # since the last change
         self._performer: Performer | None = None
         self.told: deque[Message] = deque()  # and not taken in yet
         self.expected: deque[bytes] = deque()  # frames of music, and not compared yet
@@ -177,28 +177,29 @@ class _Life:
         """A model was loaded, or the engine was ready."""
         match message:
             case Loaded():
-                self._bundle = self._open_model(message)
+                self._loaded = self._open_model(message)
             case Ready():
                 first = self.told.popleft()
-                if not self._bundle or not isinstance(first, Configure):
+                if not self._loaded or not isinstance(first, Configure):
                     raise ValueError("an engine was ready without a model or settings")
                 settings = Settings.model_validate_json(first.settings)
-                self._performer = Performer(Engine(self._bundle, settings), settings)
+                self._performer, self._loaded = Performer(Engine(self._loaded, settings), settings), None
 
     def do(self, did: Did) -> None:
         """Make the same calls."""
-        if not self._performer or not self._bundle:
+        if not self._performer:
             raise ValueError("an engine was called before it was ready")
         for call in did.calls:
-            plan = self._call(self._performer, self._bundle, call)
+            plan = self._call(self._performer, call)
             said = messages(plan, call.at_ns, did.ready_ns)
             self.expected += [encode(message) for message in said if not isinstance(message, Notice)]
 
-    def _call(self, performer: Performer, bundle: Bundle, call: Call) -> Plan:
+    def _call(self, performer: Performer, call: Call) -> Plan:
         if call.act == "take":
             return performer.take(self.told.popleft(), call.at_ns)
-        if call.act in ("change", "settle"):
-            return performer.change(bundle if call.act == "change" else None, call.at_ns)
+        if call.act == "change":
+            loaded, self._loaded = self._loaded, None
+            return performer.change(loaded, call.at_ns)
         return performer.imagine(call.at_ns)
 
 
