@@ -10,8 +10,7 @@ from livegen.play.ledger import blank_ledger
 from livegen.play.player import Player
 from livegen.serve.controls import Controls
 from livegen.serve.courier import Courier
-from livegen.serve.engine_child import EngineChild
-from livegen.serve.link import Configure, Failed, Message, Ready, decode
+from livegen.serve.link import Configure, Failed, Message, Ready
 from livegen.serve.supervisor import Backoff, Supervisor
 from livegen.settings import Play, Settings
 
@@ -106,19 +105,3 @@ def test_an_engine_has_half_a_minute_to_load_and_then_half_a_second_to_say_somet
         house.supervisor.obey(Ready())
 
         assert (while_loading, house.supervisor.patience_s()) == (20, 0.5)
-
-
-def test_an_engine_that_makes_no_sense_is_dead():
-    class Babbler(EngineChild):
-        def __init__(self) -> None: ...
-
-        def receive(self, timeout_s: float) -> Message | None:
-            return decode(b"\xff" * 3)
-
-    house = House()
-    house.start()
-
-    with clock_read_by(house.clock.now_ns):
-        reason = house.supervisor._attend(Babbler())
-
-    assert reason == r"made no sense (link: no kind of message begins with b'\xff')"

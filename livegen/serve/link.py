@@ -76,8 +76,8 @@ class Follow:
 class Call:
     """What an engine was asked at a moment.
 
-    Take in the next message it was sent, imagine, or change to the chosen settings, and to the model that was loaded since
-    the last change.
+    Take in the next message it was sent, imagine, or change to the chosen settings, and to the model that was loaded
+    since the last change.
     """
 
     act: Act
