@@ -35,6 +35,9 @@ from livegen.midi_file import read_midi
 from livegen.routing import InputRoute
 from livegen.score import read_score
 from livegen.serve.link import decode
+from livegen.session.replay import model_opener, replay
+from livegen.session.session_file import MARK, Kind, Record, decode_session, encode_frames
+from livegen.session.voices import KINDS, voice
 from livegen.settings import Settings, load
 from livegen.shipped import shipped_models
 
@@ -238,13 +241,36 @@ def pass_gate(content: bytes) -> None:
     refused_in_one_line(lambda: admit("fuzz.onnx", content))
 
 
-TARGETS: dict[str, tuple[Any, Callable[[Any], None]]] = {  # session files: add their reader here
+_RECORDS = st.lists(
+    st.builds(Record, st.integers(-(2**63), 2**63 - 1), st.sampled_from(Kind), st.binary(max_size=24)), max_size=12
+)
+_SESSION = st.one_of(
+    st.builds(damaged, _RECORDS.map(encode_frames), _EDITS),
+    _RECORDS.map(encode_frames),
+    st.binary(max_size=64).map(lambda tail: MARK + tail),
+)
+
+
+def read_session_file(content: bytes) -> None:
+    """A session: its records, what was played, and a replay of it."""
+
+    def read() -> None:
+        session = decode_session(content, "fuzz.session")
+        for who in KINDS:
+            voice(session, who)
+        replay(session, model_opener(()), lambda _done, _all: None)
+
+    refused_in_one_line(read)
+
+
+TARGETS: dict[str, tuple[Any, Callable[[Any], None]]] = {
     "bytes": (_CHUNKS, read_bytes),
     "keyboard": (_CHUNKS, hear_bytes),
     "midi": (_MIDI, read_midi_file),
     "settings": (_TOML, read_settings),
     "structure": (_MODEL, read_structure),
     "card": (_CARD, read_card),
+    "session": (_SESSION, read_session_file),
     "link": (st.binary(max_size=60), read_link),
     "gate": (_MODEL, pass_gate),
 }
