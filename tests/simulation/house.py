@@ -191,6 +191,7 @@ class PortProcess:
     def _detach_tapped(self) -> None:
         self._detach()
         self._world.tape.forget()
+        self._world.forget_machine()
 
     def _silence_alarms(self) -> None:
         for alarm in (self._play, self._look, self._onlook, self._patience, self._start, self._tick):
