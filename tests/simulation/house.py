@@ -186,6 +186,7 @@ class PortProcess:
     def _attach_tapped(self, outputs: Sequence[tuple[Output, OutputRoute]]) -> None:
         tape = self._world.tape
         tape.forget()
+        self._world.forget_machine()
         self._attach([(Tap(number, output, tape), route) for number, (output, route) in enumerate(outputs)])
 
     def _detach_tapped(self) -> None:
