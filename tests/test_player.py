@@ -219,3 +219,23 @@ def test_the_machines_end_is_not_the_end_of_what_is_passed_on():
 
     assert NoteOff(60, 1) not in stand.tape.events
     assert stand.tape.events[:3] == [NoteOn(72), NoteOn(60, 80, 1), NoteOff(72)]
+
+
+def test_what_is_owed_waits_for_an_output_that_is_away():
+    stand = Stand()
+    stand.player.play([Timed(0, NoteOn(60))])
+    stand.move_to(0)
+    stand.player.detach()
+    returned = Tape()
+    stand.player.attach(returned)
+    stand.player.see(is_whole=False)
+
+    stand.clock.move_to(60 * NS_PER_S)
+    while_away = stand.player.repay()
+    stand.player.see(is_whole=True)
+    stand.player.repay()
+    stand.clock.move_to(66 * NS_PER_S)
+    stand.player.repay()
+
+    assert (while_away, stand.player.repay()) == (False, False)
+    assert returned.events == [NoteOff(60)] * 3

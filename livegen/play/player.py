@@ -38,6 +38,7 @@ class Player:
         self._changed = threading.Condition()
         self._lanes: Sequence[Lane] = (Lane(None, _PLAIN),)  # one for each output; the first tells who looks on
         self._repay_until_ns = 0
+        self._is_whole = True
         self._is_stopping = False
         self.wire = Wire(ledger, clock)
         self.lateness = Lateness()
@@ -92,10 +93,21 @@ class Player:
 
     def repay(self) -> bool:
         """Send the note-offs that are owed, again; to be called a few times a second while there are any."""
+        is_over = self._clock() > self._repay_until_ns
+        if is_over and not self._is_whole:
+            return False  # kept, for the one that is away
         is_owing = self.wire.repay()
-        if is_owing and self._clock() > self._repay_until_ns:
+        if is_owing and is_over:
             self.wire.settle()
         return is_owing
+
+    def see(self, *, is_whole: bool) -> None:
+        """Every output has been seen to be there, or one of them is away: what is owed waits for it."""
+        if is_whole:
+            self.wire.assure()
+        if is_whole and not self._is_whole:
+            self._repay_until_ns = self._clock() + _REPAY_NS
+        self._is_whole = is_whole
 
     def send_due(self) -> int | None:
         """Send what is due now; the moment of the next event, None when nothing waits."""

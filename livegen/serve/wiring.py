@@ -111,8 +111,7 @@ class MidiWiring:
             heard, played = self._pair
             for line in (*heard.look(played.jack), *played.look()):
                 self._say(line)
-            if played.is_whole:
-                self._player.wire.assure()
+            self._player.see(is_whole=played.is_whole)
             self._look_for_feedback()
 
     def plugged(self) -> list[str]:

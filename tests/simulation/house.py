@@ -202,11 +202,13 @@ class PortProcess:
     def _attach_tapped(self, outputs: Sequence[tuple[Output, OutputRoute]]) -> None:
         tape = self._world.tape
         tape.forget()
+        self._world.forget_machine()
         self._attach([(Tap(number, output, tape), route) for number, (output, route) in enumerate(outputs)])
 
     def _detach_tapped(self) -> None:
         self._detach()
         self._world.tape.forget()
+        self._world.forget_machine()
 
     def _silence_alarms(self) -> None:
         for alarm in (self._play, self._look, self._onlook, self._patience, self._start, self._tick):

@@ -229,7 +229,7 @@ class World:
         self.midi.on_send = lambda _: None
         self.midi.close_all()
         self.tape.forget()
-        self._forget_machine()
+        self.forget_machine()
         self.agenda.once(self.agenda.now_ns() + self.random.randrange(NS_PER_S // 10, 3 * NS_PER_S), self.start_port)
 
     def stop_port(self, wait_s: float = 1) -> None:
@@ -242,7 +242,7 @@ class World:
             self.fail("livegen has been stopped, and something sounds")
         self.port = None
         self.midi.on_send = lambda _: None
-        self._forget_machine()
+        self.forget_machine()
         self.agenda.once(self.agenda.now_ns() + round(wait_s * NS_PER_S), self.start_port)
 
     def start_engine(self) -> EngineProcess:
@@ -298,7 +298,8 @@ class World:
     def see(self, who: str, timed: Timed) -> None:
         """The onlookers see an event."""
 
-    def _forget_machine(self) -> None:
+    def forget_machine(self) -> None:
+        """Nobody knows any more what it plays."""
         self.machine.clear()
         self._struck.clear()
 
