@@ -208,6 +208,9 @@ class _Jack:
     def uuid(self, port: str) -> str | None:
         return self._system.owners.get(port) if self.is_alive() else None
 
+    def isolate(self, _ports: str) -> None:
+        """Nothing comes while its port is closed: there are no threads."""
+
     def stalled_ns(self, _at_ns: int) -> int:
         return 1  # it never stands still
 
