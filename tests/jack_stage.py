@@ -129,7 +129,10 @@ class Daemon:
     def engine_pid(self) -> int | None:
         """The process id of its engine."""
         found = subprocess.run(
-            ["ps", "--ppid", str(self.process.pid), "-o", "pid=,args="], capture_output=True, text=True, check=False
+            ["ps", "-ww", "--ppid", str(self.process.pid), "-o", "pid=,args="],
+            capture_output=True,
+            text=True,
+            check=False,
         )
         pids = [int(line.split()[0]) for line in found.stdout.splitlines() if "engine" in line]
         return pids[0] if pids else None
