@@ -160,13 +160,13 @@ class Gallery:
         """While keys are held."""
         chord = [self._chance.randint(48, 84) for _ in range(self._chance.randint(1, 5))]
         self.player.play([(5, list(to_bytes(NoteOn(pitch, 80)))) for pitch in chord])
-        self.player.close()
+        self.player.kill()
         time.sleep(self._chance.uniform(0, 1))
         self.player = self._player()
 
     def pull_out_the_synthesizer(self) -> None:
         """Its cable: what it had begun to play sounds on until it is told otherwise."""
-        self.synthesizer.close()
+        self.synthesizer.kill()
         time.sleep(self._chance.uniform(0, 2))
         self.synthesizer = self._synthesizer()
 
@@ -236,7 +236,7 @@ class Gallery:
         """The voices are JACK's clients, too: the new ones go on writing where the old ones ended."""
         self.server.wait(20)
         for voice in self._voices():
-            voice.close()
+            voice.kill()
         time.sleep(self._chance.uniform(0, 2))
         self.server = self._serve()
         self._take_seats()

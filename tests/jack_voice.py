@@ -5,13 +5,16 @@
                                                  with "" to whoever connects to it
 
 NAME is its own client's name. A line of LOG: nanoseconds of the monotonic clock, then the bytes in hexadecimal.
+SIGTERM ends it, when all that has reached it is written down.
 """
 
 import json
+import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from threading import Event
 from typing import TextIO
 
 import rtmidi
@@ -56,9 +59,14 @@ def hear(name: str, log: TextIO, source: str) -> None:
     say("ready")
     known: set[str] = set()
     is_wanting, look_at = False, 0.0
+    is_over = Event()
+    signal.signal(signal.SIGTERM, lambda *_: is_over.set())
     while True:
+        is_last = is_over.is_set()
         while message := port.get_message():
             write(log, message[0])
+        if is_last:
+            return
         if time.monotonic() >= look_at:
             look_at = time.monotonic() + _LOOK_S
             present = ports_of(port)

@@ -84,7 +84,7 @@ def soak(minutes: float, folder: Path, seed: int = 1) -> bool:
                     time.sleep(_SAMPLE_S)
             restarts = [line for line in on.daemon.lines() if "starting it again" in line]
             status = on.daemon.stop()
-            left = sum(hanging(on.receiver.events()).values())
+        left = sum(hanging(on.receiver.events()).values())
     finally:
         stop_jack(server)
         tidy_jack(folder / "jackd.log")

@@ -72,7 +72,7 @@ def test_a_named_input_that_vanishes_is_said_once_and_listened_to_again_when_it_
     daemon = Daemon("hotplug", tmp_path, "--in", "keys")
     try:
         daemon.wait_for_line("listening to 'Keys:out'")
-        keys.close()
+        keys.kill()
         daemon.wait_for_line("'Keys:out' is gone")
         keys = Voice("play", "Keys", tmp_path, "")
         wait_for(lambda: daemon.lines().count("listening to 'Keys:out'") == 2, "the keyboard's return")
@@ -80,7 +80,7 @@ def test_a_named_input_that_vanishes_is_said_once_and_listened_to_again_when_it_
         keys.play(SHORT)
         daemon.wait_for_line("heard 4 notes")
     finally:
-        keys.close()
+        keys.kill()
         daemon.kill()
 
     assert sum("is gone" in line for line in daemon.lines()) == 1
@@ -113,7 +113,7 @@ def test_a_midi_system_that_dies_is_said_once_and_played_to_again_when_it_is_bac
         player = Voice("play", "mortal-player", tmp_path, "mortal:in")
         player.play(SHORT)
         daemon.wait_for_line("answer in")
-        player.close()
+        player.kill()
         status = daemon.stop()
     finally:
         daemon.kill()

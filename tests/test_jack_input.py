@@ -75,13 +75,13 @@ def test_after_bad_bytes_and_a_flood_a_phrase_is_answered_and_nothing_hangs(
     flood += [(0.0, list(to_bytes(NoteOff(pitch, channel)))) for channel, pitch in keys]
     with stage("flood", tmp_path) as on:
         on.player.play(bad + flood + bad)
-        on.player.close()  # where JACK has lost the end of a note, this is its end
+        on.player.kill()  # where JACK has lost the end of a note, this is its end
         wait_for_quiet(on.receiver)
         second = Voice("play", "flood-second", tmp_path, "flood:in")
         second.play(SHORT)
         on.daemon.wait_for_line("heard 4 notes")
         wait_for_quiet(on.receiver)
-        second.close()
+        second.kill()
         events = on.receiver.events()
         status = on.daemon.stop()
         lines = on.daemon.lines()
@@ -101,7 +101,7 @@ def test_a_keyboard_that_stops_sensing_or_goes_lets_go_of_its_notes(tmp_path: Pa
         on.receiver.path.write_text("")
         on.player.play(at_once(f"90 {_LOW:02x} 50"))
         wait_for(lambda: any(note.pitch == _LOW for note in notes(on.receiver.events())), "the note")
-        on.player.close()
+        on.player.kill()
         wait_for_release(on.receiver)
 
     assert said == "'silent:in' has fallen silent; its notes are ended"

@@ -114,7 +114,7 @@ def pull_keys(stage: Hotplug, count: int) -> float:
     stage.keys.play([on(60 + count % 12)])
     stage.wait_for_event(NoteOn(60 + count % 12, 80), pressed_ns)
     pulled_ns = now_ns()
-    stage.keys.close()
+    stage.keys.kill()
     return stage.wait_for_event(NoteOff(60 + count % 12), pulled_ns)
 
 
@@ -134,7 +134,7 @@ def pull_synth(stage: Hotplug, count: int) -> list[float]:
     pressed_ns = now_ns()
     stage.keys.play([on(72)])
     stage.wait_for_event(NoteOn(72, 80), pressed_ns)
-    stage.synth.close()
+    stage.synth.kill()
     stage.synth = Voice("hear", "Synth", stage.folder, "")
     ready_ns = now_ns()
     stage.wait_for_lines("playing to 'Synth:in'", count + 1)
