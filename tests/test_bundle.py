@@ -1,34 +1,15 @@
 """Model files: what does not keep the contract is refused by name."""
 
-import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import onnx
 import pytest
+from bad_models import BACH, recarded
 from onnx import TensorProto, helper
 
 from livegen.errors import ModelError
 from livegen.imagine.bundle import load_bundle
-from livegen.shipped import shipped_models
-
-BACH = shipped_models()["bach"]
-
-
-def altered(folder: Path, change: Callable[[dict[str, str], dict[str, Any]], None]) -> str:
-    """A copy of the shipped model whose metadata and card were changed."""
-    model = onnx.load(BACH)
-    metadata = {entry.key: entry.value for entry in model.metadata_props}
-    card = json.loads(metadata["livegen.card"])
-    change(metadata, card)
-    if "livegen.card" in metadata:
-        metadata["livegen.card"] = json.dumps(card)
-    del model.metadata_props[:]
-    helper.set_model_props(model, metadata)
-    path = folder / "altered.onnx"
-    onnx.save(model, path)
-    return str(path)
 
 
 def test_shipped_models_load_by_name_and_by_path() -> None:
@@ -65,7 +46,7 @@ def test_a_foreign_model_is_told_from_ours(tmp_path: Path) -> None:
 
 
 def test_another_contract_is_refused(tmp_path: Path) -> None:
-    path = altered(tmp_path, lambda metadata, card: metadata.update({"livegen.contract": "99"}))
+    path = recarded(tmp_path, lambda metadata, card: metadata.update({"livegen.contract": "99"}))
 
     with pytest.raises(ModelError, match=r"keeps contract '99', but this livegen plays contract '1'"):
         load_bundle(path)
@@ -76,7 +57,7 @@ def test_a_state_that_disagrees_with_its_card_is_named_with_both_shapes(tmp_path
         card["state"][-1]["shape"][-1] -= 1
 
     with pytest.raises(ModelError, match=r"state '\w+' is \[batch, .*\] in the card but \[batch, .*\] in the graph"):
-        load_bundle(altered(tmp_path, shrink))
+        load_bundle(recarded(tmp_path, shrink))
 
 
 def test_a_state_that_the_card_forgets_is_named(tmp_path: Path) -> None:
@@ -84,7 +65,7 @@ def test_a_state_that_the_card_forgets_is_named(tmp_path: Path) -> None:
         card["state"].pop()
 
     with pytest.raises(ModelError, match=r"the graph wants 'state\.\w+', which its card does not know"):
-        load_bundle(altered(tmp_path, forget))
+        load_bundle(recarded(tmp_path, forget))
 
 
 def test_a_vocabulary_that_does_not_fit_the_weights_is_refused(tmp_path: Path) -> None:
@@ -92,7 +73,7 @@ def test_a_vocabulary_that_does_not_fit_the_weights_is_refused(tmp_path: Path) -
         card["codec"]["parameters"]["high"] += 1
 
     with pytest.raises(ModelError, match=r"logits for a vocabulary of"):
-        load_bundle(altered(tmp_path, widen))
+        load_bundle(recarded(tmp_path, widen))
 
 
 def test_an_unknown_codec_is_answered_with_the_nearest(tmp_path: Path) -> None:
@@ -100,4 +81,4 @@ def test_an_unknown_codec_is_answered_with_the_nearest(tmp_path: Path) -> None:
         card["codec"]["name"] = "chorals"
 
     with pytest.raises(ModelError, match=r"unknown codec 'chorals'; did you mean 'chorale'\?"):
-        load_bundle(altered(tmp_path, misspell))
+        load_bundle(recarded(tmp_path, misspell))

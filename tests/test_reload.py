@@ -12,7 +12,7 @@ import pytest
 from hall import Hall
 
 from livegen.clock import now_ns
-from livegen.engine import load_engine
+from livegen.engine import Engine, load_engine
 from livegen.events import NoteOff, NoteOn, Timed
 from livegen.imagine.bundle import load_bundle
 from livegen.imagine.loader import Loader
@@ -43,18 +43,26 @@ def settings(**play: Any) -> Settings:
     return load(None, {"play": {"role": "solo", "model": "elise-gru", **play}, "daemon": {"realtime": False}})
 
 
-class Engine:
+class Link:
     """The other end of the link to a real engine."""
 
     def __init__(self, link: Connection, begin: Settings) -> None:
         self._link = link
         self.said: list[Message] = []
-        self._link.send_bytes(encode(Configure(begin.model_dump_json())))
+        self.send(Configure(begin.model_dump_json()))
         assert self.wait_for(Ready) == Ready()
 
     def prepare(self, given: Settings) -> None:
         self.said.clear()
-        self._link.send_bytes(encode(Prepare(given.model_dump_json())))
+        self.send(Prepare(given.model_dump_json()))
+
+    def send(self, message: Message) -> None:
+        self._link.send_bytes(encode(message))
+
+    def drain(self) -> None:
+        """Take what it has said, or wait a moment."""
+        if self._link.poll(0.05):
+            self._link.recv_bytes()
 
     def wait_for(self, kind: type[Message]) -> Message:
         while True:
@@ -67,12 +75,14 @@ class Engine:
 
 
 @contextmanager
-def engine(begin: Settings) -> Iterator[Engine]:
+def engine(begin: Settings, made: Engine | None = None) -> Iterator[Link]:
+    """Another thread's, ``made`` already if one is given."""
     ours, theirs = Pipe()
-    thread = threading.Thread(target=run_engine, args=(theirs, load_engine, Loader()))
+    load = (lambda _: made) if made else load_engine
+    thread = threading.Thread(target=run_engine, args=(theirs, load, Loader()))
     thread.start()
     with ours:
-        yield Engine(ours, begin)
+        yield Link(ours, begin)
     thread.join(10)
     assert not thread.is_alive()
 
@@ -111,11 +121,7 @@ def test_a_knob_counts_at_once_and_the_file_at_the_end_of_the_phrase(monkeypatch
     monkeypatch.setattr(made, "is_between_phrases", lambda _: may_change.is_set())
     change = made.change
     monkeypatch.setattr(made, "change", lambda given, *rest: (changed.append(given.play.octaves), change(given, *rest)))
-    ours, theirs = Pipe()
-    thread = threading.Thread(target=run_engine, args=(theirs, lambda _: made))
-    thread.start()
-    with ours:
-        link = Engine(ours, settings())
+    with engine(settings(), made) as link:
         link.prepare(settings(octaves=1))
         for _ in range(10):
             link.wait_for(Planned)
@@ -124,10 +130,9 @@ def test_a_knob_counts_at_once_and_the_file_at_the_end_of_the_phrase(monkeypatch
         while not changed:
             link.wait_for(Planned)
         may_change.clear()
-        ours.send_bytes(encode(Configure(settings(octaves=2).model_dump_json())))
+        link.send(Configure(settings(octaves=2).model_dump_json()))
         while len(changed) < 2:
             link.wait_for(Planned)
-    thread.join(10)
 
     assert before == []
     assert changed == [1, 2]
@@ -169,19 +174,14 @@ def test_a_touch_meanwhile_is_not_undone_by_what_is_coming(monkeypatch: pytest.M
     taken: list[str] = []
     change = made.change
     monkeypatch.setattr(made, "change", lambda given, *rest: (taken.append(given.play.role), change(given, *rest)))
-    ours, theirs = Pipe()
-    thread = threading.Thread(target=run_engine, args=(theirs, lambda _: made))
-    thread.start()
-    with ours:
-        link = Engine(ours, settings())
+    with engine(settings(), made) as link:
         link.prepare(settings(octaves=1))
         link.wait_for(Planned)
-        ours.send_bytes(encode(Heard((Timed(now_ns(), NoteOn(60)),))))
+        link.send(Heard((Timed(now_ns(), NoteOn(60)),)))
         became = link.wait_for(Became)
         may_change.set()
         while not taken:
-            assert not ours.poll(0.05) or ours.recv_bytes()
-    thread.join(10)
+            link.drain()
 
     assert (became, taken) == (Became("respond"), ["respond"])
 
