@@ -4,8 +4,8 @@
 
 Visitors play; engine and port process are killed, stopped and signalled; keyboards and a synthesizer are pulled out;
 the MIDI server dies; floods and nonsense come in; the disk is full; settings change for better and for worse. What
-happened is in FOLDER/chaos.log, line by line. At the end all is mended, a phrase is played, and it exits with 0 if that
-was answered and no receiver was left with a note.
+happened is in FOLDER/chaos.log, line by line, and the recordings in FOLDER/sessions. At the end all is mended, a phrase
+is played, and it exits with 0 if that was answered and no receiver was left with a note.
 """
 
 import argparse
@@ -65,6 +65,7 @@ class Gallery:
             self.kill_port_process: 3,
             self.ask_to_end: 3,
             self.silence: 3,
+            self.hang_up: 3,
             self.pull_out_the_keyboard: 4,
             self.pull_out_the_synthesizer: 4,
             self.kill_the_midi_server: 1,
@@ -155,6 +156,10 @@ class Gallery:
 
     def silence(self) -> None:
         self.daemon.process.send_signal(signal.SIGUSR1)
+
+    def hang_up(self) -> None:
+        """It reads its settings again."""
+        self.daemon.process.send_signal(signal.SIGHUP)
 
     def pull_out_the_keyboard(self) -> None:
         """While keys are held."""
@@ -358,6 +363,8 @@ def chaos(seed: int, minutes: float, folder: Path) -> bool:
             return False
         finally:
             gallery.close()
+            with suppress(FileNotFoundError):
+                shutil.copytree(folder / "disk" / "sessions", folder / "sessions")
 
 
 def main() -> int:

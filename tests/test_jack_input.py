@@ -107,6 +107,23 @@ def test_a_keyboard_that_stops_sensing_or_goes_lets_go_of_its_notes(tmp_path: Pa
     assert said == "'silent:in' has fallen silent; its notes are ended"
 
 
+def test_a_program_that_comes_presses_a_key_and_goes_at_once_lets_go_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Between two looks, which are a second apart."""
+    monkeypatch.setenv("LIVEGEN_PORTS__THRU", "on")
+    monkeypatch.setenv("LIVEGEN_PORTS__POLL_S", "5")
+    with stage("brief", tmp_path) as on:
+        on.player.play(at_once(f"90 {_LOW:02x} 50"))
+        wait_for(lambda: on.receiver.events(), "the note")
+        on.player.kill()
+        wait_for_release(on.receiver)
+        second = Voice("play", "brief-second", tmp_path, "brief:in")
+        second.play(SHORT)
+        on.daemon.wait_for_line("answer in")
+        second.close()
+
+
 def test_our_own_notes_are_left_out_while_they_come_back_to_us(tmp_path: Path):
     with stage("loop", tmp_path) as on:
         assert connect("loop:out", "loop:in")

@@ -119,9 +119,14 @@ class MidiInput:
         return lines
 
     def _look_at_peers(self, jack: JackClient | None) -> None:
-        """Programs connect themselves to the virtual port: when all of them have gone, nobody holds a key."""
-        peers = jack.peers(f"{self._name}:in") if jack else frozenset()
-        if self._peers and not self._peers & peers:
+        """Programs connect themselves to the virtual port: when all of them have gone, nobody holds a key.
+
+        One that came and went between two looks was never seen: so where nobody is, nobody holds a key either.
+        """
+        if jack is None:
+            return
+        peers = jack.peers(f"{self._name}:in")
+        if not peers or (self._peers and not self._peers & peers):
             self._virtual.release(now_ns())
         self._peers = peers
 
