@@ -121,6 +121,7 @@ What all of them speak:
     look_ahead.py            how far ahead music is planned and handed over
     file_stamp.py            what tells a file from the one before it
     settings.py              every setting once
+    settings_file.py         where a player's settings are kept, and what learning writes there
     opening_hours.py         opening hours, as they are written
     parameters.py            what a knob can set
     shipped.py               the models that come with livegen

@@ -15,7 +15,8 @@ from livegen.appliance.commands import service
 from livegen.bench.commands import bench
 from livegen.errors import LivegenError
 from livegen.session.commands import SESSION, Folder, session
-from livegen.settings import Settings, load, own_file
+from livegen.settings import Settings, load
+from livegen.settings_file import own_file
 from livegen.terminal import AsJson, print_figures, progress, table
 
 if TYPE_CHECKING:

@@ -8,12 +8,14 @@ import ctypes
 import functools
 import itertools
 import sys
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
 from livegen.clock import NS_PER_S
 
 _NO_START_SERVER = 1  # jack_options_t
+_SOME_PERIODS_S = 0.05
 _HALF = 1 << 31  # of the numbers of frames
 _PORT_IS_INPUT = 1  # JackPortFlags
 
@@ -65,13 +67,17 @@ class JackClient:
         return at_ns - self._frames * NS_PER_S // self._rate
 
     def isolate(self, ports: str) -> None:
-        """Disconnect every input whose whole name this regular expression matches from whoever plays to it."""
+        """Disconnect every input whose whole name this regular expression matches from whoever plays to it.
+
+        Afterwards nothing comes any more, for what was on its way has come.
+        """
         names = self._library.jack_get_ports(self._handle, f"^({ports})$".encode(), None, _PORT_IS_INPUT)
         if not names:
             return
         for name in itertools.takewhile(bool, (names[index] for index in itertools.count())):
             self._library.jack_port_disconnect(self._handle, self._library.jack_port_by_name(self._handle, name))
         self._library.jack_free(ctypes.cast(names, ctypes.c_void_p))
+        time.sleep(_SOME_PERIODS_S)
 
     def is_alive(self) -> bool:
         """Does the server answer? (rtmidi goes on listing the ports of a dead one.)"""

@@ -1,15 +1,13 @@
 """Every setting once, with its default: TOML and environment in, frozen values out."""
 
+import json
 import os
 import tomllib
-from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
-import tomlkit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
-from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
-from tomlkit.exceptions import TOMLKitError
 
 from livegen.errors import SettingsError, did_you_mean
 from livegen.opening_hours import parse_hours
@@ -193,10 +191,8 @@ class Installation(_Frozen):
     stand_in: str = ""  # the model that plays when the one that was asked for cannot be loaded; "" is none
 
 
-class Settings(BaseSettings):
+class Settings(_Frozen):
     """All settings; ``LIVEGEN_PLAY__SEED=7`` and its like in the environment override a file."""
-
-    model_config = SettingsConfigDict(frozen=True, extra="forbid", env_prefix="LIVEGEN_", env_nested_delimiter="__")
 
     ports: Ports = Ports()
     play: Play = Play()
@@ -215,7 +211,7 @@ def load(path: Path | None = None, overrides: dict[str, dict[str, Any]] | None =
     """
     where = str(path) if path else "settings"
     merged: dict[str, Any] = {}
-    for layer in (_read(path) if path else {}, EnvSettingsSource(Settings)(), overrides or {}):
+    for layer in (_read(path) if path else {}, _from_environment(), overrides or {}):
         for section, keys in layer.items():
             if isinstance(keys, dict):
                 keys = {key: value for key, value in keys.items() if value is not None}
@@ -226,31 +222,6 @@ def load(path: Path | None = None, overrides: dict[str, dict[str, Any]] | None =
         return Settings.model_validate(merged)
     except ValidationError as error:
         raise SettingsError(f"{where}: {_explain(error)}") from None
-
-
-def bind(path: Path, cc: Mapping[int, Parameter]) -> Path:
-    """Write what the controllers set into a settings file, the rest of which stays as it is; the file.
-
-    OSError when it cannot be written, SettingsError when it is no settings file.
-    """
-    try:
-        document = tomlkit.parse(path.read_text(encoding="utf-8")) if path.exists() else tomlkit.document()
-    except (UnicodeDecodeError, TOMLKitError) as error:
-        raise SettingsError(f"{path}: cannot be read as TOML: {error}") from None
-    table = tomlkit.inline_table()
-    table.update({str(number): parameter for number, parameter in sorted(cc.items())})
-    document.setdefault("controls", tomlkit.table())["cc"] = table
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_suffix(".part")
-    beside.write_text(tomlkit.dumps(document), encoding="utf-8")
-    os.replace(beside, path)
-    return path
-
-
-def own_file() -> Path:
-    """The settings file of whoever plays: ``livegen jam`` begins with it when it is there (XDG base directories)."""
-    folder = os.environ.get("XDG_CONFIG_HOME")
-    return (Path(folder) if folder else Path.home() / ".config") / "livegen" / "jam.toml"
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -264,6 +235,24 @@ def _read(path: Path) -> dict[str, Any]:
         raise SettingsError(f"{path}: no such file; give the path of a settings file (TOML)") from None
     except (OSError, ValueError, RecursionError) as error:
         raise SettingsError(f"{path}: cannot be read as TOML: {error}") from None
+
+
+def _from_environment() -> dict[str, dict[str, Any]]:
+    """``LIVEGEN_SECTION__KEY``, in either case; lists and tables are written as JSON."""
+    found: dict[str, dict[str, Any]] = {}
+    for name, value in os.environ.items():
+        prefix, _, rest = name.lower().partition("_")
+        section, _, key = rest.partition("__")
+        if prefix == "livegen" and key and section in Settings.model_fields:
+            found.setdefault(section, {})[key] = _unwritten(value)
+    return found
+
+
+def _unwritten(value: str) -> Any:
+    if value.startswith(("[", "{")):
+        with suppress(ValueError):
+            return json.loads(value)
+    return value
 
 
 def _explain(error: ValidationError) -> str:

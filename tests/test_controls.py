@@ -10,7 +10,8 @@ from livegen.parameters import KNOBS, MOST
 from livegen.serve.controls import Controls
 from livegen.serve.courier import Courier
 from livegen.serve.file_watch import FileWatch
-from livegen.settings import Parameter, Settings, bind, load
+from livegen.settings import Parameter, Settings, load
+from livegen.settings_file import bind
 
 
 def controls(path: Path | None = None, **keys: object) -> tuple[Controls, list[str]]:

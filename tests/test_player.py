@@ -107,6 +107,20 @@ def test_a_note_on_ten_ms_late_is_left_out_and_counted_but_no_note_off():
     assert stand.player.lateness.max_ns == 1 * NS_PER_MS
 
 
+def test_the_end_of_a_note_that_was_left_out_at_one_output_ends_none_of_another():
+    """Where an output comes later than another, its note-on may be left out alone."""
+    ledger, clock = blank_ledger(), ManualClock()
+    player = Player(ledger, lambda _: None, clock=clock.now_ns)
+    player.attach_routed([(Tape(), OutputRoute()), (Tape(), OutputRoute(offset_ns=5 * NS_PER_MS))])
+    player.play([Timed(0, NoteOff(60)), Timed(0, NoteOn(60))])  # as after a note that was too late
+
+    for _ in range(6):
+        player.send_due()
+        clock.move_to(clock.now_ns() + NS_PER_MS)
+
+    assert ledger.sounding() == (NoteOff(60),) * 2
+
+
 def test_without_an_output_the_music_goes_on_unheard():
     stand = Stand()
     stand.player.detach()

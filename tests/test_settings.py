@@ -20,6 +20,18 @@ def test_the_default_file_shows_every_key_with_its_default() -> None:
     }
 
 
+def test_the_environment_has_lists_and_tables_as_json_and_what_is_not_ours_is_let_be(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("LIVEGEN_CONTROLS__CC", '{"7": "density"}')
+    monkeypatch.setenv("LIVEGEN_SIMULATED_HOURS", "2")
+    monkeypatch.setenv("LIVEGEN_PLAY", "soon")
+
+    assert load().controls.cc == {7: "density"}
+
+    monkeypatch.setenv("LIVEGEN_PLAY__SEDE", "7")
+    with pytest.raises(SettingsError, match=r"unknown key 'play\.sede'; did you mean 'seed'\?"):
+        load()
+
+
 def test_the_command_line_wins_over_the_environment_over_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,6 +1,5 @@
 """An Ableton Link session as a song, through the optional package ``aalink``."""
 
-import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
@@ -67,6 +66,8 @@ class LinkClock:
 def open_link(tempo_bpm: float, *, shares_transport: bool) -> LinkClock:
     """Join the session of this network, or begin one at that tempo; LivegenError where ``aalink`` is not installed."""
     try:
+        import asyncio  # slow to import
+
         from aalink import Link
     except ImportError:
         raise LivegenError("Ableton Link needs the package 'aalink': pip install 'livegen[link]'") from None

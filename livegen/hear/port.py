@@ -1,7 +1,6 @@
 """Where notes come in: a real MIDI port, or one in memory."""
 
 import re
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,7 +19,6 @@ from livegen.settings import InputPort, Ports
 
 _ALSA_SEQUENCER = Path("/dev/snd/seq")
 
-_LAST_MESSAGE_S = 0.05  # some periods: what was on its way has come
 
 MakeKeyboard = Callable[[str, InputPort], Keyboard]  # its name and its settings
 
@@ -94,7 +92,6 @@ class MidiInput:
         self.release()
         if jack and jack.is_alive():
             jack.isolate(f"{re.escape(self._name)}(-keyboard[^:]*)?:in")
-            time.sleep(_LAST_MESSAGE_S)
         for connection in self._connected.values():
             connection.client.delete()
         self._connected.clear()

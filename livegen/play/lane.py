@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
-from livegen.events import Event, NoteOn, Timed
+from livegen.events import Event, NoteOff, NoteOn, Timed
 from livegen.play.ledger import blank_ledger
 from livegen.play.scheduler import Scheduler
 from livegen.play.wire import Output, Wire
@@ -55,9 +55,10 @@ class Lane:
 
     def send(self, event: Event, wire: Wire) -> None:
         """Send an event, as written, to this lane's output now."""
+        is_stray = isinstance(event, NoteOff) and not self._sounding.has(event)  # its note-on was left out
         self._sounding.leaves(event)
         if self._output is not None:
-            wire.send(self._output, self._voices.sent(event))
+            wire.send(self._output, self._voices.sent(event), is_stray=is_stray)
         self._sounding.has_left(event)
 
     def as_written(self, timed: Timed) -> Timed:

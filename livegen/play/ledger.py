@@ -90,6 +90,10 @@ class Ledger:
         if doubted != _NO_DOUBT:
             self._cells[_DOUBTED:_END] = doubted.translate(_OLDER)
 
+    def has(self, ending: NoteOff) -> bool:
+        """Does the note sound that this ends?"""
+        return bool(self._cells[_SOUNDING + ending.channel * _PITCHES + ending.pitch])
+
     def sounding(self) -> tuple[NoteOff, ...]:
         """One note-off for every note-on that has not had its own."""
         counts = self.counts()

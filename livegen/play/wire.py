@@ -65,11 +65,14 @@ class Wire:
         with self._sending:
             self._ledger.assure()
 
-    def send(self, output: Output, events: Sequence[Event]) -> None:
-        """Send these now, as they are."""
+    def send(self, output: Output, events: Sequence[Event], *, is_stray: bool = False) -> None:
+        """Send these now, as they are; what is stray ends nothing that this output was sent."""
         for event in events:
             with self._sending:
-                self._send(output, event, to_bytes(event), is_passed=False)
+                if is_stray:
+                    output.send(to_bytes(event))
+                else:
+                    self._send(output, event, to_bytes(event), is_passed=False)
 
     def pass_on(self, message: bytes, channel: int | None = None) -> None:
         """Send a whole channel message to every output, as each likes it, on ``channel`` if one is given."""

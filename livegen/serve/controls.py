@@ -7,7 +7,8 @@ from typing import get_args
 from livegen.errors import SettingsError
 from livegen.events import ALL_SOUND_OFF, SUSTAIN_PEDAL, Control, Event, Program
 from livegen.parameters import KNOBS
-from livegen.settings import Parameter, Role, Settings, bind
+from livegen.settings import Parameter, Role, Settings
+from livegen.settings_file import bind
 
 _NEAR = 4  # positions: a knob that comes so near to the value that is set has it
 _LIVE = ("play", "time", "sampling", "limits", "installation", "controls")  # sections that count while playing

@@ -26,12 +26,13 @@ from livegen.serve.said import Said
 from livegen.serve.standing import Figures, Standing
 from livegen.serve.supervisor import Supervisor
 from livegen.serve.timekeeper import Timekeeper
-from livegen.serve.wiring import MemoryPorts, pause_s, wire
+from livegen.serve.wiring import MemoryPorts, Wiring, pause_s, wire
 from livegen.settings import Settings
 
 _WORKERS = 5  # onlookers, player, courier, timekeeper, supervisor: a thread each
 _SWITCH_S = 0.0005  # how long one of our threads may keep the others from running
 _REPAY_S = 0.25  # between two looks at the ports while note-offs are owed
+_LISTEN_S = 0.01  # and between two at who listens: somebody new is owed them at once
 
 
 class _Worker(Protocol):
@@ -92,7 +93,7 @@ def run_daemon(
         if is_realtime:
             raise_thread(LOOKING_ON)  # else a busy machine could take this thread off while the others need its GIL
             stack.callback(lower_thread)
-        while not stop.wait(_REPAY_S if player.repay() else pause_s(settings.ports)):
+        while not _rest(stop, player, wiring, pause_s(settings.ports)):
             wiring.look()
             if on_look:
                 on_look(courier)
@@ -113,6 +114,17 @@ def _start(stack: ExitStack, pool: ThreadPoolExecutor, worker: _Worker, stop: th
     future.add_done_callback(lambda _: stop.set())
     stack.callback(future.result)  # an error of that thread comes out here, after the notes have ended
     stack.callback(worker.stop)
+
+
+def _rest(stop: threading.Event, player: Player, wiring: Wiring, pause_s: float) -> bool:
+    """Wait until the next look, which somebody new brings on while note-offs are owed; is this the end?"""
+    if not player.repay():
+        return stop.wait(pause_s)
+    plugged, until = wiring.plugged(), time.monotonic() + _REPAY_S
+    while time.monotonic() < until and wiring.plugged() == plugged:
+        if stop.wait(_LISTEN_S):
+            return True
+    return False
 
 
 def _be_prompt(*, is_realtime: bool) -> None:
