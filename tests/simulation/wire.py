@@ -20,12 +20,14 @@ class Tape:
         self._fail = fail
         self._last_ns = 0
         self.hash = hashlib.sha256()
-        self.counts = bytearray(16 * PITCHES)
+        self.counts = bytearray(16 * PITCHES)  # of all outputs together
+        self._by_output: dict[int, bytearray] = {}
         self.note_ons = self.messages = 0
 
     def forget(self) -> None:
         """The outputs are gone."""
         self.counts = bytearray(16 * PITCHES)
+        self._by_output.clear()
 
     def take(self, number: int, message: bytes) -> None:
         """A message leaves."""
@@ -40,12 +42,18 @@ class Tape:
             return
         kind = message[0] & 0xF0
         if kind == 0x90 and message[2]:
-            cell = (message[0] & 0x0F) * PITCHES + message[1]
-            self.counts[cell] = min(self.counts[cell] + 1, 255)
+            self._count(number, message, 1)
             self.note_ons += 1
         elif kind in (0x80, 0x90):
-            cell = (message[0] & 0x0F) * PITCHES + message[1]
-            self.counts[cell] = max(self.counts[cell] - 1, 0)
+            self._count(number, message, -1)
+
+    def _count(self, number: int, message: bytes, change: int) -> None:
+        """An end without a beginning at this output changes nothing."""
+        cell = (message[0] & 0x0F) * PITCHES + message[1]
+        counts = self._by_output.setdefault(number, bytearray(16 * PITCHES))
+        if 0 <= counts[cell] + change < 256:
+            counts[cell] += change
+            self.counts[cell] = min(self.counts[cell] + change, 255)
 
 
 class Tap:
