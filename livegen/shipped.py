@@ -1,12 +1,15 @@
 """The models that come with livegen."""
 
+import functools
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
 SHIPPED = Path(__file__).parent / "models"
 
 
-def shipped_models() -> dict[str, Path]:
+@functools.cache  # who looks for a new model asks a few times a second
+def shipped_models() -> Mapping[str, Path]:
     """Their files by name."""
     return {path.stem: path for path in sorted(SHIPPED.glob("*.onnx"))}
 
