@@ -28,6 +28,7 @@ MOST_MIB_AN_HOUR = 2.0
 MOST_MIB_OF_STEPS = 5.0
 _WARM_UP_S = 1_200
 _SAMPLE_S = 5.0
+_FEW = 60  # samples
 _PLACES = ("port", "engine")
 
 
@@ -53,6 +54,12 @@ def growth_mib(samples: list[Sample]) -> float:
     """MiB an hour, by the line through them."""
     slope, _ = statistics.linear_regression([s.at_s for s in samples], [s.resident_mib for s in samples])
     return slope * 3_600
+
+
+def held(counts: list[int]) -> set[int]:
+    """The fewest of each few minutes: a file that is just being read is not held."""
+    last = max(len(counts) - _FEW, 0)
+    return {min(counts[min(begin, last) :][:_FEW]) for begin in range(0, len(counts), _FEW)}
 
 
 def soak(minutes: float, folder: Path, seed: int = 1) -> bool:
@@ -100,7 +107,7 @@ def _set(path: Path, role: str) -> None:
 
 def _is_steady(place: str, samples: list[Sample], minutes: float) -> bool:
     warm = [s for s in samples if s.at_s > min(minutes * 60 / 4, _WARM_UP_S)]
-    growth, files, threads = growth_mib(warm), {s.files for s in warm}, {s.threads for s in warm}
+    growth, files, threads = growth_mib(warm), held([s.files for s in warm]), held([s.threads for s in warm])
     sys.stdout.write(
         f"{place}: {warm[0].resident_mib:.1f} MiB after the warm-up, {warm[-1].resident_mib:.1f} at the end, "
         f"{growth:+.2f} MiB an hour; files {sorted(files)}, threads {sorted(threads)}\n"

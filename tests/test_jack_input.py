@@ -114,14 +114,17 @@ def test_a_program_that_comes_presses_a_key_and_goes_at_once_lets_go_of_it(
     monkeypatch.setenv("LIVEGEN_PORTS__THRU", "on")
     monkeypatch.setenv("LIVEGEN_PORTS__POLL_S", "5")
     with stage("brief", tmp_path) as on:
-        on.player.play(at_once(f"90 {_LOW:02x} 50"))
-        wait_for(lambda: on.receiver.events(), "the note")
-        on.player.kill()
-        wait_for_release(on.receiver)
-        second = Voice("play", "brief-second", tmp_path, "brief:in")
-        second.play(SHORT)
+        on.player.close()
+        for pitch in range(_LOW, _LOW + 3):  # one of them may be there while it is looked
+            brief = Voice("play", "brief-guest", tmp_path, "brief:in")
+            brief.play(at_once(f"90 {pitch:02x} 50"))
+            wait_for(lambda pitch=pitch: NoteOn(pitch, 80) in [t.event for t in on.receiver.events()], "the note")
+            brief.kill()
+        wait_for(lambda: not hanging(on.receiver.events()), "the releases")
+        last = Voice("play", "brief-last", tmp_path, "brief:in")
+        last.play(SHORT)
         on.daemon.wait_for_line("answer in")
-        second.close()
+        last.close()
 
 
 def test_our_own_notes_are_left_out_while_they_come_back_to_us(tmp_path: Path):
