@@ -64,6 +64,15 @@ def test_a_note_passed_on_is_in_the_ledger_until_it_ends_and_owed_when_the_outpu
     assert not stand.wire.repay()
 
 
+def test_a_pedal_that_is_let_go_twice_within_a_moment_is_up():
+    stand = Stand()
+
+    for message in ("b0 40 00", "b0 40 7f", "b0 40 00", "b0 42 7f", "b0 42 00", "b0 42 00"):
+        stand.pass_on(message)
+
+    assert stand.plain.messages == ["b0 40 00", "b0 40 7f", "b0 40 00", "b0 42 7f", "b0 42 00"]
+
+
 def test_a_controller_that_comes_round_again_is_not_passed_on_for_ever():
     stand = Stand()
 

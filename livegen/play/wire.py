@@ -14,6 +14,7 @@ from livegen.routing import OutputRoute
 
 _LOOP_NS = 30 * NS_PER_MS
 _REMEMBERED = 128  # messages, no notes, passed on lately
+_PEDALS = range(64, 70)  # controllers that are on or off
 
 
 class OnNote(Protocol):
@@ -42,6 +43,7 @@ class Wire:
         self._sending = threading.Lock()
         self._outputs: Sequence[tuple[Output, OutputRoute]] = ()
         self._passed: deque[tuple[int, bytes]] = deque(maxlen=_REMEMBERED)
+        self._pressed: set[tuple[int, int]] = set()  # (status, controller) of pedals passed on
         self._since: Since[Output] = Since()
         self.caps = Caps()
         self.on_note: OnNote | None = None  # set before anything is sent
@@ -138,11 +140,25 @@ class Wire:
             self._since.left(output, event, self._clock())
 
     def _goes_round(self, message: bytes) -> bool:
-        """Is it no note, and the very message that was passed on a moment ago? A cable from out to in does that."""
+        """Is it no note, and the very message that was passed on a moment ago? A cable from out to in does that.
+
+        The end of a pedal that is down is never taken for that: it would stay down for ever.
+        """
         if message[0] & 0xF0 in (0x80, 0x90):
             return False
         now_ns = self._clock()
-        if any(known == message and now_ns - at_ns < _LOOP_NS for at_ns, known in self._passed):
+        if not self._lets_go(message) and any(
+            known == message and now_ns - at_ns < _LOOP_NS for at_ns, known in self._passed
+        ):
             return True
         self._passed.append((now_ns, message))
         return False
+
+    def _lets_go(self, message: bytes) -> bool:
+        """Does it end a pedal that was passed on?"""
+        if message[0] & 0xF0 != 0xB0 or message[1] not in _PEDALS:
+            return False
+        pedal, is_down = (message[0], message[1]), message[2] >= 64
+        was_down = pedal in self._pressed
+        self._pressed = self._pressed | {pedal} if is_down else self._pressed - {pedal}
+        return was_down and not is_down
