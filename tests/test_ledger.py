@@ -110,6 +110,21 @@ def test_an_owed_note_that_sounds_anew_is_left_alone():
     assert ledger.owed() == (NoteOff(62),)
 
 
+def test_an_owed_pedal_that_is_pressed_anew_is_left_alone_and_owed_again_when_it_is_up():
+    ledger = blank_ledger()
+    up = Control(64, 0, 1)
+    ledger.leaves(Control(64, 127, 1))
+    ledger.owe()
+    owed = [ledger.owed()]
+    ledger.leaves(Control(64, 127, 1))
+    owed.append(ledger.owed())
+    ledger.has_left(up)
+    owed.append(ledger.owed())
+    ledger.settle()
+
+    assert (*owed, ledger.owed()) == ((up,), (), (up,), ())
+
+
 def test_a_second_process_is_refused_in_one_line_that_names_the_first(tmp_path: Path):
     complaint = (
         rf"livegen is already running as 'duo' \(process {os.getpid()}\); "

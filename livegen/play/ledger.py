@@ -35,7 +35,7 @@ _NOTES = _CHANNELS * _PITCHES
 _SOUNDING = _HEADER.size  # one count per (channel, pitch)
 _OWED = _SOUNDING + _NOTES  # the same, left behind by a process that was killed
 _PEDALS = _OWED + _NOTES  # one per channel
-_UP, _DOWN, _LEFT_DOWN, _UNKNOWN = 0, 1, 2, 3  # a pedal's cell
+_DOWN, _LEFT_DOWN, _UNKNOWN = 1, 2, 4  # bits of a pedal's cell: it is, it was when nobody could be told, who knows
 _MOST_OWED = 256  # notes: no hands and no network leave more; a file with more of them is damaged
 _DOUBTED = _PEDALS + _CHANNELS  # one per note, then one per pedal: has it ended lately, and may nobody have heard it?
 _DOUBT = _DOUBTED - _SOUNDING  # from a note's first cell to this one
@@ -70,7 +70,7 @@ class Ledger:
                 cell = _SOUNDING + channel * _PITCHES + pitch
                 self._write(cell, min(self._cells[cell] + 1, 255))
             case Control(number, value, channel) if number == SUSTAIN_PEDAL and value >= 64:
-                self._write(_PEDALS + channel, _DOWN)
+                self._write(_PEDALS + channel, self._cells[_PEDALS + channel] | _DOWN)
 
     def has_left(self, event: Event) -> None:
         """Strike out what has ended; to be called after the event was sent."""
@@ -80,8 +80,8 @@ class Ledger:
                 self._write(cell, max(self._cells[cell] - 1, 0))
                 self._cells[cell + _DOUBT] = _NEW
             case Control(number, value, channel) if number == SUSTAIN_PEDAL and value < 64:
-                if self._cells[_PEDALS + channel] == _DOWN:
-                    self._write(_PEDALS + channel, _UP)
+                if self._cells[_PEDALS + channel] & _DOWN:
+                    self._write(_PEDALS + channel, self._cells[_PEDALS + channel] & ~_DOWN)
                     self._cells[_PEDALS + channel - _NOTES + _DOUBT] = _NEW
 
     def assure(self) -> None:
@@ -105,7 +105,8 @@ class Ledger:
 
     def pedals(self) -> tuple[Control, ...]:
         """One pedal-up for every pedal that is down."""
-        return self._pedals(_DOWN)
+        cells = bytes(self._cells[_PEDALS:_DOUBTED])
+        return tuple(Control(SUSTAIN_PEDAL, 0, channel) for channel, cell in enumerate(cells) if cell & _DOWN)
 
     def endings(self) -> tuple[Event, ...]:
         """All it takes to be silent: each note's own note-off, then the controls, on the channels in use."""
@@ -127,12 +128,12 @@ class Ledger:
                 self._write(_OWED + cell, owed)
                 self._write(_SOUNDING + cell, 0)
         for pedal in self.pedals():
-            self._write(_PEDALS + pedal.channel, _LEFT_DOWN)
+            self._write(_PEDALS + pedal.channel, self._cells[_PEDALS + pedal.channel] & ~_DOWN | _LEFT_DOWN)
         for place, doubt in enumerate(self._cells[_DOUBTED:_END]):
             if doubt and place < _NOTES:
                 self._write(_OWED + place, max(self._cells[_OWED + place], 1))
             elif doubt:
-                self._write(_OWED + place, _LEFT_DOWN)
+                self._write(_OWED + place, self._cells[_OWED + place] | _LEFT_DOWN)
         self._cells[_DOUBTED:_END] = _NO_DOUBT
         self._mend()
 
@@ -142,11 +143,11 @@ class Ledger:
         if is_flood:
             self._forget_owed()
         for cell in range(_PEDALS, _DOUBTED):
-            if is_flood or self._cells[cell] > _UNKNOWN:
+            if is_flood or self._cells[cell] > _LEFT_DOWN:
                 self._write(cell, _UNKNOWN)
 
     def owed(self) -> tuple[Event, ...]:
-        """The note-offs and pedal-ups still owed, without the notes that have begun to sound anew."""
+        """The note-offs and pedal-ups still owed, without the notes and pedals that are down anew."""
         cells = bytes(self._cells[_OWED:_PEDALS])
         notes = [
             NoteOff(cell % _PITCHES, cell // _PITCHES)
@@ -172,8 +173,8 @@ class Ledger:
     def settle(self) -> None:
         """Owe nothing any more."""
         self._forget_owed()
-        for pedal in (*self._pedals(_LEFT_DOWN), *self._pedals(_UNKNOWN)):
-            self._write(_PEDALS + pedal.channel, _UP)
+        for cell in range(_PEDALS, _DOUBTED):
+            self._write(cell, self._cells[cell] & _DOWN)
 
     def _forget_owed(self) -> None:
         self._cells[_OWED:_PEDALS] = self._cells[_OWED + _COPY : _PEDALS + _COPY] = _NO_NOTES
@@ -189,6 +190,7 @@ class Ledger:
             self._write(cell, max(self._cells[cell], self._cells[cell + _COPY]))
 
     def _pedals(self, state: int) -> tuple[Control, ...]:
+        """Those of that state, and not down anew."""
         cells = bytes(self._cells[_PEDALS:_DOUBTED])
         return tuple(Control(SUSTAIN_PEDAL, 0, channel) for channel, cell in enumerate(cells) if cell == state)
 
