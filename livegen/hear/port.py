@@ -19,7 +19,6 @@ from livegen.settings import InputPort, Ports
 
 _ALSA_SEQUENCER = Path("/dev/snd/seq")
 
-
 MakeKeyboard = Callable[[str, InputPort], Keyboard]  # its name and its settings
 
 _APIS = {

@@ -116,10 +116,10 @@ def _start(stack: ExitStack, pool: ThreadPoolExecutor, worker: _Worker, stop: th
     stack.callback(worker.stop)
 
 
-def _rest(stop: threading.Event, player: Player, wiring: Wiring, pause_s: float) -> bool:
+def _rest(stop: threading.Event, player: Player, wiring: Wiring, rest_s: float) -> bool:
     """Wait until the next look, which somebody new brings on while note-offs are owed; is this the end?"""
     if not player.repay():
-        return stop.wait(pause_s)
+        return stop.wait(rest_s)
     plugged, until = wiring.plugged(), time.monotonic() + _REPAY_S
     while time.monotonic() < until and wiring.plugged() == plugged:
         if stop.wait(_LISTEN_S):
