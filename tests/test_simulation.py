@@ -171,6 +171,21 @@ def test_what_has_failed_does_not_fail_again(seed: int, hours: float, faults: fl
     World(Plot(seed, hours, faults=faults)).run()
 
 
+@pytest.mark.parametrize("faults", [("server_killed",), ("synth_unplugged", "keyboard_unplugged")])
+def test_a_midi_server_that_refuses_us_is_asked_again(faults: tuple[str, ...]) -> None:
+    """As JACK does while it is dying, or has just come: a client of ours, or the port of one."""
+
+    def refuse(world: World) -> None:
+        world.midi.clients_refused = [True, True, False, True]
+
+    seed = next(seed for seed in range(99) if World(Plot(seed, 1)).midi.kind == "jack")
+    world = lived(Plot(seed, 1, faults=0), refuse, *map(strike, faults), lambda at: at.faults.mend())
+
+    assert world.midi.clients_refused == []
+    for line in ("playing to", "listening to"):
+        assert sum(line in said for said in world.log) == 2
+
+
 def test_an_engine_that_has_fallen_behind_leaves_nothing_hanging() -> None:
     """Found by ``test_simulation_states.py``: its late frames ended notes at the moment at which they began."""
     world = World(Plot(0, hours=1, faults=0, role="harmonise", switches=True))

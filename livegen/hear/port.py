@@ -139,14 +139,16 @@ class MidiInput:
         return chosen
 
     def _connect(self, name: str, port: InputPort, owner: str) -> bool:
-        client = rtmidi.MidiIn(_APIS[self.system], name=f"{self._name}-keyboard")
+        client = None
         with suppress(rtmidi.RtMidiError, ValueError):  # it may be pulled out, or be taken, this very moment
+            client = rtmidi.MidiIn(_APIS[self.system], name=f"{self._name}-keyboard")
             client.open_port(client.get_ports().index(name), name="in")
             keyboard = self._make(without_numbers(name), port)
             self._listen(client, keyboard)
             self._connected[name] = _Connection(client, keyboard, owner)
             return True
-        client.delete()
+        if client is not None:
+            client.delete()
         return False
 
     def _listen(self, client: Any, keyboard: Keyboard) -> None:
@@ -193,7 +195,11 @@ def open_input(settings: Ports, make: MakeKeyboard) -> MidiInput:
     """
     system, client = _open_client(settings.system, settings.name)
     heard = MidiInput(system, settings, client, make)
-    heard.open()
+    try:
+        heard.open()
+    except rtmidi.RtMidiError as error:  # a server that is just coming, or going
+        heard.close()
+        raise PortError(f"no MIDI input on {system}: {error}") from None
     return heard
 
 

@@ -160,8 +160,9 @@ class Destination:
             client.delete()
 
     def _connect(self, name: str, owner: str) -> bool:
-        client = rtmidi.MidiOut(_APIS[self._system], name=self._client_name)
+        client = None
         with suppress(rtmidi.RtMidiError, ValueError):  # it may be pulled out, or be taken, this very moment
+            client = rtmidi.MidiOut(_APIS[self._system], name=self._client_name)
             client.open_port(client.get_ports().index(name), name="out")
             for ending in self._ledger.owed():
                 client.send_message(to_bytes(ending))
@@ -170,7 +171,8 @@ class Destination:
             with self._using:
                 self._client = client
             return True
-        client.delete()
+        if client is not None:
+            client.delete()
         return False
 
 
@@ -196,14 +198,17 @@ def open_output(system: str, name: str, wanted: Sequence[OutputPort] = (OutputPo
     alias ``NAME:out``, by which jack_connect and most patch bays know it.
     """
     jack = open_jack(f"{name}-watch") if system == "jack" else None  # before the port: see below
+    client = None
     try:
         client = rtmidi.MidiOut(_APIS[system], name=f"{name}-out" if system == "jack" else name)
-    except rtmidi.SystemError as error:
+        with suppress(rtmidi.UnsupportedOperationError, NotImplementedError):  # Windows has no virtual ports
+            client.open_virtual_port("out")
+    except rtmidi.RtMidiError as error:  # a server that is just coming, or going
+        if client is not None:
+            client.delete()
         if jack:
             jack.close()
         raise PortError(f"no MIDI output on {system}: {error}") from None
-    with suppress(rtmidi.UnsupportedOperationError, NotImplementedError):  # Windows has no virtual ports
-        client.open_virtual_port("out")
     # Whoever waits for our port may connect to it from here on. JACK 1.9.21 stalls when clients come and go meanwhile.
     if jack:
         jack.add_alias(f"{name}-out:out", f"{name}:out")

@@ -130,6 +130,7 @@ class Faults:
 
         def revive() -> None:
             world.midi.is_alive = True
+            world.midi.ports_refused = [True, False, True]  # the input's, and then the output's
             self._ports_change()
 
         self._later(0.05, 60, revive)

@@ -27,6 +27,8 @@ class MidiSystem:
     def __init__(self, kind: str) -> None:
         self.kind = kind  # "alsa" or "jack"
         self.is_alive = True
+        self.ports_refused: list[bool] = []  # by a server that has just come: our virtual ports, the next one first
+        self.clients_refused: list[bool] = []  # the same of our clients
         self.keyboards: dict[str, Keyboard] = {}  # by the name of their port
         self.synths: dict[str, Receiver] = {}
         self.owners: dict[str, str] = {}  # port → which program's it is
@@ -123,7 +125,7 @@ class Client:
     """A program's end: rtmidi's MidiIn or MidiOut."""
 
     def __init__(self, system: MidiSystem, *, is_input: bool) -> None:
-        if not system.is_alive:
+        if not system.is_alive or (system.clients_refused and system.clients_refused.pop(0)):
             raise rtmidi.SystemError("no server")
         self._system = system
         self._is_input = is_input
@@ -148,6 +150,8 @@ class Client:
 
     def open_virtual_port(self, name: str) -> None:
         """Be found by others."""
+        if self._system.ports_refused and self._system.ports_refused.pop(0):
+            raise rtmidi.SystemError("error creating virtual port")
         self.is_virtual_out = not self._is_input
         if self.is_virtual_out:
             self._system.on_open()
