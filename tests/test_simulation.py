@@ -171,7 +171,7 @@ def test_what_has_failed_does_not_fail_again(seed: int, hours: float, faults: fl
     World(Plot(seed, hours, faults=faults)).run()
 
 
-@pytest.mark.parametrize("faults", [("server_killed",), ("synth_unplugged", "keyboard_unplugged")])
+@pytest.mark.parametrize("faults", [("server_killed",), ("synth_unplugged", "keyboard_unplugged")], ids="-".join)
 def test_a_midi_server_that_refuses_us_is_asked_again(faults: tuple[str, ...]) -> None:
     """As JACK does while it is dying, or has just come: a client of ours, or the port of one."""
 
