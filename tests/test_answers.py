@@ -103,12 +103,15 @@ def unseen_melodies() -> list[Melody]:
 
 
 def exchange(on: Stage, melody: Melody, tempo_bpm: float) -> Exchange:
-    said = sum("heard" in line for line in on.daemon.lines())
+    def heard() -> list[str]:
+        return [line for line in on.daemon.lines() if "heard" in line]
+
+    said = len(heard())
     played, answered = len(on.player.events()), len(on.receiver.events())
     on.player.play(score(melody, tempo_bpm))
+    line = wait_for(lambda: heard()[said:], "a phrase that was heard")[0]
     wait_for(lambda: len(on.receiver.events()) > answered, "an answer")
     wait_for_quiet(on.receiver, quiet_ms=4 * 60_000 / tempo_bpm)
-    line = [line for line in on.daemon.lines() if "heard" in line][said]
     match = re.fullmatch(r"heard \d+ notes, (.+), (\d+\.\d+) bpm, [34] beats a bar", line)
     assert match, line
     return Exchange(
