@@ -68,8 +68,9 @@ class Voice:
         assert self._answer() == "done"
 
     def events(self) -> list[Timed]:
-        """Everything so far."""
-        lines = self.path.read_text(encoding="ascii").splitlines() if self.path.exists() else []
+        """Everything so far; a line that is just being written comes later."""
+        text = self.path.read_text(encoding="ascii") if self.path.exists() else ""
+        lines = text[: text.rfind("\n") + 1].splitlines()
         read = ((int(line.split()[0]), from_bytes(bytes.fromhex(line.split()[1]))) for line in lines)
         return [Timed(at_ns, event) for at_ns, event in read if event is not None]
 
