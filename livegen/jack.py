@@ -46,10 +46,15 @@ class JackClient:
         self._library.jack_free(answer)
         return text
 
-    def peers(self, port: str) -> frozenset[Peer]:
-        """The ports that are connected to this one of ours, each with its uuid."""
+    def peers(self, port: str) -> frozenset[Peer] | None:
+        """The ports that are connected to this one of ours, each with its uuid; None where JACK knows no such port.
+
+        Where a name is taken, as by a client that was killed just now, JACK gives ours another one.
+        """
         found = self._library.jack_port_by_name(self._handle, port.encode())
-        names = self._library.jack_port_get_all_connections(self._handle, found) if found else None
+        if not found:
+            return None
+        names = self._library.jack_port_get_all_connections(self._handle, found)
         if not names:
             return frozenset()
         listed = list(itertools.takewhile(bool, (names[index] for index in itertools.count())))

@@ -122,6 +122,8 @@ class MidiInput:
         if jack is None:
             return
         peers = jack.peers(f"{self._name}:in")
+        if peers is None:
+            return  # nobody can be told from somebody
         if not peers or (self._peers and not self._peers & peers):
             self._virtual.release(now_ns())
         self._peers = peers

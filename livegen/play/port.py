@@ -56,7 +56,7 @@ class MidiOutput:
 
     def plugged(self) -> list[str]:
         """Who is played to: named ports, and programs at the virtual port where the MIDI system tells."""
-        peers = self.jack.peers(f"{self._name}-out:out") if self.jack else ()
+        peers = (self.jack.peers(f"{self._name}-out:out") if self.jack else None) or ()
         connected = [destination.name for destination in self._named if destination.name]
         return sorted({*connected, *(without_numbers(name) for name, _ in peers)})
 
