@@ -14,7 +14,7 @@ Pass = Callable[[bytes], None]  # the same, for a whole channel message that goe
 
 _SENSING_NS = 300 * NS_PER_MS  # MIDI 1.0: an active sender never says nothing for longer
 _MOST_A_SECOND = 2_000  # messages: twice what a DIN cable can carry
-_MOST_AT_ONCE = 1_024
+_MOST_AT_ONCE = 512  # with their ends: what leaves within one of JACK's periods, which holds some 1,300
 _SENSING, _RESET = Transport.SENSING.value, Transport.RESET.value
 
 
