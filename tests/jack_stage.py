@@ -158,14 +158,14 @@ class Daemon:
 
 
 class Stage:
-    """All three; the player is connected to the daemon, and the daemon to the receiver."""
+    """All three; the player is connected to the daemon, and the daemon to the receiver, unless it does so itself."""
 
-    def __init__(self, name: str, folder: Path, start: Callable[[], Daemon]) -> None:
+    def __init__(self, name: str, folder: Path, start: Callable[[], Daemon], *, is_named: bool) -> None:
         self._start = start
         self.daemon = start()
         self.daemon.wait_for_line("listening at")
         self.player = Voice("play", f"{name}-player", folder, f"{name}:in")
-        self.receiver = Voice("hear", f"{name}-receiver", folder, f"{name}:out")
+        self.receiver = Voice("hear", f"{name}-receiver", folder, "" if is_named else f"{name}:out")
 
     def restart(self) -> None:
         """Kill the daemon, and start it again at once."""
@@ -174,9 +174,9 @@ class Stage:
 
 
 @contextmanager
-def stage(name: str, folder: Path, *options: str, script: str | None = None) -> Iterator[Stage]:
-    """Set it up, engine ready; at the end nothing of it is left."""
-    made = Stage(name, folder, lambda: Daemon(name, folder, *options, script=script))
+def stage(name: str, folder: Path, *options: str, script: str | None = None, is_named: bool = False) -> Iterator[Stage]:
+    """Set it up, engine ready; at the end nothing of it is left. ``is_named``: the daemon knows the receiver's port."""
+    made = Stage(name, folder, lambda: Daemon(name, folder, *options, script=script), is_named=is_named)
     with ExitStack() as stack:
         for close in (made.player.close, made.receiver.close, lambda: made.daemon.kill()):
             stack.callback(close)
