@@ -174,9 +174,20 @@ class Stage:
 
 
 @contextmanager
-def stage(name: str, folder: Path, *options: str, script: str | None = None, is_named: bool = False) -> Iterator[Stage]:
+def stage(
+    name: str,
+    folder: Path,
+    *options: str,
+    script: str | None = None,
+    is_named: bool = False,
+    within: Sequence[str] = (),
+) -> Iterator[Stage]:
     """Set it up, engine ready; at the end nothing of it is left. ``is_named``: the daemon knows the receiver's port."""
-    made = Stage(name, folder, lambda: Daemon(name, folder, *options, script=script), is_named=is_named)
+
+    def start() -> Daemon:
+        return Daemon(name, folder, *options, script=script, within=within)
+
+    made = Stage(name, folder, start, is_named=is_named)
     with ExitStack() as stack:
         for close in (made.player.close, made.receiver.close, lambda: made.daemon.kill()):
             stack.callback(close)
