@@ -1,6 +1,9 @@
 """Those who look on."""
 
 from pathlib import Path
+from threading import Event, Thread
+
+from jack_stage import wait_for
 
 from livegen.clock import now_ns
 from livegen.events import NoteOff, NoteOn, Timed, to_bytes
@@ -38,3 +41,29 @@ def test_onlookers_count_show_and_record_what_they_were_told_before_they_stopped
     ]
     assert (frame.kind, frame.content) == (Kind.TOLD, b"frame")
     assert begin_ns <= frame.at_ns <= now_ns()
+
+
+def test_a_disk_that_hangs_holds_up_no_count_and_what_waits_for_it_is_bounded(tmp_path: Path):
+    path, goes_on = tmp_path / "a.session", Event()
+
+    def next_path() -> Path:
+        goes_on.wait(20)
+        return path
+
+    onlookers = Onlookers(Recorder([Tape(next_path, lambda _: b"", print, largest=2**30)]), None)
+    thread = Thread(target=onlookers.run)
+    thread.start()
+    for at_ns in range(40_000):
+        onlookers.sent(Timed(at_ns, NoteOn(60)))
+    counted, waiting = onlookers.notes["machine"], onlookers.waiting
+    goes_on.set()
+    wait_for(lambda: not onlookers.waiting, "the disk")
+    onlookers.sent(Timed(40_000, NoteOff(60)))
+    onlookers.stop()
+    thread.join()
+
+    *_, gap, last = read_session(path).records
+    assert counted == 40_000
+    assert waiting <= 2**15
+    assert gap.kind is Kind.GAP
+    assert last.content == to_bytes(NoteOff(60))

@@ -13,34 +13,40 @@ from livegen.session.session_file import Kind, Record
 from livegen.session.voices import KINDS, Who
 
 _REACTION_NS = 50 * NS_PER_MS
+_MOST_WAITING = 2**15  # a quarter of an hour of dense music: a disk that hangs for longer costs some
 
 Watch = Callable[[Who, Timed], None]
 
 
 class Onlookers:
-    """Counts, records and shows. Owner of the recorder: its thread, of the lowest real-time priority."""
+    """Counts, records and shows. Owner of the recorder: its thread, of the lowest real-time priority.
+
+    A disk that hangs holds up that thread, and nobody else: notes are counted by those who tell of them, what waits is
+    bounded, and a gap is recorded for what was left out.
+    """
 
     def __init__(self, recorder: Recorder | None, watch: Watch | None, *, is_realtime: bool = False) -> None:
         self._recorder = recorder
         self._watch = watch
         self._is_realtime = is_realtime
         self._queue: SimpleQueue[tuple[Who, Timed] | Record | None] = SimpleQueue()
+        self._is_left_out = False  # something, since the last that was taken
         self._asked_ns: int | None = None  # when the player's last note came, until a note of ours has left
         self.notes: dict[Who, int] = {"player": 0, "machine": 0}
         self.reaction = Lateness()
 
     def heard(self, timed: Timed) -> None:
         """The player played this. Any thread; returns at once."""
-        self._queue.put(("player", timed))
+        self._tell("player", timed)
 
     def sent(self, timed: Timed) -> None:
         """The machine played this. Any thread; returns at once."""
-        self._queue.put(("machine", timed))
+        self._tell("machine", timed)
 
     def witness(self, kind: Kind, content: bytes) -> None:
         """This happened between us and the engine, now. Any thread; returns at once."""
         if self._recorder:
-            self._queue.put(Record(now_ns(), kind, content))
+            self._take(Record(now_ns(), kind, content))
 
     def run(self) -> None:
         """The thread's body, until ``stop``; what was told before is still seen."""
@@ -59,6 +65,11 @@ class Onlookers:
             if self._recorder:
                 self._recorder.save(now_ns(), is_last=True)
 
+    @property
+    def waiting(self) -> int:
+        """How much has not been seen yet."""
+        return self._queue.qsize()
+
     def stop(self) -> None:
         """Let ``run`` return."""
         self._queue.put(None)
@@ -70,6 +81,20 @@ class Onlookers:
                 self._see(seen)
         if self._recorder:
             self._recorder.save(now_ns())
+
+    def _tell(self, who: Who, timed: Timed) -> None:
+        if isinstance(timed.event, NoteOn):
+            self.notes[who] += 1  # one thread for each
+        self._take((who, timed))
+
+    def _take(self, seen: tuple[Who, Timed] | Record) -> None:
+        if self._queue.qsize() >= _MOST_WAITING:
+            self._is_left_out = True
+            return
+        if self._is_left_out:
+            self._is_left_out = False
+            self._queue.put(Record(now_ns(), Kind.GAP))
+        self._queue.put(seen)
 
     def _see(self, seen: tuple[Who, Timed] | Record) -> None:
         if isinstance(seen, Record):
@@ -83,7 +108,6 @@ class Onlookers:
 
     def _show(self, who: Who, timed: Timed) -> None:
         if isinstance(timed.event, NoteOn):
-            self.notes[who] += 1
             self._compare(who, timed.at_ns)
         if self._watch:
             self._watch(who, timed)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 _LATE_NS = 10 * NS_PER_MS
 _KILLED_NS, _STOPPED_NS = 30 * NS_PER_MS, 700 * NS_PER_MS
 _MOST_WAITING = 4_096
+_MOST_UNSEEN = 2**15 + 4
 _LONGEST_NOTE_NS = 60 * NS_PER_S
 _LONGEST_WITHOUT_NS = 70 * NS_PER_S  # the longest back-off, and loading
 _SETTLED_NS = 8 * NS_PER_S
@@ -118,6 +119,8 @@ class Checks:
         assert port
         if port.player.waiting > _MOST_WAITING:
             world.fail(f"{port.player.waiting} events wait for their moment")
+        if port.onlookers.waiting > _MOST_UNSEEN:
+            world.fail(f"{port.onlookers.waiting} events wait for the disk")
         for key, since_ns in world.machine.items():
             if now_ns - max(since_ns, self.unsettled_ns) > _LONGEST_NOTE_NS:
                 world.fail(f"{key} has sounded for {(now_ns - since_ns) // NS_PER_S} s")
