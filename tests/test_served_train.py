@@ -139,3 +139,18 @@ def test_a_new_tempo_is_no_stall(after: float):
     assert all(song.tick == pulse.number * TICKS_PER_PULSE for pulse, song in zip(moved, songs, strict=True))
     assert all(map(is_right, moved[548:], songs[548:]))
     assert songs[-1].beat_ns == pytest.approx(24 * PULSE_NS * after, rel=0.01)
+
+
+@pytest.mark.parametrize("after", [0.75, 0.9, 1.2])
+def test_a_new_tempo_of_a_sender_that_is_early_and_late_is_no_stall_either(after: float):
+    """Found by the simulator: some of its pulses were taken for doubled ones, and the song was behind for good."""
+    wrong = 0
+    for seed in range(12):
+        early, at_ns, follower = random.Random(seed), float(NS_PER_S), ClockFollower()
+        for number in range(600):
+            at_ns += PULSE_NS * (after if number > 300 else 1)
+            arrives_ns = round(at_ns + early.uniform(-1, 1) * NS_PER_MS)
+            follower.hear(Timed(arrives_ns, Transport.PULSE, SERVED_NS))
+        wrong += follower.state.tick != 599 * TICKS_PER_PULSE
+
+    assert wrong == 0

@@ -19,6 +19,7 @@ _ASIDE = 3  # pulses put aside show a new tempo
 _ASIDE_FOR_SLIP = 6  # ... that one was lost or doubled: with a strong jitter, fewer could be a new tempo, too
 _ASIDE_FOR_SHIFT = 4  # ... that the train has shifted
 _STEADY = 2  # times as far off as they differ among themselves, and pulses have shifted; else the tempo is new
+_DRIFT = 2.5  # standard deviations from even, and the tempo is new, too
 _NEARLY, _LEAST_SLIP = 0.85, 0.3  # of a pulse: shifted by so much further, one was lost; so much back, one was doubled
 _ESTABLISHED = 12  # pulses: before them a train has no line that another tempo could be told from
 _MOST_ASIDE = 8  # ... and are a new beginning in any case
@@ -116,6 +117,9 @@ class PulseTrain:
         mean_ns = sum(off) / len(off)
         if not self.may_shift or abs(mean_ns) < _STEADY * (max(off) - min(off)):
             return None
+        slope, steepness = _slope(off)
+        if slope * slope * steepness > (_DRIFT * self._jitter.deviation_ns) ** 2:
+            return None
         share = mean_ns / self.period_ns
         slip = 0 if -_LEAST_SLIP < share < 0 else floor(share + 1 - _NEARLY)
         return _Miscount(slip, round(mean_ns - slip * self.period_ns))
@@ -130,9 +134,8 @@ class PulseTrain:
         if others or not slip or not -_MOST_DOUBLED <= slip <= _MOST_LOST:
             return None
         rest = [ns - slip * self.period_ns for ns in off]
-        m = len(rest)
-        mean, steepness = sum(rest) / m, m * (m * m - 1) / 12
-        slope = sum((number - (m - 1) / 2) * ns for number, ns in enumerate(rest)) / steepness
+        m, mean = len(rest), sum(rest) / len(rest)
+        slope, steepness = _slope(rest)
         variance = (self._line.spread(len(self._aside)) * self._jitter.deviation_ns) ** 2
         is_on_old_line = sum(ns * ns for ns in rest) <= 4 * m * variance
         is_as_good_as_any = m * mean * mean + slope * slope * steepness <= 9 * variance
@@ -174,6 +177,13 @@ class PulseTrain:
         deviation_ns = self._line.spread(ahead) * self._jitter.deviation_ns
         gate_ns = max(_GATE * deviation_ns, min(_WIDE_GATE * deviation_ns, self.period_ns / 2))
         return abs(at_ns - self._expected_ns(ahead)) <= gate_ns
+
+
+def _slope(values: Sequence[float]) -> tuple[float, float]:
+    """Of the line through them, one after the other; its variance is theirs divided by the second number."""
+    m = len(values)
+    steepness = m * (m * m - 1) / 12
+    return sum((number - (m - 1) / 2) * value for number, value in enumerate(values)) / steepness, steepness
 
 
 _WINDOW = 48  # second differences
