@@ -1,13 +1,13 @@
 """The performance memory."""
 
 from livegen.clock import NS_PER_MS
-from livegen.events import NoteOff, NoteOn, Timed
+from livegen.events import SUSTAIN_PEDAL, Control, Event, NoteOff, NoteOn, Timed
 from livegen.hear.memory import HeardNote, Performance
 
 PAUSE = 600 * NS_PER_MS
 
 
-def heard(*events: tuple[int, NoteOn | NoteOff]) -> Performance:
+def heard(*events: tuple[int, Event]) -> Performance:
     """A performance of (milliseconds, event) pairs."""
     performance = Performance(PAUSE)
     for at_ms, event in events:
@@ -21,10 +21,38 @@ def test_a_phrase_ends_after_the_pause_and_not_before() -> None:
     assert [performance.has_ended(ms * NS_PER_MS) for ms in (400, 999, 1000)] == [False, False, True]
 
 
-def test_a_held_key_keeps_the_phrase_open() -> None:
+def test_a_held_key_keeps_the_phrase_open_for_a_minute() -> None:
     performance = heard((0, NoteOn(60)), (0, NoteOn(48)), (400, NoteOff(60)))
 
-    assert not performance.has_ended(60_000 * NS_PER_MS)
+    assert not performance.has_ended(59_999 * NS_PER_MS)
+
+
+def test_a_key_that_is_stuck_keeps_no_phrase_open_for_ever() -> None:
+    performance = heard((0, NoteOn(48)), (70_000, NoteOn(60)), (70_400, NoteOff(60)))
+
+    assert performance.due_ns == 73_300 * NS_PER_MS
+    assert [note.pitch for note in performance.take()] == [60]
+    assert performance.due_ns is None
+    assert performance.held == {48}
+
+
+def test_a_pedal_that_stays_down_keeps_the_phrase_open_for_a_moment() -> None:
+    performance = heard((0, Control(SUSTAIN_PEDAL, 127)), (0, NoteOn(60)), (400, NoteOff(60)))
+
+    assert performance.due_ns == 3_400 * NS_PER_MS
+    assert performance.take() == [HeardNote(0, 400 * NS_PER_MS, 60, 64)]
+    assert performance.held == set()
+    assert performance.due_ns is None
+
+
+def test_a_key_from_before_that_the_pedal_holds_is_a_phrase_too() -> None:
+    performance = heard((0, NoteOn(60)))
+    performance.take()
+    for event in (Control(SUSTAIN_PEDAL, 127), NoteOff(60)):
+        performance.hear(Timed(500 * NS_PER_MS, event))
+
+    assert performance.due_ns == 3_500 * NS_PER_MS
+    assert performance.take() == [HeardNote(0, 500 * NS_PER_MS, 60, 64)]
 
 
 def test_a_slow_player_is_given_time() -> None:

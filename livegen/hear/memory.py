@@ -8,6 +8,8 @@ from livegen.events import SUSTAIN_PEDAL, Control, NoteOff, NoteOn, Timed
 _MOST_NOTES = 4096
 _RECENT_ONSETS = 8
 _LONGEST_BEAT_NS = 3 * NS_PER_S
+_RINGING_NS = 3 * NS_PER_S  # after the last key, the pedal keeps a phrase open no longer
+_HELD_NS = 60 * NS_PER_S  # nor does a key: it is a drone, or stuck
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,22 +64,26 @@ class Performance:
         return sorted(self._notes[-count:], key=lambda note: (note.onset_ns, note.pitch))
 
     def has_ended(self, now_ns: int) -> bool:
-        """No key is down and the pause is longer than the settings' and than the phrase's own beat."""
+        """Nothing is held, or for too long, and the pause is longer than the settings' and the phrase's own beat."""
         due_ns = self.due_ns
         return due_ns is not None and now_ns >= due_ns
 
     @property
     def due_ns(self) -> int | None:
-        """When the phrase will be over, if nothing else is played; None while a key is down, or without a phrase."""
-        if self._held or not self._notes:
+        """When the phrase will be over, if nothing else is played; None without a phrase."""
+        if not (self._notes or self._sustained):
             return None
         gaps = [after - before for before, after in zip(self._onsets, self._onsets[1:], strict=False)]
         beat_ns = min(max(gaps, default=0), _LONGEST_BEAT_NS)
-        last_ns = self._onsets[-1] if self._onsets else self._notes[-1].onset_ns  # its onset may have been taken
-        return max(self._last_ns + self.pause_ns, last_ns + beat_ns + self.pause_ns // 2)
+        last_ns = self._onsets[-1] if self._onsets else self._last_ns  # the onset may have been taken
+        held = [on.at_ns + _HELD_NS for key, on in self._held.items() if key not in self._sustained]
+        ringing = [self._last_ns + _RINGING_NS] if self._sustained else []
+        return max(self._last_ns + self.pause_ns, last_ns + beat_ns + self.pause_ns // 2, *held, *ringing)
 
     def take(self) -> list[HeardNote]:
-        """The phrase, sorted by onset; the memory is empty afterwards."""
+        """The phrase, sorted by onset; the memory is empty afterwards, but for the keys that are down."""
+        for key in list(self._sustained):
+            self._release(key, self._last_ns)
         notes = sorted(self._notes, key=lambda note: (note.onset_ns, note.pitch))
         self._notes, self._onsets = [], []
         return notes
