@@ -39,7 +39,7 @@ _GOOD = (
 )
 _BAD = ('role = "sing"', 'model = "../models/bach"', "role = ", 'model = "none.onnx"', 'model = "bahc"', "\0")
 _CALM = _GOOD[0]
-_ENDS_SOON_S = 1.0  # after a signal that asks for it
+_ENDS_S = 5.0  # after a signal, while JACK may just be dying: test_faults.py holds it to a second where it is not
 _HEALS_S = 45.0  # of which 30 are the longest wait between two starts of an engine
 
 
@@ -57,6 +57,7 @@ class Gallery:
         self._disk = folder / "disk"
         self._settings = folder / "chaos.toml"
         self._starts = 0
+        self._slowest_end_s = 0.0
         self.faults: dict[Callable[[], None], int] = {  # and how often, by weight
             self.visit: 30,
             self.kill_engine: 8,
@@ -110,11 +111,12 @@ class Gallery:
             heal(f"the end of what hangs at {voice.name}", lambda voice=voice: not hanging(voice.events()))
         self.check()
 
-    def figures(self) -> dict[str, int]:
-        """What the receivers have heard, and what they were left with."""
+    def figures(self) -> dict[str, float]:
+        """What the receivers have heard, what they were left with, and how long the slowest end by a signal took."""
         heard = [voice.events() for voice in (self.receiver, self.synthesizer)]
         return {
             "starts": self._starts,
+            "slowest_end_s": round(self._slowest_end_s, 2),
             "notes": sum(isinstance(timed.event, NoteOn) for timed in heard[0]),
             "hanging": sum(sum(hanging(events).values()) for events in heard),
         }
@@ -150,7 +152,8 @@ class Gallery:
         self.daemon.process.send_signal(number)
         status = self.daemon.process.wait(20)
         took_s = (now_ns() - asked_ns) / NS_PER_S
-        if status or took_s > _ENDS_SOON_S:
+        self._slowest_end_s = max(self._slowest_end_s, took_s)
+        if status or took_s > _ENDS_S:
             raise Unwell(f"{number.name} ended it with {status} after {took_s:.2f} s")
         self._start_again()
 

@@ -12,15 +12,20 @@ from typing import Any
 
 import pytest
 
-from livegen.clock import NS_PER_MS
+from livegen.clock import NS_PER_MS, NS_PER_S
 from livegen.events import Timed
+from livegen.hear.clock_follower import ClockFollower
 from livegen.hear.keyboard import Allowance, Keyboard
 from livegen.hear.reading import Reader
+from livegen.hear.served_train import ServedTrain
 from livegen.play import player
+from livegen.play.caps import Caps
 from livegen.play.ledger import Ledger
 from livegen.play.player import Player
 from livegen.play.scheduler import Scheduler
+from livegen.serve.attendant import Attendant
 from livegen.serve.supervisor import Backoff, Supervisor
+from livegen.serve.vigil import Vigil
 from tests.simulation.checks import Violation
 from tests.simulation.world import Plot, World
 
@@ -89,6 +94,19 @@ def forget(scheduler: Scheduler, after_ns: int, *_: Any) -> None:
     scheduler._keep(lambda timed: timed.at_ns <= after_ns)
 
 
+def installed(role: str, *, has_hours: bool) -> Plot:
+    """An installation, with the hours or always open."""
+    told = Plot(0, 1, role=role, thru="on", clock="player", faults=0, start_ms=0, installation=True)
+    plots = (replace(told, seed=seed) for seed in range(99))
+    return next(plot for plot in plots if World(plot).room.has_hours == has_hours)  # type: ignore[union-attr]
+
+
+def touch(world: World) -> None:
+    world.keyboard.play([0x90, 64, 80])
+    assert world.room
+    world.room.struck()
+
+
 KILLS = (strike("engine_killed"),) * 4
 UNPLUGS = (strike("synth_unplugged"), nothing, nothing, nothing) * 3
 SOLO, HELD, VISITED = (
@@ -96,6 +114,7 @@ SOLO, HELD, VISITED = (
     Plot(2, 1, role="respond", faults=0, thru="on", switches=True),
     Plot(2, 1, role="respond", faults=0, thru="off", presence=0.99),
 )
+BY_CLOCK = Plot(3, 1, role="respond", clock="midi", faults=0, presence=0.01)
 PROTECTIONS: dict[str, tuple[Plot, tuple[Act, ...], Patch, str]] = {
     "a late note-on is left out": (SOLO, (stall_now_and_then,), (player, "LATE_NS", 10**12), "ms late"),
     "nothing leaves before its moment": (SOLO, (nothing,), (Scheduler, "due", all_at_once), "before its moment"),
@@ -140,6 +159,43 @@ PROTECTIONS: dict[str, tuple[Plot, tuple[Act, ...], Patch, str]] = {
         (Scheduler, "retract", forget),
         "has sounded for",
     ),
+    "pulses are counted": (BY_CLOCK, (nothing,) * 99, (ServedTrain, "hear", lambda *_: 2), "of livegen's"),
+    "a song that begins is followed": (
+        BY_CLOCK,
+        (nothing,) * 99,
+        (ClockFollower, "_go", lambda *_: None),
+        "does not follow",
+    ),
+    "closed is silent": (
+        installed("solo", has_hours=True),
+        (nothing,) * 4,
+        (Attendant, "_is_open", lambda *_: True),
+        "while the room is closed",
+    ),
+    "nothing is too loud": (
+        installed("solo", has_hours=False),
+        (play(0x90, 64, 127),),
+        (Caps, "bounded", lambda _, event: event),
+        "is too loud",
+    ),
+    "alone it plays": (
+        installed("respond", has_hours=False),
+        (nothing,) * 20,
+        (Attendant, "_is_alone", lambda *_: False),
+        "alone, and silent",
+    ),
+    "a visitor is yielded to": (
+        installed("solo", has_hours=False),
+        (nothing, nothing, nothing, touch),
+        (Scheduler, "retract", forget),
+        "goes on",
+    ),
+    "an engine that plays is let be": (
+        installed("solo", has_hours=False),
+        (nothing,) * 8,
+        (Vigil, "look", lambda _self, at_ns, *_: at_ns // NS_PER_S == 90),
+        "nothing is wrong",
+    ),
     "a refused model is given up": (
         HELD,
         (play(0xC0, 6), strike("engine_killed"), *(nothing,) * 8),
@@ -178,9 +234,9 @@ def test_a_midi_server_that_refuses_us_is_asked_again(faults: tuple[str, ...]) -
     def refuse(world: World) -> None:
         world.midi.clients_refused = [True, True, False, True]
 
-    seed = next(seed for seed in range(99) if World(Plot(seed, 1)).midi.kind == "jack")
-    world = lived(Plot(seed, 1, faults=0), refuse, *map(strike, faults), lambda at: at.faults.mend())
+    world = lived(Plot(1, 1, clock="player", faults=0), refuse, *map(strike, faults), lambda at: at.faults.mend())
 
+    assert world.midi.kind == "jack"
     assert world.midi.clients_refused == []
     for line in ("playing to", "listening to"):
         assert sum(line in said for said in world.log) == 2

@@ -36,6 +36,15 @@ def test_a_note_between_makes_it_well_again() -> None:
     assert vigil.is_well
 
 
+def test_a_time_in_which_nobody_looked_is_nobody_s_silence() -> None:
+    vigil, solo = Vigil(), settings("solo")
+    vigil.look(0, solo, None, 0, None)
+
+    assert not vigil.look(36_000 * NS_PER_S, solo, None, 0, None)
+    silent = (second for second in range(36_001, 36_050) if vigil.look(second * NS_PER_S, solo, None, 0, None))
+    assert next(silent) == 36_020
+
+
 def test_an_answer_that_does_not_come_is_missed() -> None:
     vigil = Vigil()
 

@@ -4,6 +4,7 @@ from livegen.clock import NS_PER_S
 from livegen.music.song import Song
 from livegen.settings import Settings
 
+_STALL_NS = 5 * NS_PER_S  # so long between two looks, and everything stood still, as in a suspended machine
 _PATIENCE = 2  # engines replaced in a row without a note: more of them will not help
 
 
@@ -12,6 +13,7 @@ class Vigil:
 
     def __init__(self) -> None:
         self._notes_out = 0
+        self._looked_ns = 0
         self._quiet_ns: int | None = None  # since when music has been due and none has come; None: none is due
         self._sent_ns = 0  # when a note of ours was last seen to have left
         self.replaced = 0  # engines in a row that were silent where music was due
@@ -28,6 +30,9 @@ class Vigil:
         ``notes_out``: how many notes of ours have left so far. ``asked_ns``: when a player who waits for an answer
         began the last note; None where nobody waits, or the room is shut.
         """
+        passed_ns, self._looked_ns = at_ns - self._looked_ns, at_ns
+        if self._quiet_ns is not None and passed_ns > _STALL_NS:
+            self._quiet_ns += passed_ns
         if notes_out != self._notes_out:
             self._notes_out, self._sent_ns, self._quiet_ns, self.replaced = notes_out, at_ns, None, 0
         is_stopped = song is not None and not song.is_running

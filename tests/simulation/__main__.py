@@ -24,13 +24,21 @@ def main() -> int:
     parser.add_argument("--faults", type=float, default=6, help="an hour (6)")
     parser.add_argument("--role", default="", help="instead of the seed's")
     parser.add_argument("--clock", default="", help="player, internal or midi, instead of the seed's")
+    parser.add_argument("--installation", action="store_true", help="with hours, caps, and music while nobody is there")
     parser.add_argument("--no-switches", action="store_true", help="nobody chooses another role or model")
     parser.add_argument("--json", action="store_true", help="figures as JSON, a line a run")
     asked = parser.parse_args()
     first, _, last = (asked.seeds or str(asked.seed)).partition("-")
     switches = False if asked.no_switches else None
     figures = (asked.hours, asked.rate, asked.presence, asked.faults)
-    plot = Plot(int(first), *figures, role=asked.role, clock=asked.clock, switches=switches)
+    plot = Plot(
+        int(first),
+        *figures,
+        role=asked.role,
+        clock=asked.clock,
+        switches=switches,
+        installation=asked.installation or None,
+    )
     failed = 0
     for seed in range(int(first), int(last or first) + 1):
         failed += not _run(replace(plot, seed=seed), is_json=asked.json)

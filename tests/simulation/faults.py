@@ -79,6 +79,8 @@ class Faults:
         name = fault.__name__
         self.counts[name] += 1
         self._world.note(f"fault: {name}")
+        if self._world.room:
+            self._world.room.trouble()
         fault()
 
     def _later(self, low_s: float, high_s: float, repair: Callable[[], None]) -> None:
@@ -117,10 +119,11 @@ class Faults:
 
     def keyboard_unplugged(self) -> None:
         world = self._world
-        if not world.keyboard.port:
+        keyboard = world.drums.device if world.drums and self._random.random() < 0.5 else world.keyboard
+        if not keyboard.port:
             return
-        world.midi.unplug(world.keyboard.port)
-        self._later(0.05, 120, lambda: world.midi.plug_keyboard(world.keyboard))
+        world.midi.unplug(keyboard.port)
+        self._later(0.05, 120, lambda: world.midi.plug_keyboard(keyboard))
 
     def server_killed(self) -> None:
         world = self._world
@@ -233,6 +236,7 @@ class Faults:
     # what comes in
 
     def flood(self) -> None:
+        self._confuse()
         random, keyboard = self._random, self._world.keyboard
         for _ in range(random.choice((500, 3000, 10_000))):
             status = random.choice((0x90, 0x90, 0x80, 0xB0, 0xF8))
@@ -241,6 +245,7 @@ class Faults:
             keyboard.play([0x80, pitch, 0])
 
     def malformed(self) -> None:
+        self._confuse()
         random, keyboard = self._random, self._world.keyboard
         for _ in range(random.randrange(1, 50)):
             keyboard.play(list(random.randbytes(random.randrange(0, 12))))
@@ -248,6 +253,11 @@ class Faults:
             keyboard.play([0xB0 | channel, 64, 0])
             for pitch in range(128):
                 keyboard.play([0x80 | channel, pitch, 0])
+
+    def _confuse(self) -> None:
+        """There may be pulses in it."""
+        if self._world.drums:
+            self._world.drums.confuse()
 
     # files
 

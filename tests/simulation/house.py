@@ -10,6 +10,7 @@ from livegen.play.ledger import Ledger
 from livegen.play.player import Player
 from livegen.play.wire import Output
 from livegen.routing import OutputRoute
+from livegen.serve.caretaker import Caretaker
 from livegen.serve.controls import Controls
 from livegen.serve.courier import Courier
 from livegen.serve.file_watch import FileWatch
@@ -35,7 +36,7 @@ RECORDINGS = "/recordings"
 _REPAY_S = 0.25
 _LARGEST_RECORDING = 2**16  # small, so that there are many
 _RECORDINGS = 3  # that are kept
-_WAKE_NS = 30_000  # that a thread takes to wake up
+_WATCHDOG_S = 20
 
 
 def _opening(at_ns: int) -> bytes:
@@ -69,6 +70,16 @@ class PortProcess:
         self.settings = settings
         self.wiring = wire(settings.ports, None, self.courier.hear, self.player, world.note)
         self.supervisor = Supervisor(lambda: self.controls.settings, (), self.player, self.courier, world.note)
+        self.supervisor.replace = self._replace  # type: ignore[method-assign]
+        self.caretaker = Caretaker(
+            self.player,
+            self.courier,
+            self.supervisor,
+            lambda: self.onlookers.notes["machine"],
+            world.note,
+            world.wall_time,
+        )
+        self._unwell_s = 0.0
         path = cast(Path, DiskPath(world.disk, "/settings.toml"))
         self.watch = FileWatch(path, lambda: load(path), world.note)
         self.child: EngineProcess | None = None
@@ -143,6 +154,10 @@ class PortProcess:
         self._world.mourned(wait_s)
         self._start.set(self._agenda.now_ns() + round(wait_s * NS_PER_S))
 
+    def _replace(self, reason: str) -> None:
+        if self.child:
+            self.lose_child(reason)
+
     def _next_recording(self) -> Path:
         files = self._world.disk.files
         old = [path for path in files if path.startswith(RECORDINGS)]
@@ -174,8 +189,13 @@ class PortProcess:
     def _look_round(self) -> None:
         self.wiring.look()
         self.watch.look(self.courier)
+        self.caretaker.look(self.timekeeper.song, self._agenda.now_ns())
         wait_s = _REPAY_S if self.player.repay() else pause_s(self.settings.ports)
         self._look.set(self._agenda.now_ns() + round(wait_s * NS_PER_S))
+        self._unwell_s = 0.0 if self.caretaker.vigil.is_well else self._unwell_s + wait_s
+        if self._unwell_s > _WATCHDOG_S:
+            self._world.note("the service manager has lost patience")
+            self._world.kill_port()
 
     def _look_at_clock(self) -> None:
         self.timekeeper.look()

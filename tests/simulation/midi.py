@@ -68,6 +68,12 @@ class MidiSystem:
         for client in self.clients:
             client.is_cut = True
 
+    def is_heard(self, keyboard: "Keyboard") -> bool:
+        """Is livegen connected to it?"""
+        return self.is_alive and any(
+            client.port == keyboard.port and client.on_message and not client.is_cut for client in self.clients
+        )
+
     def close_all(self) -> None:
         """The process that has them is gone."""
         for client in list(self.clients):

@@ -1,6 +1,6 @@
 """The people: they come, play, listen, try things out, and go."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from random import Random
 
 from livegen.clock import NS_PER_S
@@ -29,6 +29,7 @@ class Visitors:
         self._next: list[int] = []
         self.is_there = False
         self.onsets = 0
+        self.on_strike: Callable[[], None] = lambda: None
         self.present_ns = 0
         self._came_ns = 0
         self.is_closed = False
@@ -54,8 +55,11 @@ class Visitors:
         self._alarm.set(self._agenda.now_ns() + round(wait_s * NS_PER_S))
 
     def _play(self, message: list[int]) -> None:
-        self.onsets += len(message) == 3 and message[0] & 0xF0 == 0x90 and message[2] > 0
+        is_onset = len(message) == 3 and message[0] & 0xF0 == 0x90 and message[2] > 0
         self._keyboard.play(message)
+        if is_onset:
+            self.onsets += 1
+            self.on_strike()
 
     def _change_places(self) -> tuple[float, list[int]]:
         self.is_there = not self.is_there

@@ -23,6 +23,7 @@ class Tape:
         self.counts = bytearray(16 * PITCHES)  # of all outputs together
         self._by_output: dict[int, bytearray] = {}
         self.note_ons = self.messages = 0
+        self.on_message: Callable[[bytes], None] = lambda _: None
 
     def forget(self) -> None:
         """The outputs are gone."""
@@ -40,6 +41,7 @@ class Tape:
         if not is_valid(message):
             self._fail(f"{message.hex(' ')} is no MIDI message")
             return
+        self.on_message(message)
         kind = message[0] & 0xF0
         if kind == 0x90 and message[2]:
             self._count(number, message, 1)

@@ -22,12 +22,14 @@ from livegen.shipped import shipped_models
 from .agenda import Agenda
 from .checks import Checks, Violation
 from .disk import Disk, DiskPath
+from .drums import DrumMachine
 from .faults import Faults
 from .house import PortProcess
 from .midi import Keyboard, Killed, MidiSystem
 from .models import small_bundle
 from .process import EngineProcess
 from .receiver import Receiver
+from .room import Room
 from .visitors import Visitors
 from .wire import Tape
 
@@ -51,6 +53,7 @@ class Plot:
     clock: str = ""  # the same for "player", "internal", "midi"
     switches: bool | None = None  # may programs and a knob choose roles and models? None: by the seed
     start_ms: int | None = None  # uptime; None: by the seed
+    installation: bool | None = None  # with hours, caps, and music while nobody is there? None: by the seed
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,9 @@ class Report:
     engine_starts: int
     port_starts: int
     late_note_ons: int
+    songs_compared: int  # with the drum machine's, where there is one
+    nights: int  # that the room was closed, if it is an installation's
+    yielded: int  # to visitors, while playing alone
     sha256: str
 
     def as_dict(self) -> dict[str, Any]:
@@ -111,9 +117,19 @@ class World:
         self.is_crashing = False  # every engine dies while it loads
         self.is_ledger_damaged = False
         self._service_wait_s = 1.0  # as a service manager waits longer each time a start fails
+        by_seed = Random(f"room {plot.seed}")
+        is_installation = by_seed.random() < 0.25 if plot.installation is None else plot.installation
+        self.room = Room(self, by_seed) if is_installation else None
+        self.drums: DrumMachine | None = None
         self._settings = self._first_settings()
         self._bundles: dict[str, Bundle] = {}
+        if self._settings.time.clock == "midi":
+            self.drums = DrumMachine(self, Random(f"drums {plot.seed}"))
         self.visitors = Visitors(self.agenda, self.keyboard, Random(f"visitors {plot.seed}"), plot.rate, plot.presence)
+        if self.room:
+            self.room.rules = self._settings.installation
+            self.tape.on_message = self.room.leaves
+            self.visitors.on_strike = self.room.struck
         self.faults = Faults(self, Random(f"faults {plot.seed}"), plot.faults)
 
     def run(self, progress: Callable[[float], None] = lambda _: None) -> Report:
@@ -144,6 +160,9 @@ class World:
             engine_starts=self.engine_starts,
             port_starts=self.port_starts,
             late_note_ons=self.late_note_ons,
+            songs_compared=self.drums.compared if self.drums else 0,
+            nights=self.room.nights if self.room else 0,
+            yielded=self.room.yielded if self.room else 0,
             sha256=self.tape.hash.hexdigest(),
         )
 
@@ -155,6 +174,9 @@ class World:
             stack.enter_context(self.midi.in_place())
             stack.enter_context(patch.object(livegen.serve.recorder, "time", _Wall(self)))
             self.start_port()
+            for other in (self.room, self.drums):
+                if other:
+                    other.begin()
             yield
 
     def do(self, act: Callable[[], None]) -> None:
@@ -193,6 +215,8 @@ class World:
         self.log.append(f"{self.minute:10.4f} min  {line}")
         if "a bug of livegen's" in line:
             self.fail(line)
+        if self.room and "gave no music" in line:
+            self.room.complain(line)
 
     def fail(self, what: str) -> None:
         """What must hold does not."""
@@ -204,6 +228,10 @@ class World:
         """Of the simulation."""
         return (self.agenda.now_ns() - self.agenda.begun_ns) / (60 * NS_PER_S)
 
+    def wall_time(self) -> time.struct_time:
+        """By the clock on the wall, which is set forward and back."""
+        return time.gmtime(self.agenda.now_ns() // NS_PER_S + 1_700_000_000 + self.wall_offset_s)
+
     # processes
 
     def start_port(self) -> None:
@@ -214,6 +242,8 @@ class World:
         except SettingsError as error:
             self.note(f"{error}; the last good settings instead")
         self.is_ledger_damaged = False
+        if self.drums:
+            self.drums.confuse()
         self.checks.port_begins()
         self.port = PortProcess(self, self._settings, self.cells)
         self.port.open()
@@ -287,6 +317,8 @@ class World:
         match timed.event:
             case NoteOn(pitch, _, channel):
                 self.onsets_out += 1
+                if self.room:
+                    self.room.played()
                 self.machine.setdefault((channel, pitch), now_ns)
                 self._struck[channel, pitch] += 1
             case NoteOff(pitch, channel) if self._struck[channel, pitch] > 1:
@@ -329,7 +361,7 @@ tempo_bpm = {240 if role == "solo" else 0}
 [controls]
 programs = {_PROGRAMS if switches else []}
 cc = {{ 1 = "temperature", 16 = "{"role" if switches else "density"}", 74 = "octaves" }}
-"""
+{self.room.toml() if self.room else ""}"""
         self.disk.write("/settings.toml", self.toml.encode())
         return load(DiskPath(self.disk, "/settings.toml"))  # type: ignore[arg-type]
 
@@ -337,6 +369,9 @@ cc = {{ 1 = "temperature", 16 = "{"role" if switches else "density"}", 74 = "oct
         """Everything is mended, the people go, and after a while livegen is stopped: silence."""
         self.faults.mend()
         self.visitors.leave()
+        for other in (self.room, self.drums):
+            if other:
+                other.end()
         self.wait(30)
         if self.port:
             self.late_note_ons += self.port.player.late_note_ons
@@ -345,12 +380,10 @@ cc = {{ 1 = "temperature", 16 = "{"role" if switches else "density"}", 74 = "oct
 
 
 class _Wall:
-    """The wall clock, which is set forward and back."""
+    """Stands in the place of ``time``."""
 
     def __init__(self, world: World) -> None:
         self._world = world
 
     def strftime(self, layout: str) -> str:
-        world = self._world
-        seconds = world.agenda.now_ns() // NS_PER_S + 1_700_000_000 + world.wall_offset_s
-        return time.strftime(layout, time.gmtime(seconds))
+        return time.strftime(layout, self._world.wall_time())
