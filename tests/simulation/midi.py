@@ -70,9 +70,8 @@ class MidiSystem:
 
     def is_heard(self, keyboard: "Keyboard") -> bool:
         """Is livegen connected to it?"""
-        return self.is_alive and any(
-            client.port == keyboard.port and client.on_message and not client.is_cut for client in self.clients
-        )
+        heard = (client.port for client in self.clients if client.on_message and not client.is_cut)
+        return self.is_alive and bool(keyboard.port) and keyboard.port in heard
 
     def close_all(self) -> None:
         """The process that has them is gone."""
