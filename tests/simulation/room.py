@@ -30,6 +30,7 @@ class Room:
         self._fade_by = random.choice(("velocity", "volume"))
         self._alarm = Alarm(world.agenda, self._look)
         self._open_ns = self._struck_ns = self._played_ns = self._troubled_ns = world.agenda.now_ns()
+        self._unruled_ns = 0
         self._jumped_ns = 0
         self.rules = Installation()  # until they are read
         self.yielded = self.nights = 0
@@ -106,13 +107,12 @@ stand_in = "bach"
 
     @property
     def is_ruled(self) -> bool:
-        """Are the rules those of the beginning? A settings file that is cut off may be one without any."""
-        port = self._world.port
-        is_ruled = port is not None and port.controls.settings.installation == self.rules
-        if not is_ruled:
-            self._open_ns = self._world.agenda.now_ns()
+        """Are the rules those of the beginning, for a while? A settings file that is cut off may be one without any."""
+        port, now_ns = self._world.port, self._world.agenda.now_ns()
+        if port is None or port.controls.settings.installation != self.rules:
+            self._unruled_ns = self._open_ns = now_ns
             self.trouble()
-        return is_ruled
+        return now_ns - self._unruled_ns > _GRACE_S * NS_PER_S
 
     def _is_open(self) -> bool:
         return not self.has_hours or OPENS <= self._world.wall_time().tm_hour < CLOSES
