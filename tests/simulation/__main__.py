@@ -24,7 +24,10 @@ def main() -> int:
     parser.add_argument("--faults", type=float, default=6, help="an hour (6)")
     parser.add_argument("--role", default="", help="instead of the seed's")
     parser.add_argument("--clock", default="", help="player, internal or midi, instead of the seed's")
-    parser.add_argument("--installation", action="store_true", help="with hours, caps, and music while nobody is there")
+    either = argparse.BooleanOptionalAction
+    parser.add_argument(
+        "--installation", action=either, help="with hours and caps, and alone it plays; else by the seed"
+    )
     parser.add_argument("--no-switches", action="store_true", help="nobody chooses another role or model")
     parser.add_argument("--json", action="store_true", help="figures as JSON, a line a run")
     asked = parser.parse_args()
@@ -37,7 +40,7 @@ def main() -> int:
         role=asked.role,
         clock=asked.clock,
         switches=switches,
-        installation=asked.installation or None,
+        installation=asked.installation,
     )
     failed = 0
     for seed in range(int(first), int(last or first) + 1):
