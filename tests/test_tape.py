@@ -86,6 +86,18 @@ def test_a_full_disk_is_said_once_and_nothing_is_lost_when_there_is_room_again(t
     assert shelf.files() == [[Kind.OPENED, 0, 1, 2, 3]]
 
 
+def test_a_disk_that_is_full_from_the_beginning_gets_no_empty_file(tmp_path: Path):
+    shelf = Shelf(tmp_path)
+
+    with no_file_larger_than(1):
+        shelf.tape.write(frame(0, 400), 0)
+        meanwhile = list(tmp_path.iterdir())
+    shelf.tape.write(b"", 1)
+
+    assert meanwhile == []
+    assert shelf.files() == [[Kind.OPENED, 0]]
+
+
 def test_what_waits_for_room_is_bounded_and_what_is_let_go_is_a_gap(tmp_path: Path):
     shelf = Shelf(tmp_path / "folder")
     (tmp_path / "folder").write_text("a file is in the way")

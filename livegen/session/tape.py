@@ -85,5 +85,7 @@ class Tape:
                     os.fsync(file.fileno())
             except OSError:
                 file.truncate(before)
+                if not before:
+                    self._path.unlink(missing_ok=True)  # an empty file is no session
                 raise
         self._size = before + len(content)
