@@ -123,7 +123,7 @@ class Checks:
             world.fail(f"{port.player.waiting} events wait for their moment")
         if port.onlookers.waiting > _MOST_UNSEEN:
             world.fail(f"{port.onlookers.waiting} events wait for the disk")
-        longest_ns = (LONGEST_S + 2) * NS_PER_S if world.room and world.room.is_ruled else _LONGEST_NOTE_NS
+        longest_ns = (LONGEST_S + 2) * NS_PER_S if world.room and world.room.look_at_rules() else _LONGEST_NOTE_NS
         for key, since_ns in world.machine.items():
             if now_ns - max(since_ns, self.unsettled_ns) > longest_ns:
                 world.fail(f"{key} has sounded for {(now_ns - since_ns) // NS_PER_S} s")

@@ -63,7 +63,7 @@ stand_in = "bach"
     def leaves(self, message: bytes) -> None:
         """A message leaves livegen."""
         kind, world = message[0] & 0xF0, self._world
-        if not self.is_ruled:
+        if not self.look_at_rules():
             return
         if kind == 0xB0 and message[1] == 7 and message[2] > MOST_VOLUME:
             world.fail(f"the volume is set to {message[2]}")
@@ -105,9 +105,8 @@ stand_in = "bach"
         if self._world.agenda.now_ns() - self._troubled_ns > _TROUBLE_NS + _MUTE_S * NS_PER_S:
             self._world.fail(f"nothing is wrong, and livegen says: {line}")
 
-    @property
-    def is_ruled(self) -> bool:
-        """Are the rules those of the beginning, for a while? A settings file that is cut off may be one without any."""
+    def look_at_rules(self) -> bool:
+        """Are they those of the beginning, for a while? A settings file that is cut off may be one without any."""
         port, now_ns = self._world.port, self._world.agenda.now_ns()
         if port is None or port.controls.settings.installation != self.rules:
             self._unruled_ns = self._open_ns = now_ns
@@ -138,7 +137,7 @@ stand_in = "bach"
             self.trouble()  # it has just opened
         self._was_open = is_open
         port = world.port
-        if not (self.is_ruled and port and port.supervisor.is_ready and world.midi.is_alive):
+        if not (self.look_at_rules() and port and port.supervisor.is_ready and world.midi.is_alive):
             self.trouble()
         silent_ns = now_ns - max(self._played_ns, self._struck_ns, self._troubled_ns, world.checks.unsettled_ns)
         is_due = is_open and world.drums is None  # by a drum machine's clock it waits for the song

@@ -174,9 +174,8 @@ class World:
             stack.enter_context(self.midi.in_place())
             stack.enter_context(patch.object(livegen.serve.recorder, "time", _Wall(self)))
             self.start_port()
-            for other in (self.room, self.drums):
-                if other:
-                    other.begin()
+            for other in filter(None, (self.room, self.drums)):
+                other.begin()
             yield
 
     def do(self, act: Callable[[], None]) -> None:
@@ -369,9 +368,8 @@ cc = {{ 1 = "temperature", 16 = "{"role" if switches else "density"}", 74 = "oct
         """Everything is mended, the people go, and after a while livegen is stopped: silence."""
         self.faults.mend()
         self.visitors.leave()
-        for other in (self.room, self.drums):
-            if other:
-                other.end()
+        for other in filter(None, (self.room, self.drums)):
+            other.end()
         self.wait(30)
         if self.port:
             self.late_note_ons += self.port.player.late_note_ons
