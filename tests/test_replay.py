@@ -27,7 +27,7 @@ from livegen.errors import SessionError
 from livegen.events import NoteOn, Timed
 from livegen.serve.link import Did, Loaded, Planned, Ready, decode, encode
 from livegen.session.replay import Replayed, model_opener, replay
-from livegen.session.session_file import Kind, Session, encode_frames, read_session
+from livegen.session.session_file import Kind, Session, decode_session, encode_frames, read_session
 from livegen.session.voices import voice
 
 REPLAYS = int(os.environ.get("LIVEGEN_REPLAYS", "2"))
@@ -156,16 +156,16 @@ def test_a_session_cut_at_any_second_is_played_again_up_to_there(recorded: Path)
 
 
 def test_a_life_with_a_gap_is_played_again_up_to_the_gap(recorded: Path):
-    content = bytearray(recorded.read_bytes())
-    content[len(content) // 2] ^= 1
-    damaged = recorded.with_name("damaged.session")
-    damaged.write_bytes(content)
-    session = read_session(damaged)
-    damaged.unlink()
+    records = read_session(recorded).records
+    said = [(i, decode(r.content)) for i, r in enumerate(records) if r.kind is Kind.SAID]
+    calls = [index for index, frame in said if isinstance(frame, Did) and frame.calls]
+    begin, end = calls[len(calls) // 3], calls[2 * len(calls) // 3]
+    before, lost, after = map(encode_frames, (records[:begin], records[begin:end], records[end:]))
+    session = decode_session(before + lost[:-1] + bytes([lost[-1] ^ 1]) + after, "damaged")
 
     done = played_again(session)
 
-    assert (session.damaged, done.cut) == (1, 1)
+    assert (session.damaged, session.lost, done.cut) == (1, len(lost), 1)
     assert 0 < done.calls < played_again(read_session(recorded)).calls
 
 
