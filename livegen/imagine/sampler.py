@@ -42,7 +42,7 @@ class Sampler:
         order = np.argsort(-odds, kind="stable")
         cumulated = np.cumsum(odds[order])
         kept = self._count_kept(odds[order], cumulated)
-        draw = self._random.random() * cumulated[kept - 1]
+        draw = self._random.random() * float(cumulated[kept - 1])  # not in 32 bits, where 0.99999999 is 1
         return int(allowed[order[np.searchsorted(cumulated[:kept], draw, side="right")]])
 
     def _count_kept(self, odds: NDArray[np.float32], cumulated: NDArray[np.float32]) -> int:
