@@ -65,3 +65,11 @@ def test_forgetting_leaves_nothing_to_tell():
     phrase.forget()
 
     assert phrase.events() == ()
+
+
+def test_after_a_minute_it_needs_no_answer_any_more():
+    phrase = conversation(*note(60, 0, 1))
+
+    assert not phrase.is_stale(61 * NS_PER_S)
+    assert phrase.is_stale(61 * NS_PER_S + 1)
+    assert not conversation().is_stale(99 * NS_PER_S)

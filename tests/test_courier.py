@@ -1,6 +1,10 @@
 """What is carried to the engine, in which order."""
 
-from livegen.clock import NS_PER_S
+from collections.abc import Iterator
+
+import pytest
+
+from livegen.clock import NS_PER_S, ManualClock, clock_read_by
 from livegen.events import Control, NoteOff, NoteOn, Timed
 from livegen.serve.controls import Controls
 from livegen.serve.courier import Courier, Loss
@@ -9,6 +13,14 @@ from livegen.settings import Settings
 
 PHRASE = (Timed(0, NoteOn(60)), Timed(NS_PER_S, NoteOff(60)))
 NEXT = Timed(2 * NS_PER_S, NoteOn(62))
+
+
+@pytest.fixture(autouse=True)
+def clock() -> Iterator[ManualClock]:
+    """What the time is: ten seconds after the beginning, at first."""
+    manual = ManualClock(10 * NS_PER_S)
+    with clock_read_by(manual.now_ns):
+        yield manual
 
 
 class Desk:
@@ -86,6 +98,19 @@ def test_a_phrase_that_was_answered_is_not_answered_again():
     desk.work_off()
 
     assert desk.told[1:] == [[Heard((Timed(10 * NS_PER_S, NoteOn(62)),))]]
+
+
+def test_a_phrase_of_long_ago_is_answered_no_more(clock: ManualClock):
+    """Found by the simulator, seed 1201: after an hour without engines, two more died of being busy with it."""
+    desk = Desk()
+    for timed in PHRASE:
+        desk.courier.hear(timed)
+    clock.move_to(62 * NS_PER_S)
+    desk.introduce()
+    desk.work_off()
+
+    assert desk.told == [[]]
+    assert desk.courier.asked_ns is None
 
 
 def test_a_phrase_that_engines_died_of_is_not_told_again():

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from livegen.clock import NS_PER_MS
+from livegen.clock import NS_PER_MS, NS_PER_S
 from livegen.codecs.codec import FrameCodec
 from livegen.codecs.frames import FRAME_TICKS, VOICES
 from livegen.codecs.given import FramePrompt, Voices
@@ -22,6 +22,7 @@ from livegen.imagine.place import Place
 from livegen.music.meter import Beat, next_multiple
 
 _REMEMBERED = 32  # frames, for an ensemble that changes its key
+_LATEST_NS = NS_PER_S  # frames that should have begun longer ago would only take their time
 _TOGETHER_NS = 50 * NS_PER_MS  # keys that go down so near to each other are a chord, not a melody
 _STEPS = (2, -2, -1, 1, 0, 3, -3, 4, -4, 5, -5, 7, -7, 12, -12)  # of melodies, in semitones, the likely ones first
 
@@ -147,7 +148,7 @@ class Ensemble:
         self._touched_ns = None
         if self._is_closed or (self._is_immediate and not self._held) or self._last_moment is None:
             return
-        while (at_ns := self._next_moment()) <= until_ns:
+        while (at_ns := self._next_moment(now_ns - _LATEST_NS)) <= until_ns:
             self._write(at_ns, max(at_ns, now_ns))
 
     def foresee(self) -> bool:
@@ -205,10 +206,11 @@ class Ensemble:
     def _last_moment(self) -> int | None:
         return self._frames[-1].at_ns if self._frames else self._last_ns
 
-    def _next_moment(self) -> int:
+    def _next_moment(self, earliest_ns: int) -> int:
         """The sixteenth of the beat after the last frame, which lasted at least half of one."""
         last_ns = self._last_moment
         assert last_ns is not None
+        last_ns = max(last_ns, earliest_ns)
         tick = next_multiple(self.beat.tick_at(last_ns) + FRAME_TICKS // 2, FRAME_TICKS)
         return max(self.beat.ns_at(tick), last_ns + 1)
 

@@ -8,6 +8,7 @@ from livegen.events import NoteOff, NoteOn, Timed
 _SILENCE_NS = 4 * NS_PER_S  # begins a new conversation
 _LONGEST_NS = 120 * NS_PER_S
 _MOST_EVENTS = 4_096
+_STALE_NS = 60 * NS_PER_S  # nobody waits any longer for an answer
 _REST_NS = NS_PER_S // 2  # an answer that has been quiet for so long is over
 
 
@@ -38,6 +39,10 @@ class Conversation:
     def events(self) -> tuple[Timed, ...]:
         """All that an engine has to be told."""
         return tuple(self._events)
+
+    def is_stale(self, at_ns: int) -> bool:
+        """Did the last of it happen so long ago that it needs no answer?"""
+        return bool(self._events) and at_ns - self._events[-1].at_ns > _STALE_NS
 
     @property
     def is_held(self) -> bool:

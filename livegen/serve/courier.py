@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
+from livegen.clock import now_ns
 from livegen.events import ALL_NOTES_OFF, ALL_SOUND_OFF, Control, NoteOff, NoteOn, Position, Timed, Transport
 from livegen.music.song import Song
 from livegen.play.priority import CARRYING, raise_thread
@@ -200,6 +201,8 @@ class Courier:
         self._has_missed_settings = False
         if self._song:
             send(Follow(self._song))
+        if self._conversation.is_stale(now_ns()):
+            self._forget()
         if missed := self._conversation.events():
             send(Heard(missed))
 
