@@ -111,7 +111,7 @@ class House:
         self.player = Player(blank_ledger(), lambda _: None)
         self.notes_out = 0
         courier = Courier(lambda _: None, lambda: None, Controls(settings, lambda _: None))
-        supervisor = Supervisor(lambda: settings, (), self.player, courier, lambda _: None)
+        supervisor = Supervisor((), self.player, courier, lambda _: None)
         supervisor.is_ready = True
         self.caretaker = Caretaker(
             self.player, courier, supervisor, lambda: self.notes_out, lambda _: None, time.localtime

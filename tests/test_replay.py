@@ -4,7 +4,7 @@ Two of ten by default, recorded from a real daemon with a real engine; all of th
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,9 +25,9 @@ from test_cli import livegen
 
 from livegen.errors import SessionError
 from livegen.events import NoteOn, Timed
-from livegen.serve.link import Did, Loaded, Planned, Ready, decode, encode
+from livegen.serve.link import Did, Loaded, Message, Planned, Ready, decode, encode
 from livegen.session.replay import Replayed, model_opener, replay
-from livegen.session.session_file import Kind, Session, decode_session, encode_frames, read_session
+from livegen.session.session_file import Kind, Record, Session, decode_session, encode_frames, read_session
 from livegen.session.voices import voice
 
 REPLAYS = int(os.environ.get("LIVEGEN_REPLAYS", "2"))
@@ -74,6 +74,11 @@ def played_again(session: Session) -> Replayed:
     return replay(session, model_opener(()), lambda *_: None)
 
 
+def said(records: Sequence[Record]) -> list[tuple[int, Message]]:
+    """What the engines said, and which records it is in."""
+    return [(index, decode(record.content)) for index, record in enumerate(records) if record.kind is Kind.SAID]
+
+
 def onsets(events: list[Timed]) -> list[Timed]:
     return [timed for timed in events if isinstance(timed.event, NoteOn)]
 
@@ -100,11 +105,7 @@ def test_a_session_played_again_gives_the_same_bytes(scene: str, tmp_path: Path)
 def test_one_byte_of_music_that_differs_is_found(recorded: Path):
     session = read_session(recorded)
     records = list(session.records)
-    at, planned = next(
-        (index, frame)
-        for index, record in enumerate(records)
-        if record.kind is Kind.SAID and isinstance(frame := decode(record.content), Planned)
-    )
+    at, planned = next((index, frame) for index, frame in said(records) if isinstance(frame, Planned))
     first, *rest = planned.events
     louder = Timed(first.at_ns, replace(first.event, velocity=first.event.velocity + 1))
     records[at] = replace(records[at], content=encode(Planned((louder, *rest))))
@@ -115,8 +116,7 @@ def test_one_byte_of_music_that_differs_is_found(recorded: Path):
 
 def test_music_that_is_missing_or_more_is_found(recorded: Path):
     records = list(read_session(recorded).records)
-    said = [(i, decode(r.content)) for i, r in enumerate(records) if r.kind is Kind.SAID]
-    planned = [index for index, frame in said if isinstance(frame, Planned)]
+    planned = [index for index, frame in said(records) if isinstance(frame, Planned)]
 
     with pytest.raises(SessionError, match=r"replayed, the engine says Planned\(.*; it said nothing$"):
         played_again(Session(tuple(records[: planned[0]] + records[planned[0] + 1 :])))
@@ -157,8 +157,7 @@ def test_a_session_cut_at_any_second_is_played_again_up_to_there(recorded: Path)
 
 def test_a_life_with_a_gap_is_played_again_up_to_the_gap(recorded: Path):
     records = read_session(recorded).records
-    said = [(i, decode(r.content)) for i, r in enumerate(records) if r.kind is Kind.SAID]
-    calls = [index for index, frame in said if isinstance(frame, Did) and frame.calls]
+    calls = [index for index, frame in said(records) if isinstance(frame, Did) and frame.calls]
     begin, end = calls[len(calls) // 3], calls[2 * len(calls) // 3]
     before, lost, after = map(encode_frames, (records[:begin], records[begin:end], records[end:]))
     session = decode_session(before + lost[:-1] + bytes([lost[-1] ^ 1]) + after, "damaged")

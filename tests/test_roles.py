@@ -1,23 +1,21 @@
 """Who plays when: each role on a manual clock, with the shipped models."""
 
+from unittest.mock import patch
+
 import pytest
 from hall import Hall
 
 from livegen import engine
 from livegen.clock import NS_PER_MS, NS_PER_S
 from livegen.codecs.chorale import ChoraleCodec
-from livegen.codecs.given import FramePrompt
 from livegen.events import SUSTAIN_PEDAL, Control, NoteOff, NoteOn, Timed
 from livegen.imagine.bundle import Bundle, load_bundle
 from livegen.imagine.continuation import Continuation
-from livegen.imagine.futures import Way
-from livegen.imagine.place import Place
 from livegen.music.key import Key
 from livegen.music.song import Song
 from livegen.routing import LEFT_HAND
 
 BEAT_NS = 500 * NS_PER_MS
-VOICE = Continuation.voice
 
 
 @pytest.fixture(scope="module")
@@ -180,18 +178,11 @@ def test_what_should_have_sounded_long_ago_is_not_written_any_more(bach: Bundle,
     hall.engine.hear(Timed(hall.now_ns, NoteOn(67, 80)))
     hall.now_ns += 600 * NS_PER_S
 
-    written: list[FramePrompt] = []
-
-    def voice(at: Continuation, prompt: FramePrompt, futures: int, place: Place | None = None) -> Way:
-        written.append(prompt)
-        return VOICE(at, prompt, futures, place)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Continuation, "voice", voice)
+    with patch.object(Continuation, "voice", autospec=True, side_effect=Continuation.voice) as voice:
         hall.step()
     hall.wait(1_000)
 
-    assert 0 < len(written) <= 8  # a sixteenth lasts 150 ms
+    assert 0 < voice.call_count <= 8  # a sixteenth lasts 150 ms
     assert 3 <= len(hall.sounding) <= 4
     hall.play(NoteOff(67))
     hall.wait(40_000)

@@ -25,11 +25,11 @@ class House:
 
     def __init__(self) -> None:
         self.clock = ManualClock()
-        self.settings = Settings()
+        self.controls = Controls(Settings(), lambda _: None)
         self.asked: list[Play] = []
         player = Player(blank_ledger(), lambda _: None)
-        courier = Courier(lambda _: None, player.end_all, Controls(self.settings, lambda _: None))
-        self.supervisor = Supervisor(lambda: self.settings, (), player, courier, lambda _: None)
+        courier = Courier(lambda _: None, player.end_all, self.controls)
+        self.supervisor = Supervisor((), player, courier, lambda _: None)
 
     def start(self) -> None:
         """A child begins."""
@@ -73,7 +73,7 @@ def test_a_model_that_is_refused_does_not_keep_the_next_engine_from_starting():
     house = House()
     house.start()
     house.supervisor.obey(Ready())
-    house.settings = chosen("no-such-model", role="solo")
+    house.controls.settings = chosen("no-such-model", role="solo")
     house.supervisor.mourn("ended")
 
     house.start()

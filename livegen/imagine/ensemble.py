@@ -207,7 +207,7 @@ class Ensemble:
         return self._frames[-1].at_ns if self._frames else self._last_ns
 
     def _next_moment(self, earliest_ns: int) -> int:
-        """The sixteenth of the beat after the last frame, which lasted at least half of one."""
+        """The sixteenth of the beat after the last frame, which lasted at least half of one, or after a moment."""
         last_ns = self._last_moment
         assert last_ns is not None
         last_ns = max(last_ns, earliest_ns)

@@ -84,7 +84,7 @@ def run_daemon(
         wiring.open()
         _start(stack, pool, courier, stop)
         _start(stack, pool, timekeeper, stop)
-        supervisor = Supervisor(lambda: courier.settings, engine, player, courier, say, onlookers.witness)
+        supervisor = Supervisor(engine, player, courier, say, onlookers.witness)
         _start(stack, pool, supervisor, stop)
         caretaker = Caretaker(player, courier, supervisor, lambda: onlookers.notes["machine"], say, local_time)
         standing = Standing(settings.ports.name)

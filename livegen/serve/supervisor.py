@@ -35,14 +35,13 @@ class Backoff:
 
 
 class Supervisor:
-    """Owner of the child, which begins with the settings as they then are.
+    """Owner of the child, which begins with the courier's settings as they then are.
 
     Its own thread runs ``run``; ``stop`` may come from any.
     """
 
     def __init__(
         self,
-        settings: Callable[[], Settings],
         command: Sequence[str],
         player: Player,
         courier: Courier,
@@ -50,7 +49,6 @@ class Supervisor:
         witness: Witness = lambda _, __: None,
     ) -> None:
         self._witness = witness
-        self._settings = settings
         self._command = command
         self._player = player
         self._courier = courier
@@ -61,7 +59,7 @@ class Supervisor:
         self._child: EngineChild | None = None
         self._send_child: Send = lambda _: None
         self._started_ns = 0
-        self._offered = settings().play  # what this child was told first
+        self._offered = courier.settings.play  # what this child was told first
         self._proven: Play | None = None  # what the last engine that became ready was told
         self._refused: Play | None = None  # what one could not begin with
         self._was_ever_ready = False
@@ -75,7 +73,7 @@ class Supervisor:
 
     def run(self) -> None:
         """The thread's body, until ``stop``. LivegenError when the first engine cannot start."""
-        if self._settings().daemon.realtime:
+        if self._courier.settings.daemon.realtime:
             raise_thread(CARRYING)
         while child := self._start():
             try:
@@ -131,14 +129,14 @@ class Supervisor:
     def patience_s(self) -> float:
         """How long its next word is waited for; 0 or less when that time is over."""
         if self.is_ready:
-            return self._settings().daemon.silence_ms * NS_PER_MS / NS_PER_S
+            return self._courier.settings.daemon.silence_ms * NS_PER_MS / NS_PER_S
         return (self._started_ns + _LOADING_NS - now_ns()) / NS_PER_S
 
     @property
     def complaint(self) -> str:
         """What is wrong with a child that says nothing any more."""
         if self.is_ready:
-            return f"was silent for {self._settings().daemon.silence_ms} ms"
+            return f"was silent for {self._courier.settings.daemon.silence_ms} ms"
         return "did not start within 30 s"
 
     def obey(self, message: Message) -> None:
@@ -185,13 +183,13 @@ class Supervisor:
 
     def _playable(self) -> Settings:
         """The settings; where their model or key was refused, with others that an engine can begin with."""
-        settings = self._settings()
+        settings = self._courier.settings
         is_refused = self._refused and _named(settings.play) == _named(self._refused)
         return (self._fallback() if is_refused else None) or settings
 
     def _fallback(self) -> Settings | None:
         """The settings with what the last engine began with; before there was one, with the stand-in, if any."""
-        settings = self._settings()
+        settings = self._courier.settings
         stand_in = settings.play.model_copy(update={"model": settings.installation.stand_in})
         play = self._proven or stand_in
         update = {"model": play.model, "key": play.key}

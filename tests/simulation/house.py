@@ -69,7 +69,7 @@ class PortProcess:
         )
         self.settings = settings
         self.wiring = wire(settings.ports, None, self.courier.hear, self.player, world.note)
-        self.supervisor = Supervisor(lambda: self.courier.settings, (), self.player, self.courier, world.note)
+        self.supervisor = Supervisor((), self.player, self.courier, world.note)
         self.supervisor.replace = self._replace  # type: ignore[method-assign]
         self.caretaker = Caretaker(
             self.player,
