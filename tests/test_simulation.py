@@ -201,7 +201,7 @@ PROTECTIONS: dict[str, tuple[Plot, tuple[Act, ...], Patch, str]] = {
     "a refused model is given up": (
         HELD,
         (play(0xC0, 6), strike("engine_killed"), *(nothing,) * 8),
-        (Supervisor, "_fallback", lambda it: it._settings()),
+        (Supervisor, "_fallback", lambda it: it._courier.settings),
         "no engine",
     ),
 }
