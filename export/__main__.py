@@ -108,7 +108,7 @@ def evaluate(
     """Measure a model file on the music it never saw; and what its own music is like beside it."""
     from export.evaluate import OnnxPredictor
     from export.evaluate import evaluate as measure
-    from livegen.imagine.model_file import find_model
+    from livegen.model.files import find_model
 
     path = find_model(name)
     predictor = OnnxPredictor(path)
@@ -134,8 +134,8 @@ def tunes(
 
     from export import tunes as folk
     from export.evaluate import OnnxPredictor
-    from livegen.codecs.abc import AbcCodec
-    from livegen.imagine.model_file import find_model
+    from livegen.codecs.abc.codec import AbcCodec
+    from livegen.model.files import find_model
     from livegen.settings import Sampling
 
     predictor = OnnxPredictor(find_model(name))
@@ -213,8 +213,8 @@ def chorales(
     from export.evaluate import OnnxPredictor
     from export.voice_leading import Plan, generate, report
     from livegen.codecs.chorale import ChoraleCodec
-    from livegen.imagine.card import SamplingDefaults
-    from livegen.imagine.model_file import find_model
+    from livegen.model.card import SamplingDefaults
+    from livegen.model.files import find_model
     from livegen.settings import Sampling
 
     predictor = OnnxPredictor(find_model(name))

@@ -13,12 +13,12 @@ from export.corpora.work import concatenate
 from export.fields import nats_per_note
 from export.scoring import Arrays, Logits, Predictor, Score, Tokens, in_streams, whole_piece
 from export.tunes import bits_per_character
-from livegen.codecs.abc import AbcCodec
+from livegen.codecs.abc.codec import AbcCodec
 from livegen.codecs.chorale import ChoraleCodec
 from livegen.codecs.chorale_cursor import FRAME_END
 from livegen.codecs.note_duration import NoteDurationCodec
 from livegen.errors import ModelError
-from livegen.imagine.card import Card
+from livegen.model.card import Card
 
 Each = Callable[[Sequence[Any], str], Iterable[Any]]  # goes through a sequence, and may show how far it is
 

@@ -17,7 +17,7 @@ from export.measures.music import read
 from export.to_onnx import rounded, state_parts, to_onnx, with_card
 from export.train import Trained
 from export.verify import verify
-from livegen.imagine.card import Card, CodecCard, SamplingDefaults, TrainedOn
+from livegen.model.card import Card, CodecCard, SamplingDefaults, TrainedOn
 
 PIECES = 80
 

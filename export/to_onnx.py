@@ -14,7 +14,7 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from export.networks.network import Network
-from livegen.imagine.card import CONTRACT, Card, StatePart
+from livegen.model.card import CONTRACT, Card, StatePart
 
 SMALL = 256  # numbers; what is smaller stays float32
 

@@ -14,9 +14,9 @@ import numpy as np
 from export.corpora.abc import head_and_body
 from export.corpora.work import Piece
 from export.scoring import Predictor, foretold, log_probs
-from livegen.codecs.abc import END, START, AbcCodec
-from livegen.codecs.abc_reading import AbcCursor
-from livegen.imagine.sampler import Sampler
+from livegen.codecs.abc.codec import END, START, AbcCodec
+from livegen.codecs.abc.reading import AbcCursor
+from livegen.engine.sampler import Sampler
 from livegen.settings import Sampling
 
 LONGEST = 1500  # characters; a tune that goes on has not ended by itself

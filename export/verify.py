@@ -12,7 +12,7 @@ from export.evaluate import OnnxPredictor
 from export.scoring import Arrays, Predictor
 from livegen.codecs import make_codec
 from livegen.errors import ModelError
-from livegen.imagine.card import CONTRACT, Card
+from livegen.model.card import CONTRACT, Card
 
 TOLERANCE = 1e-4  # of any logit and any number of the state
 BATCHES = (1, 3)

@@ -20,9 +20,9 @@ from export.measures.music import Event, read
 from export.scoring import Predictor
 from livegen.codecs.chorale import ChoraleCodec
 from livegen.codecs.chorale_cursor import START
-from livegen.codecs.frames import FRAME_TICKS
+from livegen.codecs.chorale_frames import FRAME_TICKS
 from livegen.codecs.voice_leading import parallel
-from livegen.imagine.sampler import Sampler
+from livegen.engine.sampler import Sampler
 from livegen.music.key import Key
 from livegen.settings import Sampling
 

@@ -20,7 +20,7 @@ from livegen.settings_file import own_file
 from livegen.terminal import AsJson, print_figures, progress, table
 
 if TYPE_CHECKING:
-    from livegen.serve.standing import Figures
+    from livegen.daemon.status_file import Figures
 
 app = typer.Typer(
     name="livegen",
@@ -90,8 +90,8 @@ def status(
     as_json: AsJson = False,  # noqa: FBT002 (typer makes it a flag)
 ) -> None:
     """How a running livegen stands: what is plugged in, how late, what failed last, what is to be done."""
-    from livegen.appliance.report import as_text
-    from livegen.serve.standing import read_standing
+    from livegen.daemon.status_file import read_standing
+    from livegen.tools.status_report import as_text
 
     standing = read_standing(name)
     typer.echo(json.dumps(standing) if as_json else as_text(standing))
@@ -104,7 +104,7 @@ def support(
     with_music: Annotated[bool, typer.Option("--with-music", help="The newest recordings, too.")] = False,  # noqa: FBT002
 ) -> None:
     """Write one file with all that helps to help: doctor, status, settings, last lines, versions; no music."""
-    from livegen.appliance.support import write_bundle
+    from livegen.appliance.support_bundle import write_bundle
 
     for name in write_bundle(to, load(config), with_music=with_music):
         typer.echo(f"  {name}")
@@ -118,7 +118,7 @@ def demo(
     out_dir: Annotated[Path, typer.Option(help="Where demo.mid and demo.png go.")] = Path("."),
 ) -> None:
     """No hardware: a hymn is played at it in real time; leaves demo.mid and demo.png."""
-    from livegen.demo import run_demo
+    from livegen.tools.demo import run_demo
 
     settings = load(None, {"play": {"model": model, "seed": seed}, "ports": {"name": "livegen-demo"}})
     figures = run_demo(settings, out_dir, typer.echo)
@@ -135,7 +135,7 @@ def render(
     picture: Annotated[Path | None, typer.Option(help="A piano roll of it (PNG).")] = None,
 ) -> None:
     """The same engine on a manual clock, as fast as it can: a MIDI file plays, the answers are written beside it."""
-    from livegen.render import render_file
+    from livegen.tools.render import render_file
 
     settings = load(None, {"play": {"role": role, "model": model, "seed": seed}})
     with progress("seconds of music") as report:
@@ -172,7 +172,7 @@ def harmonise(
     key: Annotated[str | None, typer.Option(help="'G', 'F# minor', ...; found in the melody otherwise.")] = None,
 ) -> None:
     """Alto, tenor and bass to a melody: the same melody, the same harmony."""
-    from livegen.harmonise import harmonise_file
+    from livegen.tools.harmonise_file import harmonise_file
 
     with progress("sixteenths") as report:
         said = harmonise_file(source, target, model=model, beam=beam, key=key, report=report)
@@ -182,7 +182,7 @@ def harmonise(
 @app.command(epilog="Example: livegen ports")
 def ports(as_json: AsJson = False) -> None:  # noqa: FBT002 (typer makes it a flag)
     """MIDI ports that are there, and which of them jam would connect itself to."""
-    from livegen.doctor import describe_ports
+    from livegen.tools.doctor import describe_ports
 
     found = describe_ports(load().ports)
     typer.echo(json.dumps(found) if as_json else table(found, ("direction", "name", "jam")))
@@ -191,7 +191,7 @@ def ports(as_json: AsJson = False) -> None:  # noqa: FBT002 (typer makes it a fl
 @app.command(epilog="Example: livegen models --json")
 def models(as_json: AsJson = False) -> None:  # noqa: FBT002 (typer makes it a flag)
     """The models that come with livegen."""
-    from livegen.doctor import describe_models
+    from livegen.tools.doctor import describe_models
 
     found = describe_models()
     typer.echo(json.dumps(found) if as_json else table(found, ("name", "title", "codec", "size", "figure")))
@@ -203,7 +203,7 @@ def doctor(
     as_json: AsJson = False,  # noqa: FBT002 (typer makes it a flag)
 ) -> None:
     """What is there, and what is wrong, in plain words. Exit status 1 when livegen could not play."""
-    from livegen.doctor import examine
+    from livegen.tools.doctor import examine
 
     report = examine(load(config))
     typer.echo(json.dumps(report.as_dict()) if as_json else report.as_text())
@@ -231,7 +231,7 @@ def _fail(message: str, status: int) -> NoReturn:
 
 def _play(path: Path, overrides: dict[str, dict[str, Any]], learn: str | None, *, is_there: bool) -> None:
     """Run the daemon until Ctrl-C or SIGTERM; end with its figures. The file may come later, unless it ``is_there``."""
-    from livegen.serve.sitting import play
+    from livegen.daemon.foreground import play
 
     def read() -> Settings:
         return load(path if is_there or path.exists() else None, overrides)

@@ -24,7 +24,7 @@ from pathlib import Path
 from livegen.clock import NS_PER_S, now_ns
 from livegen.events import NoteOff, NoteOn, to_bytes
 from tests.conftest import start_jack, stop_jack, tidy_jack
-from tests.jack_stage import Daemon, Voice, hanging, melody, wait_for
+from tests.support.jack_stage import Daemon, Voice, hanging, melody, wait_for
 
 NAME = "chaos"
 _DISK = "16m"

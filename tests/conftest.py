@@ -11,7 +11,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from livegen.play.priority import raise_thread
+from livegen.realtime import raise_thread
 
 hypothesis.settings.register_profile("ci", derandomize=True)  # the gate is the same for everybody
 if os.environ.get("CI"):

@@ -26,18 +26,18 @@ from hypothesis import strategies as st
 
 from livegen.errors import LivegenError
 from livegen.events import Timed
-from livegen.hear.keyboard import Keyboard
-from livegen.hear.reading import Reader
-from livegen.imagine.card import Card
-from livegen.imagine.gate import admit
-from livegen.imagine.structure import check_structure
-from livegen.midi_file import read_midi
+from livegen.files.midi_file import read_midi
+from livegen.files.score import read_score
+from livegen.ipc.messages import decode
+from livegen.midi_in.input_filter import Keyboard
+from livegen.midi_in.parser import Reader
+from livegen.model.card import Card
+from livegen.model.onnx_structure import check_structure
+from livegen.model.validation import admit
+from livegen.recording.format import MARK, Kind, Record, decode_session, encode_frames
+from livegen.recording.tracks import KINDS, voice
 from livegen.routing import InputRoute
-from livegen.score import read_score
-from livegen.serve.link import decode
 from livegen.session.replay import model_opener, replay
-from livegen.session.session_file import MARK, Kind, Record, decode_session, encode_frames
-from livegen.session.voices import KINDS, voice
 from livegen.settings import Settings, load
 from livegen.shipped import shipped_models
 

@@ -19,10 +19,10 @@ from pathlib import Path
 
 import numpy as np
 
-from livegen.imagine.bundle import load_bundle
+from livegen.model.bundle import load_bundle
 from livegen.shipped import shipped_models
 from tests.conftest import start_jack, stop_jack, tidy_jack
-from tests.jack_stage import hanging, melody, stage
+from tests.support.jack_stage import hanging, melody, stage
 
 MOST_MIB_AN_HOUR = 2.0
 MOST_MIB_OF_STEPS = 5.0

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from livegen.errors import MidiFileError, SettingsError
-from livegen.midi_file import read_midi
+from livegen.files.midi_file import read_midi
 from livegen.settings import load
 from tests.fuzz import TARGETS, damaged, fuzz, midi_seeds
 

@@ -14,7 +14,7 @@ Sources = Mapping[str, str]  # path below the root → text
 
 WEB = {"fastapi", "starlette", "uvicorn", "aiohttp", "flask", "websockets"}
 TRAINING = {"torch", "onnx", "onnxscript", "music21", "safetensors", "tensorboard", "matplotlib"}
-PORT_PROCESS = "livegen/serve/daemon.py"
+PORT_PROCESS = "livegen/daemon/daemon.py"
 KEPT_OUT_OF_THE_PORT_PROCESS = {"numpy", "onnxruntime", *WEB}
 
 
@@ -57,28 +57,28 @@ def reached(graph: Mapping[str, set[str]], start: str) -> set[str]:
     return found
 
 
-def hear_imagine_and_play_stay_apart(sources: Sources) -> Iterator[str]:
+def ports_and_engine_stay_apart(sources: Sources) -> Iterator[str]:
     for path, text in sources.items():
-        for part in ("hear", "imagine", "play"):
-            others = {"hear", "imagine", "play"} - {part}
+        for part in ("midi_in", "engine", "midi_out"):
+            others = {"midi_in", "engine", "midi_out"} - {part}
             for name in imported(text):
                 if path.startswith(f"livegen/{part}/") and any(name.startswith(f"livegen.{o}") for o in others):
                     yield f"{path} imports {name}"
 
 
 def rtmidi_is_in_the_two_port_files(sources: Sources) -> Iterator[str]:
-    allowed = {"livegen/hear/port.py", "livegen/play/port.py"}
+    allowed = {"livegen/midi_in/port.py", "livegen/midi_out/port.py"}
     yield from (path for path, text in sources.items() if "rtmidi" in packages(text) and path not in allowed)
 
 
-def onnxruntime_is_in_imagine(sources: Sources) -> Iterator[str]:
+def onnxruntime_is_in_model(sources: Sources) -> Iterator[str]:
     for path, text in sources.items():
-        if "onnxruntime" in packages(text) and not path.startswith("livegen/imagine/"):
+        if "onnxruntime" in packages(text) and not path.startswith("livegen/model/"):
             yield path
 
 
 def the_web_is_in_one_file(sources: Sources) -> Iterator[str]:
-    yield from (path for path, text in sources.items() if packages(text) & WEB and path != "livegen/serve/web.py")
+    yield from (path for path, text in sources.items() if packages(text) & WEB and path != "livegen/console/web.py")
 
 
 def training_stays_outside(sources: Sources) -> Iterator[str]:
@@ -114,15 +114,15 @@ def the_map_is_true(sources: Sources) -> Iterator[str]:
 
 MAP = "livegen/__init__.py"
 RULES: dict[Callable[[Sources], Iterator[str]], Sources] = {  # each with a house that breaks it
-    hear_imagine_and_play_stay_apart: {"livegen/hear/a.py": "from livegen.play import ledger"},
-    rtmidi_is_in_the_two_port_files: {"livegen/serve/a.py": "def f():\n    import rtmidi"},
-    onnxruntime_is_in_imagine: {"livegen/engine.py": "import onnxruntime as ort"},
-    the_web_is_in_one_file: {"livegen/serve/daemon.py": "from fastapi import FastAPI"},
-    training_stays_outside: {"livegen/imagine/a.py": "from torch import nn"},
+    ports_and_engine_stay_apart: {"livegen/midi_in/a.py": "from livegen.midi_out import ledger"},
+    rtmidi_is_in_the_two_port_files: {"livegen/daemon/a.py": "def f():\n    import rtmidi"},
+    onnxruntime_is_in_model: {"livegen/engine/a.py": "import onnxruntime as ort"},
+    the_web_is_in_one_file: {"livegen/daemon/daemon.py": "from fastapi import FastAPI"},
+    training_stays_outside: {"livegen/model/a.py": "from torch import nn"},
     the_port_process_stays_small: {
-        PORT_PROCESS: "from livegen.play.a import b",
-        "livegen/play/a.py": "from livegen.play import c",
-        "livegen/play/c.py": "import numpy as np",
+        PORT_PROCESS: "from livegen.midi_out.a import b",
+        "livegen/midi_out/a.py": "from livegen.midi_out import c",
+        "livegen/midi_out/c.py": "import numpy as np",
     },
     no_import_goes_in_a_circle: {
         "livegen/a.py": "from livegen.b import x",
@@ -144,7 +144,7 @@ def test_a_house_that_breaks_the_rule_is_found(rule: Callable[[Sources], Iterato
 
 
 def test_the_port_process_has_no_numpy_in_it() -> None:
-    program = f"import livegen.serve.daemon, sys; print(sorted({KEPT_OUT_OF_THE_PORT_PROCESS!r} & set(sys.modules)))"
+    program = f"import livegen.daemon.daemon, sys; print(sorted({KEPT_OUT_OF_THE_PORT_PROCESS!r} & set(sys.modules)))"
 
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from export.corpora.work import Report, Side, Source, Work, sides
-from livegen.codecs.abc import END, START, AbcCodec
+from livegen.codecs.abc.codec import END, START, AbcCodec
 from livegen.codecs.codec import Codec, Tokens
 from livegen.errors import SettingsError
 

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from export.corpora.work import VALID_EVERY, Piece, Report, Source, Split, Work, concatenate
 from livegen.codecs.chorale import ChoraleCodec
+from livegen.codecs.chorale_frames import VOICES, Frame
 from livegen.codecs.codec import Codec
-from livegen.codecs.frames import VOICES, Frame
 
 FRAMES_PER_QUARTER = 4
 TEST_SHARE = 10  # the last tenth of the tokens

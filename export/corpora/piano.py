@@ -14,13 +14,13 @@ import numpy as np
 import symusic
 
 from export.corpora.work import Report, Side, Source, Work, sides
+from livegen.codecs.chord_events import Sound, sounds_of
 from livegen.codecs.codec import Codec, Tokens
 from livegen.codecs.note_duration import NoteDurationCodec
 from livegen.codecs.notes import GRID_TICKS
-from livegen.codecs.sounds import Sound, sounds_of
 from livegen.errors import SettingsError
 from livegen.events import TICKS_PER_QUARTER, Note
-from livegen.music.meter import nearest, round_div
+from livegen.music.tempo_map import nearest, round_div
 
 CREDIT = "classical piano music sequenced by Bernd Krueger, piano-midi.de"
 LICENCE = "files under CC BY-SA 3.0 Germany; only learned from, not distributed"

@@ -17,7 +17,7 @@ from export.ship import commit
 from export.to_onnx import rounded, state_parts, with_card
 from export.train import TorchPredictor
 from export.verify import verify
-from livegen.imagine.card import Card, CodecCard, SamplingDefaults, TrainedOn
+from livegen.model.card import Card, CodecCard, SamplingDefaults, TrainedOn
 
 SPAN = 128  # frames that the memory of the playing network holds; 256 are no better, 64 cost 0.03 nats a frame
 

@@ -15,8 +15,8 @@ from export.corpora.work import Piece, Split
 from export.measures.music import Music, Reader
 from export.scoring import Predictor
 from livegen.codecs.codec import Codec, Mask
-from livegen.imagine.guard import NO_TRAIL, Guard
-from livegen.imagine.sampler import Sampler
+from livegen.engine.repetition import NO_TRAIL, Guard
+from livegen.engine.sampler import Sampler
 from livegen.settings import Sampling
 
 Each = Callable[[Sequence[Any], str], Iterable[Any]]

@@ -7,7 +7,7 @@ from math import ceil
 import numpy as np
 
 from export.measures.music import Event, Music, excerpts
-from livegen.imagine.guard import longest_run
+from livegen.engine.repetition import longest_run
 
 PERCENTILE = 99
 FEWEST = 4  # events: below this nothing is called a loop

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from export.measures.music import Music
-from livegen.music.meter import nearest
+from livegen.music.tempo_map import nearest
 
 LENGTH_TICKS = 80  # twelfths of a quarter
 LONGEST = 4 * 960  # ticks; what lasts longer is counted there

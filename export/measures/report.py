@@ -14,8 +14,8 @@ from export.measures.loops import Loops, longest_real_run, loops
 from export.measures.music import Event, Music, excerpts, read, without_opening
 from export.measures.overlap import Overlap, lengths, overlap, pitch_classes
 from export.scoring import Predictor
-from livegen.imagine.card import Card, SamplingDefaults
-from livegen.imagine.guard import Guard
+from livegen.engine.repetition import Guard
+from livegen.model.card import Card, SamplingDefaults
 from livegen.settings import Sampling
 
 

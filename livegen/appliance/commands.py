@@ -6,7 +6,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from livegen.appliance.unit import Scope, Service, shut_to_others, systemd_version, unit_folder
+from livegen.appliance.systemd_unit import Scope, Service, shut_to_others, systemd_version, unit_folder
 from livegen.errors import LivegenError
 from livegen.settings import load
 
@@ -27,7 +27,7 @@ def install(
     only_print: Annotated[bool, typer.Option("--print", help="Print the unit, write nothing.")] = False,  # noqa: FBT002
 ) -> None:
     """Write a hardened unit for systemd and start it: now, at every boot, and after whatever happens."""
-    from livegen.imagine.bundle import load_bundle
+    from livegen.model.bundle import load_bundle
 
     settings = load(config)
     load_bundle(settings.play.model)  # what could not play is not installed

@@ -11,9 +11,9 @@ from contextlib import ExitStack, contextmanager
 from livegen.clock import now_ns
 from livegen.errors import LivegenError
 from livegen.events import Event, Timed, to_bytes
-from livegen.hear.keyboard import Keyboard
-from livegen.hear.port import MidiInput, list_inputs, open_input
-from livegen.play.port import MidiOutput, open_output
+from livegen.midi_in.input_filter import Keyboard
+from livegen.midi_in.port import MidiInput, list_inputs, open_input
+from livegen.midi_out.port import MidiOutput, open_output
 from livegen.routing import input_route
 from livegen.settings import Ports
 

@@ -9,8 +9,8 @@ from typing import Any
 from livegen.bench.conditions import conditions
 from livegen.clock import NS_PER_MS, NS_PER_S
 from livegen.events import PULSES_PER_QUARTER, TICKS_PER_PULSE, TICKS_PER_QUARTER, Position, Timed, Transport
-from livegen.hear.clock_follower import ClockFollower
-from livegen.music.song import Song
+from livegen.music.transport import Song
+from livegen.sync.midi_clock_in import ClockFollower
 
 _FIRST_NS = NS_PER_S
 _SEEDS = 10

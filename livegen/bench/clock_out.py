@@ -24,14 +24,14 @@ from livegen.bench.waking import percentile, wake_ups
 from livegen.clock import NS_PER_MS, NS_PER_S, now_ns
 from livegen.errors import LivegenError
 from livegen.events import PULSES_PER_QUARTER, TICKS_PER_PULSE, Transport, to_bytes
-from livegen.hear.port import list_inputs
-from livegen.music.meter import round_div
-from livegen.play.clock_out import ClockOut
-from livegen.play.ledger import blank_ledger
-from livegen.play.player import Player
-from livegen.play.port import MidiOutput, open_output
-from livegen.play.priority import CARRYING, PLAYING, lock_memory, raise_thread
-from livegen.play.wire import Output
+from livegen.midi_in.port import list_inputs
+from livegen.midi_out.ledger import blank_ledger
+from livegen.midi_out.player import Player
+from livegen.midi_out.port import MidiOutput, open_output
+from livegen.midi_out.sender import Output
+from livegen.music.tempo_map import round_div
+from livegen.realtime import CARRYING, PLAYING, lock_memory, raise_thread
+from livegen.sync.midi_clock_out import ClockOut
 
 TEMPO_BPM = 120
 _BEAT_NS = 60 * NS_PER_S // TEMPO_BPM

@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from livegen.play.priority import PLAYING, may_lock_memory, raise_thread
+from livegen.realtime import PLAYING, may_lock_memory, raise_thread
 
 
 def conditions(*, provider: str | None = None) -> dict[str, Any]:

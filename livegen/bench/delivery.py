@@ -20,12 +20,12 @@ from livegen.bench.waking import percentile, wake_ups
 from livegen.clock import NS_PER_MS, NS_PER_S, now_ns
 from livegen.errors import LivegenError, PortError
 from livegen.events import NoteOff, NoteOn, Timed
-from livegen.hear.port import list_inputs
-from livegen.play.lateness import Lateness
-from livegen.play.ledger import blank_ledger
-from livegen.play.player import Player
-from livegen.play.port import MemoryOutput, open_output
-from livegen.play.priority import CARRYING, lock_memory, raise_thread
+from livegen.latency import Lateness
+from livegen.midi_in.port import list_inputs
+from livegen.midi_out.ledger import blank_ledger
+from livegen.midi_out.player import Player
+from livegen.midi_out.port import MemoryOutput, open_output
+from livegen.realtime import CARRYING, lock_memory, raise_thread
 from livegen.routing import OutputRoute
 
 _EVERY_NS = 2 * NS_PER_MS

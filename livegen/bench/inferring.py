@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 
-from livegen.imagine.bundle import load_bundle
+from livegen.model.bundle import load_bundle
 
 
 def infer(model: str) -> None:

@@ -13,7 +13,7 @@ from livegen.bench.conditions import conditions
 from livegen.bench.reaction import there_and_back
 from livegen.clock import NS_PER_MS, NS_PER_S, now_ns
 from livegen.events import PULSES_PER_QUARTER, TICKS_PER_PULSE, TICKS_PER_QUARTER, NoteOn, Position, Timed, Transport
-from livegen.play.priority import CARRYING, lock_memory, raise_thread
+from livegen.realtime import CARRYING, lock_memory, raise_thread
 
 _GRID = TICKS_PER_QUARTER // 4  # that the solo's onsets stand on
 _LEAD_NS = NS_PER_S // 2

@@ -8,7 +8,7 @@ from livegen.bench.beside import Report, Wire, daemon, wired
 from livegen.bench.conditions import conditions, percentiles_us
 from livegen.clock import NS_PER_MS, NS_PER_S
 from livegen.events import NoteOff, NoteOn, Timed
-from livegen.play.priority import CARRYING, lock_memory, raise_thread
+from livegen.realtime import CARRYING, lock_memory, raise_thread
 
 _APART_MS = (120, 400)
 _SOUNDING = 0.6  # of the time to the next note

@@ -11,9 +11,9 @@ import sys
 
 from livegen.errors import PortError
 from livegen.events import Timed, Transport
-from livegen.hear.keyboard import Keyboard
-from livegen.hear.port import open_input
-from livegen.play.priority import lock_memory
+from livegen.midi_in.input_filter import Keyboard
+from livegen.midi_in.port import open_input
+from livegen.realtime import lock_memory
 from livegen.routing import InputRoute
 from livegen.settings import Ports
 

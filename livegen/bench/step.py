@@ -12,9 +12,9 @@ import numpy as np
 
 from livegen.bench.conditions import conditions, percentiles_us
 from livegen.codecs.codec import Codec
-from livegen.imagine.bundle import Bundle, load_bundle
-from livegen.imagine.sampler import Sampler
-from livegen.imagine.stepper import Stepper
+from livegen.engine.sampler import Sampler
+from livegen.model.bundle import Bundle, load_bundle
+from livegen.model.stepper import Stepper
 from livegen.settings import Sampling
 
 _BLOCK = 250  # steps of one kind in a row; the kinds take turns, so that all meet the same machine

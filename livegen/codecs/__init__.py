@@ -11,7 +11,7 @@ CODECS = {
     "chorale": ("chorale", "ChoraleCodec"),
     "notes": ("notes", "NotesCodec"),
     "note_duration": ("note_duration", "NoteDurationCodec"),
-    "abc": ("abc", "AbcCodec"),
+    "abc": ("abc.codec", "AbcCodec"),
     "voices": ("voices", "VoicesCodec"),
 }
 

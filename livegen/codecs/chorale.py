@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livegen.codecs.chorale_cursor import END, FERMATA, FIRST_PITCH, FRAME_END, START, ChoraleCursor
+from livegen.codecs.chorale_frames import FRAME_TICKS, VOICES, Frame, FrameWriter, as_events
 from livegen.codecs.codec import Mask, PitchSet, Tokens
 from livegen.codecs.decoding import ends, followed, paired
-from livegen.codecs.frames import FRAME_TICKS, VOICES, Frame, FrameWriter, as_events
 from livegen.codecs.pitches import PitchTable
 from livegen.codecs.vocabulary import Vocabulary
 from livegen.codecs.voice_leading import forbidden

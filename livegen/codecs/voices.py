@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from livegen.codecs.chorale_frames import FRAME_TICKS, VOICES, FrameWriter, as_events
 from livegen.codecs.codec import Mask, PitchSet, Tokens
 from livegen.codecs.decoding import ends, followed, paired
-from livegen.codecs.frames import FRAME_TICKS, VOICES, FrameWriter, as_events
 from livegen.codecs.pitches import PitchTable
 from livegen.codecs.vocabulary import Vocabulary
 from livegen.events import TICKS_PER_QUARTER, Note, NoteOff, NoteOn, Ticked

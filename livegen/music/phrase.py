@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from livegen.events import TICKS_PER_QUARTER, Note
-from livegen.music.meter import Meter, nearest, next_multiple
+from livegen.music.tempo_map import Meter, nearest, next_multiple
 
 _LONGEST_GAP = TICKS_PER_QUARTER  # a shorter one between two notes is articulation, not a rest
 _MOST_BEATS = 32

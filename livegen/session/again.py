@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from livegen.errors import SessionError
-from livegen.midi_file import write_midi
-from livegen.session.library import find_session, sessions_folder
+from livegen.files.midi_file import write_midi
+from livegen.recording.format import read_session
+from livegen.recording.library import find_session, sessions_folder
+from livegen.recording.tracks import origin_ns, voice
 from livegen.session.replay import model_opener, replay
-from livegen.session.session_file import read_session
-from livegen.session.voices import origin_ns, voice
 
 
 def play_again(

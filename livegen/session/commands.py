@@ -17,7 +17,7 @@ session = typer.Typer(help="What was played: kept, listed, exported, drawn.", ri
 @session.command("list", epilog="Example: livegen session list --folder sessions")
 def session_list(folder: Folder = None, as_json: AsJson = False) -> None:  # noqa: FBT002 (typer makes it a flag)
     """The sessions that are there, the oldest first."""
-    from livegen.session.library import list_sessions, sessions_folder
+    from livegen.recording.library import list_sessions, sessions_folder
 
     found = list_sessions(folder or sessions_folder())
     typer.echo(json.dumps(found) if as_json else table(found, ("name", "kb", "until")))
@@ -26,7 +26,7 @@ def session_list(folder: Folder = None, as_json: AsJson = False) -> None:  # noq
 @session.command("show", epilog="Example: livegen session show 2026-11-21_20-00-00 --json")
 def session_show(name: SESSION, folder: Folder = None, as_json: AsJson = False) -> None:  # noqa: FBT002 (typer makes it a flag)
     """What is in one: how long, how many notes, how many engines, whether it is whole."""
-    from livegen.session.library import find_session, sessions_folder
+    from livegen.recording.library import find_session, sessions_folder
     from livegen.session.summary import summary
 
     print_figures(summary(find_session(name, folder or sessions_folder())), as_json=as_json)
@@ -39,10 +39,10 @@ def session_export(
     folder: Folder = None,
 ) -> None:
     """A MIDI file of one: what was played, and what has left."""
-    from livegen.midi_file import write_midi
-    from livegen.session.library import find_session, sessions_folder
-    from livegen.session.session_file import read_session
-    from livegen.session.voices import origin_ns, voice
+    from livegen.files.midi_file import write_midi
+    from livegen.recording.format import read_session
+    from livegen.recording.library import find_session, sessions_folder
+    from livegen.recording.tracks import origin_ns, voice
 
     found = read_session(find_session(name, folder or sessions_folder()))
     voices = [("player", voice(found, "player")), ("machine", voice(found, "machine"))]
@@ -57,10 +57,10 @@ def session_picture(
     folder: Folder = None,
 ) -> None:
     """A piano roll of one."""
-    from livegen.picture import draw_roll
-    from livegen.session.library import find_session, sessions_folder
-    from livegen.session.session_file import read_session
-    from livegen.session.voices import voice
+    from livegen.files.piano_roll import draw_roll
+    from livegen.recording.format import read_session
+    from livegen.recording.library import find_session, sessions_folder
+    from livegen.recording.tracks import voice
 
     path = find_session(name, folder or sessions_folder())
     found = read_session(path)
@@ -74,8 +74,8 @@ def session_save(
     folder: Folder = None,
 ) -> None:
     """What was that? Keep the last minutes of a livegen that runs, or ran; nobody deletes them but you."""
-    from livegen.play.ledger import ledger_folder
-    from livegen.session.library import save_session, sessions_folder
-    from livegen.session.ring import ring_content
+    from livegen.midi_out.ledger import ledger_folder
+    from livegen.recording.library import save_session, sessions_folder
+    from livegen.recording.recent import ring_content
 
     typer.echo(str(save_session(ring_content(ledger_folder(), name), folder or sessions_folder())))

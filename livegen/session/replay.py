@@ -11,13 +11,12 @@ from hashlib import sha256
 from pathlib import Path
 
 from livegen.clock import NS_PER_S
-from livegen.engine import Engine
+from livegen.engine.engine import Engine
+from livegen.engine.plan import Plan
 from livegen.errors import SessionError
 from livegen.events import Timed
-from livegen.imagine.bundle import Bundle, load_bundle
-from livegen.plan import Plan
-from livegen.play.rendition import Rendition
-from livegen.serve.link import (
+from livegen.ipc.engine_calls import Performer, messages
+from livegen.ipc.messages import (
     Became,
     Call,
     Configure,
@@ -32,8 +31,9 @@ from livegen.serve.link import (
     decode,
     encode,
 )
-from livegen.serve.performer import Performer, messages
-from livegen.session.session_file import Kind, Record, Session
+from livegen.midi_out.offline import Rendition
+from livegen.model.bundle import Bundle, load_bundle
+from livegen.recording.format import Kind, Record, Session
 from livegen.settings import Settings
 from livegen.shipped import shipped_models
 

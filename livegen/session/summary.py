@@ -6,8 +6,8 @@ from typing import Any
 
 from livegen.clock import NS_PER_S
 from livegen.events import NoteOn
-from livegen.session.session_file import Kind, Session, read_session
-from livegen.session.voices import KINDS, Who, origin_ns, voice
+from livegen.recording.format import Kind, Session, read_session
+from livegen.recording.tracks import KINDS, Who, origin_ns, voice
 
 
 def summary(path: Path) -> dict[str, Any]:

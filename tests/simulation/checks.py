@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from livegen.clock import NS_PER_MS, NS_PER_S
 from livegen.events import NoteOn, Timed
-from livegen.session.session_file import Kind, decode_session
+from livegen.recording.format import Kind, decode_session
 
 from .room import LONGEST_S
 

@@ -5,24 +5,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from livegen.clock import NS_PER_S
+from livegen.daemon.controls import Controls
+from livegen.daemon.event_router import Courier
+from livegen.daemon.file_watch import FileWatch
+from livegen.daemon.health import Caretaker
+from livegen.daemon.monitor import Onlookers
+from livegen.daemon.ports import pause_s, wire
+from livegen.daemon.supervisor import Supervisor
 from livegen.events import Timed
-from livegen.play.ledger import Ledger
-from livegen.play.player import Player
-from livegen.play.wire import Output
+from livegen.ipc.messages import decode
+from livegen.midi_out.ledger import Ledger
+from livegen.midi_out.player import Player
+from livegen.midi_out.sender import Output
+from livegen.recording.format import Kind, Record, encode_frames
+from livegen.recording.recorder import Recorder
+from livegen.recording.writer import Tape
 from livegen.routing import OutputRoute
-from livegen.serve.caretaker import Caretaker
-from livegen.serve.controls import Controls
-from livegen.serve.courier import Courier
-from livegen.serve.file_watch import FileWatch
-from livegen.serve.link import decode
-from livegen.serve.onlookers import Onlookers
-from livegen.serve.recorder import Recorder
-from livegen.serve.supervisor import Supervisor
-from livegen.serve.timekeeper import LOOK_S, Timekeeper
-from livegen.serve.wiring import pause_s, wire
-from livegen.session.session_file import Kind, Record, encode_frames
-from livegen.session.tape import Tape
 from livegen.settings import Settings, load
+from livegen.sync.clock_source import LOOK_S, Timekeeper
 
 from .agenda import Alarm
 from .disk import DiskPath

@@ -8,8 +8,8 @@ from unittest.mock import patch
 
 import rtmidi
 
-import livegen.hear.port
-import livegen.play.port
+import livegen.midi_in.port
+import livegen.midi_out.port
 
 from .receiver import Receiver
 
@@ -99,11 +99,11 @@ class MidiSystem:
         """Within this, livegen's ports are in this system."""
         api = _Rtmidi(self)
         with contextlib.ExitStack() as stack:
-            for module in (livegen.hear.port, livegen.play.port):
+            for module in (livegen.midi_in.port, livegen.midi_out.port):
                 stack.enter_context(patch.object(module, "rtmidi", api))
-            stack.enter_context(patch.object(livegen.hear.port, "hush_jack", lambda: None))
-            stack.enter_context(patch.object(livegen.hear.port, "_ALSA_SEQUENCER", Path("/")))
-            stack.enter_context(patch.object(livegen.play.port, "open_jack", lambda _: _Jack(self)))
+            stack.enter_context(patch.object(livegen.midi_in.port, "hush_jack", lambda: None))
+            stack.enter_context(patch.object(livegen.midi_in.port, "_ALSA_SEQUENCER", Path("/")))
+            stack.enter_context(patch.object(livegen.midi_out.port, "open_jack", lambda _: _Jack(self)))
             yield
 
 

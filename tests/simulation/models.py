@@ -10,8 +10,8 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from livegen.codecs import make_codec
-from livegen.imagine.bundle import Bundle, load_bundle
-from livegen.imagine.card import CONTRACT, Card, CodecCard, SamplingDefaults, StatePart, TrainedOn
+from livegen.model.bundle import Bundle, load_bundle
+from livegen.model.card import CONTRACT, Card, CodecCard, SamplingDefaults, StatePart, TrainedOn
 
 _CODECS: dict[str, dict[str, Any]] = {"notes": {"low": 36, "high": 84}, "chorale": {"low": 36, "high": 84}}
 

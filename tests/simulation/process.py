@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from livegen.clock import NS_PER_MS, NS_PER_S
-from livegen.engine import Engine
+from livegen.engine.engine import Engine
 from livegen.errors import LivegenError, ModelError
-from livegen.imagine.bundle import Bundle
-from livegen.imagine.loader import Loader
-from livegen.imagine.stepper import Logits, State, Stepper, Tokens
-from livegen.serve.engine_process import BEAT_NS, Service
-from livegen.serve.link import Configure, Failed, Loaded, Message, Ready, decode, encode
-from livegen.serve.performer import Performer
+from livegen.ipc.engine_calls import Performer
+from livegen.ipc.engine_worker import BEAT_NS, Service
+from livegen.ipc.messages import Configure, Failed, Loaded, Message, Ready, decode, encode
+from livegen.model.bundle import Bundle
+from livegen.model.loader import Loader
+from livegen.model.stepper import Logits, State, Stepper, Tokens
 from livegen.settings import Settings
 
 from .agenda import Alarm

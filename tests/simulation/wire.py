@@ -4,7 +4,7 @@ import hashlib
 import struct
 from collections.abc import Callable
 
-from livegen.play.wire import Output
+from livegen.midi_out.sender import Output
 
 from .receiver import is_valid
 

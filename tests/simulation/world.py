@@ -10,12 +10,12 @@ from random import Random
 from typing import Any
 from unittest.mock import patch
 
-import livegen.serve.recorder
+import livegen.recording.recorder
 from livegen.clock import NS_PER_MS, NS_PER_S, clock_read_by
 from livegen.errors import LivegenError, SettingsError
 from livegen.events import NoteOff, NoteOn, Timed
-from livegen.imagine.bundle import Bundle
-from livegen.play.ledger import blank_cells
+from livegen.midi_out.ledger import blank_cells
+from livegen.model.bundle import Bundle
 from livegen.settings import Settings, load
 from livegen.shipped import shipped_models
 
@@ -172,7 +172,7 @@ class World:
         with ExitStack() as stack:
             stack.enter_context(clock_read_by(self.agenda.now_ns))
             stack.enter_context(self.midi.in_place())
-            stack.enter_context(patch.object(livegen.serve.recorder, "time", _Wall(self)))
+            stack.enter_context(patch.object(livegen.recording.recorder, "time", _Wall(self)))
             self.start_port()
             for other in filter(None, (self.room, self.drums)):
                 other.begin()

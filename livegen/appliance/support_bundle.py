@@ -1,0 +1,97 @@
+"""The support bundle: what somebody far away has to know to help, in one file, and no music unless it is asked for."""
+
+import getpass
+import json
+import platform
+import subprocess
+import zipfile
+from collections.abc import Iterable
+from contextlib import suppress
+from importlib.metadata import distributions
+from pathlib import Path
+from typing import Any
+
+from livegen.daemon.status_file import read_standing
+from livegen.errors import LivegenError
+from livegen.settings import Settings
+from livegen.tools.doctor import examine
+from livegen.tools.status_report import as_text
+
+_LINES = 500  # of the journal
+_MOST_MUSIC = 20 * 2**20  # bytes
+_PATIENCE_S = 20  # for a program that is asked
+
+
+def write_bundle(target: Path, settings: Settings, *, with_music: bool) -> list[str]:
+    """Write a zip file; the names of what is in it. LivegenError when it cannot be written."""
+    texts = {
+        "doctor.txt": examine(settings).as_text(),
+        "settings.json": json.dumps(settings.model_dump(mode="json"), indent=2),
+        "versions.txt": "\n".join(_versions()),
+        "service.txt": _ask("systemctl", "show", settings.ports.name) + _ask("systemctl", "cat", settings.ports.name),
+        "journal.txt": _ask("journalctl", "--no-pager", f"--lines={_LINES}", f"--unit={settings.ports.name}"),
+        **_standing(settings.ports.name),
+    }
+    music = _recordings(settings) if with_music else []
+    try:
+        with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as bundle:
+            for name, text in texts.items():
+                bundle.writestr(name, _without_names(text))
+            for path in music:
+                bundle.write(path, f"music/{path.name}")
+            return bundle.namelist()
+    except OSError as error:
+        raise LivegenError(f"{target}: cannot be written: {error.strerror}; give another file with --to") from None
+
+
+def _standing(name: str) -> dict[str, str]:
+    """How it stands, and what it said last, if it runs."""
+    try:
+        standing = read_standing(name)
+    except LivegenError as error:
+        return {"status.txt": str(error)}
+    lines = [f"{ago_s:>8} s ago  {line}" for ago_s, line in standing["lines"]]
+    return {
+        "status.txt": as_text(standing),
+        "status.json": json.dumps(standing, indent=2),
+        "lines.txt": "\n".join(lines),
+    }
+
+
+def _versions() -> list[str]:
+    found = sorted({(found.name or "", found.version) for found in distributions()})
+    return [platform.platform(), f"python {platform.python_version()}", *(f"{name} {made}" for name, made in found)]
+
+
+def _recordings(settings: Settings) -> Iterable[Path]:
+    """The newest recordings, as many as a mail can take."""
+    if not settings.daemon.record:
+        return []
+    kept: list[Path] = []
+    size = 0
+    for path in sorted(Path(settings.daemon.record).glob("*.mid"), reverse=True):
+        size += path.stat().st_size
+        if size > _MOST_MUSIC:
+            break
+        kept.append(path)
+    return kept
+
+
+def _ask(*command: str) -> str:
+    """What a program of the system says; its complaint where it does not."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_PATIENCE_S)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"{command[0]}: {error}\n"
+    return done.stdout + done.stderr
+
+
+def _without_names(text: str) -> str:
+    """Without the names of this machine, of its user and of the way to the home folder."""
+    names: dict[str, Any] = {str(Path.home()): "~", platform.node(): "HOST"}
+    with suppress(OSError, KeyError):
+        names[getpass.getuser()] = "USER"
+    for name, stands_for in names.items():
+        if len(name) > 2 and name != "root":
+            text = text.replace(name, stands_for)
+    return text

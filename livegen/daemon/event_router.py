@@ -1,0 +1,266 @@
+"""The thread that carries what is heard to the engine, and tells a new engine what the old one heard."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+
+from livegen.clock import now_ns
+from livegen.daemon.controls import Controls
+from livegen.daemon.resend_buffer import Conversation
+from livegen.events import ALL_NOTES_OFF, ALL_SOUND_OFF, Control, NoteOff, NoteOn, Position, Timed, Transport
+from livegen.ipc.messages import Became, Configure, Follow, Heard, Message, Panic, Prepare
+from livegen.music.transport import Song
+from livegen.realtime import CARRYING, raise_thread
+from livegen.routing import LEFT_HAND
+from livegen.settings import Parameter, Settings
+
+Send = Callable[[Message], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """The engine is gone."""
+
+    planned_ns: int  # when the last event it planned is due; 0 when it planned none
+    at_ns: int  # when it was last known to be alive
+    is_poisoned: bool  # engines have died of what they were told
+
+
+@dataclass(frozen=True, slots=True)
+class Learn:
+    """The next controller is to set this."""
+
+    parameter: Parameter
+
+
+@dataclass(frozen=True, slots=True)
+class Attract:
+    """Nobody is there: play alone."""
+
+    visited_ns: int | None  # the visit that was the last then
+
+
+@dataclass(frozen=True, slots=True)
+class Renew:
+    """The model's file has changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """The room opens or is shut."""
+
+    is_open: bool
+
+
+_Item = Timed | Loss | Song | Settings | Learn | Became | Panic | Attract | Renew | Door | Send
+
+
+class Courier:
+    """Everything in its order, through one queue. Owner of the conversation and of the controls: its thread.
+
+    ``on_heard`` gets the music, ``on_clock`` pulses and positions, ``on_change`` new settings, ``on_panic`` nothing.
+    """
+
+    def __init__(
+        self,
+        on_heard: Callable[[Timed], None],
+        on_panic: Callable[[], object],
+        controls: Controls,
+        *,
+        on_clock: Callable[[Timed], None] = lambda _: None,
+        on_change: Callable[[Settings], None] = lambda _: None,
+        is_realtime: bool = False,
+    ) -> None:
+        self._on_heard = on_heard
+        self._on_panic = on_panic
+        self._on_clock = on_clock
+        self._on_change = on_change
+        self._controls = controls
+        self._is_realtime = is_realtime
+        self._queue: SimpleQueue[_Item | None] = SimpleQueue()
+        self._conversation = Conversation()
+        self._song: Song | None = None
+        self._send: Send | None = None
+        self._has_missed_settings = False  # they have changed while it was loading
+        self._is_open = True
+        self._asked_ns: int | None = None  # when the last note began that is to be answered
+        self.visited_ns: int | None = None  # when somebody last began a note; any thread may read it
+
+    @property
+    def settings(self) -> Settings:
+        """The settings for an engine: one in a room that is shut begins nothing. Any thread."""
+        settings = self._controls.settings
+        if self._is_open or settings.play.role != "solo":
+            return settings
+        return settings.model_copy(update={"play": settings.play.model_copy(update={"role": "respond"})})
+
+    @property
+    def asked_ns(self) -> int | None:
+        """When the last note of a phrase began that waits for its answer; None while a key is down. Any thread."""
+        return None if self._conversation.is_held else self._asked_ns
+
+    def hear(self, timed: Timed) -> None:
+        """Something was played. Any thread; returns at once."""
+        self._queue.put(timed)
+
+    def follow(self, song: Song) -> None:
+        """The clock stands there. Any thread."""
+        self._queue.put(song)
+
+    def take(self, settings: Settings) -> None:
+        """The settings file has changed: it counts from the end of a phrase on. Any thread."""
+        self._queue.put(settings)
+
+    def renew(self) -> None:
+        """The model's file has changed. Any thread."""
+        self._queue.put(Renew())
+
+    def learn(self, parameter: Parameter) -> None:
+        """Let the next controller set it. Any thread."""
+        self._queue.put(Learn(parameter))
+
+    def become(self, became: Became) -> None:
+        """The engine has taken another role. Any thread."""
+        self._queue.put(became)
+
+    def panic(self) -> None:
+        """Be silent. Any thread."""
+        self._queue.put(Panic())
+
+    def attract(self, visited_ns: int | None) -> None:
+        """Play alone, unless somebody has come since that visit. Any thread."""
+        self._queue.put(Attract(visited_ns))
+
+    def shut(self) -> None:
+        """Be silent, and let the engine hear nobody. Any thread."""
+        self._queue.put(Door(is_open=False))
+
+    def reopen(self) -> None:
+        """As before ``shut``. Any thread."""
+        self._queue.put(Door(is_open=True))
+
+    def introduce(self, send: Send) -> None:
+        """From now on tell this engine; first of all what it missed. Any thread."""
+        self._queue.put(send)
+
+    def lose(self, loss: Loss) -> None:
+        """Keep what is to be told to the next engine, and only that. Any thread."""
+        self._queue.put(loss)
+
+    def run(self) -> None:
+        """The thread's body, until ``stop``."""
+        if self._is_realtime:
+            raise_thread(CARRYING)
+        while (item := self._queue.get()) is not None:
+            self._do(item)
+
+    def stop(self) -> None:
+        """Let ``run`` return."""
+        self._queue.put(None)
+
+    def work_off(self) -> None:
+        """Do what waits, without waiting for more: in place of ``run`` where there are no threads."""
+        with suppress(Empty):
+            while (item := self._queue.get_nowait()) is not None:
+                self._do(item)
+
+    def _do(self, item: _Item) -> None:
+        match item:
+            case Timed():
+                self._carry(item)
+            case Loss():
+                self._part(item)
+            case Song():
+                self._song = item
+                self._tell(Follow(item))
+            case Settings():
+                if self._controls.take(item):
+                    self._prepare()
+            case Renew():
+                self._prepare()
+            case Learn(parameter):
+                self._controls.learn(parameter)
+            case Became(role):
+                if self._is_open:
+                    self._controls.become(role)
+            case Attract(visited_ns):
+                if visited_ns == self.visited_ns:
+                    self._configure(is_new=self._controls.attract())
+            case Door(is_open):
+                self._move(is_open=is_open)
+            case Panic():
+                self._silence()
+            case _:
+                self._begin(item)
+
+    def _begin(self, send: Send) -> None:
+        self._send = send
+        if self._has_missed_settings:
+            send(Configure(self.settings.model_dump_json()))
+        self._has_missed_settings = False
+        if self._song:
+            send(Follow(self._song))
+        if self._conversation.is_stale(now_ns()):
+            self._forget()
+        if missed := self._conversation.events():
+            send(Heard(missed))
+
+    def _part(self, loss: Loss) -> None:
+        self._send = None
+        if loss.is_poisoned or self._conversation.is_answered(loss.planned_ns, loss.at_ns):
+            self._forget()
+
+    def _forget(self) -> None:
+        self._conversation.forget()
+        self._asked_ns = None
+
+    def _move(self, *, is_open: bool) -> None:
+        if not is_open:
+            self._silence()
+        self._is_open = is_open
+        self._configure(is_new=True)
+
+    def _carry(self, timed: Timed) -> None:
+        event = timed.event
+        if event is Transport.RESET:
+            self._silence()
+        elif isinstance(event, Transport | Position):
+            self._on_clock(timed)
+        elif self._is_open or isinstance(event, NoteOff | Control):  # what was held when it was shut may be let go
+            self._on_heard(timed)
+            self._configure(is_new=self._is_open and self._controls.hear(event))
+            if isinstance(event, Control) and event.number in (ALL_SOUND_OFF, ALL_NOTES_OFF):
+                self._silence()
+            else:
+                self._conversation.remember(timed)
+                self._welcome(timed)
+                self._tell(Heard((timed,)))
+
+    def _welcome(self, timed: Timed) -> None:
+        if isinstance(timed.event, NoteOn):
+            self.visited_ns = timed.at_ns
+            is_chord = timed.event.channel == LEFT_HAND and self._controls.settings.limits.left_hand == "chord"
+            self._asked_ns = self._asked_ns if is_chord else timed.at_ns
+
+    def _silence(self) -> None:
+        self._forget()
+        self._on_panic()
+        self._tell(Panic())
+
+    def _configure(self, *, is_new: bool) -> None:
+        if is_new:
+            settings = self.settings
+            self._tell(Configure(settings.model_dump_json()))
+            self._on_change(settings)
+
+    def _prepare(self) -> None:
+        settings = self.settings
+        self._tell(Prepare(settings.model_dump_json()))
+        self._on_change(settings)
+
+    def _tell(self, message: Message) -> None:
+        if self._send:
+            self._send(message)
+        elif isinstance(message, Configure | Prepare):
+            self._has_missed_settings = True

@@ -1,0 +1,57 @@
+"""A settings file, and the model that it names, which change while their music plays."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from livegen.daemon.event_router import Courier
+from livegen.daemon.systemd_notify import notify, notify_reloading
+from livegen.errors import SettingsError
+from livegen.file_version import GONE, stamp
+from livegen.settings import Settings
+from livegen.shipped import model_path
+
+
+class FileWatch:
+    """Reads the file again whenever it has been written; one that cannot be used is said, and changes nothing."""
+
+    def __init__(self, path: Path, read: Callable[[], Settings], say: Callable[[str], None]) -> None:
+        self._path = path
+        self._read = read
+        self._say = say
+        self._seen = stamp(path)
+        self._is_asked = False
+        self._model = ""
+        self._model_seen = self._model_before = GONE
+
+    def ask(self) -> None:
+        """Read it again at the next look, whether it has changed or not. Any thread."""
+        self._is_asked = True
+
+    def look(self, courier: Courier) -> None:
+        """Has anything changed? To be asked a few times a second."""
+        found, is_asked, self._is_asked = stamp(self._path), self._is_asked, False
+        if found != self._seen or is_asked:
+            self._seen = found
+            if found != GONE or is_asked:
+                notify_reloading()
+                self._take(courier)
+                notify("READY=1")
+        self._look_at_model(courier)
+
+    def _take(self, courier: Courier) -> None:
+        try:
+            courier.take(self._read())
+        except SettingsError as error:
+            self._say(f"{error}; playing on as before")
+
+    def _look_at_model(self, courier: Courier) -> None:
+        """A model that is being copied is not whole: it counts when it has not changed between two looks."""
+        model = courier.settings.play.model
+        found = stamp(model_path(model))
+        if model != self._model:
+            self._model, self._model_seen = model, found
+        elif found != self._model_seen and found == self._model_before and found != GONE:
+            self._model_seen = found
+            self._say(f"{model} has changed")
+            courier.renew()
+        self._model_before = found

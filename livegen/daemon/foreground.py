@@ -1,0 +1,72 @@
+"""The daemon with a person in front of it: signals, the terminal, the settings file."""
+
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from queue import SimpleQueue
+from typing import cast, get_args
+
+from livegen.daemon.daemon import run_daemon
+from livegen.daemon.event_router import Courier
+from livegen.daemon.file_watch import FileWatch
+from livegen.daemon.status_file import Figures
+from livegen.errors import SettingsError, did_you_mean
+from livegen.settings import Parameter, Settings
+
+
+def play(read: Callable[[], Settings], path: Path, learn: str | None, say: Callable[[str], None]) -> Figures:
+    """Run the daemon until Ctrl-C or SIGTERM. SIGUSR1, or Enter in its terminal, silences it.
+
+    SIGHUP reads the settings file again; it ends a daemon whose terminal has been closed.
+
+    ``path`` is the settings file that ``read`` reads, watched from now on; what is learnt is saved there.
+    """
+    if learn is not None and learn not in get_args(Parameter):
+        raise SettingsError(f"unknown parameter '{learn}'{did_you_mean(learn, get_args(Parameter))}")
+    stop = threading.Event()
+    silence = Silence()
+    # A handler may interrupt the very lock that it would need: it only leaves word, and a thread does the rest.
+    wishes: SimpleQueue[Callable[[], None]] = SimpleQueue()
+    threading.Thread(target=_fulfil, args=(wishes,), name="signals", daemon=True).start()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: wishes.put(stop.set))
+    watch = FileWatch(path, read, say)
+    if sys.platform != "win32":
+        signal.signal(signal.SIGUSR1, lambda *_: wishes.put(silence))
+        has_terminal = sys.stdin is not None and sys.stdin.isatty()
+        signal.signal(signal.SIGHUP, lambda *_: wishes.put(stop.set if has_terminal else watch.ask))
+    if sys.stdin is not None and sys.stdin.isatty():
+        threading.Thread(target=_listen_for_enter, args=(silence,), name="terminal", daemon=True).start()
+    lessons = [cast(Parameter, learn)] if learn else []
+
+    def look(courier: Courier) -> None:
+        silence.courier = courier
+        while lessons:
+            courier.learn(lessons.pop())
+        watch.look(courier)
+
+    return run_daemon(read(), say=say, stop=stop, path=path, on_look=look)
+
+
+class Silence:
+    """The panic button. Any thread."""
+
+    def __init__(self) -> None:
+        self.courier: Courier | None = None  # there as soon as the daemon is
+
+    def __call__(self) -> None:
+        """Be silent now."""
+        if self.courier:
+            self.courier.panic()
+
+
+def _fulfil(wishes: "SimpleQueue[Callable[[], None]]") -> None:
+    while True:
+        wishes.get()()
+
+
+def _listen_for_enter(silence: Silence) -> None:
+    for _ in sys.stdin:
+        silence()

@@ -1,0 +1,83 @@
+"""Who sees a few times a second that all is well, does what is to be done, and tells the service manager."""
+
+from collections.abc import Callable
+from typing import Any
+
+from livegen.clock import NS_PER_S
+from livegen.daemon.event_router import Courier
+from livegen.daemon.schedule import Attendant, LocalTime
+from livegen.daemon.supervisor import Supervisor
+from livegen.daemon.systemd_notify import notify, watchdog_ns
+from livegen.daemon.vigil import Vigil
+from livegen.midi_out.player import Player
+from livegen.music.transport import Song
+
+_FEEDS = 4  # in the time that the watchdog allows
+
+
+class Caretaker:
+    """Main thread. The watchdog is fed while the playing thread comes round, and while there is music where it is due.
+
+    ``notes_out`` says how many notes of ours have left.
+    """
+
+    def __init__(
+        self,
+        player: Player,
+        courier: Courier,
+        supervisor: Supervisor,
+        notes_out: Callable[[], int],
+        say: Callable[[str], None],
+        local_time: LocalTime,
+    ) -> None:
+        self._player = player
+        self._courier = courier
+        self._supervisor = supervisor
+        self._notes_out = notes_out
+        self._say = say
+        self._every_ns = watchdog_ns() // _FEEDS
+        self._fed_ns = 0
+        self._rounds = -1
+        self._has_begun = False  # there has been an engine
+        self._is_announced = False
+        self.attendant = Attendant(courier, player.wire, say, local_time)
+        self.vigil = Vigil()
+
+    def look(self, song: Song | None, at_ns: int) -> None:
+        """See to everything."""
+        settings = self._courier.settings
+        self.attendant.look(settings, at_ns)
+        self._has_begun = self._has_begun or self._supervisor.is_ready
+        if self._has_begun and not self._is_announced:
+            self._is_announced = notify("READY=1")
+        if self._has_begun and self.vigil.look(at_ns, settings, song, self._notes_out(), self._courier.asked_ns):
+            self._supervisor.replace(f"gave no music for {settings.installation.mute_s:g} s")
+            if not self.vigil.is_well:
+                self._say(f"no music from {self.vigil.replaced} engines in a row, where it is due")
+        if self._every_ns and at_ns - self._fed_ns >= self._every_ns:
+            self._fed_ns = at_ns
+            self._feed()
+
+    def standing(self, at_ns: int) -> dict[str, Any]:
+        """How it all stands, for the technician."""
+        failed = self._supervisor.failed
+        return {
+            "open": self.attendant.is_open,
+            "music": {
+                "due": self.vigil.is_due,
+                "silent_s": self.vigil.silent_s(at_ns),
+                "engines_silent": self.vigil.replaced,
+            },
+            "last_failure": {"what": failed[0], "ago_s": (at_ns - failed[1]) // NS_PER_S} if failed else None,
+        }
+
+    def _feed(self) -> None:
+        """The playing thread is woken, and has to have come round by the next time."""
+        has_come_round, self._rounds = self._player.rounds != self._rounds, self._player.rounds
+        self._player.play(())
+        if has_come_round and self.vigil.is_well:
+            play = self._courier.settings.play
+            where = "" if self.attendant.is_open else ", closed"
+            notify(
+                "WATCHDOG=1", f"STATUS={play.role}, {play.model}{where}; engine restarts {self._supervisor.restarts}"
+            )

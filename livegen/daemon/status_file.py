@@ -1,0 +1,111 @@
+"""How the daemon stands, in a small file that anybody may read: ``livegen status`` does."""
+
+import json
+import os
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from livegen.clock import NS_PER_S, now_ns
+from livegen.errors import LivegenError
+from livegen.midi_out.ledger import ledger_folder
+from livegen.music.transport import Song
+from livegen.settings import Settings
+
+_SERVICES = Path("/run")  # where systemd makes the runtime folders of its services
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """A session in figures."""
+
+    notes_in: int
+    notes_out: int
+    delivery_p50_ms: float  # moment due → moment sent
+    delivery_p99_ms: float
+    reactions: int  # notes that one of ours followed within 50 ms
+    reaction_p50_ms: float  # note in → the first of ours
+    reaction_p99_ms: float
+    late_note_ons: int  # left out, for they would have been more than 10 ms late
+    hanging: int  # notes that sounded when their output went away
+    engine_restarts: int
+
+
+class Standing:
+    """Owner of the file, which is written once a second. One thread."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._begun_ns = now_ns()
+        self._written_ns = 0
+        self._plugged: dict[str, int] = {}  # name → since when
+
+    def look(self, plugged: Iterable[str], at_ns: int) -> None:
+        """These devices and programs are there now."""
+        self._plugged = {name: self._plugged.get(name, at_ns) for name in plugged}
+
+    def write(
+        self,
+        settings: Settings,
+        figures: Callable[[], Figures],
+        song: Song | None,
+        more: Callable[[int], dict[str, Any]],
+    ) -> None:
+        """Replace the file in one move, if it is time to; a full disk is no reason to stop playing."""
+        at_ns = now_ns()
+        if at_ns - self._written_ns < NS_PER_S:
+            return
+        self._written_ns = at_ns
+        path = standing_path(self._name)
+        beside = path.with_suffix(".part")
+        try:
+            standing = {**self._standing(settings, figures(), song, at_ns), **more(at_ns)}
+            beside.write_text(json.dumps(standing), encoding="utf-8")
+            beside.chmod(0o644)  # for the technician, who is somebody else than the service
+            os.replace(beside, path)
+        except OSError:
+            with suppress(OSError):  # on a read-only file system even that is refused
+                beside.unlink(missing_ok=True)
+
+    def end(self) -> None:
+        """Nobody runs any more."""
+        with suppress(OSError):
+            standing_path(self._name).unlink(missing_ok=True)
+
+    def _standing(self, settings: Settings, figures: Figures, song: Song | None, at_ns: int) -> dict[str, Any]:
+        clock = {"running": song.is_running, "tempo_bpm": round(song.tempo_bpm, 2)} if song else None
+        return {
+            "name": self._name,
+            "process": os.getpid(),
+            "up_s": (at_ns - self._begun_ns) // NS_PER_S,
+            "role": settings.play.role,
+            "model": settings.play.model,
+            "clock": {"source": settings.time.clock, **(clock or {})},
+            "plugged": [
+                {"name": name, "for_s": (at_ns - since_ns) // NS_PER_S} for name, since_ns in self._plugged.items()
+            ],
+            "settings": settings.model_dump(mode="json"),
+            **{key: round(value, 3) for key, value in asdict(figures).items()},
+        }
+
+
+def standing_path(name: str) -> Path:
+    """The file of the daemon whose ports are called ``name``."""
+    return ledger_folder() / f"{name}.status.json"
+
+
+def read_standing(name: str) -> dict[str, Any]:
+    """What a running daemon says of itself; LivegenError when none of that name runs."""
+    for path in (standing_path(name), _SERVICES / name / f"{name}.status.json"):
+        try:
+            standing: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            with suppress(PermissionError):  # somebody else's, but it runs
+                os.kill(int(standing["process"]), 0)
+            return standing
+        except PermissionError:  # systemd shuts the folders of users that it has made up
+            raise LivegenError(f"{path}: only root may read how that one stands; try again with sudo") from None
+        except (OSError, ValueError, KeyError):
+            continue
+    raise LivegenError(f"livegen is not running as '{name}'; start it: livegen jam --name {name}")

@@ -1,0 +1,216 @@
+"""The thread that keeps an engine alive: starts it, listens to it, ends its notes when it dies, starts the next."""
+
+import threading
+from collections.abc import Callable, Sequence
+
+from livegen.clock import NS_PER_MS, NS_PER_S, now_ns
+from livegen.daemon.event_router import Courier, Loss, Send
+from livegen.errors import LivegenError
+from livegen.ipc.engine_child import EngineChild, Witness, start_child
+from livegen.ipc.messages import Became, Configure, Failed, Message, Notice, Planned, Ready, Retract
+from livegen.midi_out.player import Player
+from livegen.realtime import CARRYING, raise_thread
+from livegen.settings import Play, Settings
+
+_LOADING_NS = 30 * NS_PER_S
+_SETTLED_NS = 10 * NS_PER_S  # an engine that lived so long was well
+_FATAL_DEATHS = 2  # in a row, on the same conversation, without a note of music
+_FALSE_STARTS = 3  # before the first engine was ever ready
+
+
+class Backoff:
+    """How long to wait before the next start: not at all, then from 0.25 s on twice as long each time, up to 30 s."""
+
+    def __init__(self) -> None:
+        self._next_s = 0.0
+
+    def next_s(self) -> float:
+        """The wait before the next start."""
+        wait_s, self._next_s = self._next_s, min(max(self._next_s * 2, 0.25), 30.0)
+        return wait_s
+
+    def reset(self) -> None:
+        """All was well: the next wait is none."""
+        self._next_s = 0.0
+
+
+class Supervisor:
+    """Owner of the child, which begins with the courier's settings as they then are.
+
+    Its own thread runs ``run``; ``stop`` may come from any.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        player: Player,
+        courier: Courier,
+        say: Callable[[str], None],
+        witness: Witness = lambda _, __: None,
+    ) -> None:
+        self._witness = witness
+        self._command = command
+        self._player = player
+        self._courier = courier
+        self._say = say
+        self._backoff = Backoff()
+        self._stopping = threading.Event()
+        self._changing = threading.Lock()  # of the child
+        self._child: EngineChild | None = None
+        self._send_child: Send = lambda _: None
+        self._started_ns = 0
+        self._offered = courier.settings.play  # what this child was told first
+        self._proven: Play | None = None  # what the last engine that became ready was told
+        self._refused: Play | None = None  # what one could not begin with
+        self._was_ever_ready = False
+        self._planned_ns = 0  # when the last event of this engine is due; 0 before it has any
+        self._alive_ns = 0  # when this engine last said something
+        self._fruitless = 0  # engines in a row that were told something and planned nothing
+        self._ousted = ""  # why this child was replaced
+        self.restarts = 0
+        self.failed: tuple[str, int] | None = None  # what the last one died of, and when
+        self.is_ready = False  # an engine plays
+
+    def run(self) -> None:
+        """The thread's body, until ``stop``. LivegenError when the first engine cannot start."""
+        if self._courier.settings.daemon.realtime:
+            raise_thread(CARRYING)
+        while child := self._start():
+            try:
+                reason = self._attend(child)
+            finally:
+                self.end_music()
+                child.close()
+            if self._stopping.is_set():
+                return
+            self._stopping.wait(self.mourn(reason))
+
+    def stop(self) -> None:
+        """End the child and let ``run`` return."""
+        self._stopping.set()
+        with self._changing:
+            if self._child:
+                self._child.kill()
+
+    def replace(self, reason: str) -> None:
+        """End the child as if it had died of this; the next one begins at once. Any thread."""
+        with self._changing:
+            if self._child:
+                self._ousted = reason
+                self._child.kill()
+
+    def _start(self) -> EngineChild | None:
+        with self._changing:
+            if self._stopping.is_set():
+                return None
+            self._child, self._ousted = start_child(self._command, self._witness), ""
+        self.begin(self._child.send)
+        return self._child
+
+    def _attend(self, child: EngineChild) -> str:
+        """Do what it says until it dies; what it died of."""
+        try:
+            while (patience_s := self.patience_s()) > 0 and (message := child.receive(patience_s)):
+                self.obey(message)
+            return self.complaint
+        except EOFError as end:
+            return self._ousted or str(end)
+
+    # The life of one child, without its process: for the thread above, and for simulators.
+
+    def begin(self, send: Send) -> None:
+        """A child was started; tell it the settings."""
+        self._send_child, self.is_ready = send, False
+        self._started_ns = self._alive_ns = now_ns()
+        settings = self._playable()
+        self._offered = settings.play
+        send(Configure(settings.model_dump_json()))
+
+    def patience_s(self) -> float:
+        """How long its next word is waited for; 0 or less when that time is over."""
+        if self.is_ready:
+            return self._courier.settings.daemon.silence_ms * NS_PER_MS / NS_PER_S
+        return (self._started_ns + _LOADING_NS - now_ns()) / NS_PER_S
+
+    @property
+    def complaint(self) -> str:
+        """What is wrong with a child that says nothing any more."""
+        if self.is_ready:
+            return f"was silent for {self._courier.settings.daemon.silence_ms} ms"
+        return "did not start within 30 s"
+
+    def obey(self, message: Message) -> None:
+        """Do what it says."""
+        self._alive_ns = now_ns()
+        match message:
+            case Ready():
+                self._introduce()
+            case Failed(reason) if not self.is_ready:
+                self._refuse(reason)
+            case Retract(after_ns, kept):
+                self._player.retract(after_ns, kept)
+            case Planned(events):
+                self._player.play(events)
+                self._planned_ns = max(timed.at_ns for timed in events)
+                self._fruitless = 0
+                self._backoff.reset()
+            case Became():
+                self._courier.become(message)
+            case Notice(text) | Failed(text):
+                self._say(text)
+
+    def end_music(self) -> None:
+        """It is dead: end its notes."""
+        if self._player.end_all():
+            self._planned_ns = self._alive_ns  # its music was not over
+
+    def mourn(self, reason: str) -> float:
+        """It is dead, and its notes have ended; how many seconds to wait before the next."""
+        self.restarts += 1
+        self.failed = f"the engine {reason}", now_ns()
+        self.is_ready = False
+        if now_ns() - self._started_ns > _SETTLED_NS:
+            self._backoff.reset()
+        is_poisoned = self._fruitless >= _FATAL_DEATHS
+        self._courier.lose(Loss(self._planned_ns, self._alive_ns, is_poisoned))
+        self._planned_ns = self._alive_ns = 0
+        if is_poisoned:
+            self._fruitless = 0
+        if not self._was_ever_ready and self.restarts >= _FALSE_STARTS:
+            raise LivegenError(f"the engine {reason} {_FALSE_STARTS} times before it was ready; see above")
+        self._say(f"the engine {reason}; starting it again")
+        return self._backoff.next_s()
+
+    def _playable(self) -> Settings:
+        """The settings; where their model or key was refused, with others that an engine can begin with."""
+        settings = self._courier.settings
+        is_refused = self._refused and _named(settings.play) == _named(self._refused)
+        return (self._fallback() if is_refused else None) or settings
+
+    def _fallback(self) -> Settings | None:
+        """The settings with what the last engine began with; before there was one, with the stand-in, if any."""
+        settings = self._courier.settings
+        stand_in = settings.play.model_copy(update={"model": settings.installation.stand_in})
+        play = self._proven or stand_in
+        update = {"model": play.model, "key": play.key}
+        return settings.model_copy(update={"play": settings.play.model_copy(update=update)}) if play.model else None
+
+    def _refuse(self, reason: str) -> None:
+        fallback = self._fallback()
+        if fallback is None or (not self._proven and _named(fallback.play) == _named(self._offered)):
+            raise LivegenError(reason)
+        self._refused = self._offered
+        self._say(f"{reason}; '{fallback.play.model}' plays instead")
+
+    def _introduce(self) -> None:
+        if not self._was_ever_ready:
+            self._say("ready: play a phrase, then pause")
+        self.is_ready = self._was_ever_ready = True
+        self._proven, self._refused = self._offered, None  # the next one tries what is chosen: it may have been mended
+        self._fruitless += 1
+        self._courier.introduce(self._send_child)
+
+
+def _named(play: Play) -> tuple[str, str]:
+    """What an engine may refuse."""
+    return play.model, play.key

@@ -1,0 +1,253 @@
+"""What the machine plays next, out of a model, the settings and what was heard: the part for each turn."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import log
+from typing import Any
+
+import numpy as np
+
+from livegen.clock import NS_PER_S
+from livegen.codecs.codec import FrameCodec, PitchSet
+from livegen.engine.accompaniment import Ensemble, Setting
+from livegen.engine.answer import Answer
+from livegen.engine.part import Manner, Part
+from livegen.engine.repetition import Guard
+from livegen.engine.sampler import Sampler
+from livegen.engine.solo import Solo
+from livegen.engine.token_stream import Continuation
+from livegen.events import TICKS_PER_QUARTER, Note, NoteOff, NoteOn
+from livegen.model.bundle import Bundle
+from livegen.model.card import SamplingDefaults
+from livegen.music.key import Key, find_key, parse_key
+from livegen.music.phrase import Phrase, lay_out
+from livegen.music.phrase_capture import HeardNote
+from livegen.music.tempo_detection import find_bar, find_meter
+from livegen.music.tempo_map import Beat, Meter, next_multiple
+from livegen.music.transport import Song
+from livegen.settings import Settings
+
+_FEWEST = 4  # notes that tell a key
+_EARLY = TICKS_PER_QUARTER // 4  # how long before its beat a first note may come
+_DEFAULT_BPM = 100.0
+_PIANO = (21, 108)
+_COMFORT = (62, 80)  # the middle of a melody, as the model writes it, that no new octave is sought for
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer, and what was found in its phrase."""
+
+    answer: Answer
+    not_before: int  # the tick of its beat at which the phrase is over
+    beats_per_bar: int
+    said: str
+
+
+class Composer:
+    """Owner of the model's side of a conversation: the continuation, the key, the random numbers."""
+
+    def __init__(self, bundle: Bundle, settings: Settings) -> None:
+        self._sampler = Sampler(settings.sampling, settings.play.seed)
+        self._continuation: Continuation | None = None
+        self._left_hand: frozenset[int] = frozenset()
+        self._zone: frozenset[int] | None = None  # pitch classes that the left hand allows
+        self._shift = 0
+        self.key: Key | None = None
+        self.change(settings, bundle)
+
+    def change(self, settings: Settings, bundle: Bundle | None = None) -> None:
+        """From now on by these settings, and with this model if there is one; what is being played goes on.
+
+        SettingsError, and nothing has changed, when a key is unknown.
+        """
+        self._fixed_key = parse_key(settings.play.key) if settings.play.key else None
+        self.settings = settings
+        if bundle:
+            self._bundle, self._continuation = bundle, None
+        own = self._bundle.card.sampling or SamplingDefaults(temperature=1, top_p=1)
+        asked = settings.sampling
+        defaults = {"temperature": asked.temperature or own.temperature, "top_p": asked.top_p or own.top_p}
+        self._sampler.settings = asked.model_copy(update=defaults)
+
+    @property
+    def codec(self) -> Any:
+        """The model's."""
+        return self._bundle.codec
+
+    @property
+    def has_frames(self) -> bool:
+        """The model writes several voices at a time, and others can be given."""
+        return isinstance(self._bundle.codec, FrameCodec)
+
+    def conduct(self, event: NoteOn | NoteOff) -> None:
+        """The left hand says what may sound; what it held last holds until it holds something else."""
+        if isinstance(event, NoteOff):
+            self._left_hand -= {event.pitch}
+        else:
+            self._left_hand |= {event.pitch}
+            self._zone = frozenset(pitch % 12 for pitch in self._left_hand)
+
+    @property
+    def middle(self) -> int:
+        """The pitch in the middle of what a player would play."""
+        return _COMFORT[0] - self._shift
+
+    def meter(self, now_ns: int) -> Meter:
+        """A steady tempo from this moment on."""
+        return Meter(now_ns, round(60 * NS_PER_S / (self.settings.time.tempo_bpm or _DEFAULT_BPM)))
+
+    def answer(self, played: Sequence[HeardNote], song: Song | None) -> Reply:
+        """The answer to a phrase; under a clock, on its beat."""
+        phrase, origin = self._lay_out(played, song)
+        before, self.key = self.key, self._find_key([(n.pitch, n.duration / TICKS_PER_QUARTER) for n in phrase.notes])
+        self._shift = self.codec.shift(self.key, [note.pitch for note in phrase.notes])
+        continuation = self._continue(is_same_key=self.key == before)
+        self.dress(continuation)
+        notes = _transposed(phrase, self._shift)
+        prompt = self.codec.prompt(notes, continuation.cursor, self.key.transposed(self._shift))
+        continuation.begin(prompt)
+        length = next_multiple(round(phrase.whole_length * self.settings.play.answer_length), TICKS_PER_QUARTER)
+        answer = Answer(continuation, prompt, self.manner(phrase.notes), song or phrase.meter, length)
+        folded = sum(self.codec.fold(note.pitch) != note.pitch for note in notes)
+        count = f"{len(played)} notes" + (f" ({folded} out of the model's range, moved by octaves)" if folded else "")
+        bar = self.settings.time.beats_per_bar or (4 if song else find_bar(phrase.notes))
+        said = f"heard {count}, {self.key}, {phrase.meter.tempo_bpm:.2f} bpm, {bar} beats a bar"
+        return Reply(answer, origin + phrase.length, bar, said)
+
+    def solo(self, beat: Beat) -> Solo:
+        """Music of its own, going on from what was heard last, if anything was."""
+        self.key = self.key or self._fixed_key
+        continuation = self._continue(is_same_key=True)
+        self.dress(continuation)
+        return Solo(continuation, self.manner(()), beat)
+
+    def ensemble(self, beat: Beat, pitch: int, *, is_immediate: bool) -> Ensemble:
+        """Voices beside the player's, whose first note is this."""
+        self.key = self.key or self._fixed_key or _first_key(pitch)
+        if not self._is_comfortable([pitch]):
+            self._shift = self.codec.shift(self.key, [pitch])
+        return Ensemble(
+            self.codec,
+            self._setting(),
+            self._beside(),
+            beat,
+            is_immediate=is_immediate,
+            futures=self.settings.sampling.futures,
+        )
+
+    def tune(self, ensemble: Ensemble, heard: Sequence[HeardNote]) -> None:
+        """Find the key anew, and let the ensemble go over to it when it has changed, or when the melody has moved."""
+        if len(heard) < _FEWEST:
+            return
+        before, pitches = self.key, [note.pitch for note in heard]
+        self.key = self._find_key([(note.pitch, (note.end_ns - note.onset_ns) / NS_PER_S) for note in heard])
+        if self.key == before and self._is_comfortable(pitches):
+            return
+        shift, self._shift = self._shift, self.codec.shift(self.key, pitches)
+        if self._shift == shift:  # as between C major and A minor
+            self.dress(ensemble.continuation)
+        else:
+            ensemble.retune(self._setting())
+
+    def manner(self, notes: Sequence[Note]) -> Manner:
+        """How a part is played now; ``notes`` are the phrase that it answers."""
+        loudness = sum(note.velocity for note in notes) // len(notes) if notes else 64
+        velocity = None if self.codec.has_velocities else max(1, loudness)
+        return replace(self._beside(), shift=12 * self.settings.play.octaves - self._shift, velocity=velocity)
+
+    def restyle(self, part: Part | Ensemble) -> None:
+        """Let a part that is being played follow the settings as they are now."""
+        if isinstance(part, Ensemble):
+            part.manner = self._beside()
+            part.futures = self.settings.sampling.futures
+        else:
+            part.manner = replace(self.manner(()), velocity=part.manner.velocity)
+        self.dress(part.continuation)
+
+    def dress(self, continuation: Continuation) -> None:
+        """What may sound, and with which odds."""
+        sampling = self.settings.sampling
+        odds = self.codec.busyness() * np.float32(log(sampling.density))
+        if self.key:
+            strange = self.codec.outside(self.key.transposed(self._shift).scale)
+            odds = odds + np.where(strange, np.float32(log(sampling.outside)), np.float32(0))
+        continuation.lean(odds)
+        continuation.allow(self._allowed())
+
+    def _beside(self) -> Manner:
+        """How voices beside the player's are played: as high as they are written."""
+        play, limits = self.settings.play, self.settings.limits
+        return Manner(
+            shift=12 * play.octaves,
+            lowest=limits.lowest,
+            highest=limits.highest,
+            most_voices=limits.most_voices,
+            velocity_follow=play.velocity_follow,
+        )
+
+    def _allowed(self) -> PitchSet | None:
+        """The model's pitches that may sound; None where all may."""
+        limits, classes = self.settings.limits, self._zone
+        if limits.scale_lock and self.key:
+            classes = (self.key.scale & classes if classes else None) or self.key.scale
+        if classes is None and (limits.lowest, limits.highest) == _PIANO:
+            return None
+        sounding = np.arange(128) - self._shift + 12 * self.settings.play.octaves
+        allowed: PitchSet = (sounding >= limits.lowest) & (sounding <= limits.highest)
+        return allowed & np.isin(sounding % 12, list(classes)) if classes else allowed
+
+    def _setting(self) -> Setting:
+        continuation = self._begun()
+        self.dress(continuation)
+        return Setting(-self._shift, continuation)
+
+    def _is_comfortable(self, pitches: Sequence[int]) -> bool:
+        """A melody of these pitches lies where the model knows melodies."""
+        middle = sum(pitches) / len(pitches) + self._shift
+        return _COMFORT[0] <= middle <= _COMFORT[1] and self._shift % 12 == self._home_shift % 12
+
+    @property
+    def _home_shift(self) -> int:
+        return int(self.codec.shift(self.key or Key(0), [_COMFORT[0]]))
+
+    def _find_key(self, sounding: Sequence[tuple[int, float]]) -> Key:
+        return self._fixed_key or find_key(sounding, self.key)
+
+    def _lay_out(self, played: Sequence[HeardNote], song: Song | None) -> tuple[Phrase, int]:
+        """The phrase on its grid, and the tick at which it begins: of the song, or of the meter found in it."""
+        onsets = [note.onset_ns for note in played]
+        origin = 0
+        if song:
+            origin = (song.tick_at(onsets[0]) + _EARLY) // TICKS_PER_QUARTER * TICKS_PER_QUARTER
+            meter = Meter(song.ns_at(origin), song.beat_ns)
+        else:
+            tempo_bpm = self.settings.time.tempo_bpm
+            meter = find_meter(onsets, round(60 * NS_PER_S / tempo_bpm) if tempo_bpm else 0)
+        notes = [(note.onset_ns, note.end_ns, note.pitch, note.velocity) for note in played]
+        return lay_out(notes, meter, self.codec.grid_ticks), origin
+
+    def _continue(self, *, is_same_key: bool) -> Continuation:
+        """Go on from what was heard when key and beat allow it, else begin a new piece."""
+        last = self._continuation
+        if last and is_same_key and last.cursor.tick % TICKS_PER_QUARTER == 0:
+            return last
+        return self._begun()
+
+    def _begun(self) -> Continuation:
+        bundle, sampling = self._bundle, self.settings.sampling
+        longest_run = bundle.card.longest_run
+        guard = Guard(longest_run) if longest_run and sampling.guard else None
+        self._continuation = Continuation(
+            bundle.stepper, bundle.codec, self._sampler, guard=guard, strikes_faults=sampling.voice_leading
+        )
+        return self._continuation
+
+
+def _first_key(pitch: int) -> Key:
+    """The key of a single note: the major one with the fewest sharps or flats that has it."""
+    return next(Key(tonic) for tonic in (0, 7, 5, 2, 10, 9, 3, 4, 8, 11, 1, 6) if pitch % 12 in Key(tonic).scale)
+
+
+def _transposed(phrase: Phrase, semitones: int) -> list[Note]:
+    return [replace(note, pitch=note.pitch + semitones) for note in phrase.notes]

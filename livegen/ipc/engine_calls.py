@@ -1,0 +1,96 @@
+"""An engine, call by call: the same in its process and in a replay of it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from livegen.engine.engine import Engine
+from livegen.engine.plan import Plan
+from livegen.errors import LivegenError
+from livegen.events import NoteOff, NoteOn, Timed
+from livegen.ipc.messages import Became, Configure, Follow, Heard, Message, Notice, Panic, Planned, Prepare, Retract
+from livegen.model.bundle import Bundle
+from livegen.settings import Settings
+
+
+class Performer:
+    """Owner of the engine. What it does depends on its calls alone; it is told each one's moment."""
+
+    def __init__(self, engine: Engine, settings: Settings) -> None:
+        self._engine = engine
+        self.settings = settings
+        self._coming: Settings | None = None  # settings that wait for the end of a phrase
+
+    @property
+    def chosen(self) -> Settings:
+        """The settings that are coming; where none are, those that count."""
+        return self._coming or self.settings
+
+    def take(self, message: Message, at_ns: int) -> Plan:
+        """Take in what the port process sent; ValueError for what it sends to no engine."""
+        match message:
+            case Heard(events):
+                for timed in events:
+                    self._engine.hear(timed)
+            case Panic():
+                return self._noted(self._engine.silence(at_ns))
+            case Follow(song):
+                self._engine.follow(song, at_ns)
+            case Configure(text):
+                return self._change(Settings.model_validate_json(text), at_ns)
+            case Prepare(text):
+                self._coming = Settings.model_validate_json(text)
+            case _:
+                raise ValueError(f"link: {type(message).__name__} is no message for an engine")
+        return Plan()
+
+    def imagine(self, at_ns: int) -> Plan:
+        """See to it that music is planned."""
+        return self._noted(self._engine.imagine(at_ns))
+
+    def is_between_phrases(self, at_ns: int) -> bool:
+        """Is there no phrase that a change would break off?"""
+        return self._engine.is_between_phrases(at_ns)
+
+    def change(self, bundle: Bundle | None, at_ns: int) -> Plan:
+        """From now on by the chosen settings, with this model if there is one."""
+        return self._change(self.chosen, at_ns, bundle)
+
+    def _change(self, settings: Settings, at_ns: int, bundle: Bundle | None = None) -> Plan:
+        self._coming = None
+        try:
+            self._engine.change(settings, at_ns, bundle)
+        except LivegenError as error:
+            return Plan(notices=(f"{error}; playing on as before",))
+        self.settings = settings
+        return Plan(notices=(f"model {settings.play.model}",)) if bundle else Plan()
+
+    def _noted(self, plan: Plan) -> Plan:
+        """A key was touched while settings wait: they must not let it play alone again."""
+        if plan.became and self._coming:
+            play = self._coming.play.model_copy(update={"role": plan.became})
+            self._coming = self._coming.model_copy(update={"play": play})
+        return plan
+
+
+def messages(plan: Plan, at_ns: int, ready_ns: int) -> Iterator[Message]:
+    """What is to be said of a plan that was asked for at ``at_ns`` and was there at ``ready_ns``."""
+    if plan.retract_ns is not None:
+        yield Retract(plan.retract_ns, plan.kept)
+    if plan.events:
+        yield Planned(tuple(_ready(plan.events, at_ns, ready_ns)))
+    if plan.became:
+        yield Became(plan.became)
+    for text in plan.notices:
+        yield Notice(text)
+
+
+def _ready(events: Sequence[Timed], at_ns: int, ready_ns: int) -> Iterator[Timed]:
+    """What was to sound when the engine was asked, at ``at_ns``, sounds now that it is ready, and ends after that."""
+    begun = {timed.event.pitch for timed in events if timed.at_ns == at_ns and isinstance(timed.event, NoteOn)}
+    for timed in events:
+        if timed.at_ns == at_ns:
+            yield replace(timed, at_ns=ready_ns)
+        elif timed.at_ns <= ready_ns and isinstance(timed.event, NoteOff) and timed.event.pitch in begun:
+            yield replace(timed, at_ns=ready_ns + 1)
+        else:
+            yield timed

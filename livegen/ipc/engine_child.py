@@ -1,0 +1,87 @@
+"""The engine's process as the port process sees it: one child, from its start to its end."""
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from multiprocessing.connection import Pipe
+
+from livegen.ipc.messages import Beat, Link, Message, decode, encode
+from livegen.recording.format import Kind
+
+Witness = Callable[[Kind, bytes], None]  # of an engine's life, and of the frames that go to and fro
+
+ENGINE_COMMAND = (sys.executable, "-m", "livegen.ipc.engine_worker")
+
+
+class EngineChild:
+    """A running child and our end of the link to it.
+
+    ``send`` and ``kill`` may be called by any thread; ``receive`` and ``close`` belong to the one that watches it.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], link: Link, witness: Witness) -> None:
+        self._process = process
+        self._link = link
+        self._witness = witness
+        self._sending = threading.Lock()
+        self._is_closed = False
+        witness(Kind.BEGUN, b"")
+
+    def send(self, message: Message) -> None:
+        """Say something; what is said to a child that has ended is lost, and ``receive`` tells of its end."""
+        frame = encode(message)
+        with self._sending, suppress(OSError):
+            if not self._is_closed:
+                self._witness(Kind.TOLD, frame)  # before it can be taken in
+                self._link.send_bytes(frame)
+
+    def receive(self, timeout_s: float) -> Message | None:
+        """What it says next; None when it says nothing for so long; EOFError, saying how, when it has ended."""
+        try:
+            if not self._link.poll(timeout_s):
+                return None
+            frame = self._link.recv_bytes()
+        except (EOFError, ConnectionError):
+            raise EOFError("ended") from None
+        try:
+            message = decode(frame)
+        except ValueError as error:
+            raise EOFError(f"said what no engine says ({error})") from None
+        if not isinstance(message, Beat):
+            self._witness(Kind.SAID, frame)
+        return message
+
+    def kill(self) -> None:
+        """End it, whatever it does."""
+        self._process.kill()
+
+    def close(self) -> None:
+        """End it, and wait until nothing of it is left."""
+        self.kill()
+        self._process.wait()
+        with self._sending:
+            self._is_closed = True
+            self._link.close()
+        self._witness(Kind.ENDED, b"")
+
+
+def start_child(command: Sequence[str], witness: Witness = lambda _, __: None) -> EngineChild:
+    """Start a child with one end of a new pipe, which nobody else holds: each sees the other's end at once.
+
+    It is in a process group of its own: Ctrl-C is for the port process, which decides.
+    """
+    ours, theirs = Pipe()
+    handle = theirs.fileno()
+    command = [*command, str(handle)]
+    with theirs:
+        if sys.platform == "win32":
+            os.set_handle_inheritable(handle, True)  # noqa: FBT003 (it takes no name)
+            inherit = subprocess.STARTUPINFO(lpAttributeList={"handle_list": [handle]})
+            group = subprocess.CREATE_NEW_PROCESS_GROUP
+            process = subprocess.Popen(command, startupinfo=inherit, creationflags=group)
+        else:
+            process = subprocess.Popen(command, pass_fds=(handle,), process_group=0)
+    return EngineChild(process, ours, witness)

@@ -1,0 +1,168 @@
+"""One input, made well-formed: every note-on that goes on from here has one note-off, whatever the device does."""
+
+import threading
+from collections.abc import Callable, Sequence
+
+from livegen.clock import NS_PER_MS, NS_PER_S
+from livegen.events import SUSTAIN_PEDAL, NoteOn, Timed, Transport, from_bytes
+from livegen.midi_in.loop_detector import Feedback
+from livegen.midi_in.parser import Reader
+from livegen.routing import InputRoute
+
+Hear = Callable[[Timed], None]  # called on the MIDI system's own thread: must return at once
+Pass = Callable[[bytes], None]  # the same, for a whole channel message that goes straight to the outputs
+
+_SENSING_NS = 300 * NS_PER_MS  # MIDI 1.0: an active sender never says nothing for longer
+_MOST_A_SECOND = 2_000  # messages: twice what a DIN cable can carry
+_MOST_AT_ONCE = 512  # with their ends: what leaves within one of JACK's periods, which holds some 1,300
+_SENSING, _RESET = Transport.SENSING.value, Transport.RESET.value
+
+
+class Allowance:
+    """So many messages a second, so many at once. No memory but one moment (generic cell rate algorithm)."""
+
+    def __init__(self) -> None:
+        self._used_up_ns = 0
+
+    def takes(self, at_ns: int) -> bool:
+        """May one more pass?"""
+        used_up_ns = max(self._used_up_ns, at_ns) + NS_PER_S // _MOST_A_SECOND
+        if used_up_ns - at_ns > _MOST_AT_ONCE * NS_PER_S // _MOST_A_SECOND:
+            return False
+        self._used_up_ns = used_up_ns
+        return True
+
+
+class Keyboard:
+    """What an input holds down, and what may pass. ``take`` belongs to the MIDI system's thread, the rest to any.
+
+    Of a flood note-ons and controllers are left out; the end of a note or of a pedal that went on from here never is.
+    """
+
+    def __init__(
+        self, name: str, route: InputRoute, hear: Hear, *, thru: Pass | None = None, feedback: Feedback | None = None
+    ) -> None:
+        self.name = name
+        self._route = route
+        self._hear = hear
+        self._thru = thru
+        self._feedback = feedback
+        self._taking = threading.Lock()  # one message at a time, all the way: an end must not overtake its beginning
+        self._reader = Reader()
+        self._notes: set[tuple[int, int]] = set()  # (channel, pitch) held
+        self._pedals: set[int] = set()  # channels
+        self._music, self._pulses = Allowance(), Allowance()
+        self._last_ns = 0
+        self._stalled_ns = 0
+        self._is_sensed = False  # the device says that it is there, until it does not
+        self._left_out = 0
+        self._is_flooded = False
+        self._error: Exception | None = None
+        self._is_failing = False
+
+    def take(self, received: Sequence[int], at_ns: int, stalled_ns: int = 0) -> None:
+        """Bytes have come. Nothing is raised: an exception would be lost in the MIDI system's thread."""
+        with self._taking:
+            self._last_ns, self._stalled_ns = at_ns, stalled_ns
+            try:
+                for message in self._reader.read(received):
+                    self._accept(message, at_ns)
+            except Exception as error:  # noqa: BLE001 (a bug of ours: ``look`` says it; the next message may do)
+                self._error = error
+
+    def release(self, at_ns: int) -> bool:
+        """The device is gone or silent: end what it holds. Was there anything?"""
+        with self._taking:
+            return self._release(at_ns)
+
+    def look(self, now_ns: int) -> list[str]:
+        """See whether the device has fallen silent, and what else there is to say; a line for each."""
+        lines = []
+        with self._taking:
+            if self._is_sensed and now_ns - self._last_ns > _SENSING_NS:
+                self._is_sensed = False
+                if self._release(now_ns):
+                    lines.append(f"'{self.name}' has fallen silent; its notes are ended")
+            left_out, self._left_out = self._left_out, 0
+            error, self._error = self._error, None
+        if left_out and not self._is_flooded:
+            lines.append(f"'{self.name}' sends more than can be music; leaving some of it out")
+        if error and not self._is_failing:
+            lines.append(f"'{self.name}': {type(error).__name__}: {error}; a bug of livegen's, please report it")
+        self._is_flooded, self._is_failing = bool(left_out), self._is_failing or bool(error)
+        return lines
+
+    def _accept(self, message: bytes, at_ns: int) -> None:
+        match message[0] & 0xF0:
+            case 0x90 if message[2]:
+                self._begin(message, at_ns)
+            case 0x80 | 0x90:
+                self._end(message, at_ns)
+            case 0xF0:
+                self._accept_system(message, at_ns)
+            case 0xB0 if message[1] == SUSTAIN_PEDAL:
+                self._press(message, at_ns)
+            case _:
+                self._allow(message, at_ns)
+
+    def _begin(self, message: bytes, at_ns: int) -> None:
+        channel, pitch, velocity = message[0] & 0x0F, message[1], message[2]
+        if self._feedback and self._feedback.is_ours(NoteOn(pitch, velocity, channel), at_ns):
+            return
+        if not self._is_allowed(at_ns):
+            return
+        if (channel, pitch) in self._notes:
+            self._pass(bytes((0x80 | channel, pitch, 0)), at_ns)  # struck again without having been let go
+        self._notes.add((channel, pitch))
+        self._pass(message, at_ns)
+
+    def _end(self, message: bytes, at_ns: int) -> None:
+        key = (message[0] & 0x0F, message[1])
+        if key in self._notes:
+            self._notes.remove(key)
+            self._pass(message, at_ns)
+
+    def _press(self, message: bytes, at_ns: int) -> None:
+        channel, is_down = message[0] & 0x0F, message[2] >= 64
+        if not is_down and channel in self._pedals:
+            self._pedals.remove(channel)
+            self._pass(message, at_ns)
+        elif self._is_allowed(at_ns):
+            self._pedals |= {channel} if is_down else set()
+            self._pass(message, at_ns)
+
+    def _accept_system(self, message: bytes, at_ns: int) -> None:
+        if message[0] == _SENSING:
+            self._is_sensed = True
+            return
+        if message[0] == _RESET:
+            self._release(at_ns)
+        event = from_bytes(message)
+        if event is not None and self._pulses.takes(at_ns):
+            self._hear(Timed(at_ns, event, self._stalled_ns))
+
+    def _allow(self, message: bytes, at_ns: int) -> None:
+        if self._is_allowed(at_ns):
+            self._pass(message, at_ns)
+
+    def _is_allowed(self, at_ns: int) -> bool:
+        is_allowed = self._music.takes(at_ns)
+        self._left_out += not is_allowed
+        return is_allowed
+
+    def _release(self, at_ns: int) -> bool:
+        notes, self._notes = sorted(self._notes), set()
+        pedals, self._pedals = sorted(self._pedals), set()
+        for channel, pitch in notes:
+            self._pass(bytes((0x80 | channel, pitch, 0)), at_ns)
+        for channel in pedals:
+            self._pass(bytes((0xB0 | channel, SUSTAIN_PEDAL, 0)), at_ns)
+        return bool(notes or pedals)
+
+    def _pass(self, message: bytes, at_ns: int) -> None:
+        if self._thru and (passed := self._route.passed(message)):
+            self._thru(passed)
+        event = from_bytes(message)
+        heard = self._route.heard(event) if event is not None else None
+        if heard is not None:
+            self._hear(Timed(at_ns, heard))

@@ -1,0 +1,160 @@
+"""The thread that plays: it waits for each event's moment, keeps the ledger, sends."""
+
+import threading
+from collections.abc import Callable, Collection, Iterable, Sequence
+
+from livegen.clock import NS_PER_MS, NS_PER_S, now_ns
+from livegen.events import NoteOn, Position, Timed, Transport
+from livegen.latency import Lateness
+from livegen.midi_out.lane import Lane
+from livegen.midi_out.ledger import Ledger
+from livegen.midi_out.sender import Output, Wire
+from livegen.realtime import PLAYING, raise_thread
+from livegen.routing import OutputRoute
+
+LATE_NS = 10 * NS_PER_MS  # a note-on that would be later is left out: people would hear it
+_AWAKE_NS = 150_000
+_REPAY_NS = 5 * NS_PER_S  # how long a receiver may take to come back
+_PLAIN = OutputRoute()
+
+
+class Player:
+    """Plays what it is handed, and never leaves a note hanging. Every method may be called by any thread.
+
+    One lock guards what is still waiting, for all outputs together; the wire has another, for the sending.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        on_sent: Callable[[Timed], None],
+        *,
+        is_realtime: bool = False,
+        clock: Callable[[], int] = now_ns,
+    ) -> None:
+        self._on_sent = on_sent
+        self._is_realtime = is_realtime
+        self._clock = clock
+        self._changed = threading.Condition()
+        self._lanes: Sequence[Lane] = (Lane(None, _PLAIN),)  # one for each output; the first tells who looks on
+        self._repay_until_ns = 0
+        self._is_whole = True
+        self._is_stopping = False
+        self.wire = Wire(ledger, clock)
+        self.lateness = Lateness()
+        self.late_note_ons = 0
+        self.hanging = 0  # notes that sounded when their output went away
+        self.rounds = 0  # how often the thread has come round: after each change at the latest
+        self.level = 0  # of SCHED_FIFO, as granted
+
+    def play(self, events: Iterable[Timed]) -> None:
+        """Send each at its moment."""
+        events = tuple(events)
+        with self._changed:
+            for lane in self._lanes:
+                lane.add(events)
+            self._changed.notify()
+
+    def retract(self, after_ns: int, kept: Collection[int] = ()) -> None:
+        """Forget what is due after that moment and end what would then hang, but for these pitches."""
+        with self._changed:
+            for lane in self._lanes:
+                lane.retract(after_ns, self._clock(), kept)
+            self._changed.notify()
+
+    def end_all(self) -> bool:
+        """Be silent now: forget everything, and end every note that was written. Did anything sound?"""
+        sounded = False
+        with self._changed:
+            for lane in self._lanes:
+                lane.clear()
+                for event in lane.endings():
+                    sounded = True
+                    self._send(lane, Timed(self._clock(), event))
+        return sounded
+
+    def attach(self, *outputs: Output) -> None:
+        """Play to these from now on, as it is written; see ``attach_routed``."""
+        self.attach_routed([(output, _PLAIN) for output in outputs])
+
+    def attach_routed(self, outputs: Sequence[tuple[Output, OutputRoute]]) -> None:
+        """Play to these from now on; first of all what is owed, for as long as a receiver may be away."""
+        with self._changed:
+            self.wire.attach(outputs)
+            self._lanes = tuple(Lane(output, route) for output, route in outputs)
+            self._repay_until_ns = self._clock() + _REPAY_NS
+        self.repay()
+
+    def detach(self) -> None:
+        """The outputs are gone: forget everything, and owe the endings of what sounds."""
+        with self._changed:
+            self.hanging += self.wire.detach()
+            self._lanes = (Lane(None, _PLAIN),)
+
+    def repay(self) -> bool:
+        """Send the note-offs that are owed, again; to be called a few times a second while there are any."""
+        is_over = self._clock() > self._repay_until_ns
+        if is_over and not self._is_whole:
+            return False  # kept, for the one that is away
+        is_owing = self.wire.repay()
+        if is_owing and is_over:
+            self.wire.settle()
+        return is_owing
+
+    def see(self, *, is_whole: bool) -> None:
+        """Every output has been seen to be there, or one of them is away: what is owed waits for it."""
+        if is_whole:
+            self.wire.assure()
+        if is_whole and not self._is_whole:
+            self._repay_until_ns = self._clock() + _REPAY_NS
+        self._is_whole = is_whole
+
+    def send_due(self) -> int | None:
+        """Send what is due now; the moment of the next event, None when nothing waits."""
+        with self._changed:
+            for lane in self._lanes:
+                for timed in lane.due(self._clock()):
+                    written_ns = max(timed.at_ns, lane.as_written(timed).at_ns)  # an early output is late at the worst
+                    if isinstance(timed.event, NoteOn) and self._clock() - written_ns > LATE_NS:
+                        self.late_note_ons += 1
+                        continue
+                    self._send(lane, timed)
+                    self.lateness.add(self._clock() - timed.at_ns)
+            return min((next_ns for lane in self._lanes if (next_ns := lane.next_ns()) is not None), default=None)
+
+    @property
+    def waiting(self) -> int:
+        """How many events wait for their moment."""
+        with self._changed:
+            return sum(lane.waiting for lane in self._lanes)
+
+    def run(self) -> None:
+        """The thread's body, until ``stop``."""
+        self.level = raise_thread(PLAYING) if self._is_realtime else 0
+        with self._changed:
+            while not self._is_stopping:
+                self.rounds += 1
+                self._wait_until(self.send_due())
+
+    def stop(self) -> None:
+        """Let ``run`` return."""
+        with self._changed:
+            self._is_stopping = True
+            self._changed.notify()
+
+    def _wait_until(self, next_ns: int | None) -> None:
+        """Wait for that moment, or for a change; the last bit awake, for waking up takes about so long."""
+        if next_ns is None:
+            self._changed.wait()
+            return
+        wait_ns = next_ns - self._clock() - _AWAKE_NS
+        if wait_ns > 0:
+            self._changed.wait(wait_ns / NS_PER_S)
+        else:
+            while self._clock() < next_ns:
+                pass
+
+    def _send(self, lane: Lane, timed: Timed) -> None:
+        lane.send(timed.event, self.wire)
+        if lane is self._lanes[0] and not isinstance(timed.event, Transport | Position):
+            self._on_sent(lane.as_written(timed))

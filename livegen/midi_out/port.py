@@ -1,0 +1,223 @@
+"""Where notes leave: a real MIDI port, or one in memory."""
+
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+import rtmidi
+
+from livegen.clock import now_ns
+from livegen.errors import PortError
+from livegen.events import Timed, from_bytes, to_bytes
+from livegen.midi_out.ledger import blank_ledger
+from livegen.midi_out.sender import Output
+from livegen.midi_ports.jack import JackClient, open_jack, owners_of
+from livegen.midi_ports.names import find_port, listed, missing_ports, without_numbers
+from livegen.routing import OutputRoute, output_route
+from livegen.settings import OutputPort
+
+_APIS = {
+    "alsa": rtmidi.API_LINUX_ALSA,
+    "jack": rtmidi.API_UNIX_JACK,
+    "core": rtmidi.API_MACOSX_CORE,
+    "windows": rtmidi.API_WINDOWS_MM,
+}
+
+
+class MidiOutput:
+    """The virtual port ``NAME:out``, and the ports that were named. Owner: the daemon's main thread.
+
+    ``wanted`` are the settings of the virtual port first, then those of each named one.
+    """
+
+    def __init__(
+        self, system: str, name: str, wanted: Sequence[OutputPort], client: Any, jack: JackClient | None
+    ) -> None:
+        self._system = system
+        self._name = name
+        self._client = client
+        self._wanted = wanted
+        self._named = [Destination(system, f"{name}-to", port.name) for port in wanted[1:]]
+        self.jack = jack
+
+    def routed(self) -> list[tuple[Output, OutputRoute]]:
+        """Each output, whether its device is there or not, and what it makes of what it is sent."""
+        outputs: list[Output] = [VirtualOutput(self._client), *self._named]
+        return [(output, output_route(port)) for output, port in zip(outputs, self._wanted, strict=True)]
+
+    def names(self) -> list[str]:
+        """Every port there is to play to."""
+        return listed(self._client.get_ports)
+
+    def missing(self) -> list[PortError]:
+        """What there is to say about each port that was named and is not there."""
+        return missing_ports((port.name for port in self._wanted[1:]), self.names(), "output")
+
+    def plugged(self) -> list[str]:
+        """Who is played to: named ports, and programs at the virtual port where the MIDI system tells."""
+        peers = (self.jack.peers(f"{self._name}-out:out") if self.jack else None) or ()
+        connected = [destination.name for destination in self._named if destination.name]
+        return sorted({*connected, *(without_numbers(name) for name, _ in peers)})
+
+    @property
+    def is_whole(self) -> bool:
+        """Was every named port there, when ``look`` last looked?"""
+        return all(destination.is_connected for destination in self._named)
+
+    def is_alive(self) -> bool:
+        """Is the MIDI system still there? Cheap; to be asked every second, for a dead JACK blocks who sends on."""
+        return self.jack is None or self.jack.is_alive()
+
+    def look(self) -> list[str]:
+        """Let go of named ports that are gone, connect those that are there; a line for each."""
+        present = self.names() if self._named else []
+        return [line for destination in self._named for line in destination.look(present, self.jack)]
+
+    def close(self) -> None:
+        """Send nothing any more."""
+        for destination in self._named:
+            destination.close()
+        self._client.delete()
+        if self.jack:
+            self.jack.close()
+
+
+class VirtualOutput:
+    """The virtual port."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def send(self, message: bytes) -> None:
+        """Send one MIDI message now."""
+        with suppress(rtmidi.RtMidiError):  # a MIDI system that has just ended: the wiring says so
+            self._client.send_message(message)
+
+
+class Destination:
+    """A port that was named: it may come late, go, and come back; then what it last heard begin is ended first.
+
+    ``send`` may be called by any thread, the rest belongs to the daemon's main thread.
+    """
+
+    def __init__(self, system: str, client_name: str, wanted: str) -> None:
+        self._system = system
+        self._client_name = client_name
+        self._wanted = wanted
+        self._name, self._owner = "", ""  # of the port it is connected to
+        self._refused = ""
+        self._using = threading.Lock()  # of the client: who sends must not meet who lets go
+        self._client: Any = None
+        self._ledger = blank_ledger()  # as far as it has heard
+
+    @property
+    def name(self) -> str:
+        """Of the port that it is connected to, "" while there is none."""
+        return without_numbers(self._name) if self._client is not None else ""
+
+    @property
+    def is_connected(self) -> bool:
+        """Is its port there, as far as ``look`` has seen?"""
+        return self._client is not None
+
+    def send(self, message: bytes) -> None:
+        """Send one MIDI message now, if anybody is there."""
+        with self._using, suppress(rtmidi.RtMidiError):  # a cable that was pulled out: ``look`` says so
+            if self._client is None:
+                return
+            event = from_bytes(message)
+            if event is not None:
+                self._ledger.leaves(event)
+                self._ledger.has_left(event)
+            self._client.send_message(message)
+
+    def look(self, present: list[str], jack: JackClient | None) -> list[str]:
+        """Let go of the port when it is gone, connect it when it is there; a line for each."""
+        lines = []
+        found = find_port(self._wanted, present) or ""
+        owners = owners_of({self._name, found}.intersection(present), jack)
+        if self._client is not None and owners.get(self._name) != self._owner:
+            self.close()
+            self._ledger.owe()
+            lines.append(f"'{without_numbers(self._name)}' is gone; waiting for it to come back")
+        if self._client is not None:
+            self._ledger.assure()
+            return lines
+        if found not in owners:
+            return lines
+        if self._connect(found, owners[found]):
+            return [*lines, f"playing to '{without_numbers(found)}'"]
+        is_news, self._refused = found != self._refused, found
+        line = f"'{without_numbers(found)}' cannot be opened: taken by another program? trying again"
+        return [*lines, line] if is_news else lines
+
+    def close(self) -> None:
+        """Send nothing any more."""
+        with self._using:
+            client, self._client = self._client, None
+        if client is not None:
+            client.delete()
+
+    def _connect(self, name: str, owner: str) -> bool:
+        client = None
+        with suppress(rtmidi.RtMidiError, ValueError):  # it may be pulled out, or be taken, this very moment
+            client = rtmidi.MidiOut(_APIS[self._system], name=self._client_name)
+            client.open_port(client.get_ports().index(name), name="out")
+            for ending in self._ledger.owed():
+                client.send_message(to_bytes(ending))
+            self._ledger.settle()
+            self._name, self._owner, self._refused = name, owner, ""
+            with self._using:
+                self._client = client
+            return True
+        if client is not None:
+            client.delete()
+        return False
+
+
+class MemoryOutput:
+    """An output that keeps what it is sent: for ``livegen demo`` and for tests."""
+
+    def __init__(self) -> None:
+        self.sent: list[Timed] = []
+
+    def send(self, message: bytes) -> None:
+        """Keep the event, with the moment of its sending."""
+        event = from_bytes(message)
+        if event is not None:
+            self.sent.append(Timed(now_ns(), event))
+
+
+def open_output(system: str, name: str, wanted: Sequence[OutputPort] = (OutputPort(),)) -> MidiOutput:
+    """The output on ``system`` (as the input found it), its virtual port open; PortError when it went away.
+
+    ``wanted``: see ``MidiOutput``.
+
+    JACK gives a client its name only once, and the input has it: there the port is ``NAME-out:out`` with the
+    alias ``NAME:out``, by which jack_connect and most patch bays know it.
+    """
+    jack = open_jack(f"{name}-watch") if system == "jack" else None  # before the port: see below
+    client = None
+    try:
+        client = rtmidi.MidiOut(_APIS[system], name=f"{name}-out" if system == "jack" else name)
+        with suppress(rtmidi.UnsupportedOperationError, NotImplementedError):  # Windows has no virtual ports
+            client.open_virtual_port("out")
+    except rtmidi.RtMidiError as error:  # a server that is just coming, or going
+        if client is not None:
+            client.delete()
+        if jack:
+            jack.close()
+        raise PortError(f"no MIDI output on {system}: {error}") from None
+    # Whoever waits for our port may connect to it from here on. JACK 1.9.21 stalls when clients come and go meanwhile.
+    if jack:
+        jack.add_alias(f"{name}-out:out", f"{name}:out")
+    return MidiOutput(system, name, wanted, client, jack)
+
+
+def list_outputs(system: str, name: str) -> list[str]:
+    """Every port that ``system`` offers to play to."""
+    client = rtmidi.MidiOut(_APIS[system], name=f"{name}-list")
+    names = listed(client.get_ports)
+    client.delete()
+    return names

@@ -1,0 +1,116 @@
+"""A model file, opened and held against its card: what does not match is refused by name."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+
+from livegen.codecs import make_codec
+from livegen.codecs.codec import Codec
+from livegen.errors import ModelError
+from livegen.model.card import CONTRACT, Card
+from livegen.model.files import find_model, read_model
+from livegen.model.stepper import State, Stepper
+from livegen.model.validation import admit
+
+ort.disable_telemetry_events()
+_ORT_TYPES = {"float32": "tensor(float)"}  # the others are called as numpy calls them
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A model ready to play."""
+
+    card: Card
+    stepper: Stepper
+    codec: Codec[Any]
+    sha256: str  # of its file, in hex
+
+
+def load_bundle(name: str) -> Bundle:
+    """Open a model by name or path once the gate has let it pass; ModelError says what is wrong."""
+    path = find_model(name)
+    content = read_model(path)
+    admit(str(path), content)
+    bundle = open_bundle(str(path), content)
+    bundle.stepper.step(np.zeros((1, 1), np.int64), bundle.stepper.initial())  # the first is the slowest
+    return bundle
+
+
+def open_bundle(where: str, content: bytes) -> Bundle:
+    """Open the ``content`` of a model file, check it against its card; ModelError, as above."""
+    session = _open(where, content)
+    card = _read_card(where, session)
+    codec = _make_codec(where, card)
+    _check_tensors(where, session, card)
+    stepper = Stepper(session, _initial(where, card))
+    return Bundle(card, stepper, codec, hashlib.sha256(content).hexdigest())
+
+
+def _open(where: str, content: bytes) -> ort.InferenceSession:
+    """One thread, no spinning. The file is given as bytes, so it can point to no other file."""
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 4
+    try:
+        return ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # noqa: BLE001 (the runtime raises classes of its own that share no other parent)
+        reason = str(error).splitlines()[0][:160] if str(error) else type(error).__name__
+        raise ModelError(f"{where}: not a whole ONNX model ({reason})") from None
+
+
+def _read_card(where: str, session: ort.InferenceSession) -> Card:
+    metadata = session.get_modelmeta().custom_metadata_map
+    if "livegen.card" not in metadata:
+        raise ModelError(f"{where}: an ONNX model, but not livegen's: it has no 'livegen.card'; export it with livegen")
+    found = metadata.get("livegen.contract")
+    if found != CONTRACT:
+        raise ModelError(f"{where}: keeps contract '{found}', but this livegen plays contract '{CONTRACT}'")
+    return Card.from_json(metadata["livegen.card"], where)
+
+
+def _make_codec(where: str, card: Card) -> Codec[Any]:
+    try:
+        return make_codec(card.codec.name, card.codec.parameters)
+    except ModelError as error:
+        raise ModelError(f"{where}: {error}") from None
+
+
+def _check_tensors(where: str, session: ort.InferenceSession, card: Card) -> None:
+    inputs = {tensor.name: tensor for tensor in session.get_inputs()}
+    outputs = {tensor.name: tensor for tensor in session.get_outputs()}
+    _check(where, "'tokens'", inputs, "tokens", "tensor(int64)", ("batch", "time"))
+    _check(where, "'logits'", outputs, "logits", "tensor(float)", ("batch", "time", None))
+    for state in card.state:
+        kind, shape = _ORT_TYPES.get(state.dtype, f"tensor({state.dtype})"), ("batch", *state.shape)
+        _check(where, f"state '{state.name}'", inputs, f"state.{state.name}", kind, shape)
+        _check(where, f"state '{state.name}'", outputs, f"state.{state.name}.next", kind, shape)
+    known = {"tokens", *(f"state.{state.name}" for state in card.state)}
+    for name in inputs.keys() - known:
+        raise ModelError(f"{where}: the graph wants '{name}', which its card does not know")
+
+
+def _check(where: str, what: str, tensors: Any, name: str, kind: str, shape: tuple[Any, ...]) -> None:
+    """Hold a tensor against its type and shape; a word in ``shape`` is a symbolic dimension, None is any number."""
+    if name not in tensors:
+        raise ModelError(f"{where}: {what} is missing from the graph ('{name}')")
+    tensor = tensors[name]
+    if tensor.type != kind:
+        raise ModelError(f"{where}: {what} is {tensor.type} in the graph but {kind} in the contract")
+    fits = len(tensor.shape) == len(shape) and all(
+        want is None or (isinstance(got, str) if isinstance(want, str) else got == want)
+        for got, want in zip(tensor.shape, shape, strict=True)
+    )
+    if not fits:
+        wanted, found = (", ".join(map(str, dims)) for dims in (shape, tensor.shape))
+        raise ModelError(f"{where}: {what} is [{wanted}] in the card but [{found}] in the graph")
+
+
+def _initial(where: str, card: Card) -> State:
+    try:
+        return {f"state.{part.name}": np.full((1, *part.shape), part.fill, np.dtype(part.dtype)) for part in card.state}
+    except OverflowError:
+        raise ModelError(f"{where}: a state of its card is filled with more than its type can hold") from None

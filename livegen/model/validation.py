@@ -1,0 +1,76 @@
+"""What a model file goes through before it may play: a trial in a process that is thrown away.
+
+Files that have passed are known by their hash: those that come with livegen (``models/SHA256SUMS``), and those
+remembered in the cache folder for this version of onnxruntime. Only others are tried.
+"""
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import onnxruntime as ort
+
+from livegen.errors import ModelError
+from livegen.shipped import SHIPPED
+
+CPU_S = 10  # of a core: thirty times what the largest shipped model takes
+_PATIENCE_S = 25  # for the same on a busy machine; the port process waits 30 s for its engine
+_LONGEST_REASON = 300  # characters
+_REFUSED = 1  # the trial's exit status when it has said why
+
+
+def admit(where: str, content: bytes) -> None:
+    """Let the ``content`` of a model file pass; ModelError says in one line why it may not play."""
+    digest = hashlib.sha256(content).hexdigest()
+    if digest not in _known():
+        _try_elsewhere(where, content)
+        _remember(digest)
+
+
+def _try_elsewhere(where: str, content: bytes) -> None:
+    command = [sys.executable, "-m", "livegen.model.sandbox", where, str(len(content))]
+    try:
+        done = subprocess.run(command, input=content, capture_output=True, timeout=_PATIENCE_S, check=False)
+    except subprocess.TimeoutExpired:
+        raise ModelError(f"{where}: its trial was not over after {_PATIENCE_S} s; it may run for ever") from None
+    if done.returncode == 0:
+        return
+    reason = " ".join(done.stdout.decode(errors="replace").split())
+    if done.returncode != _REFUSED or not reason:
+        reason = f"{where}: its trial {_ended(done.returncode)}"
+    raise ModelError(reason[: len(where) + _LONGEST_REASON])
+
+
+def _ended(status: int) -> str:
+    """What a trial that could not say why it failed died of."""
+    if sys.platform != "win32" and -status in (signal.SIGXCPU, signal.SIGKILL):
+        return f"took more than {CPU_S} s of a core, or all the memory; it may run for ever"
+    return f"ended with signal {-status}" if status < 0 else f"ended with status {status}"
+
+
+def _known() -> set[str]:
+    """The hashes of files that have passed."""
+    known = set()
+    for path in (SHIPPED / "SHA256SUMS", _remembered()):
+        with suppress(OSError):
+            known |= {line.split()[0] for line in path.read_text("ascii", "replace").splitlines() if line.strip()}
+    return known
+
+
+def _remember(digest: str) -> None:
+    """For the next start; where nothing can be written, the next start tries again."""
+    path = _remembered()
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="ascii") as file:
+            file.write(f"{digest}\n")
+
+
+def _remembered() -> Path:
+    """A file in the cache folder (XDG base directories)."""
+    folder = os.environ.get("XDG_CACHE_HOME")
+    return (Path(folder) if folder else Path.home() / ".cache") / "livegen" / f"models-tried-{ort.__version__}"

@@ -1,0 +1,34 @@
+"""Where a song stands, by a clock."""
+
+from dataclasses import dataclass
+
+from livegen.clock import NS_PER_S
+from livegen.events import TICKS_PER_QUARTER
+from livegen.music.tempo_map import round_div
+
+
+@dataclass(frozen=True, slots=True)
+class Song:
+    """At ``at_ns`` the song stands at ``tick`` (960 to the quarter), and a quarter lasts ``beat_ns``.
+
+    ``jumps`` counts starts, relocations and re-anchorings: where it has changed, ticks are not continuous.
+    """
+
+    is_running: bool
+    tick: int
+    at_ns: int
+    beat_ns: int
+    jumps: int = 0
+
+    def ns_at(self, tick: int) -> int:
+        """The moment of a tick."""
+        return self.at_ns + (tick - self.tick) * self.beat_ns // TICKS_PER_QUARTER
+
+    def tick_at(self, at_ns: int) -> int:
+        """The nearest tick to a moment."""
+        return self.tick + round_div((at_ns - self.at_ns) * TICKS_PER_QUARTER, self.beat_ns)
+
+    @property
+    def tempo_bpm(self) -> float:
+        """Beats a minute."""
+        return 60 * NS_PER_S / self.beat_ns

@@ -1,0 +1,88 @@
+"""What a session is recorded to: the ring of the last minutes, and a file in the player's folder."""
+
+import json
+import platform
+import time
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from livegen.clock import NS_PER_S
+from livegen.midi_out.ledger import ledger_folder
+from livegen.recording.format import Kind, Record, encode_frames
+from livegen.recording.library import free_path, prune
+from livegen.recording.recent import PIECES, next_piece
+from livegen.recording.writer import Tape
+from livegen.settings import Settings
+
+_SAVE_NS = NS_PER_S
+_LARGEST_PIECE = 4 * 2**20
+_LARGEST_SESSION = 64 * 2**20  # goes on in another file
+_MB = 2**20
+
+
+class Recorder:
+    """Owner of the tapes. One thread, off the path of a note."""
+
+    def __init__(self, tapes: Sequence[Tape]) -> None:
+        self._tapes = tapes
+        self._records: list[Record] = []
+        self._saved_ns = 0
+
+    def record(self, record: Record) -> None:
+        """Take a record; it is on disk after the next save."""
+        self._records.append(record)
+
+    def wait_s(self, now_ns: int) -> float | None:
+        """How long until the next save is due; None when there is nothing to save."""
+        if not self._records and not any(tape.is_waiting for tape in self._tapes):
+            return None
+        return max(self._saved_ns + _SAVE_NS - now_ns, 0) / NS_PER_S
+
+    def save(self, now_ns: int, *, is_last: bool = False) -> None:
+        """Write what is new, at most once a second."""
+        wait_s = self.wait_s(now_ns)
+        if wait_s is None or (wait_s and not is_last):
+            return
+        self._saved_ns = now_ns
+        frames = encode_frames(self._records)
+        self._records.clear()
+        for tape in self._tapes:
+            tape.write(frames, now_ns)
+
+
+def open_recorder(settings: Settings, say: Callable[[str], None]) -> Recorder | None:
+    """What the settings want to be recorded; None where they want nothing. Nothing is written yet."""
+    daemon, name = settings.daemon, settings.ports.name
+    tapes = []
+    if daemon.ring_minutes:
+        longest_ns = daemon.ring_minutes * 60 * NS_PER_S // (PIECES - 1)
+        tapes.append(
+            Tape(
+                lambda: next_piece(ledger_folder(), name),
+                lambda at_ns: _opening(name, at_ns),
+                say,
+                longest_ns=longest_ns,
+                largest=_LARGEST_PIECE,
+            )
+        )
+    if daemon.record:
+        folder, most = Path(daemon.record), daemon.record_mb * _MB
+        largest = min(most // 8, _LARGEST_SESSION)
+
+        def next_path() -> Path:
+            prune(folder, most - 2 * largest)  # room for the new one, and for more than it should get
+            return free_path(folder)
+
+        tapes.append(Tape(next_path, lambda at_ns: _opening(name, at_ns), say, largest=largest, is_synced=True))
+    return Recorder(tapes) if tapes else None
+
+
+def _opening(name: str, at_ns: int) -> bytes:
+    opened = {
+        "livegen": version("livegen"),
+        "name": name,
+        "begun": time.strftime("%Y-%m-%d %H:%M:%S"),
+        "machine": platform.machine(),
+    }
+    return encode_frames([Record(at_ns, Kind.OPENED, json.dumps(opened).encode())])

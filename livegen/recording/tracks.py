@@ -1,0 +1,37 @@
+"""The two voices of a session: what the player played, and what has left."""
+
+from collections import Counter
+from typing import Literal
+
+from livegen.events import NoteOff, NoteOn, Timed, from_bytes
+from livegen.recording.format import Kind, Session
+
+Who = Literal["player", "machine"]
+
+KINDS: dict[Who, Kind] = {"player": Kind.PLAYER, "machine": Kind.MACHINE}
+
+
+def voice(session: Session, who: Who) -> list[Timed]:
+    """All that one of them played, in order of time; what still sounds at the session's end ends there."""
+    found = ((record.at_ns, from_bytes(record.content)) for record in session.records if record.kind is KINDS[who])
+    events = sorted((Timed(at_ns, event) for at_ns, event in found if event), key=lambda timed: timed.at_ns)
+    end_ns = max((record.at_ns for record in session.records), default=0)
+    return [*events, *(Timed(end_ns, event) for event in endings(events))]
+
+
+def origin_ns(session: Session) -> int:
+    """The moment of the first event of either."""
+    moments = (record.at_ns for record in session.records if record.kind in KINDS.values())
+    return min(moments, default=0)
+
+
+def endings(events: list[Timed]) -> list[NoteOff]:
+    """A note-off for each note of these that has none."""
+    sounding: Counter[tuple[int, int]] = Counter()
+    for timed in events:
+        match timed.event:
+            case NoteOn(pitch, _, channel):
+                sounding[pitch, channel] += 1
+            case NoteOff(pitch, channel):
+                sounding[pitch, channel] = max(sounding[pitch, channel] - 1, 0)
+    return [NoteOff(*key) for key in sounding.elements()]

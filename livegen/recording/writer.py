@@ -1,0 +1,91 @@
+"""Frames on their way to the disk: a row of files, of which the last one grows."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from livegen.recording.format import Kind, Record, encode_frames
+
+_MOST_WAITING = 16 * 2**20  # bytes
+
+
+class Tape:
+    """Owner of the files that ``next_path`` names. One thread.
+
+    A full disk is said once; what waits for room is written as soon as there is some, the last 16 MiB of it.
+    """
+
+    def __init__(
+        self,
+        next_path: Callable[[], Path],
+        opening: Callable[[int], bytes],
+        say: Callable[[str], None],
+        *,
+        longest_ns: int = 2**63,
+        largest: int,
+        is_synced: bool = False,
+    ) -> None:
+        self._next_path = next_path
+        self._opening = opening
+        self._say = say
+        self._longest_ns = longest_ns
+        self._largest = largest
+        self._is_synced = is_synced
+        self._waiting: list[bytes] = []
+        self._path: Path | None = None
+        self._begun_ns = 0
+        self._size = 0
+        self._is_failing = False
+
+    @property
+    def is_waiting(self) -> bool:
+        """Is there something that could not be written yet?"""
+        return bool(self._waiting)
+
+    def write(self, frames: bytes, at_ns: int) -> None:
+        """Write these after all that waits."""
+        if frames:
+            self._waiting.append(frames)
+        self._let_go(at_ns)
+        if not self._waiting:
+            return
+        try:
+            self._append(at_ns)
+        except OSError as error:
+            if not self._is_failing:
+                self._say(f"{self._path or error.filename}: cannot record ({error.strerror}); playing on, trying again")
+            self._is_failing = True
+            return
+        if self._is_failing:
+            self._say(f"{self._path}: recording again")
+        self._is_failing = False
+        self._waiting.clear()
+
+    def _let_go(self, at_ns: int) -> None:
+        """Forget the oldest of what waits, where it has become too much, and say so in its place."""
+        if sum(map(len, self._waiting)) <= _MOST_WAITING:
+            return
+        while sum(map(len, self._waiting)) > _MOST_WAITING:
+            self._waiting.pop(0)
+        self._waiting.insert(0, encode_frames([Record(at_ns, Kind.GAP)]))
+
+    def _append(self, at_ns: int) -> None:
+        is_new = self._path is None or at_ns - self._begun_ns >= self._longest_ns or self._size >= self._largest
+        if is_new or self._path is None:
+            self._path, self._begun_ns = self._next_path(), at_ns
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with self._path.open("ab", buffering=0) as file:  # each time anew: it may have been moved or deleted
+            before = file.tell()
+            content = b"".join((self._opening(at_ns) if is_new or not before else b"", *self._waiting))
+            try:
+                written = 0
+                while written < len(content):
+                    written += file.write(content[written:])
+                if self._is_synced:
+                    os.fsync(file.fileno())
+            except OSError:
+                file.truncate(before)
+                if not before:
+                    self._path.unlink(missing_ok=True)  # an empty file is no session
+                raise
+        self._size = before + len(content)

@@ -1,0 +1,135 @@
+"""Whose clock it is: the song that the engine follows, and the pulses that others follow."""
+
+import threading
+from collections.abc import Callable
+
+from livegen.clock import NS_PER_MS, NS_PER_S, now_ns
+from livegen.events import Timed
+from livegen.midi_out.player import Player
+from livegen.music.transport import Song
+from livegen.realtime import CARRYING, raise_thread
+from livegen.settings import Time
+from livegen.sync.ableton_link import open_link
+from livegen.sync.midi_clock_in import ClockFollower
+from livegen.sync.midi_clock_out import ClockOut
+
+LOOK_S = 0.02
+_AHEAD_NS = 60 * NS_PER_MS  # that pulses are handed over
+_TELL_EVERY = 6  # pulses: a sixteenth
+_OFF_NS = NS_PER_MS // 5  # so far from where it was expected, the song is told at once
+_DEFAULT_BPM = 120.0
+_BEGIN_NS = NS_PER_S // 5  # after our start, our own clock's
+
+
+class Timekeeper:
+    """Owner of the clocks: follower, or one of our own. ``tell`` is called from either thread."""
+
+    def __init__(self, settings: Time, player: Player, tell: Callable[[Song], None], *, is_realtime: bool) -> None:
+        self._settings = settings
+        self._player = player
+        self._tell = tell
+        self._is_realtime = is_realtime
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
+        self._follower = ClockFollower() if settings.clock == "midi" else None
+        self._own = ClockOut(settings.tempo_bpm or _DEFAULT_BPM) if settings.clock == "internal" else None
+        self._look_at: Callable[[int], None] | None = None
+        self._told: Song | None = None
+        self._pulses = 0
+
+    @property
+    def song(self) -> Song | None:
+        """Where the song stands, as the engine was told last. Any thread."""
+        return self._told
+
+    def hear(self, timed: Timed) -> None:
+        """A pulse, a start, a stop or a position has come. One thread; returns at once."""
+        if self._follower is None:
+            return
+        with self._lock:
+            self._follower.hear(timed)
+            self._pulses += 1
+            self._follow(self._follower.state, is_due=self._pulses % _TELL_EVERY == 0)
+
+    def change(self, settings: Time) -> None:
+        """Another tempo for our own clock; another clock counts from the next start on. Any thread."""
+        with self._lock:
+            if self._own and settings.tempo_bpm != self._settings.tempo_bpm:
+                self._own.set_tempo(settings.tempo_bpm or _DEFAULT_BPM, now_ns())
+            self._settings = settings
+
+    def run(self) -> None:
+        """The thread's body, until ``stop``: it waits for ever where there is no clock."""
+        if self._is_realtime:
+            raise_thread(CARRYING)
+        self.begin()
+        if self._look_at is None:
+            self._stopping.wait()
+            return
+        while not self._stopping.wait(LOOK_S):
+            self.look()
+        self.end()
+
+    def stop(self) -> None:
+        """Let ``run`` return."""
+        self._stopping.set()
+
+    def begin(self) -> None:
+        """Start the clock. It belongs to the thread of ``run``, as do ``look`` and ``end``."""
+        self._look_at = self._source()
+
+    def look(self) -> None:
+        """See where the clock stands, every 20 ms."""
+        if self._look_at:
+            with self._lock:
+                self._look_at(now_ns())
+
+    def end(self) -> None:
+        """Stop a clock of our own."""
+        if self._own:
+            with self._lock:
+                self._own.stop(now_ns())
+                self._send(now_ns() + _AHEAD_NS)
+
+    def _source(self) -> Callable[[int], None] | None:
+        """What is to be done every few milliseconds."""
+        if self._own:
+            self._own.start(now_ns() + _BEGIN_NS)
+            return self._keep
+        if self._follower:
+            return self._look
+        if self._settings.clock == "link":
+            link = open_link(self._settings.tempo_bpm or _DEFAULT_BPM, shares_transport=False)
+            return lambda _: self._follow(link.look(), is_due=True)
+        return None
+
+    def _keep(self, at_ns: int) -> None:
+        assert self._own
+        self._send(at_ns + _AHEAD_NS)
+        self._follow(self._own.state, is_due=False)
+
+    def _look(self, at_ns: int) -> None:
+        assert self._follower
+        self._follower.look(at_ns)
+        self._follow(self._follower.state, is_due=False)
+
+    def _send(self, until_ns: int) -> None:
+        assert self._own
+        pulses = self._own.due(until_ns)
+        if pulses and self._settings.send_clock:
+            self._player.play(pulses)
+
+    def _follow(self, song: Song, *, is_due: bool) -> None:
+        """Tell the engine: what is new at once, the rest now and then."""
+        told = self._told
+        if not told and not song.jumps and not song.is_running:
+            return  # no clock yet
+        is_news = not told or (told.is_running, told.jumps) != (song.is_running, song.jumps)
+        if is_news or (song != told and (is_due or self._own or _is_off(told, song))):
+            self._told = song
+            self._tell(song)
+
+
+def _is_off(told: Song | None, song: Song) -> bool:
+    """Is the song not where it would be by what was told?"""
+    return told is not None and abs(told.ns_at(song.tick) - song.at_ns) > _OFF_NS

@@ -1,0 +1,134 @@
+"""A train of pulses that a MIDI server brings, which may stand still: does its sender stand still with it?
+
+Where a machine stalls, JACK's periods stop for a while, and are not made up for. A DAW that plays by these periods
+sends its next pulse as much later; a sender outside of the server, as a drum machine, does not. Which of the two it is
+shows after a stall: one train goes on in the server's time, another in real time, and that one is believed whose pulses
+came where they were expected.
+"""
+
+from collections import deque
+from copy import deepcopy
+from statistics import median_low
+
+from livegen.clock import NS_PER_MS
+from livegen.sync.pulse_tracker import PulseTrain
+
+_STALL_NS = 4 * NS_PER_MS  # less may as well be a thread that was late
+_LATEST = 5  # pulses, of which one or two may have been late
+_FEWEST, _MOST = 3, 12  # pulses, after which it may and must be told
+_CLEARLY = 3  # times as far off
+
+
+class ServedTrain:
+    """Follows one train, as ``PulseTrain`` does. Owner: whoever hears it."""
+
+    def __init__(self) -> None:
+        self._believed = _Candidate(is_inside=False)
+        self._other: _Candidate | None = None  # since the last stall, until it is told
+        self._stalled_ns: int | None = None  # at the latest pulse
+        self._is_served = False
+
+    @property
+    def at_ns(self) -> int:
+        """Where the newest pulse belongs."""
+        return self._believed.train.at_ns + self._believed.shift_ns
+
+    @property
+    def period_ns(self) -> float:
+        """From one pulse to the next."""
+        return self._believed.train.period_ns
+
+    def let_begin_anew(self) -> None:
+        """If the next pulse is not where it is expected, a new train begins with it, as at a start."""
+        self._believed.train.let_begin_anew()
+        self._other = None
+
+    def begin_anew(self) -> None:
+        """With the next pulse a new train begins, as after a silence; the tempo holds until there is a second one."""
+        self._believed.train.begin_anew()
+        self._other = None
+        self._stalled_ns = None
+
+    def hear(self, at_ns: int, stalled_ns: int) -> int:
+        """Take in a pulse; by how many the train has gone on: 1, or what makes up for pulses lost or doubled."""
+        if stalled_ns and self._stalled_ns is None and not self._is_served:
+            self._is_served, self._believed = True, _Candidate(is_inside=True)  # likelier, until the first stall tells
+        grown_ns = 0 if self._stalled_ns is None else stalled_ns - self._stalled_ns
+        self._stalled_ns = stalled_ns
+        if abs(grown_ns) > _STALL_NS:
+            if self._other is None:
+                self._other = self._believed.twin()
+                self._believed.begin_trial()
+            self._believed.stand_still(at_ns)
+            self._other.stand_still(at_ns)
+        gone_on = self._believed.hear(at_ns, grown_ns)
+        if self._other:
+            self._other.hear(at_ns, grown_ns)
+            gone_on += self._tell(self._believed, self._other)
+        return gone_on
+
+    def _tell(self, believed: "_Candidate", other: "_Candidate") -> int:
+        """Believe the other if that is the better one; how many pulses further on it is."""
+        better, worse = sorted((believed, other), key=lambda candidate: candidate.off_ns)
+        is_clear = worse.off_ns > _CLEARLY * better.off_ns
+        if better.pulses < _FEWEST or not (is_clear or better.pulses >= _MOST):
+            return 0
+        self._other = None
+        if not is_clear or better is believed:
+            return 0
+        self._believed = other
+        return other.gone_on - believed.gone_on
+
+
+class _Candidate:
+    """A train in the server's time (``is_inside``), or in real time; both count from where they parted."""
+
+    def __init__(self, *, is_inside: bool) -> None:
+        self.train = PulseTrain(may_shift=is_inside)
+        self._is_inside = is_inside
+        self._offset_ns = 0  # from the train's time to real time
+        self._offsets: deque[int] = deque([0], maxlen=_LATEST)
+        self._still_until_ns = 0
+        self.begin_trial()
+
+    @property
+    def shift_ns(self) -> int:
+        """From the train's time to real time, the latest pulses taken together."""
+        return median_low(self._offsets)
+
+    def begin_trial(self) -> None:
+        """From now on it counts how far pulses are off, and by how many the train has gone on."""
+        self.off_ns, self.gone_on, self.pulses = 0.0, 0, 0
+
+    def twin(self) -> "_Candidate":
+        """The other kind, which goes on from here."""
+        other = deepcopy(self)
+        other._is_inside = other.train.may_shift = not self._is_inside
+        other._offsets = deque([self._offset_ns], maxlen=_LATEST)
+        other.begin_trial()
+        return other
+
+    def stand_still(self, until_ns: int) -> None:
+        """The server has: what was known of its time does not count any more."""
+        if self._is_inside:
+            self._offsets.clear()
+        self._still_until_ns = until_ns
+        self.pulses = 0
+
+    def hear(self, at_ns: int, grown_ns: int) -> int:
+        """Take in a pulse before which the server has stood still for so long; by how many the train has gone on."""
+        if self._is_inside:
+            self._offset_ns += grown_ns
+            self._offsets.append(self._offset_ns)
+        own_ns = at_ns - self._offset_ns
+        if not self._was_held_up(at_ns):
+            self.off_ns += min(abs(self.train.next_ns - own_ns), self.train.period_ns / 2)
+        gone_on = self.train.hear(own_ns)
+        self.pulses += 1
+        self.gone_on += gone_on
+        return gone_on
+
+    def _was_held_up(self, at_ns: int) -> bool:
+        """Does it come at the end of a stall because it was sent while the server stood still?"""
+        still_ns = self._still_until_ns
+        return not self._is_inside and self.train.next_ns + self._offset_ns <= still_ns >= at_ns - _STALL_NS

@@ -1,0 +1,111 @@
+"""Our own MIDI clock: pulses, starts, stops and positions, each with its moment, for others to follow."""
+
+from livegen.clock import NS_PER_MS, NS_PER_S
+from livegen.events import PULSES_PER_QUARTER, TICKS_PER_PULSE, TICKS_PER_QUARTER, Event, Position, Timed, Transport
+from livegen.music.tempo_map import round_div
+from livegen.music.transport import Song
+
+_NOTICE_NS = NS_PER_MS  # so long before its first pulse a start is told, for receivers to get ready (MIDI 1.0)
+_TICKS_PER_SIXTEENTH = TICKS_PER_QUARTER // 4
+
+
+class ClockOut:
+    """A clock at a tempo; its pulses come while it runs. Pure: asked for what is due, it hands that out once.
+
+    Pulse k stands at ``anchor + k * beat_ns // 24``: nothing adds up. What has been handed out is not taken back: a
+    change that would come before it comes right after it. Owner: the thread that asks.
+    """
+
+    def __init__(self, tempo_bpm: float) -> None:
+        self._beat_ns = _beat_ns(tempo_bpm)
+        self._anchor_ns = 0
+        self._anchor_tick = 0
+        self._pulses = 0  # made since the anchor
+        self._is_running = False
+        self._jumps = 0
+        self._made: list[Timed] = []  # in order, and not yet handed out
+        self._free_ns = 0  # nothing that was made lies after this
+
+    @property
+    def state(self) -> Song:
+        """Where the song stands; while it is not running, where it will go on."""
+        return Song(self._is_running, self._anchor_tick, self._anchor_ns, self._beat_ns, self._jumps)
+
+    def due(self, until_ns: int) -> list[Timed]:
+        """All that has its moment until then, in its order, but for what was handed out before."""
+        self._make_pulses(until_ns + 1)
+        self._free_ns = max(self._free_ns, until_ns)
+        count = sum(timed.at_ns <= until_ns for timed in self._made)
+        due = self._made[:count]
+        del self._made[:count]
+        return due
+
+    def start(self, at_ns: int) -> None:
+        """From the beginning: the first pulse at that moment."""
+        self._go(at_ns, Transport.START, 0)
+
+    def resume(self, at_ns: int) -> None:
+        """From where it stands: the first pulse at that moment. While it runs, nothing."""
+        if not self._is_running:
+            self._go(at_ns, Transport.CONTINUE, self._anchor_tick)
+
+    def stop(self, at_ns: int) -> None:
+        """Stop at that moment; it goes on, one day, with the pulse that would have been next."""
+        if self._is_running:
+            self._make_pulses(at_ns)
+            self._make(at_ns, Transport.STOP)
+            self._anchor_tick += self._pulses * TICKS_PER_PULSE
+            self._pulses = 0
+            self._is_running = False
+
+    def locate(self, sixteenths: int, at_ns: int) -> None:
+        """Go on from there, 0-16383. While it runs: from its next pulse, before which it stops and continues."""
+        tick = sixteenths * _TICKS_PER_SIXTEENTH
+        if self._is_running:
+            self._make_pulses(max(at_ns, self._free_ns + _NOTICE_NS))
+            next_ns = self._pulse_ns(self._pulses)
+            for event in (Transport.STOP, Position(sixteenths), Transport.CONTINUE):
+                self._make(next_ns - _NOTICE_NS, event)
+            self._anchor(next_ns, tick)
+        else:
+            self._make(at_ns, Position(sixteenths))
+            self._anchor_tick = tick
+
+    def set_tempo(self, tempo_bpm: float, now_ns: int) -> None:
+        """Another tempo from now on: a pulse that is half due stays half due."""
+        from_ns = max(now_ns, self._free_ns)
+        self._make_pulses(from_ns + 1)
+        old_beat_ns, self._beat_ns = self._beat_ns, _beat_ns(tempo_bpm)
+        if self._is_running and self._pulses:
+            since_ns = from_ns - self._anchor_ns - (self._pulses - 1) * old_beat_ns // PULSES_PER_QUARTER
+            self._anchor_ns = from_ns - round_div(since_ns * self._beat_ns, old_beat_ns)
+            self._anchor_tick += (self._pulses - 1) * TICKS_PER_PULSE
+            self._pulses = 1
+
+    def _go(self, at_ns: int, event: Event, tick: int) -> None:
+        first_ns = max(at_ns, self._free_ns + _NOTICE_NS)
+        self._make_pulses(first_ns - _NOTICE_NS)
+        self._make(first_ns - _NOTICE_NS, event)
+        self._is_running = True
+        self._anchor(first_ns, tick)
+
+    def _anchor(self, at_ns: int, tick: int) -> None:
+        """A song that does not go on from what was: its next pulse, ``tick``, at that moment."""
+        self._anchor_ns, self._anchor_tick, self._pulses = at_ns, tick, 0
+        self._jumps += 1
+
+    def _make_pulses(self, before_ns: int) -> None:
+        while self._is_running and (at_ns := self._pulse_ns(self._pulses)) < before_ns:
+            self._make(at_ns, Transport.PULSE)
+            self._pulses += 1
+
+    def _make(self, at_ns: int, event: Event) -> None:
+        self._free_ns = max(self._free_ns, at_ns)
+        self._made.append(Timed(self._free_ns, event))
+
+    def _pulse_ns(self, pulse: int) -> int:
+        return self._anchor_ns + pulse * self._beat_ns // PULSES_PER_QUARTER
+
+
+def _beat_ns(tempo_bpm: float) -> int:
+    return round(60 * NS_PER_S / tempo_bpm)

@@ -1,0 +1,132 @@
+"""The main job without hardware: a hymn is played at the daemon, in real time, through ports in memory."""
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from queue import Empty, SimpleQueue
+
+from livegen.clock import NS_PER_MS, NS_PER_S, now_ns
+from livegen.daemon.daemon import run_daemon
+from livegen.daemon.ports import MemoryPorts
+from livegen.daemon.status_file import Figures
+from livegen.errors import LivegenError
+from livegen.events import NoteOff, NoteOn, Timed
+from livegen.files.midi_file import write_midi
+from livegen.files.piano_roll import draw_roll
+from livegen.midi_in.port import MemoryInput
+from livegen.recording.tracks import Who
+from livegen.settings import Settings
+
+# Old Hundredth (Louis Bourgeois, Geneva Psalter, 1551), its first three lines: pitches, a beat each, the last two.
+HYMN = ((67, 67, 66, 64, 62, 67, 69, 71), (71, 71, 71, 69, 67, 72, 71, 69), (67, 69, 71, 69, 67, 64, 66, 67))
+_BEAT_NS = 560 * NS_PER_MS
+_DETACHED = 0.9  # of its length a note sounds
+_PATIENCE_NS = 20 * NS_PER_S  # for an answer to be over
+_ROW_NS = 140 * NS_PER_MS  # of time, a line of the roll
+_LOW, _HIGH = 36, 84
+
+Say = Callable[[str], None]
+
+
+def run_demo(settings: Settings, folder: Path, say: Say) -> Figures:
+    """Play the hymn line by line, each after the answer to the one before; leave demo.mid and demo.png in ``folder``.
+
+    LivegenError when it was not answered, or when a note was left hanging.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    stage = Stage()
+    ports = MemoryPorts()
+    stop = threading.Event()
+    player = threading.Thread(target=_play_hymn, args=(ports.input, stage, stop), name="demo player")
+    roll = threading.Thread(target=_print_roll, args=(stage, stop, say), name="demo roll")
+
+    def say_and_begin(line: str) -> None:
+        say(line)
+        if line.startswith("ready"):
+            stage.is_ready.set()
+
+    player.start()
+    roll.start()
+    try:
+        figures = run_daemon(settings, say=say_and_begin, stop=stop, watch=stage.watch, ports=ports)
+    finally:
+        stop.set()
+        player.join()
+        roll.join()
+    origin_ns = stage.player[0].at_ns if stage.player else 0
+    write_midi(folder / "demo.mid", [("player", stage.player), ("machine", stage.machine)], origin_ns)
+    draw_roll(folder / "demo.png", stage.player, stage.machine, f"Old Hundredth, answered by {settings.play.model}")
+    if not figures.notes_out or figures.hanging:
+        raise LivegenError(f"the demo failed: {figures.notes_out} notes answered, {figures.hanging} left hanging")
+    return figures
+
+
+class Stage:
+    """What both voices have played so far. Filled by the daemon's watching thread, read by the demo's."""
+
+    def __init__(self) -> None:
+        self.player: list[Timed] = []
+        self.machine: list[Timed] = []
+        self.is_ready = threading.Event()
+        self.new: SimpleQueue[tuple[Who, Timed]] = SimpleQueue()
+
+    def watch(self, voice: Who, timed: Timed) -> None:
+        """Take an event that was heard or sent."""
+        (self.player if voice == "player" else self.machine).append(timed)
+        self.new.put((voice, timed))
+
+
+def _play_hymn(keyboard: MemoryInput, stage: Stage, stop: threading.Event) -> None:
+    while not stage.is_ready.wait(0.1):
+        if stop.is_set():
+            return
+    for line in HYMN:
+        _play_line(keyboard, line)
+        _wait_for_answer(stage, stop)
+        if stop.is_set():
+            return
+    stop.set()
+
+
+def _play_line(keyboard: MemoryInput, line: tuple[int, ...]) -> None:
+    at_ns = now_ns()
+    for index, pitch in enumerate(line):
+        length_ns = _BEAT_NS * (2 if index == len(line) - 1 else 1)
+        _sleep_until(at_ns)
+        keyboard.play(NoteOn(pitch, 84))
+        _sleep_until(at_ns + round(length_ns * _DETACHED))
+        keyboard.play(NoteOff(pitch))
+        at_ns += length_ns
+
+
+def _wait_for_answer(stage: Stage, stop: threading.Event) -> None:
+    """Until the machine has answered and been silent for two beats."""
+    begin_ns = now_ns()
+    while now_ns() < begin_ns + _PATIENCE_NS and not stop.wait(0.05):
+        last = stage.machine[-1] if stage.machine else None
+        if last and begin_ns < last.at_ns < now_ns() - 2 * _BEAT_NS and isinstance(last.event, NoteOff):
+            return
+
+
+def _sleep_until(at_ns: int) -> None:
+    time.sleep(max(0, at_ns - now_ns()) / NS_PER_S)
+
+
+def _print_roll(stage: Stage, stop: threading.Event, say: Say) -> None:
+    """Time runs down, pitch runs right: the player is ``o`` and ``|``, the machine ``#`` and ``:``."""
+    sounding: dict[int, str] = {}
+    while not stop.wait(_ROW_NS / NS_PER_S):
+        row = {pitch: "|" if voice == "player" else ":" for pitch, voice in sounding.items()}
+        while True:
+            try:
+                voice, timed = stage.new.get_nowait()
+            except Empty:
+                break
+            if isinstance(timed.event, NoteOn):
+                sounding[timed.event.pitch] = voice
+                row[timed.event.pitch] = "o" if voice == "player" else "#"
+            elif isinstance(timed.event, NoteOff):
+                sounding.pop(timed.event.pitch, None)
+        if row:
+            say("".join(row.get(pitch, " ") for pitch in range(_LOW, _HIGH + 1)).rstrip())

@@ -1,0 +1,178 @@
+"""What is there, and what is wrong, in plain words."""
+
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from livegen.bench.conditions import conditions, priority
+from livegen.daemon.status_file import read_standing
+from livegen.errors import LivegenError
+from livegen.midi_in.port import compiled_systems, list_inputs
+from livegen.midi_out.ledger import ledger_folder
+from livegen.midi_out.port import list_outputs
+from livegen.midi_ports.names import is_keyboard
+from livegen.model.bundle import load_bundle
+from livegen.realtime import may_lock_memory
+from livegen.settings import Ports, Settings
+from livegen.shipped import shipped_models
+from livegen.tools.status_report import to_do
+
+_LEAST_FREE_BYTES = 100 * 2**20
+_FIRST_YEAR = 2026  # no clock that is right shows an earlier one
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at; ``remedy`` says what would be right."""
+
+    name: str
+    is_ok: bool
+    says: str
+    remedy: str = ""
+    is_needed: bool = False  # without it livegen cannot play
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All findings, and the conditions they were made under."""
+
+    findings: tuple[Finding, ...]
+    conditions: dict[str, Any]
+
+    @property
+    def is_healthy(self) -> bool:
+        """Nothing that is needed is missing."""
+        return all(finding.is_ok or not finding.is_needed for finding in self.findings)
+
+    def as_text(self) -> str:
+        """A line a finding, its remedy below it."""
+        lines = []
+        for finding in self.findings:
+            lines.append(f"{'ok  ' if finding.is_ok else 'MISS'}  {finding.name}: {finding.says}")
+            if not finding.is_ok and finding.remedy:
+                lines.append(f"      → {finding.remedy}")
+        return "\n".join([*lines, *(f"      {name}: {value}" for name, value in self.conditions.items())])
+
+    def as_dict(self) -> dict[str, Any]:
+        """For ``--json``."""
+        findings = [asdict(finding) for finding in self.findings]
+        return {"healthy": self.is_healthy, "findings": findings, "conditions": self.conditions}
+
+
+def examine(settings: Settings) -> Report:
+    """Look at everything that livegen needs or would like."""
+    findings = (
+        _build(),
+        _midi(settings.ports),
+        _keyboards(settings.ports),
+        *_models(settings.play.model),
+        _running(settings.ports.name),
+        *_wall_clock(settings.installation.hours),
+        _priority(),
+        _memory(),
+        _disk(),
+    )
+    return Report(findings, conditions(provider="CPUExecutionProvider"))
+
+
+def describe_ports(ports: Ports) -> list[dict[str, str]]:
+    """Every MIDI port, and what jam would do with it; PortError when no MIDI system answers."""
+    system, inputs = list_inputs(ports.system, ports.name)
+    outputs = list_outputs(system, ports.name)
+    rows = [
+        {"direction": "in", "name": name, "jam": "listens" if is_keyboard(name, system, ports.name) else ""}
+        for name in inputs
+    ]
+    return rows + [{"direction": "out", "name": name, "jam": ""} for name in outputs]
+
+
+def describe_models() -> list[dict[str, str]]:
+    """Every shipped model, by its card."""
+    rows = []
+    for name, path in shipped_models().items():
+        card = load_bundle(name).card
+        size = f"{path.stat().st_size / 1e6:.1f} MB"
+        nats = card.metrics.get("test_nats")
+        figure = f"{nats:.3f} nats a token" if nats else ""
+        rows.append({"name": name, "title": card.title, "codec": card.codec.name, "size": size, "figure": figure})
+    return rows
+
+
+def _build() -> Finding:
+    systems = compiled_systems()
+    remedy = "install ALSA's headers (Debian: libasound2-dev), then: pip install --force-reinstall python-rtmidi"
+    is_ok = bool(systems) and systems != ["jack"]
+    return Finding("MIDI library", is_ok, f"rtmidi speaks {', '.join(systems) or 'to no MIDI system'}", remedy)
+
+
+def _midi(ports: Ports) -> Finding:
+    try:
+        system, _ = list_inputs(ports.system, ports.name)
+    except LivegenError as error:
+        return Finding("MIDI system", is_ok=False, says=str(error), remedy="jam starts all the same and waits for it")
+    return Finding("MIDI system", is_ok=True, says=system)
+
+
+def _keyboards(ports: Ports) -> Finding:
+    try:
+        found = [row["name"] for row in describe_ports(ports) if row["jam"]]
+    except LivegenError:
+        found = []
+    remedy = f"plug one in, or connect a program to {ports.name}:in; both may come later"
+    return Finding("keyboards", bool(found), ", ".join(found) or "none", remedy)
+
+
+def _models(chosen: str) -> list[Finding]:
+    findings = []
+    for name in dict.fromkeys((*shipped_models(), chosen)):
+        try:
+            card = load_bundle(name).card
+        except LivegenError as error:
+            findings.append(Finding(f"model {name}", is_ok=False, says=str(error), is_needed=True))
+        else:
+            findings.append(Finding(f"model {name}", is_ok=True, says=card.title, is_needed=True))
+    return findings
+
+
+def _running(name: str) -> Finding:
+    """A daemon that does not run is no fault: whoever asks may be about to start it."""
+    try:
+        standing = read_standing(name)
+    except LivegenError as error:
+        return Finding("running", is_ok=True, says=str(error))
+    said = f"as '{name}', engine started again {standing['engine_restarts']} times"
+    wanting = to_do(standing)
+    return Finding("running", not wanting, said, "; ".join(wanting))
+
+
+def _wall_clock(hours: Sequence[str]) -> list[Finding]:
+    """Opening hours go by it. A box without a clock of its own begins in the past."""
+    if not hours:
+        return []
+    now = time.localtime()
+    says = f"{time.strftime('%a %Y-%m-%d %H:%M %Z', now)}; opening hours {', '.join(hours)}"
+    remedy = "set it: sudo timedatectl set-time '2026-05-01 10:00', or connect the network until it is right"
+    return [Finding("wall clock", now.tm_year >= _FIRST_YEAR, says, remedy)]
+
+
+def _priority() -> Finding:
+    found = priority()
+    remedy = "allow it: 'username - rtprio 95' in /etc/security/limits.d/audio.conf, then log in again"
+    says = f"{found}: notes may be some milliseconds late beside heavy work" if found == "normal" else found
+    return Finding("priority", found != "normal", says, remedy)
+
+
+def _memory() -> Finding:
+    remedy = "allow it: 'username - memlock unlimited' in /etc/security/limits.d/audio.conf, then log in again"
+    is_locked = may_lock_memory()
+    return Finding("locked memory", is_locked, "yes" if is_locked else "no, it may be swapped out", remedy)
+
+
+def _disk() -> Finding:
+    folder = ledger_folder()
+    nearest = next(parent for parent in (folder, *folder.parents) if parent.is_dir())
+    free = shutil.disk_usage(nearest).free
+    says = f"{folder}, {free >> 20} MB free"
+    return Finding("ledger of notes", free >= _LEAST_FREE_BYTES, says, f"free some space on {nearest}")

@@ -1,0 +1,247 @@
+"""Alto, tenor and bass to a given melody: what the network finds likeliest, greedily or with a beam.
+
+The melody is the soprano of every frame; under each of its notes the network writes three more voices. Greedy, it takes
+the likeliest token that the melody allows (BachBot: Liang 2016, section 5.3); a beam keeps several ways, as proposed
+there, and goes on with the likeliest of all that come out of them. A way is as likely as all of its tokens, the
+melody's included.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from livegen.codecs.chorale import ChoraleCodec
+from livegen.codecs.chorale_cursor import FERMATA, FIRST_PITCH, FRAME_END, START, ChoraleCursor
+from livegen.codecs.chorale_frames import FRAME_TICKS, VOICES
+from livegen.codecs.codec import Mask
+from livegen.errors import SettingsError
+from livegen.events import TICKS_PER_QUARTER, Note, Timed
+from livegen.files.piano_roll import draw_roll
+from livegen.files.score import events_of, read_score, write_score
+from livegen.model.bundle import Bundle, load_bundle
+from livegen.model.stepper import State, Stepper
+from livegen.music.key import Key, find_key, parse_key
+
+NAMES = ("soprano", "alto", "tenor", "bass")
+_LOWEST = 21  # a piano's
+_LONGEST_GAP = TICKS_PER_QUARTER  # a shorter one between two notes is articulation, not a rest
+
+Report = Callable[[int, int], None]
+Melody = Sequence[tuple[int, bool] | None]  # for each frame (pitch, tied), None is a rest
+
+
+@dataclass(frozen=True, slots=True)
+class Harmony:
+    """The tokens of a melody with its harmony, and how likely the network finds them."""
+
+    tokens: tuple[int, ...]  # from START on, whole frames
+    nats: float  # log-probability; never above 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """One beginning of a harmony; its last token is not yet in ``state`` [1, ...]."""
+
+    cursor: ChoraleCursor
+    tokens: tuple[int, ...]
+    nats: float
+    state: State
+
+
+def harmonise_file(
+    source: Path, target: Path, *, model: str = "bach", beam: int = 1, key: str | None = None, report: Report
+) -> str:
+    """Write the melody of a MIDI file in four voices, a track each, and a picture beside it; say what came of it.
+
+    ``report`` is told frames done and in all.
+    """
+    bundle = load_bundle(model)
+    codec = bundle.codec
+    if not isinstance(codec, ChoraleCodec):
+        raise SettingsError(f"model '{model}' writes no four voices but '{codec.name}'; give a model of chorales: bach")
+    score = read_score(source)
+    melody = melody_of(score.notes)
+    home = parse_key(key) if key else find_key([(note.pitch, note.duration / TICKS_PER_QUARTER) for note in melody])
+    voices, harmony = harmonise(bundle, codec, melody, home, beam, report)
+    write_score(target, list(zip(NAMES, voices, strict=True)), score)
+    soprano, others = (_timed(part, score.tempo_us) for part in (voices[:1], voices[1:]))
+    draw_roll(target.with_suffix(".png"), soprano, others, f"{source.name}, harmonised by {model}")
+    frames = harmony.tokens.count(FRAME_END)
+    return (
+        f"{target}: {len(melody)} notes in {home}, three voices added; {-harmony.nats / frames:.3f} nats per sixteenth"
+    )
+
+
+def harmonise(
+    bundle: Bundle, codec: ChoraleCodec, melody: Sequence[Note], key: Key, beam: int, report: Report
+) -> tuple[list[list[Note]], Harmony]:
+    """The four voices, the highest first, of a melody in ``key``, and the harmony they were read from."""
+    shift = codec.shift(key, [note.pitch for note in melody])
+    begin = melody[0].onset
+    frames = frames_of(
+        [replace(note, onset=note.onset - begin, pitch=codec.fold(note.pitch + shift)) for note in melody]
+    )
+    harmony = Search(bundle.stepper, codec, frames).best(beam, report)
+    written = voices_of(codec, harmony.tokens)
+    added = [[_moved(note, begin, -shift) for note in voice] for voice in written[1:]]
+    return [list(melody), *added], harmony
+
+
+def melody_of(notes: Iterable[Note]) -> list[Note]:
+    """The highest voice, on the grid of sixteenths: a note sounds until it ends or another begins that is not lower.
+
+    Gaps shorter than a beat are closed.
+    """
+    melody: list[Note] = []
+    for note in sorted(map(_on_grid, notes), key=lambda note: (note.onset, -note.pitch)):
+        before = melody[-1] if melody else None
+        if before and before.end > note.onset and (before.pitch > note.pitch or before.onset == note.onset):
+            continue
+        if before and note.onset - before.end < _LONGEST_GAP:
+            melody[-1] = replace(before, duration=note.onset - before.onset)
+        melody.append(note)
+    return melody
+
+
+def frames_of(melody: Sequence[Note]) -> Melody:
+    """The melody, its first note at tick 0, sixteenth by sixteenth."""
+    frames: list[tuple[int, bool] | None] = [None] * (melody[-1].end // FRAME_TICKS)
+    for note in melody:
+        for frame in range(note.onset // FRAME_TICKS, note.end // FRAME_TICKS):
+            frames[frame] = (note.pitch, frame > note.onset // FRAME_TICKS)
+    return frames
+
+
+def voices_of(codec: ChoraleCodec, tokens: Iterable[int]) -> list[list[Note]]:
+    """The notes of each voice, the highest first, of frames in which all voices sound or none does."""
+    cursor, voices = codec.begin(), [list[Note]() for _ in range(VOICES)]
+    for token in tokens:
+        if token == FRAME_END:
+            for voice, (pitch, tied) in zip(voices, cursor.notes, strict=False):
+                if tied:
+                    voice[-1] = replace(voice[-1], duration=voice[-1].duration + FRAME_TICKS)
+                else:
+                    voice.append(Note(cursor.tick, pitch, FRAME_TICKS))
+        cursor, _ = codec.step(cursor, token)
+    return voices
+
+
+class Search:
+    """Looks for the likeliest harmony of one melody; the same melody has the same harmony."""
+
+    def __init__(self, stepper: Stepper, codec: ChoraleCodec, melody: Melody) -> None:
+        self._stepper, self._codec, self._melody = stepper, codec, melody
+        self._last_onset = max(frame for frame, note in enumerate(melody) if note and not note[1])
+
+    def best(self, beam: int, report: Report) -> Harmony:
+        """The likeliest of what a beam and the greedy way found, so a beam is never worse than none."""
+        widths = sorted({1, beam})
+        whole = len(widths) * len(self._melody)
+        found = []
+        for turn, width in enumerate(widths):
+            found.append(self._run(width, lambda done, turn=turn: report(turn * len(self._melody) + done, whole)))  # type: ignore[misc]
+        return max(found, key=lambda harmony: harmony.nats)
+
+    def mask(self, cursor: ChoraleCursor) -> Mask:
+        """Tokens that keep the melody on top and three voices below it, each tied to its own note only."""
+        frame = self._melody[cursor.tick // FRAME_TICKS]
+        if not frame:
+            return self._only(FRAME_END)
+        if not cursor.notes:
+            return self._top(cursor, *frame)
+        mask = self._codec.mask(cursor)
+        rank = len(cursor.notes)
+        if rank == VOICES:
+            return mask
+        for pitch in cursor.sounding[:rank] + cursor.sounding[rank + 1 :]:
+            mask[self._codec.note_token(pitch, tied=True)] = False
+        lowest = self._codec.low + VOICES - 1 - rank  # room for the voices below
+        mask[FRAME_END] = False
+        mask[FIRST_PITCH : self._codec.note_token(lowest, tied=False)] = False
+        faults = self._codec.faults(cursor)
+        better = mask if faults is None else mask & ~faults
+        return better if better.any() else mask
+
+    def _top(self, cursor: ChoraleCursor, pitch: int, tied: bool) -> Mask:  # noqa: FBT001 (as it stands in a frame)
+        """The melody's note; a fermata before it where the network wants one, and over the last note in any case."""
+        is_tied = tied and pitch in cursor.sounding
+        if not cursor.is_whole:
+            return self._only(self._codec.note_token(pitch, tied=is_tied))
+        if cursor.tick // FRAME_TICKS >= self._last_onset:
+            return self._only(FERMATA)
+        mask = self._only(self._codec.note_token(pitch, tied=is_tied))
+        mask[FERMATA] = True
+        return mask
+
+    def _run(self, width: int, report: Callable[[int], None]) -> Harmony:
+        begin, _ = self._codec.step(self._codec.begin(), START)
+        ways = [_Way(begin, (START,), 0.0, self._stepper.initial())]
+        for frame in range(len(self._melody)):
+            for written in range(1, VOICES + 2):
+                ways = self._reach(ways, frame, written, width)
+            report(frame + 1)
+        return Harmony(ways[0].tokens, ways[0].nats)
+
+    def _reach(self, ways: list[_Way], frame: int, written: int, width: int) -> list[_Way]:
+        """The likeliest ways to have so many voices of a frame; one more than there are voices is its end."""
+
+        def is_there(way: _Way) -> bool:
+            return way.cursor.tick > frame * FRAME_TICKS or len(way.cursor.notes) >= written
+
+        while late := [way for way in ways if not is_there(way)]:
+            ways = [way for way in ways if is_there(way)] + self._branch(late, width)
+            ways = sorted(ways, key=lambda way: -way.nats)[:width]
+        return ways
+
+    def _branch(self, ways: Sequence[_Way], width: int) -> list[_Way]:
+        """The likeliest tokens after all of these ways, in one call of the network."""
+        state = {name: np.concatenate([way.state[name] for way in ways]) for name in ways[0].state}
+        logits, after = self._stepper.step(np.array([way.tokens[-1:] for way in ways], np.int64), state)
+        nats = _log_softmax(logits[:, -1].astype(np.float64))
+        masks = np.stack([self.mask(way.cursor) for way in ways])
+        sums = np.where(masks, nats + np.array([[way.nats] for way in ways]), -np.inf)
+        order = np.argsort(-sums, axis=None, kind="stable")[: min(width, int(masks.sum()))]
+        return [
+            self._advanced(ways[row], int(token), float(sums[row, token]), _row(after, row))
+            for row, token in zip(*np.unravel_index(order, sums.shape), strict=True)
+        ]
+
+    def _advanced(self, way: _Way, token: int, nats: float, state: State) -> _Way:
+        cursor, _ = self._codec.step(way.cursor, token)
+        return _Way(cursor, (*way.tokens, token), nats, state)
+
+    def _only(self, token: int) -> Mask:
+        mask = np.zeros(len(self._codec.vocabulary), np.bool_)
+        mask[token] = True
+        return mask
+
+
+def _row(state: State, row: Any) -> State:
+    return {name: part[row : row + 1] for name, part in state.items()}
+
+
+def _log_softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    normalised: NDArray[np.float64] = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return normalised
+
+
+def _on_grid(note: Note) -> Note:
+    onset, end = ((tick + FRAME_TICKS // 2) // FRAME_TICKS * FRAME_TICKS for tick in (note.onset, note.end))
+    return replace(note, onset=onset, duration=max(FRAME_TICKS, end - onset))
+
+
+def _moved(note: Note, ticks: int, semitones: int) -> Note:
+    pitch = note.pitch + semitones
+    pitch += 12 * max(0, -((pitch - _LOWEST) // 12))
+    return replace(note, onset=note.onset + ticks, pitch=pitch)
+
+
+def _timed(voices: Sequence[Sequence[Note]], tempo_us: int) -> list[Timed]:
+    events = [event for channel, voice in enumerate(voices) for event in events_of(voice, channel)]
+    events.sort(key=lambda ticked: ticked.tick)
+    return [Timed(event.tick * tempo_us * 1000 // TICKS_PER_QUARTER, event.event) for event in events]

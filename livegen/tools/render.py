@@ -1,0 +1,60 @@
+"""A conversation on a manual clock: the same engine, as fast as it can."""
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from livegen.clock import NS_PER_MS, NS_PER_S, ManualClock
+from livegen.engine.engine import Engine, load_engine
+from livegen.events import NoteOn, Timed
+from livegen.files.midi_file import read_midi, write_midi
+from livegen.files.piano_roll import draw_roll
+from livegen.midi_out.offline import Rendition
+from livegen.settings import Settings
+
+_STEP_NS = 20 * NS_PER_MS
+_PATIENCE_NS = 10 * NS_PER_S  # without anything to play or to wait for
+
+
+def converse(engine: Engine, player: Iterable[Timed], report: Callable[[int], None] = lambda _: None) -> list[Timed]:
+    """Play ``player``'s events, in order, at the engine; return all that it plays, in order.
+
+    It goes on until the last phrase has been answered. ``report`` is told the time, in ns, now and then.
+    """
+    waiting = deque(player)
+    clock = ManualClock(waiting[0].at_ns if waiting else 0)
+    rendition = Rendition()
+    end_ns = clock.now_ns() + _PATIENCE_NS
+    while clock.now_ns() < end_ns:
+        clock.move_to(clock.now_ns() + _STEP_NS)
+        now_ns = clock.now_ns()
+        while waiting and waiting[0].at_ns <= now_ns:
+            engine.hear(waiting.popleft())
+        plan = engine.imagine(now_ns)
+        if plan.retract_ns is not None:
+            rendition.retract(plan.retract_ns, now_ns, plan.kept)
+        rendition.play(plan.events)
+        rendition.sound(now_ns)
+        if waiting or plan.is_behind or rendition.is_waiting:
+            end_ns = now_ns + _PATIENCE_NS
+        if now_ns % NS_PER_S < _STEP_NS:
+            report(now_ns)
+    return rendition.sounded
+
+
+def render_file(
+    source: Path, target: Path, settings: Settings, picture: Path | None, report: Callable[[int, int], None]
+) -> str:
+    """Answer the phrases of a MIDI file, write both voices, and a piano roll if asked for; say what came of it.
+
+    ``report`` is told seconds of music done and in all.
+    """
+    player = read_midi(source)
+    engine = load_engine(settings)
+    total_s = player[-1].at_ns // NS_PER_S
+    machine = converse(engine, player, lambda now_ns: report(min(now_ns // NS_PER_S, total_s), total_s))
+    write_midi(target, [("player", player), ("machine", machine)])
+    if picture:
+        draw_roll(picture, player, machine, f"{source.name}, answered by {settings.play.model}")
+    heard, played = (sum(isinstance(timed.event, NoteOn) for timed in events) for events in (player, machine))
+    return f"{target}: {heard} notes of the player, {played} of the machine"

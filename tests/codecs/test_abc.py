@@ -1,0 +1,201 @@
+"""The ABC codec: tunes as characters, in both directions, and a grammar whose bars fill."""
+
+import os
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from livegen.codecs.abc.codec import END, START, UNKNOWN, AbcCodec
+from livegen.codecs.abc.reading import AbcCursor
+from livegen.events import Note, NoteOff, NoteOn, Ticked
+from livegen.music.key import Key
+
+CODEC = AbcCodec()
+HEAD = "X: 1\nM:4/4\nL:1/8\nK:G\n"
+
+
+def heard(text: str) -> tuple[AbcCursor, list[Ticked]]:
+    cursor, events = CODEC.begin(), list[Ticked]()
+    for token in (START, *CODEC.characters(text).tolist()):
+        cursor, settled = CODEC.step(cursor, token)
+        events += settled
+    return cursor, events
+
+
+def notes(text: str) -> list[tuple[int, int, int]]:
+    """Onset, pitch and duration, in ticks."""
+    decoded = CODEC.decode([START, *CODEC.characters(text).tolist(), END])
+    return [(note.onset, note.pitch, note.duration) for note in decoded]
+
+
+def allowed(text: str) -> set[str]:
+    cursor, _ = heard(text)
+    return {CODEC.vocabulary.text(token) for token in np.flatnonzero(CODEC.mask(cursor)).tolist()}
+
+
+def some_melody(seed: int) -> list[Note]:
+    """Notes one after the other, on sixteenths or on sixths of a beat."""
+    draw = random.Random(seed)
+    step = draw.choice((160, 240))
+    melody, at = [Note(0, 60, step), Note(step, 62, step)], 2 * step
+    for _ in range(draw.randint(2, 60)):
+        at += step * draw.choice((0, 0, 0, 1, 2, 4))
+        duration = step * draw.randint(1, 16)
+        melody.append(Note(at, draw.randint(40, 100), duration))
+        at += duration
+    return melody
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("GA", [(0, 67, 480), (480, 69, 480)]),
+        ("F^F=F", [(0, 66, 480), (480, 66, 480), (960, 65, 480)]),  # one sharp
+        ("^cc|c", [(0, 73, 480), (480, 73, 480), (960, 72, 480)]),  # an accidental lasts for its bar
+        ("C,c'", [(0, 48, 480), (480, 84, 480)]),
+        ("G2A/B/4c3/2d", [(0, 67, 960), (960, 69, 240), (1200, 71, 120), (1320, 72, 720), (2040, 74, 480)]),
+        ("G>AB<c", [(0, 67, 720), (720, 69, 240), (960, 71, 240), (1200, 72, 720)]),
+        ("(3GABc", [(0, 67, 320), (320, 69, 320), (640, 71, 320), (960, 72, 480)]),
+        ("G2-|G2A", [(0, 67, 1920), (1920, 69, 480)]),
+        ("G2-A", [(0, 67, 960), (960, 69, 480)]),  # no tie, for it is another note
+        ("zG", [(480, 67, 480)]),
+        ('"Am"G|"D7"[1A:|', [(0, 67, 480), (480, 69, 480)]),
+        ("[GBd]A", [(0, 67, 480), (480, 69, 480)]),  # of a chord the first note
+        ("G~A{gf}B!trill!c", [(0, 67, 480), (480, 69, 480), (960, 71, 480), (1440, 72, 480)]),
+        ("G|\nK:D\nP:B\nF|", [(0, 67, 480), (480, 66, 480)]),
+    ],
+)
+def test_what_is_written_sounds(body: str, expected: list[tuple[int, int, int]]) -> None:
+    assert notes(HEAD + body) == expected
+
+
+def test_a_beat_of_a_jig_is_three_eighths() -> None:
+    assert notes("X: 1\nM:6/8\nK:C\nCDE") == [(0, 60, 320), (320, 62, 320), (640, 64, 320)]
+
+
+def test_a_note_sounds_as_soon_as_it_is_complete() -> None:
+    before, early = heard(HEAD + "G2")
+    after, late = heard(HEAD + "G2A")
+
+    assert (before.tick, before.is_whole, early) == (0, False, [])
+    assert (after.tick, after.is_whole, late) == (960, True, [Ticked(0, NoteOn(67)), Ticked(960, NoteOff(67))])
+
+
+def test_a_thousand_melodies_are_the_same_after_encoding_and_decoding() -> None:
+    pieces = [some_melody(seed) for seed in range(1000)]
+
+    again = [CODEC.decode(CODEC.encode(piece, Key(seed % 12, seed % 2 == 1))) for seed, piece in enumerate(pieces)]
+
+    assert again == pieces
+
+
+def test_of_what_sounds_together_the_highest_is_kept() -> None:
+    kept = CODEC.decode(CODEC.encode([Note(0, 60, 960), Note(0, 67, 960), Note(480, 72, 480)]))
+
+    assert kept == [Note(0, 67, 480), Note(480, 72, 480)]
+
+
+@pytest.mark.skipif("LIVEGEN_MUSIC" not in os.environ, reason="LIVEGEN_MUSIC names no folder of music")
+def test_every_tune_of_the_corpus_is_the_same_after_encoding_and_decoding() -> None:
+    from export import corpora
+
+    corpus = corpora.load("folk-plus", "abc", Path(os.environ["LIVEGEN_MUSIC"]))
+
+    for piece in (*corpus.split.train, *corpus.split.valid, *corpus.split.test):
+        text = CODEC.text_of(piece.tokens.tolist())
+        assert [START, *CODEC.characters(text).tolist(), END] == piece.tokens.tolist()
+        melody = CODEC.decode(piece.tokens.tolist())
+        onsets = [tick.tick for tick in heard(text)[1] if isinstance(tick.event, NoteOn)]
+        assert [note.onset for note in melody] == sorted(onsets)
+
+
+@settings(max_examples=20)
+@given(st.integers(0, 10**9))
+def test_music_by_the_mask_fills_its_bars_and_never_stands_still_for_ever(seed: int) -> None:
+    draw, cursor, since = random.Random(seed), CODEC.begin(), 0
+
+    for _ in range(700):
+        choices = np.flatnonzero(CODEC.mask(cursor)).tolist()
+        tick = cursor.tick
+        cursor, _ = CODEC.step(cursor, draw.choice(choices))
+        since = since + 1 if cursor.tick == tick else 0
+        assert cursor.is_head or cursor.position <= cursor.metre
+        assert since < 900
+
+
+@pytest.mark.parametrize(
+    ("body", "may", "may_not"),
+    [
+        ("G8", {"|"}, {"A", "z", "2", "\n", "<end>"}),  # the bar is full
+        ("G7A", {"|", "/"}, {"2", "B"}),
+        ("G8|A4", {"A", "/"}, {"|", "8"}),
+        ("G4|", {"A", ":", "|", "\n"}, {"<end>"}),  # a pickup
+        ("G4|A8|B4", {":"}, {"|"}),  # the short bar that completes it
+        ("G4|A8|B4:|G2", {"|"}, {"\n"}),  # a part of its own begins with a pickup of its own
+        ("G4|A8|B4:|G8|A4", {"A"}, {"|", ":"}),
+        ("(3G", {"A", "^"}, {"|", " ", "2"}),
+        ('"A', {"m", '"'}, {"|", "z"}),
+        ("G8|\nA8|\nB8|\nc8|\n", {"<end>", "G", "P"}, {"|", "\n"}),
+    ],
+)
+def test_the_grammar_knows_where_the_bar_stands(body: str, may: set[str], may_not: set[str]) -> None:
+    found = allowed(HEAD + body)
+
+    assert may <= found
+    assert not may_not & found
+
+
+def test_only_the_start_mark_begins_a_tune() -> None:
+    ended, _ = CODEC.step(heard(HEAD + "G8|\n")[0], END)
+
+    assert [np.flatnonzero(CODEC.mask(cursor)).tolist() for cursor in (CODEC.begin(), ended)] == [[START], [START]]
+
+
+def test_a_head_begins_with_its_number_and_ends_with_its_key_after_its_metre() -> None:
+    assert allowed("") == {"X"}
+    assert "K" not in allowed("X: 1\n")
+    assert "K" in allowed("X: 1\nM:6/8\n")
+    assert allowed("X: 1\nM:6/8\nK:B") == {"\n", "#", "b", "m", "d"}
+
+
+def test_a_phrase_becomes_the_first_bars_of_a_tune() -> None:
+    phrase = [Note(0, 67, 960), Note(960, 71, 960), Note(1920, 73, 480), Note(2400, 74, 1440)]
+    prompt = CODEC.prompt(phrase, CODEC.begin(), Key(7))
+    cursor, told = prompt.begin(AbcCursor(tick=5000, is_inside=True, note="G")), list[int]()
+
+    while (mask := prompt.mask(cursor)) is not None:
+        told.append(int(mask.argmax()))
+        cursor, _ = CODEC.step(cursor, told[-1])
+
+    assert CODEC.text_of(told) == HEAD + "G2B2^cd3|"
+    assert cursor.tick == 5000 + 3840
+
+
+@pytest.mark.parametrize(("key", "expected"), [(Key(2), 0), (Key(6), -1), (Key(1), -1), (Key(3, is_minor=True), -1)])
+def test_a_key_with_many_sharps_or_flats_goes_to_one_with_few(key: Key, expected: int) -> None:
+    assert CODEC.shift(key, [72]) == expected
+
+
+def test_unknown_characters_are_marked() -> None:
+    tokens = CODEC.characters("Gé")
+
+    assert tokens.tolist() == [CODEC.vocabulary.token("G"), UNKNOWN]
+    assert CODEC.text_of(tokens.tolist()) == "G?"
+
+
+def test_a_transposed_tune_sounds_higher() -> None:
+    tune = np.concatenate([[START], CODEC.characters('X: 1\nM:6/8\nK:D\n"D"fed "A7/c+"=c^AB|\n'), [END]])
+
+    up = CODEC.transposed(tune, 5)
+
+    assert CODEC.text_of(up.tolist()) == 'X: 1\nM:6/8\nK:G\n"G"bag "D7/f+"=f^de|\n'
+    assert [note.pitch for note in CODEC.decode(up.tolist())] == [n.pitch + 5 for n in CODEC.decode(tune.tolist())]
+
+
+def test_a_vocabulary_that_cannot_write_a_tune_is_refused() -> None:
+    with pytest.raises(ValueError, match="a tune cannot be written without"):
+        AbcCodec("ABC")

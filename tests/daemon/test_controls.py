@@ -1,0 +1,157 @@
+"""Knobs, programs and a settings file that changes."""
+
+from pathlib import Path
+
+import pytest
+
+from livegen.daemon.controls import Controls
+from livegen.daemon.event_router import Courier
+from livegen.daemon.file_watch import FileWatch
+from livegen.errors import SettingsError
+from livegen.events import SUSTAIN_PEDAL, Control, Program
+from livegen.parameters import KNOBS, MOST
+from livegen.settings import Parameter, Settings, load
+from livegen.settings_file import bind
+
+
+def controls(path: Path | None = None, **keys: object) -> tuple[Controls, list[str]]:
+    said: list[str] = []
+    return Controls(load(None, {"controls": keys}), said.append, path), said
+
+
+def test_the_modulation_wheel_sets_the_temperature() -> None:
+    wheel, said = controls()
+
+    changed = [wheel.hear(Control(1, value)) for value in (0, 127)]
+
+    assert changed == [True, True]
+    assert wheel.settings.sampling.temperature == 4
+    assert said == ["temperature 0.25", "temperature 4.0"]
+
+
+@pytest.mark.parametrize("parameter", KNOBS)
+def test_every_knob_goes_there_and_back(parameter: Parameter) -> None:
+    knob = KNOBS[parameter]
+
+    for position in (0, 31, 64, 100, MOST):
+        settings = knob.turned(Settings(), position)
+        stands = knob.stands(settings)
+        assert stands is not None
+        assert knob.turned(settings, stands) == settings
+        Settings.model_validate(settings.model_dump())
+
+
+def test_with_soft_takeover_a_knob_waits_until_it_passes_the_value() -> None:
+    length, _ = controls(cc={20: "answer_length"})  # stands at 42 of 127
+
+    changed = [length.hear(Control(20, value)) for value in (127, 100, 30, 20)]
+
+    assert changed == [False, False, True, True]
+
+
+def test_without_soft_takeover_it_jumps() -> None:
+    length, _ = controls(cc={20: "answer_length"}, soft_takeover=False)
+
+    assert length.hear(Control(20, 127))
+    assert length.settings.play.answer_length == 2
+
+
+def test_what_is_learnt_counts_at_once_and_is_saved_beside_what_was_there(tmp_path: Path) -> None:
+    path = tmp_path / "jam.toml"
+    path.write_text("# mine\n[play]\nseed = 3 # a good one\n")
+    knobs, said = controls(path)
+    knobs.learn("density")
+
+    changed = [knobs.hear(Control(SUSTAIN_PEDAL, 127)), knobs.hear(Control(21, 127))]
+
+    assert changed == [False, True]
+    assert knobs.settings.sampling.density == 10
+    assert said[1] == f"controller 21 sets density, written to {path}"
+    assert load(path).controls.cc == {1: "temperature", 21: "density"}
+    assert load(path).play.seed == 3
+    assert path.read_text().startswith("# mine\n[play]\nseed = 3 # a good one\n")
+
+
+def test_a_parameter_that_is_learnt_anew_leaves_its_old_knob(tmp_path: Path) -> None:
+    knobs, _ = controls(tmp_path / "new" / "jam.toml")
+    knobs.learn("temperature")
+
+    knobs.hear(Control(7, 100))
+
+    assert load(tmp_path / "new" / "jam.toml").controls.cc == {7: "temperature"}
+
+
+def test_what_cannot_be_saved_is_said_and_counts_all_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "jam.toml"
+    path.write_text("[play\n")
+    knobs, said = controls(path)
+    knobs.learn("density")
+
+    knobs.hear(Control(21, 127))
+
+    assert knobs.settings.sampling.density == 10
+    assert "could not be saved" in said[1]
+    assert path.read_text() == "[play\n"
+
+
+def test_programs_choose_roles_and_models_and_are_off_by_default() -> None:
+    chosen, _ = controls(programs=["harmonise", "folk-char"])
+    off, _ = controls()
+
+    changed = [chosen.hear(Program(number)) for number in (0, 1, 2)]
+
+    assert changed == [True, True, False]
+    assert (chosen.settings.play.role, chosen.settings.play.model) == ("harmonise", "folk-char")
+    assert not off.hear(Program(0))
+
+
+def test_knobs_on_another_channel_are_not_listened_to() -> None:
+    knobs, _ = controls(channel=2)
+
+    assert [knobs.hear(Control(1, 100, channel)) for channel in (0, 1)] == [False, True]
+
+
+def test_a_file_that_changed_is_taken_and_one_that_is_wrong_is_said(tmp_path: Path) -> None:
+    path, said = tmp_path / "jam.toml", list[str]()
+    path.write_text("[play]\nseed = 1\n")
+    knobs, _ = controls()
+    taken: list[Settings] = []
+    courier = Courier(lambda _: None, lambda: None, knobs)
+    courier.take = taken.append  # type: ignore[method-assign]
+    watch = FileWatch(path, lambda: load(path), said.append)
+
+    watch.look(courier)
+    for text in ("[play]\nseed = 2 \n", "[play]\nseeed = 3  \n"):
+        path.write_text(text)
+        watch._seen = (1, 1, 1)  # the clock of a file system may be coarse
+        watch.look(courier)
+
+    assert [settings.play.seed for settings in taken] == [2]
+    assert "unknown key 'play.seeed'; did you mean 'seed'?; playing on as before" in said[0]
+
+
+def test_ports_that_change_count_from_the_next_start_on() -> None:
+    knobs, said = controls()
+
+    knobs.take(load(None, {"ports": {"name": "other"}, "play": {"role": "solo"}}))
+
+    assert knobs.settings.ports.name == "livegen"
+    assert knobs.settings.play.role == "solo"
+    assert said == ["[ports] has changed: it counts from the next start on", "role solo"]
+
+
+def test_what_a_knob_has_set_stays_when_the_file_changes_something_else() -> None:
+    knobs, _ = controls()
+    knobs.hear(Control(1, 127))
+
+    knobs.take(load(None, {"play": {"seed": 5}}))
+
+    assert (knobs.settings.sampling.temperature, knobs.settings.play.seed) == (4, 5)
+
+
+def test_binding_into_what_is_no_settings_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.toml"
+    path.write_text("a = [")
+
+    with pytest.raises(SettingsError, match="cannot be read as TOML"):
+        bind(path, {1: "density"})

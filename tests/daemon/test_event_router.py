@@ -1,0 +1,137 @@
+"""What is carried to the engine, in which order."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from livegen.clock import NS_PER_S, ManualClock, clock_read_by
+from livegen.daemon.controls import Controls
+from livegen.daemon.event_router import Courier, Loss
+from livegen.events import Control, NoteOff, NoteOn, Timed
+from livegen.ipc.messages import Heard, Message, Panic
+from livegen.settings import Settings
+
+PHRASE = (Timed(0, NoteOn(60)), Timed(NS_PER_S, NoteOff(60)))
+NEXT = Timed(2 * NS_PER_S, NoteOn(62))
+
+
+@pytest.fixture(autouse=True)
+def clock() -> Iterator[ManualClock]:
+    """What the time is: ten seconds after the beginning, at first."""
+    manual = ManualClock(10 * NS_PER_S)
+    with clock_read_by(manual.now_ns):
+        yield manual
+
+
+class Desk:
+    """A courier, what it told the engines, and what it told the house."""
+
+    def __init__(self) -> None:
+        self.told: list[list[Message]] = []
+        self.heard: list[Timed] = []
+        self.panics = 0
+        self.courier = Courier(self.heard.append, self.panic, Controls(Settings(), lambda _: None))
+
+    def panic(self) -> None:
+        self.panics += 1
+
+    def introduce(self) -> None:
+        """A new engine."""
+        told: list[Message] = []
+        self.told.append(told)
+        self.courier.introduce(told.append)
+
+    def lose(self, planned_ns: int = 0, lost_ns: int = 9 * NS_PER_S, *, is_poisoned: bool = False) -> None:
+        """The end of an engine."""
+        self.courier.lose(Loss(planned_ns, lost_ns, is_poisoned))
+
+    def work_off(self) -> None:
+        """Do what is queued."""
+        self.courier.stop()
+        self.courier.run()
+
+
+def test_what_is_heard_is_told_at_once():
+    desk = Desk()
+    desk.introduce()
+    for timed in PHRASE:
+        desk.courier.hear(timed)
+    desk.work_off()
+
+    assert desk.told == [[Heard(PHRASE[:1]), Heard(PHRASE[1:])]]
+    assert desk.heard == list(PHRASE)
+
+
+def test_what_was_heard_before_the_engine_was_ready_is_told_first_and_as_a_whole():
+    desk = Desk()
+    for timed in PHRASE:
+        desk.courier.hear(timed)
+    desk.introduce()
+    desk.courier.hear(NEXT)
+    desk.work_off()
+
+    assert desk.told == [[Heard(PHRASE), Heard((NEXT,))]]
+
+
+def test_a_new_engine_is_told_what_the_lost_one_had_not_finished_answering():
+    desk = Desk()
+    desk.introduce()
+    for timed in PHRASE:
+        desk.courier.hear(timed)
+    desk.lose(planned_ns=3 * NS_PER_S, lost_ns=3 * NS_PER_S)
+    desk.introduce()
+    desk.lose()  # that one died before it planned anything
+    desk.introduce()
+    desk.work_off()
+
+    assert desk.told[1:] == [[Heard(PHRASE)], [Heard(PHRASE)]]
+
+
+def test_a_phrase_that_was_answered_is_not_answered_again():
+    desk = Desk()
+    desk.introduce()
+    for timed in PHRASE:
+        desk.courier.hear(timed)
+    desk.lose(planned_ns=3 * NS_PER_S)
+    desk.courier.hear(Timed(10 * NS_PER_S, NoteOn(62)))
+    desk.introduce()
+    desk.work_off()
+
+    assert desk.told[1:] == [[Heard((Timed(10 * NS_PER_S, NoteOn(62)),))]]
+
+
+def test_a_phrase_of_long_ago_is_answered_no_more(clock: ManualClock):
+    """Found by the simulator, seed 1201: after an hour without engines, two more died of being busy with it."""
+    desk = Desk()
+    for timed in PHRASE:
+        desk.courier.hear(timed)
+    clock.move_to(62 * NS_PER_S)
+    desk.introduce()
+    desk.work_off()
+
+    assert desk.told == [[]]
+    assert desk.courier.asked_ns is None
+
+
+def test_a_phrase_that_engines_died_of_is_not_told_again():
+    desk = Desk()
+    for timed in PHRASE:
+        desk.courier.hear(timed)
+    desk.lose(is_poisoned=True)
+    desk.courier.hear(NEXT)
+    desk.introduce()
+    desk.work_off()
+
+    assert desk.told == [[Heard((NEXT,))]]
+
+
+def test_all_notes_off_from_the_player_is_a_panic():
+    desk = Desk()
+    desk.introduce()
+    for timed in (*PHRASE, Timed(NS_PER_S, Control(123, 0))):
+        desk.courier.hear(timed)
+    desk.introduce()
+    desk.work_off()
+
+    assert desk.told == [[Heard(PHRASE[:1]), Heard(PHRASE[1:]), Panic()], []]
+    assert desk.panics == 1

@@ -1,0 +1,128 @@
+"""The engine's side of the link, over a real pipe."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection, Pipe
+
+import pytest
+
+from livegen.clock import NS_PER_MS
+from livegen.engine.engine import Engine
+from livegen.events import NoteOff, NoteOn
+from livegen.ipc.engine_worker import run_engine
+from livegen.ipc.messages import (
+    Beat,
+    Call,
+    Configure,
+    Did,
+    Failed,
+    Heard,
+    Loaded,
+    Message,
+    Notice,
+    Panic,
+    Planned,
+    Ready,
+    Retract,
+    decode,
+    encode,
+)
+from livegen.model.bundle import load_bundle
+from livegen.settings import load as load_settings
+from tests.daemon.test_resend_buffer import note
+from tests.support.scripted_engine import load
+
+SETTINGS = Configure(load_settings(None, {"daemon": {"realtime": False}}).model_dump_json())
+
+
+@contextmanager
+def engine(script: str) -> Iterator[Connection]:
+    """The other end of the link to a running engine; closing it is what ends the engine."""
+    ours, theirs = Pipe()
+    thread = threading.Thread(target=run_engine, args=(theirs, lambda settings: load(script, settings)))
+    thread.start()
+    with ours:
+        yield ours
+    thread.join(10)
+    assert not thread.is_alive()
+
+
+def next_message(link: Connection) -> Message:
+    """What it says next, heartbeats and its account of itself aside."""
+    while True:
+        assert link.poll(10)
+        message = decode(link.recv_bytes())
+        if not isinstance(message, Beat | Did | Loaded):
+            return message
+
+
+def test_it_says_that_it_is_ready_then_plans_what_it_heard_and_obeys_a_panic():
+    with engine("echo") as link:
+        link.send_bytes(encode(SETTINGS))
+        ready = next_message(link)
+        link.send_bytes(encode(Heard((*note(60, 0, 1), *note(62, 1, 2)))))
+        planned, notice = next_message(link), next_message(link)
+        link.send_bytes(encode(Panic()))
+        retract = next_message(link)
+
+    assert ready == Ready()
+    assert isinstance(planned, Planned)
+    assert [timed.event for timed in planned.events] == [NoteOn(72), NoteOff(72), NoteOn(74), NoteOff(74)]
+    assert notice == Notice("heard 2")
+    assert isinstance(retract, Retract)
+
+
+def test_it_beats_while_it_has_nothing_to_say():
+    with engine("echo") as link:
+        link.send_bytes(encode(SETTINGS))
+        said = [decode(link.recv_bytes()) for _ in range(8)]
+
+    assert [message for message in said if not isinstance(message, Did)][:4] == [
+        Loaded("", "bach"),
+        Ready(),
+        Beat(),
+        Beat(),
+    ]
+
+
+def test_a_model_that_cannot_be_loaded_is_its_last_words():
+    with engine("refuse") as link:
+        link.send_bytes(encode(SETTINGS))
+
+        assert next_message(link) == Failed("bach: no such model")
+        with pytest.raises(EOFError):
+            link.recv_bytes()
+
+
+def test_it_ends_when_the_other_end_is_gone_before_a_word():
+    with engine("echo"):
+        pass
+
+
+def test_what_it_says_is_explained_by_the_calls_that_it_told_before():
+    with engine("echo") as link:
+        link.send_bytes(encode(SETTINGS))
+        link.send_bytes(encode(Heard(note(60, 0, 1))))
+        told: list[Call] = []
+        while not isinstance(message := decode(link.recv_bytes()), Planned):
+            told += message.calls if isinstance(message, Did) else ()
+        plan = message
+
+    assert [call.act for call in told if call.act != "imagine"] == ["take"]
+    assert told[-1].act == "imagine"
+    assert plan.events[0].at_ns == told[-1].at_ns + 10 * NS_PER_MS  # as the script has it
+
+
+def test_while_nobody_plays_it_gives_no_account():
+    bundle = load_bundle("bach")
+    ours, theirs = Pipe()
+    thread = threading.Thread(target=run_engine, args=(theirs, lambda settings: Engine(bundle, settings)))
+    thread.start()
+    with ours:
+        ours.send_bytes(encode(SETTINGS))
+        said = [decode(ours.recv_bytes()) for _ in range(8)]
+    thread.join(10)
+
+    assert said[:2] == [Loaded(bundle.sha256, "bach"), Ready()]
+    assert [type(message) for message in said[2:]] == [Did, *[Beat] * 5]  # the first call only

@@ -1,0 +1,80 @@
+"""Which port is meant."""
+
+import pytest
+
+from livegen.errors import PortError
+from livegen.midi_ports.names import find_port, is_keyboard, listed, missing_ports, require_port
+
+NAMES = ["Midi Through:Midi Through Port-0 14:0", "KeyStep 37:KeyStep 37 MIDI 1 20:0", "Keys:Keys 24:0"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ("KeyStep 37:KeyStep 37 MIDI 1", NAMES[1]),
+        ("KeyStep 37:KeyStep 37 MIDI 1 28:0", NAMES[1]),  # another number since the last replug
+        ("keystep", NAMES[1]),
+        ("Keys:Keys", NAMES[2]),
+        ("MIDI 1", NAMES[1]),
+        ("Nord", None),
+    ],
+)
+def test_names_match_exactly_then_by_their_beginning_then_by_a_part(wanted: str, found: str | None):
+    assert find_port(wanted, NAMES) == found
+
+
+def test_an_exact_name_wins_over_an_earlier_one_that_begins_so():
+    assert find_port("Keys", ["Keys 2", "Keys"]) == "Keys"
+
+
+def test_an_unknown_port_is_refused_with_what_there_is():
+    with pytest.raises(PortError, match=r"^no MIDI input called 'Nord'; there are: KeyStep 37, Organ$"):
+        require_port("Nord", ["Organ 20:0", "KeyStep 37 24:0"], "input")
+
+
+def test_a_misspelt_port_is_refused_with_the_nearest_name():
+    with pytest.raises(PortError, match=r"^no MIDI output called 'KayStep 37'; did you mean 'KeyStep 37'\?$"):
+        require_port("KayStep 37", ["Organ 20:0", "KeyStep 37 24:0"], "output")
+
+
+@pytest.mark.parametrize(
+    ("system", "name", "kind"),
+    [
+        ("alsa", "KeyStep 37:KeyStep 37 MIDI 1 20:0", "hardware"),
+        ("alsa", "Midi Through:Midi Through Port-0 14:0", "software"),
+        ("alsa", "Virtual Raw MIDI 1-0:VirMIDI 1-0 24:0", "software"),
+        ("alsa", "VMPK Output:VMPK Output 128:0", "software"),  # a program
+        ("alsa", "livegen:out 129:1", "software"),
+        ("alsa", "duet:out 20:1", "software"),  # our own, under another name
+        ("jack", "duet-out:out", "software"),
+        ("alsa", "Nord Duet:Nord Duet MIDI 1 20:0", "hardware"),
+        ("jack", "system:midi_capture_1", "hardware"),
+        ("jack", "a2j:KeyStep 37 [20] (capture): KeyStep 37 MIDI 1", "hardware"),
+        ("jack", "a2j:VMPK Output [128] (capture): out", "software"),
+        ("jack", "a2j:Midi Through [14] (capture): Midi Through Port-0", "software"),
+        ("jack", "ardour:MIDI out", "software"),
+        ("core", "KeyStep 37", "hardware"),
+        ("core", "IAC Driver Bus 1", "software"),
+        ("windows", "loopMIDI Port", "software"),
+    ],
+)
+def test_hardware_is_told_from_software_by_its_name(system: str, name: str, kind: str):
+    assert is_keyboard(name, system, "duet") == (kind == "hardware")
+
+
+def test_a_port_that_goes_while_they_are_counted_is_no_error():
+    answers = iter([ValueError("the 'portNumber' argument (2) is invalid."), ["KeyStep 37 20:0"]])
+
+    def get_ports() -> list[str]:
+        answer = next(answers)
+        if isinstance(answer, ValueError):
+            raise answer
+        return answer
+
+    assert listed(get_ports) == ["KeyStep 37 20:0"]
+
+
+def test_each_missing_port_is_told_and_no_name_is_none_missing():
+    errors = missing_ports(["", "KeyStep", "Nord"], ["KeyStep 37 20:0"], "input")
+
+    assert [str(error) for error in errors] == ["no MIDI input called 'Nord'; there are: KeyStep 37"]

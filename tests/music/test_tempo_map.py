@@ -1,0 +1,25 @@
+"""Ticks and nanoseconds."""
+
+import pytest
+
+from livegen.music.tempo_map import Meter, nearest, next_multiple
+
+
+@pytest.mark.parametrize("beat_ns", [200_000_001, 600_000_000, 1_499_999_999])
+def test_a_tick_and_its_moment_find_each_other(beat_ns: int) -> None:
+    meter = Meter(10**15, beat_ns)
+
+    assert [meter.tick_at(meter.ns_at(tick)) for tick in range(-5000, 500_000, 7919)] == list(
+        range(-5000, 500_000, 7919)
+    )
+
+
+def test_ten_hours_of_beats_do_not_drift() -> None:
+    meter = Meter(0, 333_333_333)
+
+    assert meter.ns_at(960 * 108_000) == 108_000 * 333_333_333
+
+
+def test_multiples_round_as_they_say() -> None:
+    assert [nearest(tick, 240) for tick in (-121, -120, 119, 120, 361)] == [-240, 0, 0, 240, 480]
+    assert [next_multiple(tick, 960) for tick in (-1, 0, 1, 960, 961)] == [0, 0, 960, 960, 1920]

@@ -1,0 +1,246 @@
+"""Sessions played again: the same bytes, or where they differ.
+
+Two of ten by default, recorded from a real daemon with a real engine; all of them by LIVEGEN_REPLAYS=10.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import mido
+import pytest
+
+from livegen.errors import SessionError
+from livegen.events import NoteOn, Timed
+from livegen.ipc.messages import Did, Loaded, Message, Planned, Ready, decode, encode
+from livegen.recording.format import Kind, Record, Session, decode_session, encode_frames, read_session
+from livegen.recording.tracks import voice
+from livegen.session.replay import Replayed, model_opener, replay
+from tests.support.recital import (
+    Recital,
+    answers,
+    interrupted,
+    killed_in_mid_answer,
+    left_alone,
+    played_along,
+    recital,
+    under_the_hands,
+)
+from tests.test_cli import livegen
+
+REPLAYS = int(os.environ.get("LIVEGEN_REPLAYS", "2"))
+
+Scene = tuple[Callable[[Recital], None], dict[str, dict[str, Any]]]
+SCENES: dict[str, Scene] = {
+    "killed": (killed_in_mid_answer(), {"play": {"seed": 1}}),
+    "hands": (
+        under_the_hands,
+        {
+            "play": {"seed": 2},
+            "controls": {"programs": ("respond", "solo", "folk-lstm"), "soft_takeover": False, "cc": {1: "density"}},
+        },
+    ),
+    "answers": (answers(2), {"play": {"seed": 3}}),
+    "interrupted": (interrupted, {"play": {"seed": 4}}),
+    "harmonise": (played_along, {"play": {"seed": 5, "role": "harmonise"}}),
+    "accompany": (played_along, {"play": {"seed": 6, "role": "accompany"}}),
+    "solo": (left_alone, {"play": {"seed": 7, "role": "solo"}}),
+    "clock": (answers(), {"play": {"seed": 8}, "time": {"clock": "internal", "begin_on": "bar", "tempo_bpm": 140}}),
+    "piano": (answers(), {"play": {"seed": 9, "model": "piano-lstm"}}),
+    "killed solo": (killed_in_mid_answer(2), {"play": {"seed": 10, "role": "solo", "touched_role": "solo"}}),
+}
+
+
+@pytest.fixture(autouse=True)
+def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of a session with one answer."""
+    folder = tmp_path_factory.mktemp("recorded")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", str(folder / "run"))
+        recital(folder / "sessions", answers(), play={"seed": 11})
+    (path,) = (folder / "sessions").iterdir()
+    return path
+
+
+def played_again(session: Session) -> Replayed:
+    return replay(session, model_opener(()), lambda *_: None)
+
+
+def said(records: Sequence[Record]) -> list[tuple[int, Message]]:
+    """What the engines said, and which records it is in."""
+    return [(index, decode(record.content)) for index, record in enumerate(records) if record.kind is Kind.SAID]
+
+
+def onsets(events: list[Timed]) -> list[Timed]:
+    return [timed for timed in events if isinstance(timed.event, NoteOn)]
+
+
+@pytest.mark.parametrize("scene", list(SCENES)[:REPLAYS])
+def test_a_session_played_again_gives_the_same_bytes(scene: str, tmp_path: Path):
+    program, sections = SCENES[scene]
+    made, figures = recital(tmp_path / "sessions", program, **sections)
+    (path,) = (tmp_path / "sessions").iterdir()
+    session = read_session(path)
+
+    done = played_again(session)
+
+    frames = [decode(record.content) for record in session.records if record.kind is Kind.SAID]
+    assert done.frames >= sum(isinstance(frame, Planned) for frame in frames) > 0
+    assert done.calls == sum(len(frame.calls) for frame in frames if isinstance(frame, Did))
+    assert done.lives == figures.engine_restarts + 1
+    assert done.cut == session.damaged == 0
+    assert onsets(voice(session, "machine")) == onsets(made.machine)
+    if not figures.late_note_ons:
+        assert onsets(done.machine) == onsets(made.machine)
+
+
+def test_one_byte_of_music_that_differs_is_found(recorded: Path):
+    session = read_session(recorded)
+    records = list(session.records)
+    at, planned = next((index, frame) for index, frame in said(records) if isinstance(frame, Planned))
+    first, *rest = planned.events
+    louder = Timed(first.at_ns, replace(first.event, velocity=first.event.velocity + 1))
+    records[at] = replace(records[at], content=encode(Planned((louder, *rest))))
+
+    with pytest.raises(SessionError, match=r"^life 1, \d+\.\d{3} s: the engine said Planned\(.*; replayed, it says Pl"):
+        played_again(Session(tuple(records)))
+
+
+def test_music_that_is_missing_or_more_is_found(recorded: Path):
+    records = list(read_session(recorded).records)
+    planned = [index for index, frame in said(records) if isinstance(frame, Planned)]
+
+    with pytest.raises(SessionError, match=r"replayed, the engine says Planned\(.*; it said nothing$"):
+        played_again(Session(tuple(records[: planned[0]] + records[planned[0] + 1 :])))
+    with pytest.raises(SessionError, match=r"the engine said Planned\(.*; replayed, it says nothing$"):
+        played_again(Session(tuple(records[: planned[0] + 1] + records[planned[0] :])))
+
+
+def test_another_moment_of_hearing_is_found(recorded: Path):
+    """What is compared depends on what was heard, and when."""
+    records = list(read_session(recorded).records)
+    at = next(
+        index
+        for index, record in enumerate(records)
+        if record.kind is Kind.TOLD and record.content[0] == 1 and record.content[9] >> 4 == 9
+    )
+    content = bytearray(records[at].content)
+    content[10] += 5  # the first note's pitch
+    records[at] = replace(records[at], content=bytes(content))
+
+    with pytest.raises(SessionError, match=r"^life 1, "):
+        played_again(Session(tuple(records)))
+
+
+def test_a_session_cut_at_any_second_is_played_again_up_to_there(recorded: Path):
+    session = read_session(recorded)
+    whole = played_again(session)
+    ready = next(i for i, r in enumerate(session.records) if r.kind is Kind.SAID and decode(r.content) == Ready())
+
+    done = [
+        played_again(Session(session.records[:cut])).frames
+        for cut in range(ready + 3, len(session.records), len(session.records) // 7)
+    ]
+
+    assert done == sorted(done)
+    assert done[0] == 0
+    assert done[-1] <= whole.frames
+
+
+def test_a_life_with_a_gap_is_played_again_up_to_the_gap(recorded: Path):
+    records = read_session(recorded).records
+    calls = [index for index, frame in said(records) if isinstance(frame, Did) and frame.calls]
+    begin, end = calls[len(calls) // 3], calls[2 * len(calls) // 3]
+    before, lost, after = map(encode_frames, (records[:begin], records[begin:end], records[end:]))
+    session = decode_session(before + lost[:-1] + bytes([lost[-1] ^ 1]) + after, "damaged")
+
+    done = played_again(session)
+
+    assert (session.damaged, session.lost, done.cut) == (1, len(lost), 1)
+    assert 0 < done.calls < played_again(read_session(recorded)).calls
+
+
+def test_a_life_whose_beginning_is_missing_is_not_played_again(recorded: Path):
+    records = read_session(recorded).records
+    begun = next(index for index, record in enumerate(records) if record.kind is Kind.BEGUN)
+
+    with pytest.raises(SessionError, match="no engine's life begins in this session; it can be exported"):
+        played_again(Session(records[begun + 1 :]))
+
+
+def test_a_model_that_is_not_there_is_asked_for(recorded: Path):
+    records = [
+        replace(r, content=encode(Loaded("0" * 64, "mine.onnx")))
+        if r.kind is Kind.SAID and isinstance(decode(r.content), Loaded)
+        else r
+        for r in read_session(recorded).records
+    ]
+
+    with pytest.raises(SessionError, match=r"the model 'mine.onnx' \(SHA-256 0000000000000000...\) does not come with"):
+        played_again(Session(tuple(records)))
+
+
+def test_the_command_replays_exports_draws_and_lists(recorded: Path, tmp_path: Path):
+    folder = ("--folder", str(recorded.parent))
+    again, exported, picture = (str(tmp_path / name) for name in ("again.mid", "exported.mid", "roll.png"))
+
+    done = [
+        livegen("replay", recorded.stem, again, *folder),
+        livegen("session", "export", recorded.stem, exported, *folder),
+        livegen("session", "picture", recorded.stem, picture, *folder),
+        livegen("session", "list", *folder),
+        livegen("session", "show", str(recorded)),
+    ]
+
+    assert [(command.returncode, command.stderr) for command in done] == [(0, "")] * 5
+    assert done[0].stdout.startswith("replayed: equal, byte for byte\nlives: 1\ncut: 0\n")
+    assert recorded.stem in done[3].stdout
+    assert "engines: 1\ndamaged: 0\nbytes lost: 0" in done[4].stdout
+    assert (tmp_path / "roll.png").read_bytes().startswith(b"\x89PNG")
+    for path in (again, exported):
+        tracks = {track.name: [m.type for m in track if not m.is_meta] for track in mido.MidiFile(path).tracks}
+        assert tracks["player"].count("note_on") == 6
+        assert tracks["machine"].count("note_on") == tracks["machine"].count("note_off") > 0
+
+
+def test_a_replay_that_differs_ends_with_status_1_and_one_line(recorded: Path, tmp_path: Path):
+    session = read_session(recorded)
+    at = next(
+        i for i, r in enumerate(session.records) if r.kind is Kind.SAID and r.content[0] == encode(Planned(()))[0]
+    )
+    broken = tmp_path / "broken.session"
+    broken.write_bytes(encode_frames((*session.records[:at], *session.records[at + 1 :])))
+
+    done = livegen("replay", str(broken))
+
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"livegen: {broken}: life 1, ")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_what_was_that_is_saved_after_the_fact_from_the_ring(tmp_path: Path):
+    made, _ = recital(tmp_path / "sessions", answers(), play={"seed": 12})
+
+    saved = livegen("session", "save")
+
+    path = Path(saved.stdout.strip())
+    assert (saved.returncode, saved.stderr) == (0, "")
+    assert path.is_relative_to(tmp_path / "state" / "livegen" / "sessions")
+    assert onsets(voice(read_session(path), "machine")) == onsets(made.machine)
+    assert livegen("replay", path.stem).returncode == 0
+
+
+@pytest.mark.parametrize("path", ["/etc/hostname", "none.session", "tests"])
+def test_what_is_no_session_is_refused_in_one_line(path: str):
+    done = livegen("replay", path)
+
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
