@@ -15,7 +15,7 @@ from export.scoring import Arrays, Logits, Predictor, Score, Tokens, in_streams,
 from export.tunes import bits_per_character
 from livegen.codecs.abc.codec import AbcCodec
 from livegen.codecs.chorale import ChoraleCodec
-from livegen.codecs.chorale_cursor import FRAME_END
+from livegen.codecs.chorale_frames import FRAME_END
 from livegen.codecs.note_duration import NoteDurationCodec
 from livegen.errors import ModelError
 from livegen.model.card import Card

@@ -19,8 +19,7 @@ from export.measures.copies import copies
 from export.measures.music import Event, read
 from export.scoring import Predictor
 from livegen.codecs.chorale import ChoraleCodec
-from livegen.codecs.chorale_cursor import START
-from livegen.codecs.chorale_frames import FRAME_TICKS
+from livegen.codecs.chorale_frames import FRAME_TICKS, START
 from livegen.codecs.voice_leading import parallel
 from livegen.engine.sampler import Sampler
 from livegen.music.key import Key

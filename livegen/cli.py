@@ -152,7 +152,7 @@ def replay(
     as_json: AsJson = False,  # noqa: FBT002 (typer makes it a flag)
 ) -> None:
     """Play a session again: the same bytes, or where the first difference is and exit status 1."""
-    from livegen.session.again import play_again
+    from livegen.session.replay import play_again
 
     with progress("records") as report:
         figures = play_again(name, folder, target, model or [], report)

@@ -26,8 +26,7 @@ from hypothesis import strategies as st
 
 from livegen.errors import LivegenError
 from livegen.events import Timed
-from livegen.files.midi_file import read_midi
-from livegen.files.score import read_score
+from livegen.files.midi_file import read_midi, read_score
 from livegen.ipc.messages import decode
 from livegen.midi_in.input_filter import Keyboard
 from livegen.midi_in.parser import Reader

@@ -15,16 +15,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from livegen.codecs.chorale_cursor import END, FERMATA, FIRST_PITCH, FRAME_END, START, ChoraleCursor
-from livegen.codecs.chorale_frames import FRAME_TICKS, VOICES, Frame, FrameWriter, as_events
+from livegen.codecs.chorale_frames import (
+    END,
+    FERMATA,
+    FIRST_PITCH,
+    FRAME_END,
+    FRAME_TICKS,
+    START,
+    VOICES,
+    ChoraleCursor,
+    Frame,
+    FrameWriter,
+    as_events,
+)
 from livegen.codecs.codec import Mask, PitchSet, Tokens
 from livegen.codecs.decoding import ends, followed, paired
-from livegen.codecs.pitches import PitchTable
-from livegen.codecs.vocabulary import Vocabulary
+from livegen.codecs.vocabulary import PitchTable, Vocabulary
 from livegen.codecs.voice_leading import forbidden
 from livegen.events import TICKS_PER_QUARTER, Note, NoteOff, NoteOn, Ticked
-from livegen.music.key import Key
-from livegen.music.register import fold
+from livegen.music.key import Key, fold
 
 MELODY_CENTRE = 70  # the mean pitch of a soprano in C major or A minor
 

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
+from livegen.codecs.codec import FrameCodec, Mask
 from livegen.events import TICKS_PER_QUARTER, Note, NoteOff, NoteOn, Ticked
 
 FRAME_TICKS = TICKS_PER_QUARTER // 4
@@ -64,3 +66,51 @@ def as_events(notes: Iterable[Note]) -> list[Ticked]:
         events.append(Ticked(note.onset, NoteOn(note.pitch, note.velocity)))
         events.append(Ticked(note.end, NoteOff(note.pitch)))
     return sorted(events, key=lambda ticked: (ticked.tick, isinstance(ticked.event, NoteOn)))
+
+
+Voices = tuple[tuple[int, bool], ...]  # (pitch, tied), the highest first
+
+
+@dataclass(frozen=True, slots=True)
+class FramePrompt:
+    """The masks that let only frames through which have ``notes``; ``is_top``: with no other voice above them."""
+
+    codec: FrameCodec[Any]
+    notes: Voices
+    until: int  # the tick after the frame
+    is_top: bool
+
+    def mask(self, cursor: Any) -> Mask | None:
+        """Tokens that agree with what is given; None after the frame."""
+        return None if cursor.tick >= self.until else self.codec.given(cursor, self.notes, is_top=self.is_top)
+
+    def numbers(self) -> tuple[int, ...]:
+        """What tells this from other prompts at the same place."""
+        return tuple(2 * pitch + tied for pitch, tied in self.notes)
+
+
+START, END, FRAME_END, FERMATA = range(4)
+FIRST_PITCH = 4
+
+
+@dataclass(frozen=True, slots=True)
+class ChoraleCursor:
+    """Where a chorale has got to."""
+
+    tick: int = 0  # of the frame being written
+    is_inside: bool = False  # between START and END
+    sounding: tuple[int, ...] = ()  # pitches of the last whole frame
+    notes: tuple[tuple[int, bool], ...] = ()  # of the frame being written
+    fermata: bool = False  # of the frame being written
+    under_fermata: bool = False  # was the last whole frame
+    is_piece_end: bool = False
+
+    @property
+    def is_whole(self) -> bool:
+        """No frame is half written."""
+        return not self.notes and not self.fermata
+
+    @property
+    def is_phrase_end(self) -> bool:
+        """The last whole frame stands under a fermata."""
+        return self.under_fermata and self.is_whole

@@ -15,12 +15,10 @@ from numpy.typing import NDArray
 
 from livegen.codecs.codec import Mask, PitchSet, Tokens
 from livegen.codecs.decoding import ends, followed, paired
-from livegen.codecs.pitches import PitchTable
 from livegen.codecs.prompt import TokenPrompt
-from livegen.codecs.vocabulary import Vocabulary
+from livegen.codecs.vocabulary import PitchTable, Vocabulary
 from livegen.events import TICKS_PER_QUARTER, Note, NoteOn, Ticked
-from livegen.music.key import Key
-from livegen.music.register import fold
+from livegen.music.key import Key, fold
 from livegen.music.tempo_map import next_multiple
 
 START, END = range(2)

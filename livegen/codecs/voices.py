@@ -18,11 +18,9 @@ from numpy.typing import NDArray
 from livegen.codecs.chorale_frames import FRAME_TICKS, VOICES, FrameWriter, as_events
 from livegen.codecs.codec import Mask, PitchSet, Tokens
 from livegen.codecs.decoding import ends, followed, paired
-from livegen.codecs.pitches import PitchTable
-from livegen.codecs.vocabulary import Vocabulary
+from livegen.codecs.vocabulary import PitchTable, Vocabulary
 from livegen.events import TICKS_PER_QUARTER, Note, NoteOff, NoteOn, Ticked
-from livegen.music.key import Key
-from livegen.music.register import fold
+from livegen.music.key import Key, fold
 
 MELODY_CENTRE = 70  # the mean pitch of the benchmark's sopranos
 SILENCE = 0

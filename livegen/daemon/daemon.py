@@ -16,9 +16,8 @@ from livegen.daemon.event_router import Courier
 from livegen.daemon.health import Caretaker
 from livegen.daemon.monitor import Onlookers, Watch
 from livegen.daemon.ports import MemoryPorts, Wiring, pause_s, wire
-from livegen.daemon.said import Said
 from livegen.daemon.schedule import LocalTime
-from livegen.daemon.status_file import Figures, Standing
+from livegen.daemon.status_file import Figures, Said, Standing
 from livegen.daemon.supervisor import Supervisor
 from livegen.daemon.systemd_notify import notify
 from livegen.ipc.engine_child import ENGINE_COMMAND

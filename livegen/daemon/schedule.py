@@ -5,11 +5,26 @@ from collections.abc import Callable
 from typing import Protocol
 
 from livegen.clock import NS_PER_S
-from livegen.daemon.fade import Fade
 from livegen.midi_out.limiter import VOLUME
 from livegen.midi_out.sender import Wire
 from livegen.opening_hours import parse_hours
 from livegen.settings import Installation, Settings
+
+
+class Fade:
+    """A level from 0 to 1 that goes where it is told, steadily, wherever it stands. Owner: one thread."""
+
+    def __init__(self, at_ns: int, *, is_up: bool) -> None:
+        self.level = 1.0 if is_up else 0.0
+        self._at_ns = at_ns
+
+    def move(self, at_ns: int, whole_s: float, *, is_up: bool) -> float:
+        """The level now, on the way up or down; the whole way takes ``whole_s``."""
+        passed_s, self._at_ns = (at_ns - self._at_ns) / NS_PER_S, at_ns
+        step = passed_s / whole_s if whole_s > 0 else 1.0
+        self.level = min(self.level + step, 1.0) if is_up else max(self.level - step, 0.0)
+        return self.level
+
 
 _AGAIN_NS = 2 * NS_PER_S  # the volume is sent again: a synthesizer may have been switched on meanwhile
 

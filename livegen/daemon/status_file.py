@@ -2,6 +2,8 @@
 
 import json
 import os
+import threading
+from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -13,6 +15,29 @@ from livegen.errors import LivegenError
 from livegen.midi_out.ledger import ledger_folder
 from livegen.music.transport import Song
 from livegen.settings import Settings
+
+_MOST_LINES = 40
+
+
+class Said:
+    """Passes lines on, one at a time, and keeps the last of them. Any thread."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._saying = threading.Lock()
+        self._lines: deque[tuple[int, str]] = deque(maxlen=_MOST_LINES)
+
+    def __call__(self, line: str) -> None:
+        """Say a line."""
+        with self._saying:
+            self._lines.append((now_ns(), line))
+            self._say(line)
+
+    def lately(self, at_ns: int) -> list[tuple[int, str]]:
+        """(seconds ago, line), oldest first."""
+        with self._saying:
+            return [((at_ns - said_ns) // NS_PER_S, line) for said_ns, line in self._lines]
+
 
 _SERVICES = Path("/run")  # where systemd makes the runtime folders of its services
 

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from livegen.clock import NS_PER_MS, NS_PER_S
-from livegen.codecs.chorale_frames import FRAME_TICKS, VOICES
+from livegen.codecs.chorale_frames import FRAME_TICKS, VOICES, FramePrompt, Voices
 from livegen.codecs.codec import FrameCodec
-from livegen.codecs.given import FramePrompt, Voices
 from livegen.engine.best_of_n import Way
 from livegen.engine.checkpoint import Place
 from livegen.engine.part import Manner

@@ -10,11 +10,10 @@ import numpy as np
 from livegen.clock import NS_PER_S
 from livegen.codecs.codec import FrameCodec, PitchSet
 from livegen.engine.accompaniment import Ensemble, Setting
-from livegen.engine.answer import Answer
 from livegen.engine.part import Manner, Part
+from livegen.engine.parts import Answer, Solo
 from livegen.engine.repetition import Guard
 from livegen.engine.sampler import Sampler
-from livegen.engine.solo import Solo
 from livegen.engine.token_stream import Continuation
 from livegen.events import TICKS_PER_QUARTER, Note, NoteOff, NoteOn
 from livegen.model.bundle import Bundle

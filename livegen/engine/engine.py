@@ -2,14 +2,11 @@
 
 from livegen.clock import NS_PER_MS, NS_PER_S
 from livegen.engine.accompaniment import Ensemble
-from livegen.engine.answer import Answer
 from livegen.engine.composer import Composer
-from livegen.engine.look_ahead import look_ahead
 from livegen.engine.part import Part
-from livegen.engine.plan import Plan
-from livegen.engine.roles import ROLES
-from livegen.engine.solo import Solo
-from livegen.engine.turn_taking import Happening, Turn
+from livegen.engine.parts import Answer, Solo
+from livegen.engine.plan import Plan, look_ahead
+from livegen.engine.turn_taking import ROLES, Happening, Turn
 from livegen.events import TICKS_PER_QUARTER, NoteOff, NoteOn, Timed
 from livegen.model.bundle import Bundle, load_bundle
 from livegen.music.phrase_capture import Performance

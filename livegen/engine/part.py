@@ -4,10 +4,10 @@ from abc import ABC, abstractmethod
 from collections import Counter, deque
 from dataclasses import dataclass
 
-from livegen.engine.look_ahead import LookAhead
+from livegen.engine.plan import LookAhead
 from livegen.engine.token_stream import Continuation
 from livegen.events import TICKS_PER_QUARTER, NoteOff, NoteOn, Ticked, Timed
-from livegen.music.register import fold
+from livegen.music.key import fold
 from livegen.music.tempo_map import Beat, next_multiple
 
 _MIDDLING = 64  # the velocity of whoever does not follow the player's

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from livegen.codecs.chorale_frames import FramePrompt
 from livegen.codecs.codec import Codec, Mask, PitchSet, Prompt
-from livegen.codecs.given import FramePrompt
 from livegen.engine.best_of_n import Way, likeliest
 from livegen.engine.checkpoint import Place, beginning
 from livegen.engine.repetition import Guard

@@ -24,3 +24,32 @@ class Happening(Enum):
 
 
 Table = Mapping[tuple[Turn, Happening], Turn]  # what is not in it changes nothing
+
+
+RESPOND: Table = {
+    (Turn.IDLE, Happening.TOUCH): Turn.LISTENING,
+    (Turn.LISTENING, Happening.PHRASE_END): Turn.ANSWERING,
+    (Turn.ANSWERING, Happening.TOUCH): Turn.LISTENING,
+    (Turn.ANSWERING, Happening.ANSWER_END): Turn.IDLE,
+}
+
+
+ACCOMPANY: Table = {
+    (Turn.IDLE, Happening.TOUCH): Turn.TOGETHER,
+    (Turn.TOGETHER, Happening.SILENCE): Turn.IDLE,
+}
+
+
+HARMONISE: Table = {
+    (Turn.IDLE, Happening.TOUCH): Turn.TOGETHER,
+    (Turn.TOGETHER, Happening.SILENCE): Turn.IDLE,
+}
+
+
+SOLO: Table = {
+    (Turn.IDLE, Happening.BEGIN): Turn.ANSWERING,
+    (Turn.ANSWERING, Happening.TOUCH): Turn.LISTENING,  # and the role becomes the one that the settings name
+}
+
+
+ROLES = {"respond": RESPOND, "accompany": ACCOMPANY, "harmonise": HARMONISE, "solo": SOLO}

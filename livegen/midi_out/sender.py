@@ -8,8 +8,7 @@ from typing import Protocol
 from livegen.clock import NS_PER_MS
 from livegen.events import Control, Event, NoteOn, from_bytes, to_bytes
 from livegen.midi_out.ledger import Ledger
-from livegen.midi_out.limiter import Caps
-from livegen.midi_out.since import Since
+from livegen.midi_out.limiter import Caps, Since
 from livegen.routing import OutputRoute
 
 _LOOP_NS = 30 * NS_PER_MS

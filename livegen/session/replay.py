@@ -9,12 +9,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from livegen.clock import NS_PER_S
 from livegen.engine.engine import Engine
 from livegen.engine.plan import Plan
 from livegen.errors import SessionError
 from livegen.events import Timed
+from livegen.files.midi_file import write_midi
 from livegen.ipc.engine_calls import Performer, messages
 from livegen.ipc.messages import (
     Became,
@@ -33,7 +35,9 @@ from livegen.ipc.messages import (
 )
 from livegen.midi_out.offline import Rendition
 from livegen.model.bundle import Bundle, load_bundle
-from livegen.recording.format import Kind, Record, Session
+from livegen.recording.format import Kind, Record, Session, read_session
+from livegen.recording.library import find_session, sessions_folder
+from livegen.recording.tracks import origin_ns, voice
 from livegen.settings import Settings
 from livegen.shipped import shipped_models
 
@@ -206,3 +210,29 @@ class _Life:
 def _short(frame: bytes) -> str:
     said = repr(decode(frame)) if frame else "nothing"
     return said if len(said) <= 160 else f"{said[:160]}..."
+
+
+def play_again(
+    name: str, folder: Path | None, target: Path | None, models: Sequence[Path], report: Callable[[int, int], None]
+) -> dict[str, Any]:
+    """Replay a session by its name in ``folder``, or by its path; what came of it in figures.
+
+    ``target`` gets what the player played and what sounds by the replay. SessionError where it differs.
+    """
+    path = find_session(name, folder or sessions_folder())
+    session = read_session(path)
+    try:
+        done = replay(session, model_opener(models), report)
+    except SessionError as error:
+        raise SessionError(f"{path}: {error}") from None
+    if target:
+        voices = [("player", voice(session, "player")), ("machine", done.machine)]
+        write_midi(target, voices, origin_ns(session))
+    return {
+        "replayed": "equal, byte for byte",
+        "lives": done.lives,
+        "cut": done.cut,
+        "calls": done.calls,
+        "frames": done.frames,
+        "sha256": done.sha256,
+    }

@@ -15,13 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livegen.codecs.chorale import ChoraleCodec
-from livegen.codecs.chorale_cursor import FERMATA, FIRST_PITCH, FRAME_END, START, ChoraleCursor
-from livegen.codecs.chorale_frames import FRAME_TICKS, VOICES
+from livegen.codecs.chorale_frames import FERMATA, FIRST_PITCH, FRAME_END, FRAME_TICKS, START, VOICES, ChoraleCursor
 from livegen.codecs.codec import Mask
 from livegen.errors import SettingsError
 from livegen.events import TICKS_PER_QUARTER, Note, Timed
+from livegen.files.midi_file import events_of, read_score, write_score
 from livegen.files.piano_roll import draw_roll
-from livegen.files.score import events_of, read_score, write_score
 from livegen.model.bundle import Bundle, load_bundle
 from livegen.model.stepper import State, Stepper
 from livegen.music.key import Key, find_key, parse_key

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from export.corpora import CACHE
 from livegen.codecs.chorale import ChoraleCodec
-from livegen.codecs.chorale_cursor import END, FERMATA, FRAME_END, START, ChoraleCursor
-from livegen.codecs.chorale_frames import FRAME_TICKS, FrameWriter
+from livegen.codecs.chorale_frames import END, FERMATA, FRAME_END, FRAME_TICKS, START, ChoraleCursor, FrameWriter
 from livegen.events import Note, NoteOff, NoteOn, Ticked
 from livegen.music.key import Key
 

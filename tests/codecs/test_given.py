@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from livegen.codecs.chorale import ChoraleCodec
-from livegen.codecs.chorale_frames import FRAME_TICKS
+from livegen.codecs.chorale_frames import FRAME_TICKS, FramePrompt, Voices
 from livegen.codecs.codec import FrameCodec
-from livegen.codecs.given import FramePrompt, Voices
 from livegen.codecs.voices import VoicesCodec
 
 CODECS: list[FrameCodec[Any]] = [ChoraleCodec(), VoicesCodec()]

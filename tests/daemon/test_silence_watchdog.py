@@ -1,7 +1,7 @@
 """The watch over the music, told the time by hand."""
 
 from livegen.clock import NS_PER_S
-from livegen.daemon.vigil import Vigil
+from livegen.daemon.health import Vigil
 from livegen.music.transport import Song
 from livegen.settings import Settings, load
 

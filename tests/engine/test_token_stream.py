@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from livegen.codecs.chorale import ChoraleCodec
-from livegen.codecs.chorale_cursor import END, FIRST_PITCH, FRAME_END
-from livegen.codecs.chorale_frames import FRAME_TICKS
+from livegen.codecs.chorale_frames import END, FIRST_PITCH, FRAME_END, FRAME_TICKS
 from livegen.engine.repetition import Guard
 from livegen.engine.sampler import Sampler
 from livegen.engine.token_stream import Continuation

@@ -11,8 +11,7 @@ from export.corpora import chorales
 from export.corpora.chorales import Voiced
 from export.corpora.work import Piece, Report, Source, Work, by_side, sides
 from livegen.codecs.chorale import ChoraleCodec
-from livegen.codecs.chorale_cursor import FERMATA
-from livegen.codecs.chorale_frames import Frame
+from livegen.codecs.chorale_frames import FERMATA, Frame
 from livegen.errors import SettingsError
 
 CODEC = ChoraleCodec()

@@ -10,7 +10,7 @@ from export.corpora.work import Piece, Split
 from export.evaluate import evaluate, frame_count
 from export.scoring import CHUNK, STREAMS, Arrays, Logits, Tokens
 from livegen.codecs.chorale import ChoraleCodec
-from livegen.codecs.chorale_cursor import FRAME_END
+from livegen.codecs.chorale_frames import FRAME_END
 
 VOCAB = 8
 PIECE = np.array([0, 5, FRAME_END, 6, FRAME_END, 1])

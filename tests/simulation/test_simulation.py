@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from livegen.clock import NS_PER_MS, NS_PER_S
+from livegen.daemon.health import Vigil
 from livegen.daemon.schedule import Attendant
 from livegen.daemon.supervisor import Backoff, Supervisor
-from livegen.daemon.vigil import Vigil
 from livegen.events import Timed
 from livegen.midi_in.input_filter import Allowance, Keyboard
 from livegen.midi_in.parser import Reader

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from livegen.codecs.chorale import ChoraleCodec
-from livegen.codecs.chorale_cursor import FERMATA, FRAME_END, START
+from livegen.codecs.chorale_frames import FERMATA, FRAME_END, START
 from livegen.codecs.voice_leading import parallel
 from livegen.errors import LivegenError
 from livegen.events import TICKS_PER_QUARTER, Note
-from livegen.files.score import Score, read_score, write_score
+from livegen.files.midi_file import Score, read_score, write_score
 from livegen.model.bundle import Bundle, load_bundle
 from livegen.music.key import Key
 from livegen.tools.harmonise_file import Harmony, Search, frames_of, harmonise, harmonise_file, melody_of

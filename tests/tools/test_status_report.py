@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from livegen.appliance.support_bundle import write_bundle
-from livegen.daemon.said import Said
-from livegen.daemon.status_file import Figures, Standing, read_standing
+from livegen.daemon.status_file import Figures, Said, Standing, read_standing
 from livegen.errors import LivegenError
 from livegen.settings import Settings, load
 from livegen.tools.status_report import as_text, to_do
