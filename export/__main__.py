@@ -204,9 +204,9 @@ def chorales(
     frames: Annotated[int, typer.Option(min=16, help="sixteenths of each")] = 240,
     temperature: Annotated[float | None, typer.Option(help="the model's own otherwise")] = None,
     top_p: Annotated[float | None, typer.Option(help="the model's own otherwise")] = None,
-    outside: Annotated[float, typer.Option(help="odds of notes outside C major; 1 leaves them as they are")] = 0.7,
+    out_of_key: Annotated[float, typer.Option(help="odds of notes outside C major; 1 leaves them as they are")] = 0.7,
     seed: int = 0,
-    voice_leading: Annotated[bool, typer.Option(help="strike out parallel fifths and octaves")] = True,  # noqa: FBT002 (typer's way of a flag)
+    voice_leading: Annotated[bool, typer.Option(help="avoid parallel fifths and octaves")] = True,  # noqa: FBT002 (typer's way of a flag)
     as_json: AsJson = False,  # noqa: FBT002 (typer's way of a flag)
 ) -> None:
     """Write chorales and count what they are like, beside Bach's own: parallels, keys, copies."""
@@ -227,7 +227,7 @@ def chorales(
         sampling = Sampling(
             temperature=temperature or own.temperature,
             top_p=top_p or own.top_p,
-            outside=outside,
+            out_of_key=out_of_key,
             voice_leading=voice_leading,
         )
         written = generate(predictor, corpus.codec, sampling, Plan(count, frames, seed), _each(bar))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch.distributed as dist
 from torch import nn
 
-from livegen.codecs.codec import Tokens
+from livegen.codecs.vocabulary import Tokens
 from livegen.errors import SettingsError
 
 

@@ -28,7 +28,8 @@ from export.networks.network import Network, State
 from export.processes import Processes, joined
 from export.recipes import Recipe, Training
 from livegen.codecs import make_codec
-from livegen.codecs.codec import Codec, Tokens
+from livegen.codecs.codec import Codec
+from livegen.codecs.vocabulary import Tokens
 from livegen.errors import SettingsError
 
 BACHBOT_NATS = 0.477  # per token on its test part (Liang 2016, section 5.2)

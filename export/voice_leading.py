@@ -132,7 +132,7 @@ def generate(
 ) -> list[tuple[Event, ...]]:
     """Chorales written side by side, each drawn from a seed of its own; the same plan gives the same music."""
     rows = [_Row(codec, sampling, plan.seed + place) for place in range(plan.count)]
-    leaning = np.where(codec.outside(HOME.scale), np.float32(np.log(sampling.outside)), np.float32(0))
+    leaning = np.where(codec.out_of_scale(HOME.scale), np.float32(np.log(sampling.out_of_key)), np.float32(0))
     state = predictor.begin(plan.count)
     for frame in each(range(1, plan.frames + 1), "sixteenths"):
         while late := [place for place, row in enumerate(rows) if row.cursor.tick < frame * FRAME_TICKS]:
@@ -154,14 +154,14 @@ class _Row:
         self.cursor, _ = codec.step(codec.begin(), START)
         self._codec = codec
         self._sampler = Sampler(sampling, seed)
-        self._strikes_faults = sampling.voice_leading
+        self._avoids_errors = sampling.voice_leading
 
     def write(self, logits: NDArray[np.float32]) -> None:
         """Draw the next token from ``logits`` [vocab]."""
         mask = self._codec.mask(self.cursor)
-        faults = self._codec.faults(self.cursor) if self._strikes_faults else None
-        if faults is not None and (mask & ~faults).any():
-            mask = mask & ~faults
+        voice_leading_errors = self._codec.voice_leading_errors(self.cursor) if self._avoids_errors else None
+        if voice_leading_errors is not None and (mask & ~voice_leading_errors).any():
+            mask = mask & ~voice_leading_errors
         token = self._sampler.choose(logits, mask)
         self.cursor, _ = self._codec.step(self.cursor, token)
         self.tokens.append(token)

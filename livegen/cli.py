@@ -3,6 +3,7 @@
 Each command imports what it needs when it runs, so that the process that owns the ports stays small.
 """
 
+import functools
 import json
 import os
 import sys
@@ -90,11 +91,11 @@ def status(
     as_json: AsJson = False,  # noqa: FBT002 (typer makes it a flag)
 ) -> None:
     """How a running livegen stands: what is plugged in, how late, what failed last, what is to be done."""
-    from livegen.daemon.status_file import read_standing
+    from livegen.daemon.status_file import read_status
     from livegen.tools.status_report import as_text
 
-    standing = read_standing(name)
-    typer.echo(json.dumps(standing) if as_json else as_text(standing))
+    status = read_status(name)
+    typer.echo(json.dumps(status) if as_json else as_text(status))
 
 
 @app.command(epilog="Example: livegen support /etc/livegen/installation.toml --to support.zip")
@@ -152,10 +153,10 @@ def replay(
     as_json: AsJson = False,  # noqa: FBT002 (typer makes it a flag)
 ) -> None:
     """Play a session again: the same bytes, or where the first difference is and exit status 1."""
-    from livegen.session.replay import play_again
+    from livegen.session.replay import replay_export
 
     with progress("records") as report:
-        figures = play_again(name, folder, target, model or [], report)
+        figures = replay_export(name, folder, target, model or [], report)
     print_figures(figures, as_json=as_json)
 
 
@@ -234,9 +235,14 @@ def _play(path: Path, overrides: dict[str, dict[str, Any]], learn: str | None, *
     from livegen.daemon.foreground import play
 
     def read() -> Settings:
-        return load(path if is_there or path.exists() else None, overrides)
+        return load(path if is_there or path.exists() else None, overrides, _say_once)
 
     typer.echo(_figures_line(play(read, path, learn, typer.echo)))
+
+
+@functools.cache
+def _say_once(line: str) -> None:
+    typer.echo(line)
 
 
 def _figures_line(figures: "Figures") -> str:

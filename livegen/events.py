@@ -36,7 +36,7 @@ class NoteOff:
 
 
 @dataclass(frozen=True, slots=True)
-class Control:
+class ControlChange:
     """A controller moves: number 0-127, value 0-127, channel 0-15."""
 
     number: int
@@ -45,7 +45,7 @@ class Control:
 
 
 @dataclass(frozen=True, slots=True)
-class Program:
+class ProgramChange:
     """A program is chosen: number 0-127, channel 0-15."""
 
     number: int
@@ -53,7 +53,7 @@ class Program:
 
 
 @dataclass(frozen=True, slots=True)
-class Position:
+class SongPosition:
     """Where the song is to go on, in sixteenths from its beginning, 0-16383."""
 
     sixteenths: int
@@ -62,7 +62,7 @@ class Position:
 class Transport(Enum):
     """MIDI clock and its transport: one byte each. START and CONTINUE take effect at the next PULSE."""
 
-    PULSE = 0xF8
+    CLOCK = 0xF8
     START = 0xFA
     CONTINUE = 0xFB
     STOP = 0xFC
@@ -73,7 +73,7 @@ class Transport(Enum):
 _POSITION = 0xF2
 _TRANSPORT = {event.value: event for event in Transport}
 
-Event = NoteOn | NoteOff | Control | Program | Position | Transport
+Event = NoteOn | NoteOff | ControlChange | ProgramChange | SongPosition | Transport
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ def from_bytes(message: Sequence[int]) -> Event | None:
     kind, channel = status & 0xF0, status & 0x0F
     first = message[1] & 0x7F
     if kind == 0xC0:
-        return Program(first, channel)
+        return ProgramChange(first, channel)
     if len(message) < 3:
         return None
     second = message[2] & 0x7F
@@ -130,7 +130,7 @@ def from_bytes(message: Sequence[int]) -> Event | None:
     if kind in (0x80, 0x90):
         return NoteOff(first, channel)
     if kind == 0xB0:
-        return Control(first, second, channel)
+        return ControlChange(first, second, channel)
     return None
 
 
@@ -141,11 +141,11 @@ def to_bytes(event: Event) -> bytes:
             return bytes((0x90 | channel, pitch, velocity))
         case NoteOff(pitch, channel):
             return bytes((0x80 | channel, pitch, 0))
-        case Control(number, value, channel):
+        case ControlChange(number, value, channel):
             return bytes((0xB0 | channel, number, value))
-        case Program(number, channel):
+        case ProgramChange(number, channel):
             return bytes((0xC0 | channel, number))
-        case Position(sixteenths):
+        case SongPosition(sixteenths):
             return bytes((_POSITION, sixteenths & 0x7F, sixteenths >> 7))
         case Transport():
             return bytes((event.value,))
@@ -153,5 +153,5 @@ def to_bytes(event: Event) -> bytes:
 
 def _system(message: Sequence[int]) -> Event | None:
     if message[0] == _POSITION:
-        return Position(message[1] & 0x7F | (message[2] & 0x7F) << 7) if len(message) >= 3 else None
+        return SongPosition(message[1] & 0x7F | (message[2] & 0x7F) << 7) if len(message) >= 3 else None
     return _TRANSPORT.get(message[0])

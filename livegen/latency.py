@@ -7,7 +7,7 @@ _BUCKETS = 50_000  # up to 50 ms; the last one also holds all that is later
 _BLOCK = 250  # buckets that are counted together, too, for a percentile that is asked for while music plays
 
 
-class Lateness:
+class LatencyHistogram:
     """Counts per microsecond late. Owner: the playing thread; others may read at the end."""
 
     def __init__(self) -> None:

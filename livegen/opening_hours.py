@@ -22,7 +22,7 @@ class Hours:
     begin: int
     end: int
 
-    def hold(self, weekday: int, minute: int) -> bool:
+    def contains(self, weekday: int, minute: int) -> bool:
         """Is it open then? ``minute`` of the day, 0-1439."""
         if self.begin < self.end:
             return weekday in self.days and self.begin <= minute < self.end

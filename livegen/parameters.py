@@ -61,11 +61,11 @@ def _choice(section: str, key: str, names: Callable[[], tuple[str, ...]]) -> Kno
         found = names()
         return found[position * len(found) // (MOST + 1)]
 
-    def place(name: str) -> int | None:
+    def position_of(name: str) -> int | None:
         found = names()
         return (found.index(name) * (MOST + 1) + MOST // 2) // len(found) if name in found else None
 
-    return Knob(section, key, value, place)
+    return Knob(section, key, value, position_of)
 
 
 KNOBS: dict[Parameter, Knob] = {

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from livegen.clock import NS_PER_MS
-from livegen.events import Control, Event, NoteOff, NoteOn, Program
+from livegen.events import ControlChange, Event, NoteOff, NoteOn, ProgramChange
 from livegen.settings import InputPort, OutputPort
 
 LEFT_HAND = 15  # what arrives on this channel (16 for people) is the left hand: chords
@@ -26,12 +26,12 @@ class InputRoute:
 
     def heard(self, event: Event) -> Event | None:
         """The event as the engine is to hear it; None when it is left out. Keys are split as they were played."""
-        if not isinstance(event, NoteOn | NoteOff | Control | Program):
+        if not isinstance(event, NoteOn | NoteOff | ControlChange | ProgramChange):
             return event
         channel = self.channels[event.channel]
         if channel == _LEFT_OUT:
             return None
-        if isinstance(event, Control | Program):
+        if isinstance(event, ControlChange | ProgramChange):
             return replace(event, channel=channel) if channel != event.channel else event
         pitch = event.pitch + self.transpose
         if self.split:
@@ -59,7 +59,7 @@ class OutputRoute:
         return _moved(message, own if channel is None else channel, self.transpose)
 
 
-class Voices:
+class VoiceAllocator:
     """Gives each note of an output its channel. Its note-off follows it there, whatever has happened meanwhile.
 
     Notes that begin together are to come highest first. A note takes the first free voice below the higher and above
@@ -78,10 +78,10 @@ class Voices:
                 return self._placed(NoteOn(pitch + self._route.transpose, velocity, channel), self._begin(event))
             case NoteOff(pitch, channel):
                 return self._placed(NoteOff(pitch + self._route.transpose, channel), self._end(event))
-            case Control(number, value):
-                return tuple(Control(number, value, channel) for channel in self._all(event.channel))
-            case Program(number):
-                return tuple(Program(number, channel) for channel in self._all(event.channel))
+            case ControlChange(number, value):
+                return tuple(ControlChange(number, value, channel) for channel in self._all(event.channel))
+            case ProgramChange(number):
+                return tuple(ProgramChange(number, channel) for channel in self._all(event.channel))
         return (event,)
 
     def _all(self, own: int) -> Sequence[int]:
@@ -95,7 +95,7 @@ class Voices:
     def _begin(self, note: NoteOn) -> Sequence[int]:
         if len(self._route.channels) < 2:
             return self._all(note.channel)
-        voice = self._voice(note.pitch)
+        voice = self._free_voice(note.pitch)
         self._pitches[voice].append(note.pitch)
         self._voices.setdefault((note.channel, note.pitch), []).append(voice)
         return (self._route.channels[voice],)
@@ -110,7 +110,7 @@ class Voices:
             del self._voices[key]
         return (self._route.channels[voice],)
 
-    def _voice(self, pitch: int) -> int:
+    def _free_voice(self, pitch: int) -> int:
         count = len(self._pitches)
         above = [voice for voice, pitches in enumerate(self._pitches) if any(other >= pitch for other in pitches)]
         below = [voice for voice, pitches in enumerate(self._pitches) if any(other < pitch for other in pitches)]

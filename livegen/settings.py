@@ -3,6 +3,7 @@
 import json
 import os
 import tomllib
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
@@ -99,7 +100,7 @@ class Play(_Frozen):
     """What the player hears."""
 
     role: Role = "respond"
-    touched_role: Role = "respond"  # what a solo turns into when a key is touched
+    role_after_touch: Role = "respond"  # what a solo turns into when a key is touched
     model: str = "bach"  # a shipped model's name, or the path of an .onnx file
     seed: int = Field(0, ge=0)
     key: str = ""  # "" finds it in the phrase; else "C", "F# minor", ...
@@ -130,11 +131,11 @@ class Sampling(_Frozen):
     top_k: int = Field(0, ge=0)  # 0 is off
     top_p: float = Field(0.0, ge=0, le=1)  # 0 takes the model's own; 1 is off
     min_p: float = Field(0.0, ge=0, lt=1)  # 0 is off
-    outside: float = Field(0.1, gt=0, le=1)  # odds of notes outside the phrase's key; 1 leaves them as they are
+    out_of_key: float = Field(0.1, gt=0, le=1)  # odds of notes outside the phrase's key; 1 leaves them as they are
     density: float = Field(1.0, ge=0.1, le=10)  # odds of more and shorter notes; 1 leaves them as they are
-    voice_leading: bool = True  # strike out what a teacher would, where the model's notation shows it
-    guard: bool = True  # lead out of loops
-    futures: int = Field(4, ge=1, le=16)  # ways tried for each chord of a harmony; the likeliest is played
+    voice_leading: bool = True  # avoid parallel fifths and octaves, where the model's notation shows them
+    avoid_loops: bool = True  # lead out of loops
+    candidates: int = Field(4, ge=1, le=16)  # ways tried for each chord of a harmony; the likeliest is played
 
 
 class Limits(_Frozen):
@@ -187,8 +188,15 @@ class Installation(_Frozen):
     loudest: int = Field(127, ge=1, le=127)  # velocity: nothing louder leaves
     most_volume: int = Field(127, ge=1, le=127)  # the same for controller 7
     longest_note_s: float = Field(0, ge=0, le=86_400)  # whatever sounds for longer is ended; 0 is off
-    mute_s: float = Field(0, ge=0, le=3_600)  # silent for so long where music is due: the engine is replaced; 0 is off
-    stand_in: str = ""  # the model that plays when the one that was asked for cannot be loaded; "" is none
+    max_silence_s: float = Field(0, ge=0, le=3_600)  # the engine is replaced after so long without music; 0 is off
+    fallback_model: str = ""  # the model that plays when the one that was asked for cannot be loaded; "" is none
+
+
+OLD_NAMES = {  # section → the name until version 0.1 → the name; the old ones are still read
+    "play": {"touched_role": "role_after_touch"},
+    "sampling": {"outside": "out_of_key", "futures": "candidates", "guard": "avoid_loops"},
+    "installation": {"mute_s": "max_silence_s", "stand_in": "fallback_model"},
+}
 
 
 class Settings(_Frozen):
@@ -203,11 +211,34 @@ class Settings(_Frozen):
     daemon: Daemon = Daemon()
     installation: Installation = Installation()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _with_new_names(cls, given: Any) -> Any:
+        """Files, and sessions recorded earlier, may have old names; where both are given, the new one counts."""
+        if not isinstance(given, dict):
+            return given
+        named = {section: _renamed(section, keys) for section, keys in given.items() if section in OLD_NAMES}
+        return {**given, **named}
 
-def load(path: Path | None = None, overrides: dict[str, dict[str, Any]] | None = None) -> Settings:
+
+def _renamed(section: str, keys: Any) -> Any:
+    if not isinstance(keys, dict):
+        return keys
+    old = OLD_NAMES[section]
+    return {old[key]: value for key, value in keys.items() if key in old} | {
+        key: value for key, value in keys.items() if key not in old
+    }
+
+
+def load(
+    path: Path | None = None,
+    overrides: dict[str, dict[str, Any]] | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> Settings:
     """A TOML file under the environment under ``overrides`` (section → key → value; None is left out).
 
-    SettingsError names the file, the key and what would be right.
+    ``say`` gets a line for each setting that has another name now. SettingsError names the file, the key and what would
+    be right.
     """
     where = str(path) if path else "settings"
     merged: dict[str, Any] = {}
@@ -218,10 +249,19 @@ def load(path: Path | None = None, overrides: dict[str, dict[str, Any]] | None =
                 before = merged.get(section, {})
                 keys = {**before, **keys} if isinstance(before, dict) else before  # which will be refused
             merged[section] = keys
+    for line in _about_old_names(where, merged):
+        say(line)
     try:
         return Settings.model_validate(merged)
     except ValidationError as error:
         raise SettingsError(f"{where}: {_explain(error)}") from None
+
+
+def _about_old_names(where: str, given: dict[str, Any]) -> Iterator[str]:
+    for section, names in OLD_NAMES.items():
+        keys = given.get(section)
+        for old in names.keys() & keys.keys() if isinstance(keys, dict) else ():
+            yield f"{where}: '{section}.{old}' is called '{section}.{names[old]}' now; the old name is still read"
 
 
 def _read(path: Path) -> dict[str, Any]:

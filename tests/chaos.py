@@ -303,10 +303,10 @@ class Gallery:
         raise Unwell(f"no answer; it said {self.daemon.lines()[-5:]}")
 
 
-def heal(what: str, look: Callable[[], bool]) -> None:
+def heal(what: str, poll: Callable[[], bool]) -> None:
     """Wait for it; ``Unwell`` if it does not come."""
     try:
-        wait_for(look, what, _HEALS_S)
+        wait_for(poll, what, _HEALS_S)
     except AssertionError as error:
         raise Unwell(str(error)) from None
 

@@ -28,13 +28,13 @@ from livegen.errors import LivegenError
 from livegen.events import Timed
 from livegen.files.midi_file import read_midi, read_score
 from livegen.ipc.messages import decode
-from livegen.midi_in.input_filter import Keyboard
-from livegen.midi_in.parser import Reader
+from livegen.midi_in.input_filter import InputFilter
+from livegen.midi_in.parser import MidiParser
 from livegen.model.card import Card
 from livegen.model.onnx_structure import check_structure
-from livegen.model.validation import admit
+from livegen.model.validation import validate_model
 from livegen.recording.format import MARK, Kind, Record, decode_session, encode_frames
-from livegen.recording.tracks import KINDS, voice
+from livegen.recording.tracks import KINDS, track
 from livegen.routing import InputRoute
 from livegen.session.replay import model_opener, replay
 from livegen.settings import Settings, load
@@ -98,7 +98,7 @@ _CHUNKS = st.lists(
 
 def read_bytes(chunks: list[bytes]) -> None:
     """Only whole messages come out of a reader."""
-    reader = Reader()
+    reader = MidiParser()
     for chunk in chunks:
         for message in reader.read(chunk):
             wanted = _LENGTHS.get(message[0] & 0xF0) or _SYSTEM_LENGTHS.get(message[0], 1)
@@ -111,10 +111,10 @@ def hear_bytes(chunks: list[bytes]) -> None:
     """Every note that went on from a keyboard ends, and nothing in it fails."""
     heard: list[Timed] = []
     passed: list[bytes] = []
-    keyboard = Keyboard("fuzz", InputRoute(), heard.append, thru=passed.append)
+    input_filter = InputFilter("fuzz", InputRoute(), heard.append, thru=passed.append)
     for at_ms, chunk in enumerate(chunks):
-        keyboard.take(chunk, at_ms * 1_000_000)
-    keyboard.release(len(chunks) * 1_000_000)
+        input_filter.take(chunk, at_ms * 1_000_000)
+    input_filter.release(len(chunks) * 1_000_000)
     sounding: set[tuple[int, int]] = set()
     for message in passed:
         key = (message[0] & 0x0F, message[1] if len(message) > 1 else 0)
@@ -124,7 +124,7 @@ def hear_bytes(chunks: list[bytes]) -> None:
         elif message[0] & 0xF0 in (0x80, 0x90):
             sounding.discard(key)
     assert not sounding
-    assert not [line for line in keyboard.look(10**12) if "bug" in line]
+    assert not [line for line in input_filter.poll(10**12) if "bug" in line]
 
 
 @cache
@@ -237,7 +237,7 @@ def read_link(frame: bytes) -> None:
 
 def pass_gate(content: bytes) -> None:
     """The whole gate: structure, card, network and trial."""
-    refused_in_one_line(lambda: admit("fuzz.onnx", content))
+    refused_in_one_line(lambda: validate_model("fuzz.onnx", content))
 
 
 _RECORDS = st.lists(
@@ -256,7 +256,7 @@ def read_session_file(content: bytes) -> None:
     def read() -> None:
         session = decode_session(content, "fuzz.session")
         for who in KINDS:
-            voice(session, who)
+            track(session, who)
         replay(session, model_opener(()), lambda _done, _all: None)
 
     refused_in_one_line(read)

@@ -2,14 +2,24 @@
 
 import pytest
 
-from livegen.events import Control, Event, NoteOff, NoteOn, Position, Program, Transport, from_bytes, to_bytes
+from livegen.events import (
+    ControlChange,
+    Event,
+    NoteOff,
+    NoteOn,
+    ProgramChange,
+    SongPosition,
+    Transport,
+    from_bytes,
+    to_bytes,
+)
 
 EVENTS: tuple[Event, ...] = (
     NoteOn(60, 1, 15),
     NoteOff(127, 3),
-    Control(64, 127, 2),
-    Program(9, 1),
-    Position(300),
+    ControlChange(64, 127, 2),
+    ProgramChange(9, 1),
+    SongPosition(300),
     *Transport,
 )
 
@@ -20,7 +30,7 @@ def test_what_is_written_is_read(event: Event) -> None:
 
 
 def test_a_song_position_has_its_low_seven_bits_first() -> None:
-    assert to_bytes(Position(300)) == bytes((0xF2, 300 & 0x7F, 300 >> 7))
+    assert to_bytes(SongPosition(300)) == bytes((0xF2, 300 & 0x7F, 300 >> 7))
 
 
 def test_a_note_on_without_velocity_is_a_note_off() -> None:

@@ -17,6 +17,56 @@ TRAINING = {"torch", "onnx", "onnxscript", "music21", "safetensors", "tensorboar
 PORT_PROCESS = "livegen/daemon/daemon.py"
 KEPT_OUT_OF_THE_PORT_PROCESS = {"numpy", "onnxruntime", *WEB}
 
+PORT = {"midi_ports", "midi_in", "midi_out", "sync", "recording", "daemon"}  # folders of the port process
+ENGINE = {"model", "engine", "codecs", "music"}  # of the engine; of music/ the port process takes what has no numpy
+ON_TOP = {"session", "tools", "appliance", "bench"}
+MAY_IMPORT = {  # folder → the folders below it; "" are the files of livegen/ itself, but for cli.py
+    "": set(),
+    "music": {""},
+    "files": {"", "music"},
+    "codecs": {"", "music"},
+    "midi_ports": {""},
+    "model": {"", "music", "codecs"},
+    "engine": {"", "music", "codecs", "model"},
+    "midi_in": {"", "midi_ports"},
+    "midi_out": {"", "midi_ports"},
+    "sync": {"", "music", "midi_out"},
+    "recording": {"", "midi_out"},
+    "ipc": {"", "music", "recording", "midi_out", "model", "engine"},
+    "daemon": {"", "music", "ipc", *(PORT - {"daemon"})},
+    "bench": {"", "music", "files", "ipc", *PORT, *ENGINE},
+    "session": {"", "music", "files", "ipc", *PORT, *ENGINE},
+    "tools": {"", "files", "bench", "ipc", *PORT, *ENGINE},
+    "appliance": {"", "files", "tools", "bench", "session", "ipc", *PORT, *ENGINE},
+}
+LONGEST_FUNCTION = 40  # lines
+MOST_PUBLIC_METHODS = 20
+
+
+def words(text: str) -> set[str]:
+    return set(text.split())
+
+
+# What things were called before they had the field's words, in lower case and without underscores at the ends.
+OLD_MODULES = words(
+    """courier conversation caretaker vigil attendant sitting onlookers said standing wiring timekeeper link performer
+    gate trial structure model_file continuation place futures guard ensemble wire lane since caps rendition lateness
+    keyboard feedback pulse_train pulse_line served_train clock_follower memory tape ring again session_file
+    sounds telling given frames file_stamp port_names register meter song hear imagine play serve roles"""
+)
+OLD_CLASSES = words(
+    """Courier Loss Renew Door Attract Performance Conversation Link Did Became Beat Planned Witness Watch Caretaker
+    Vigil Attendant Room Silence Said Standing Wiring Timekeeper Song Wire Lane Since Caps Rendition Lateness Control
+    Program Position Reader Keyboard Allowance Feedback PulseTrain ServedTrain Meter Voices Continuation Place Way
+    Setting Ensemble Manner Trail Guard Happening Tape Onlookers"""
+)
+OLD_FUNCTIONS = words(
+    """attract renew lose hold look wire mourn obey complaint owe settle assure doubted endings find_meter find_bar tell
+    lean allow faults beyond outside busyness guess voice touch gather foresee dress restyle conduct tune comfortable
+    warmth admit fruitless lessons wishes jumps"""
+)
+OLD_SETTINGS = {"mute_s", "stand_in", "touched_role", "outside", "futures", "guard"}
+
 
 def house() -> Sources:
     """livegen's own sources."""
@@ -57,39 +107,25 @@ def reached(graph: Mapping[str, set[str]], start: str) -> set[str]:
     return found
 
 
-def ports_and_engine_stay_apart(sources: Sources) -> Iterator[str]:
+def folder(path: str) -> str:
+    """The folder of livegen that a file is in; "" for the files of livegen itself."""
+    parts = path.split("/")
+    return parts[1] if len(parts) > 2 else ""
+
+
+def definitions(sources: Sources, *kinds: type[ast.AST]) -> Iterator[tuple[str, ast.AST]]:
     for path, text in sources.items():
-        for part in ("midi_in", "engine", "midi_out"):
-            others = {"midi_in", "engine", "midi_out"} - {part}
-            for name in imported(text):
-                if path.startswith(f"livegen/{part}/") and any(name.startswith(f"livegen.{o}") for o in others):
-                    yield f"{path} imports {name}"
+        yield from ((path, node) for node in ast.walk(ast.parse(text)) if isinstance(node, kinds))
 
 
-def rtmidi_is_in_the_two_port_files(sources: Sources) -> Iterator[str]:
-    allowed = {"livegen/midi_in/port.py", "livegen/midi_out/port.py"}
-    yield from (path for path, text in sources.items() if "rtmidi" in packages(text) and path not in allowed)
-
-
-def onnxruntime_is_in_model(sources: Sources) -> Iterator[str]:
-    for path, text in sources.items():
-        if "onnxruntime" in packages(text) and not path.startswith("livegen/model/"):
-            yield path
-
-
-def the_web_is_in_one_file(sources: Sources) -> Iterator[str]:
-    yield from (path for path, text in sources.items() if packages(text) & WEB and path != "livegen/console/web.py")
-
-
-def training_stays_outside(sources: Sources) -> Iterator[str]:
-    yield from (path for path, text in sources.items() if packages(text) & TRAINING)
-
-
-def the_port_process_stays_small(sources: Sources) -> Iterator[str]:
-    for path in reached(neighbours(sources), PORT_PROCESS):
-        heavy = packages(sources.get(path, "")) & KEPT_OUT_OF_THE_PORT_PROCESS
-        if heavy:
-            yield f"{path} imports {heavy}"
+def a_folder_imports_only_what_lies_below_it(sources: Sources) -> Iterator[str]:
+    for path, others in neighbours(sources).items():
+        if path == "livegen/cli.py":
+            continue
+        for other in sorted(others):
+            here, there = folder(path), folder(other)
+            if here != there and there not in MAY_IMPORT.get(here, set()):
+                yield f"{path} imports {other}"
 
 
 def no_import_goes_in_a_circle(sources: Sources) -> Iterator[str]:
@@ -99,8 +135,75 @@ def no_import_goes_in_a_circle(sources: Sources) -> Iterator[str]:
             yield path
 
 
-def no_file_is_over_300_lines(sources: Sources) -> Iterator[str]:
-    yield from (path for path, text in sources.items() if len(text.splitlines()) > 300)
+def no_folders_go_in_a_circle(sources: Sources) -> Iterator[str]:
+    folders: dict[str, set[str]] = {}
+    for path, others in neighbours(sources).items():
+        if path != "livegen/cli.py":
+            folders.setdefault(folder(path), set()).update(map(folder, others))
+    for name, others in folders.items():
+        others.discard(name)
+        if any(name in reached(folders, other) for other in others):
+            yield f"livegen/{name}"
+
+
+def rtmidi_is_in_the_port_files(sources: Sources) -> Iterator[str]:
+    allowed = {"livegen/midi_in/port.py", "livegen/midi_out/port.py"}
+    yield from (path for path, text in sources.items() if "rtmidi" in packages(text) and path not in allowed)
+
+
+def onnxruntime_is_in_model(sources: Sources) -> Iterator[str]:
+    for path, text in sources.items():
+        if "onnxruntime" in packages(text) and folder(path) != "model":
+            yield path
+
+
+def the_web_is_in_console_and_server(sources: Sources) -> Iterator[str]:
+    for path, text in sources.items():
+        if packages(text) & WEB and folder(path) not in ("console", "server"):
+            yield path
+
+
+def training_stays_outside(sources: Sources) -> Iterator[str]:
+    yield from (path for path, text in sources.items() if packages(text) & TRAINING)
+
+
+def no_folder_of_the_port_process_has_numpy(sources: Sources) -> Iterator[str]:
+    yield from (path for path, text in sources.items() if folder(path) in PORT and "numpy" in packages(text))
+
+
+def the_port_process_stays_small(sources: Sources) -> Iterator[str]:
+    for path in reached(neighbours(sources), PORT_PROCESS):
+        heavy = packages(sources.get(path, "")) & KEPT_OUT_OF_THE_PORT_PROCESS
+        if heavy:
+            yield f"{path} imports {heavy}"
+
+
+def no_function_is_longer_than_a_screen(sources: Sources) -> Iterator[str]:
+    for path, node in definitions(sources, ast.FunctionDef, ast.AsyncFunctionDef):
+        assert isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        if (lines := (node.end_lineno or 0) - node.lineno + 1) > LONGEST_FUNCTION:
+            yield f"{path}: {node.name} has {lines} lines"
+
+
+def no_class_offers_too_much(sources: Sources) -> Iterator[str]:
+    for path, node in definitions(sources, ast.ClassDef):
+        assert isinstance(node, ast.ClassDef)
+        public = [each for each in node.body if isinstance(each, ast.FunctionDef) and not each.name.startswith("_")]
+        if len(public) > MOST_PUBLIC_METHODS:
+            yield f"{path}: {node.name} has {len(public)} public methods"
+
+
+def old_words_are_gone(sources: Sources) -> Iterator[str]:
+    for path in sources:
+        yield from (f"{path} is called {part}" for part in path.removesuffix(".py").split("/") if part in OLD_MODULES)
+    for path, node in definitions(sources, ast.ClassDef, ast.FunctionDef, ast.AnnAssign):
+        match node:
+            case ast.ClassDef(name=name) if name.strip("_") in OLD_CLASSES:
+                yield f"{path}: class {name}"
+            case ast.FunctionDef(name=name) if name.strip("_") in OLD_FUNCTIONS:
+                yield f"{path}: function {name}"
+            case ast.AnnAssign(target=ast.Name(id=name)) if path == "livegen/settings.py" and name in OLD_SETTINGS:
+                yield f"{path}: setting {name}"
 
 
 def the_map_is_true(sources: Sources) -> Iterator[str]:
@@ -114,21 +217,33 @@ def the_map_is_true(sources: Sources) -> Iterator[str]:
 
 MAP = "livegen/__init__.py"
 RULES: dict[Callable[[Sources], Iterator[str]], Sources] = {  # each with a house that breaks it
-    ports_and_engine_stay_apart: {"livegen/midi_in/a.py": "from livegen.midi_out import ledger"},
-    rtmidi_is_in_the_two_port_files: {"livegen/daemon/a.py": "def f():\n    import rtmidi"},
-    onnxruntime_is_in_model: {"livegen/engine/a.py": "import onnxruntime as ort"},
-    the_web_is_in_one_file: {"livegen/daemon/daemon.py": "from fastapi import FastAPI"},
-    training_stays_outside: {"livegen/model/a.py": "from torch import nn"},
-    the_port_process_stays_small: {
-        PORT_PROCESS: "from livegen.midi_out.a import b",
-        "livegen/midi_out/a.py": "from livegen.midi_out import c",
-        "livegen/midi_out/c.py": "import numpy as np",
+    a_folder_imports_only_what_lies_below_it: {
+        "livegen/midi_in/a.py": "from livegen.engine import b",
+        "livegen/engine/b.py": "",
     },
     no_import_goes_in_a_circle: {
         "livegen/a.py": "from livegen.b import x",
         "livegen/b.py": "def f():\n    import livegen.a",
     },
-    no_file_is_over_300_lines: {"livegen/a.py": "pass\n" * 301},
+    no_folders_go_in_a_circle: {
+        "livegen/ipc/a.py": "from livegen.daemon.b import x",
+        "livegen/ipc/c.py": "",
+        "livegen/daemon/b.py": "",
+        "livegen/daemon/d.py": "from livegen.ipc import c",
+    },
+    rtmidi_is_in_the_port_files: {"livegen/daemon/a.py": "def f():\n    import rtmidi"},
+    onnxruntime_is_in_model: {"livegen/engine/a.py": "import onnxruntime as ort"},
+    the_web_is_in_console_and_server: {PORT_PROCESS: "from fastapi import FastAPI"},
+    training_stays_outside: {"livegen/model/a.py": "from torch import nn"},
+    no_folder_of_the_port_process_has_numpy: {"livegen/recording/a.py": "import numpy as np"},
+    the_port_process_stays_small: {
+        PORT_PROCESS: "from livegen.midi_out.a import b",
+        "livegen/midi_out/a.py": "from livegen.music import c",
+        "livegen/music/c.py": "import numpy as np",
+    },
+    no_function_is_longer_than_a_screen: {"livegen/a.py": "def f():\n" + "    pass\n" * 40},
+    no_class_offers_too_much: {"livegen/a.py": "class A:\n" + "".join(f"    def f{n}(self): ...\n" for n in range(21))},
+    old_words_are_gone: {"livegen/a.py": "class Courier:\n    def _mourn(self): ..."},
     the_map_is_true: {MAP: '"""Map.\n\n    gone.py  nothing\n"""', "livegen/new.py": "x = 1"},
 }
 
@@ -141,6 +256,20 @@ def test_our_house_keeps_the_rule(rule: Callable[[Sources], Iterator[str]]) -> N
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
 def test_a_house_that_breaks_the_rule_is_found(rule: Callable[[Sources], Iterator[str]]) -> None:
     assert list(rule(RULES[rule])) != []
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"livegen/serve/a.py": ""},
+        {"livegen/a.py": "class Vigil: ..."},
+        {"livegen/a.py": "def look(): ..."},
+        {"livegen/settings.py": "class Play:\n    touched_role: str = ''"},
+    ],
+    ids=["module", "class", "function", "setting"],
+)
+def test_an_old_word_of_any_kind_is_found(broken: Sources) -> None:
+    assert len(list(old_words_are_gone(broken))) == 1
 
 
 def test_the_port_process_has_no_numpy_in_it() -> None:

@@ -31,7 +31,7 @@ MON, TUE, FRI, SAT, SUN = 0, 1, 4, 5, 6
     ],
 )
 def test_hours_hold(text: str, weekday: int, clock: tuple[int, int], *, is_open: bool) -> None:
-    assert parse_hours(text).hold(weekday, clock[0] * 60 + clock[1]) is is_open
+    assert parse_hours(text).contains(weekday, clock[0] * 60 + clock[1]) is is_open
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_summer_time_begins_and_ends_by_the_clock_on_the_wall(monkeypatch: pytes
 
     def minutes_open(midnight: int) -> int:
         clocks = (time.localtime(midnight + 60 * minute) for minute in range(6 * 60))
-        return sum(hours.hold(clock.tm_wday, clock.tm_hour * 60 + clock.tm_min) for clock in clocks)
+        return sum(hours.contains(clock.tm_wday, clock.tm_hour * 60 + clock.tm_min) for clock in clocks)
 
     usual, spring, autumn = (minutes_open(at) for at in (1_774_047_600, 1_774_738_800, 1_792_879_200))
     monkeypatch.undo()

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from livegen.clock import NS_PER_MS
-from livegen.events import Control, NoteOff, NoteOn, Transport
-from livegen.routing import LEFT_HAND, InputRoute, OutputRoute, Voices, input_route, output_route
+from livegen.events import ControlChange, NoteOff, NoteOn, Transport
+from livegen.routing import LEFT_HAND, InputRoute, OutputRoute, VoiceAllocator, input_route, output_route
 from livegen.settings import InputPort, OutputPort
 
 QUARTET = OutputRoute(channels=(0, 1, 2, 3))
@@ -19,14 +19,14 @@ QUARTET = OutputRoute(channels=(0, 1, 2, 3))
         (InputPort(transpose=-12), NoteOn(60, 80), NoteOn(48, 80)),
         (InputPort(transpose=12), NoteOff(120), None),  # out of range
         (InputPort(channels={1: 3}), NoteOff(60, 0), NoteOff(60, 2)),
-        (InputPort(channels={1: 3}), Control(64, 127, 0), Control(64, 127, 2)),
+        (InputPort(channels={1: 3}), ControlChange(64, 127, 0), ControlChange(64, 127, 2)),
         (InputPort(channels={10: 0}), NoteOn(60, 80, 9), None),  # left out
-        (InputPort(channels={10: 0}), Control(64, 127, 9), None),
+        (InputPort(channels={10: 0}), ControlChange(64, 127, 9), None),
         (InputPort(split=60), NoteOn(59, 80), NoteOn(59, 80, LEFT_HAND)),
         (InputPort(split=60), NoteOn(60, 80), NoteOn(60, 80)),
         (InputPort(split=60), NoteOn(60, 80, LEFT_HAND), NoteOn(60, 80, 0)),  # a right hand all the same
         (InputPort(split=60, transpose=12), NoteOff(59), NoteOff(71, LEFT_HAND)),  # split as it was played
-        (InputPort(split=60), Transport.PULSE, Transport.PULSE),
+        (InputPort(split=60), Transport.CLOCK, Transport.CLOCK),
     ],
 )
 def test_what_an_input_sends_is_heard_on_its_channel_and_pitch(port: InputPort, played, heard):
@@ -77,7 +77,7 @@ def test_what_is_passed_on_goes_to_the_thru_channel_else_to_the_outputs_first(
 
 
 def test_a_chord_goes_to_a_voice_each_highest_first_and_its_note_offs_follow():
-    voices = Voices(QUARTET)
+    voices = VoiceAllocator(QUARTET)
 
     begun = [voices.sent(NoteOn(pitch, 80)) for pitch in (72, 67, 64, 48)]
     ended = [voices.sent(NoteOff(pitch)) for pitch in (48, 72, 64, 67)]
@@ -87,7 +87,7 @@ def test_a_chord_goes_to_a_voice_each_highest_first_and_its_note_offs_follow():
 
 
 def test_a_voice_that_moves_stays_between_those_that_are_held():
-    voices = Voices(QUARTET)
+    voices = VoiceAllocator(QUARTET)
     for pitch in (72, 67, 64, 48):
         voices.sent(NoteOn(pitch))
 
@@ -100,7 +100,7 @@ def test_a_voice_that_moves_stays_between_those_that_are_held():
 
 
 def test_outer_voices_that_move_at_once_stay_outside():
-    voices = Voices(QUARTET)
+    voices = VoiceAllocator(QUARTET)
     for pitch in (72, 67, 64, 48):
         voices.sent(NoteOn(pitch))
     for pitch in (48, 72):
@@ -110,7 +110,7 @@ def test_outer_voices_that_move_at_once_stay_outside():
 
 
 def test_a_note_more_than_there_are_voices_shares_one():
-    voices = Voices(OutputRoute(channels=(0, 1)))
+    voices = VoiceAllocator(OutputRoute(channels=(0, 1)))
 
     begun = [event for pitch in (72, 67, 60) for event in voices.sent(NoteOn(pitch))]
 
@@ -119,14 +119,14 @@ def test_a_note_more_than_there_are_voices_shares_one():
 
 
 def test_controls_and_ends_of_unknown_notes_go_to_every_voice():
-    voices = Voices(OutputRoute(channels=(0, 1, 1)))
+    voices = VoiceAllocator(OutputRoute(channels=(0, 1, 1)))
 
-    assert voices.sent(Control(123, 0)) == (Control(123, 0, 0), Control(123, 0, 1))
+    assert voices.sent(ControlChange(123, 0)) == (ControlChange(123, 0, 0), ControlChange(123, 0, 1))
     assert voices.sent(NoteOff(60)) == (NoteOff(60, 0), NoteOff(60, 1))
 
 
 def test_what_is_transposed_out_of_range_is_left_out_with_its_end():
-    voices = Voices(OutputRoute(transpose=12))
+    voices = VoiceAllocator(OutputRoute(transpose=12))
 
     assert (voices.sent(NoteOn(120)), voices.sent(NoteOff(120))) == ((), ())
     assert voices.sent(NoteOn(60, 80, 4)) == (NoteOn(72, 80, 4),)
@@ -134,7 +134,7 @@ def test_what_is_transposed_out_of_range_is_left_out_with_its_end():
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(40, 60)), max_size=60))
 def test_every_note_off_goes_to_a_channel_where_its_note_sounds(steps: list[tuple[bool, int]]):
-    voices = Voices(OutputRoute(channels=(0, 1, 2, 3), transpose=-45))
+    voices = VoiceAllocator(OutputRoute(channels=(0, 1, 2, 3), transpose=-45))
     written: list[int] = []
     sounding: list[tuple[int, int]] = []
 

@@ -105,3 +105,42 @@ def test_what_cannot_be_printed_is_escaped_in_the_line_that_refuses_it(tmp_path:
 
     with pytest.raises(SettingsError, match=r"unknown role 'so\\nlo\\x0c'"):
         load(path)
+
+
+OLD = """
+[play]
+role = "solo"
+touched_role = "accompany"
+[sampling]
+outside = 0.5
+futures = 2
+guard = false
+[installation]
+mute_s = 3
+stand_in = "folk-lstm"
+"""
+
+
+def test_a_setting_is_read_under_its_old_name_and_that_is_said_for_each(tmp_path: Path) -> None:
+    file, lines = tmp_path / "old.toml", list[str]()
+    file.write_text(OLD)
+
+    settings = load(file, say=lines.append)
+
+    assert (settings.play.role_after_touch, settings.sampling.out_of_key) == ("accompany", 0.5)
+    assert (settings.sampling.candidates, settings.sampling.avoid_loops) == (2, False)
+    assert (settings.installation.max_silence_s, settings.installation.fallback_model) == (3, "folk-lstm")
+    assert f"{file}: 'sampling.guard' is called 'sampling.avoid_loops' now; the old name is still read" in lines
+    assert len(lines) == 6
+
+
+def test_where_a_setting_is_given_by_both_names_the_new_one_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIVEGEN_SAMPLING__GUARD", "false")
+
+    settings = load(None, {"sampling": {"avoid_loops": True}})
+
+    assert settings.sampling.avoid_loops
+
+
+def test_settings_that_an_earlier_livegen_recorded_are_read() -> None:
+    assert Settings.model_validate_json('{"play": {"touched_role": "solo"}}').play.role_after_touch == "solo"

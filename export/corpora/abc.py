@@ -18,7 +18,8 @@ import numpy as np
 
 from export.corpora.work import Report, Side, Source, Work, sides
 from livegen.codecs.abc.codec import END, START, AbcCodec
-from livegen.codecs.codec import Codec, Tokens
+from livegen.codecs.codec import Codec
+from livegen.codecs.vocabulary import Tokens
 from livegen.errors import SettingsError
 
 STUDY_FILES = ("jigs.abc", "hpps.abc")

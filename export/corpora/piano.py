@@ -15,9 +15,10 @@ import symusic
 
 from export.corpora.work import Report, Side, Source, Work, sides
 from livegen.codecs.chord_events import Sound, sounds_of
-from livegen.codecs.codec import Codec, Tokens
+from livegen.codecs.codec import Codec
 from livegen.codecs.note_duration import NoteDurationCodec
 from livegen.codecs.notes import GRID_TICKS
+from livegen.codecs.vocabulary import Tokens
 from livegen.errors import SettingsError
 from livegen.events import TICKS_PER_QUARTER, Note
 from livegen.music.tempo_map import nearest, round_div

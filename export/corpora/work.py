@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from livegen.codecs.codec import Codec, Tokens
+from livegen.codecs.codec import Codec
+from livegen.codecs.vocabulary import Tokens
 
 TEST_EVERY = 10
 VALID_EVERY = 20  # of the rest

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from export.corpora.work import Piece, Split
 from export.measures.music import Music, Reader
 from export.scoring import Predictor
-from livegen.codecs.codec import Codec, Mask
-from livegen.engine.repetition import NO_TRAIL, Guard
+from livegen.codecs.codec import Codec
+from livegen.codecs.vocabulary import Mask
+from livegen.engine.repetition import NO_HISTORY, RepetitionGuard
 from livegen.engine.sampler import Sampler
 from livegen.settings import Sampling
 
@@ -42,7 +43,7 @@ class Manner:
     """How a model samples."""
 
     sampling: Sampling  # temperature and top-p set
-    guard: Guard | None = None
+    guard: RepetitionGuard | None = None
 
     @property
     def title(self) -> str:
@@ -105,7 +106,7 @@ class _Row:
         self._sampler = Sampler(manner.sampling, seed)
         self._heard = 0  # of ``told``
         self._drawn = 0  # tokens of the model's own
-        self._trail = NO_TRAIL
+        self._trail = NO_HISTORY
 
     def is_long(self, events: int) -> bool:
         """As many events of the model's own are written, or so many marks that it will not come to that."""
@@ -116,9 +117,9 @@ class _Row:
         """The next token: what is told, then what is drawn from ``logits`` [vocab]."""
         if self._heard < len(self.told):
             return self.told[self._heard]
-        mask, warmth = self._mask(), self._guard.warmth(self._trail) if self._guard else 1.0
+        mask, temperature_factor = self._mask(), self._guard.temperature_factor(self._trail) if self._guard else 1.0
         is_settled = np.count_nonzero(mask) == 1
-        return int(mask.argmax()) if is_settled else self._sampler.choose(logits, mask, warmth)
+        return int(mask.argmax()) if is_settled else self._sampler.choose(logits, mask, temperature_factor)
 
     def advance(self, token: int) -> None:
         """Take the next token."""
@@ -136,8 +137,8 @@ class _Row:
         mask = self._codec.mask(self.reader.cursor)
         if self._guard:
             mask = self._guard.allowed(self._trail, mask)
-        faults = self._codec.faults(self.reader.cursor)
-        better = mask if faults is None else mask & ~faults
+        voice_leading_errors = self._codec.voice_leading_errors(self.reader.cursor)
+        better = mask if voice_leading_errors is None else mask & ~voice_leading_errors
         return better if better.any() else mask
 
 

@@ -14,7 +14,7 @@ from export.measures.loops import Loops, longest_real_run, loops
 from export.measures.music import Event, Music, excerpts, read, without_opening
 from export.measures.overlap import Overlap, lengths, overlap, pitch_classes
 from export.scoring import Predictor
-from livegen.engine.repetition import Guard
+from livegen.engine.repetition import RepetitionGuard
 from livegen.model.card import Card, SamplingDefaults
 from livegen.settings import Sampling
 
@@ -80,7 +80,7 @@ def measure_predictor(
     limit = card.longest_run or longest_real_run(parts.kin, plan.events)
     unguarded, guarded = (
         generate(predictor, corpus.codec, parts.told, manner, plan, each)
-        for manner in (free, replace(free, guard=Guard(limit)))
+        for manner in (free, replace(free, guard=RepetitionGuard(limit)))
     )
     return Report(
         model=card.name,

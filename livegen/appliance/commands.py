@@ -48,8 +48,8 @@ def install(
     except OSError as error:
         _refuse(path, error)
     typer.echo(f"written: {path}")
-    _tell(scope, to, "daemon-reload")
-    _tell(scope, to, "enable", "--now", made.file_name)
+    _print_next(scope, to, "daemon-reload")
+    _print_next(scope, to, "enable", "--now", made.file_name)
 
 
 @service.command(epilog="Example: sudo livegen service uninstall")
@@ -63,16 +63,16 @@ def uninstall(
     path = (to or unit_folder(scope)) / f"{name}.service"
     if not path.exists():
         raise LivegenError(f"{path}: no such unit; livegen service install writes it")
-    _tell(scope, to, "disable", "--now", path.name)
+    _print_next(scope, to, "disable", "--now", path.name)
     try:
         path.unlink()
     except OSError as error:
         _refuse(path, error)
     typer.echo(f"removed: {path}")
-    _tell(scope, to, "daemon-reload")
+    _print_next(scope, to, "daemon-reload")
 
 
-def _tell(scope: Scope, to: Path | None, *words: str) -> None:
+def _print_next(scope: Scope, to: Path | None, *words: str) -> None:
     """Tell systemd; where it does not run, or the unit is not in a folder of its own, say what is to be told."""
     command = ["systemctl", *([] if scope == "system" else ["--user"]), *words]
     if to or not _BOOTED.exists():

@@ -11,7 +11,7 @@ from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
-from livegen.daemon.status_file import read_standing
+from livegen.daemon.status_file import read_status
 from livegen.errors import LivegenError
 from livegen.settings import Settings
 from livegen.tools.doctor import examine
@@ -30,7 +30,7 @@ def write_bundle(target: Path, settings: Settings, *, with_music: bool) -> list[
         "versions.txt": "\n".join(_versions()),
         "service.txt": _ask("systemctl", "show", settings.ports.name) + _ask("systemctl", "cat", settings.ports.name),
         "journal.txt": _ask("journalctl", "--no-pager", f"--lines={_LINES}", f"--unit={settings.ports.name}"),
-        **_standing(settings.ports.name),
+        **_status(settings.ports.name),
     }
     music = _recordings(settings) if with_music else []
     try:
@@ -44,16 +44,16 @@ def write_bundle(target: Path, settings: Settings, *, with_music: bool) -> list[
         raise LivegenError(f"{target}: cannot be written: {error.strerror}; give another file with --to") from None
 
 
-def _standing(name: str) -> dict[str, str]:
+def _status(name: str) -> dict[str, str]:
     """How it stands, and what it said last, if it runs."""
     try:
-        standing = read_standing(name)
+        status = read_status(name)
     except LivegenError as error:
         return {"status.txt": str(error)}
-    lines = [f"{ago_s:>8} s ago  {line}" for ago_s, line in standing["lines"]]
+    lines = [f"{ago_s:>8} s ago  {line}" for ago_s, line in status["lines"]]
     return {
-        "status.txt": as_text(standing),
-        "status.json": json.dumps(standing, indent=2),
+        "status.txt": as_text(status),
+        "status.json": json.dumps(status, indent=2),
         "lines.txt": "\n".join(lines),
     }
 

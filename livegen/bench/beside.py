@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from livegen.clock import now_ns
 from livegen.errors import LivegenError
 from livegen.events import Event, Timed, to_bytes
-from livegen.midi_in.input_filter import Keyboard
+from livegen.midi_in.input_filter import InputFilter
 from livegen.midi_in.port import MidiInput, list_inputs, open_input
 from livegen.midi_out.port import MidiOutput, open_output
 from livegen.routing import input_route
@@ -47,7 +47,7 @@ def daemon(*options: str) -> Iterator[subprocess.Popen[str]]:
                 drain.join()
 
 
-class Wire:
+class MidiProbe:
     """A port that plays and a port that hears; every moment is taken here, as near to the port as we get."""
 
     def __init__(self, played: MidiOutput, heard: MidiInput, arrived: list[Timed]) -> None:
@@ -69,29 +69,29 @@ class Wire:
 
 
 @contextmanager
-def wired() -> Iterator[tuple[str, Wire, Wire]]:
+def probes() -> Iterator[tuple[str, MidiProbe, MidiProbe]]:
     """The MIDI system, a wire through the daemon, and one of the same kind from port to port; the control."""
     system, _ = list_inputs("auto", NAME)
     with ExitStack() as stack:
         out = f"{NAME}-out:out" if system == "jack" else f"{NAME}:out"
-        through = _wire(system, f"{NAME}-probe", f"{NAME}:in", out)
+        through = _probe(system, f"{NAME}-probe", f"{NAME}:in", out)
         stack.callback(through.close)
         bare = f"{NAME}-bare"
-        control = _wire(system, bare, f"{bare}:in", f"{bare}-out:out" if system == "jack" else f"{bare}:out")
+        control = _probe(system, bare, f"{bare}:in", f"{bare}-out:out" if system == "jack" else f"{bare}:out")
         stack.callback(control.close)
         yield system, through, control
 
 
-def _wire(system: str, name: str, target: str, source: str) -> Wire:
+def _probe(system: str, name: str, target: str, source: str) -> MidiProbe:
     arrived: list[Timed] = []
     ports = Ports.model_validate({"system": system, "name": name, "input": source, "output": target})
-    heard = open_input(ports, lambda port, settings: Keyboard(port, input_route(settings), arrived.append))
+    heard = open_input(ports, lambda port, settings: InputFilter(port, input_route(settings), arrived.append))
     played = open_output(system, name, ports.all_outputs)
     for missing in (*heard.missing(), *played.missing()):
         raise missing
-    heard.look(played.jack)
-    played.look()
-    return Wire(played, heard, arrived)
+    heard.poll(played.jack)
+    played.poll()
+    return MidiProbe(played, heard, arrived)
 
 
 Report = Callable[[int, int], None]

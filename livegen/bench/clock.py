@@ -8,8 +8,8 @@ from typing import Any
 
 from livegen.bench.conditions import conditions
 from livegen.clock import NS_PER_MS, NS_PER_S
-from livegen.events import PULSES_PER_QUARTER, TICKS_PER_PULSE, TICKS_PER_QUARTER, Position, Timed, Transport
-from livegen.music.transport import Song
+from livegen.events import PULSES_PER_QUARTER, TICKS_PER_PULSE, TICKS_PER_QUARTER, SongPosition, Timed, Transport
+from livegen.music.transport import TransportState
 from livegen.sync.midi_clock_in import ClockFollower
 
 _FIRST_NS = NS_PER_S
@@ -42,7 +42,7 @@ class Scenario:
     from_beat: int = _SETTLING
     until_beat: int | None = None
     change_beat: int | None = None
-    cues: Sequence[tuple[int, Position | Transport]] = ((0, Transport.START),)
+    cues: Sequence[tuple[int, SongPosition | Transport]] = ((0, Transport.START),)
     step_ms: float = 0  # the cable delivers at multiples of it: USB at 1 ms, JACK once a period
 
 
@@ -76,7 +76,7 @@ def pulse_train(scenario: Scenario, seed: int) -> tuple[list[Timed], list[Truth]
         for cue in (cue for beat, cue in scenario.cues if beat * PULSES_PER_QUARTER == pulse):
             events.append(Timed(arrived_ns, cue))
             tick, is_running = _after(cue, tick, is_running=is_running)
-        events.append(Timed(arrived_ns, Transport.PULSE))
+        events.append(Timed(arrived_ns, Transport.CLOCK))
         truth.append(Truth(at_ns, tick if is_running else None))
         tick += TICKS_PER_PULSE * is_running
         at_ns += 60 * NS_PER_S / PULSES_PER_QUARTER / scenario.tempo((pulse + 0.5) / PULSES_PER_QUARTER)
@@ -106,7 +106,7 @@ def scenarios() -> list[Scenario]:
     transport = (
         (0, Transport.START),
         (20, Transport.STOP),
-        (24, Position(64)),
+        (24, SongPosition(64)),
         (24, Transport.CONTINUE),
         (40, Transport.START),
     )
@@ -144,18 +144,18 @@ def measure_scenario(scenario: Scenario, seeds: Sequence[int]) -> dict[str, Any]
     counting = range(scenario.from_beat * PULSES_PER_QUARTER, until_beat * PULSES_PER_QUARTER)
     for seed in seeds:
         events, truth = pulse_train(scenario, seed)
-        for pulse, song in enumerate(_songs(events)):
+        for pulse, transport in enumerate(_songs(events)):
             meant = truth[pulse]
-            ticks_off += song.is_running != (meant.tick is not None)
+            ticks_off += transport.is_running != (meant.tick is not None)
             if meant.tick is None or pulse not in counting:
                 continue
-            ticks_off += song.tick != meant.tick
-            phases.append(abs(song.ns_at(meant.tick) - meant.at_ns) / NS_PER_MS)
+            ticks_off += transport.tick != meant.tick
+            phases.append(abs(transport.ns_at(meant.tick) - meant.at_ns) / NS_PER_MS)
             later = truth[min(pulse + PULSES_PER_QUARTER, len(truth) - 1)]
             if later.tick is not None and later.tick > meant.tick:
-                ahead.append(abs(song.ns_at(later.tick) - later.at_ns) / NS_PER_MS)
+                ahead.append(abs(transport.ns_at(later.tick) - later.at_ns) / NS_PER_MS)
             if scenario.change_beat is not None and pulse == (scenario.change_beat + 2) * PULSES_PER_QUARTER:
-                tempi.append(abs(song.tempo_bpm / scenario.tempo(pulse / PULSES_PER_QUARTER) - 1) * 100)
+                tempi.append(abs(transport.tempo_bpm / scenario.tempo(pulse / PULSES_PER_QUARTER) - 1) * 100)
     return {
         "phase_ms": _percentiles(phases),
         "ahead_ms": _percentiles(ahead),
@@ -168,19 +168,19 @@ def _stepped(at_ns: float, step_ns: float) -> int:
     return round(round(at_ns / step_ns) * step_ns if step_ns else at_ns)
 
 
-def _songs(events: Sequence[Timed]) -> Iterator[Song]:
+def _songs(events: Sequence[Timed]) -> Iterator[TransportState]:
     """What is believed after each pulse."""
     follower = ClockFollower()
     for timed in events:
-        follower.look(timed.at_ns)
+        follower.poll(timed.at_ns)
         follower.hear(timed)
-        if timed.event is Transport.PULSE:
+        if timed.event is Transport.CLOCK:
             yield follower.state
 
 
-def _after(cue: Position | Transport, tick: int, *, is_running: bool) -> tuple[int, bool]:
+def _after(cue: SongPosition | Transport, tick: int, *, is_running: bool) -> tuple[int, bool]:
     match cue:
-        case Position(sixteenths):
+        case SongPosition(sixteenths):
             return sixteenths * TICKS_PER_QUARTER // 4, is_running
         case Transport.START:
             return 0, True

@@ -42,7 +42,7 @@ _AWAKE_NS = 150_000  # the bare loop's last bit before a moment, as the player's
 _SETTLE_NS = NS_PER_S // 5
 _TURN = 60 * PULSES_PER_QUARTER  # pulses at most: half a minute
 _WAKE_UPS, _EVERY_NS = 500, 2 * NS_PER_MS  # of cyclictest, after each turn
-_PULSE = to_bytes(Transport.PULSE)
+_PULSE = to_bytes(Transport.CLOCK)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from livegen.bench.waking import percentile, wake_ups
 from livegen.clock import NS_PER_MS, NS_PER_S, now_ns
 from livegen.errors import LivegenError, PortError
 from livegen.events import NoteOff, NoteOn, Timed
-from livegen.latency import Lateness
+from livegen.latency import LatencyHistogram
 from livegen.midi_in.port import list_inputs
 from livegen.midi_out.ledger import blank_ledger
 from livegen.midi_out.player import Player
@@ -46,13 +46,13 @@ def measure_delivery(
     """
     lock_memory()
     control: Counter[int] = Counter()
-    late = {False: Lateness(), True: Lateness()}
+    late = {False: LatencyHistogram(), True: LatencyHistogram()}
     with _inferring() as engine, _playing() as (player, where), stressed() if is_loaded else nullcontext():
         for place, done in enumerate(range(0, events, _BLOCK)):
             report(done, events)
             block = min(_BLOCK, events - done)
             stops = is_stalled and place % 2 == 1
-            player.lateness = late[stops]
+            player.latency = late[stops]
             carrier = threading.Thread(target=_deliver, args=(player, block))
             with _stalling(engine) if stops else nullcontext():
                 carrier.start()
@@ -74,7 +74,7 @@ def measure_delivery(
     }
 
 
-def _percentiles(late: Lateness) -> dict[str, float]:
+def _percentiles(late: LatencyHistogram) -> dict[str, float]:
     return {**{f"p{p}": late.percentile_ns(p) / 1000 for p in (50, 99)}, "max": late.max_ns / 1000}
 
 

@@ -7,12 +7,20 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-from livegen.bench.beside import Report, Wire, daemon, wired
+from livegen.bench.beside import MidiProbe, Report, daemon, probes
 from livegen.bench.clock import Scenario, Truth, pulse_train, ramp, steady
 from livegen.bench.conditions import conditions
 from livegen.bench.reaction import there_and_back
 from livegen.clock import NS_PER_MS, NS_PER_S, now_ns
-from livegen.events import PULSES_PER_QUARTER, TICKS_PER_PULSE, TICKS_PER_QUARTER, NoteOn, Position, Timed, Transport
+from livegen.events import (
+    PULSES_PER_QUARTER,
+    TICKS_PER_PULSE,
+    TICKS_PER_QUARTER,
+    NoteOn,
+    SongPosition,
+    Timed,
+    Transport,
+)
 from livegen.realtime import CARRYING, lock_memory, raise_thread
 
 _GRID = TICKS_PER_QUARTER // 4  # that the solo's onsets stand on
@@ -26,7 +34,7 @@ def scenarios() -> list[Scenario]:
     transport = (
         (0, Transport.START),
         (24, Transport.STOP),
-        (28, Position(64)),
+        (28, SongPosition(64)),
         (28, Transport.CONTINUE),
         (44, Transport.START),
     )
@@ -49,7 +57,7 @@ def measure_phase(report: Report) -> dict[str, Any]:
     lock_memory()
     wanted = scenarios()
     found = {}
-    with daemon("--role", "solo", "--clock", "midi"), wired() as (system, through, control):
+    with daemon("--role", "solo", "--clock", "midi"), probes() as (system, through, control):
         raise_thread(CARRYING)
         bare = sorted(there_and_back(control, 60) for _ in range(_CONTROLS))
         way_ns = 2 * bare[len(bare) // 2]
@@ -66,14 +74,14 @@ def measure_phase(report: Report) -> dict[str, Any]:
     }
 
 
-def _measure(wire: Wire, scenario: Scenario, way_ns: int) -> dict[str, Any]:
+def _measure(probe: MidiProbe, scenario: Scenario, way_ns: int) -> dict[str, Any]:
     events, truth = pulse_train(scenario, seed=0)
     shift_ns = now_ns() + _LEAD_NS - events[0].at_ns
-    before = len(wire.arrived)
-    _send(wire, events, shift_ns)
-    wire.send(Transport.STOP)
+    before = len(probe.arrived)
+    _send(probe, events, shift_ns)
+    probe.send(Transport.STOP)
     time.sleep(0.5)
-    onsets = [t.at_ns - shift_ns - way_ns for t in wire.arrived[before:] if isinstance(t.event, NoteOn)]
+    onsets = [t.at_ns - shift_ns - way_ns for t in probe.arrived[before:] if isinstance(t.event, NoteOn)]
     errors = [abs(error) / NS_PER_MS for onset in onsets if (error := _error(onset, truth, scenario)) is not None]
     errors.sort()
     last = len(errors) - 1
@@ -82,12 +90,12 @@ def _measure(wire: Wire, scenario: Scenario, way_ns: int) -> dict[str, Any]:
     return {"onsets": len(errors), **{f"p{p}": round(errors[last * p // 100], 3) for p in (50, 99, 100)}}
 
 
-def _send(wire: Wire, events: Sequence[Timed], shift_ns: int) -> None:
+def _send(probe: MidiProbe, events: Sequence[Timed], shift_ns: int) -> None:
     """Each at its moment."""
     awake = threading.Event()
     for timed in events:
         awake.wait(max(timed.at_ns + shift_ns - now_ns(), 0) / NS_PER_S)
-        wire.send(timed.event)
+        probe.send(timed.event)
 
 
 def _error(onset_ns: float, truth: Sequence[Truth], scenario: Scenario) -> float | None:

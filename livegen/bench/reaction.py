@@ -4,7 +4,7 @@ import random
 import time
 from typing import Any
 
-from livegen.bench.beside import Report, Wire, daemon, wired
+from livegen.bench.beside import MidiProbe, Report, daemon, probes
 from livegen.bench.conditions import conditions, percentiles_us
 from livegen.clock import NS_PER_MS, NS_PER_S
 from livegen.events import NoteOff, NoteOn, Timed
@@ -22,7 +22,7 @@ def measure_reaction(count: int, report: Report, *, seed: int = 0) -> dict[str, 
     lock_memory()
     random_notes = random.Random(seed)
     first, all_voices, bare, silent = [], [], [], 0
-    with daemon("--role", "harmonise"), wired() as (system, through, control):
+    with daemon("--role", "harmonise"), probes() as (system, through, control):
         raise_thread(CARRYING)
         pitch = 67
         for done in range(count):
@@ -50,25 +50,25 @@ def measure_reaction(count: int, report: Report, *, seed: int = 0) -> dict[str, 
     }
 
 
-def _note(wire: Wire, pitch: int, apart_s: float) -> tuple[int, list[int]]:
+def _note(probe: MidiProbe, pitch: int, apart_s: float) -> tuple[int, list[int]]:
     """Play one note; when it left, and when the note-ons came that answered it."""
-    before = len(wire.arrived)
-    sent_ns = wire.send(NoteOn(pitch, 80))
+    before = len(probe.arrived)
+    sent_ns = probe.send(NoteOn(pitch, 80))
     time.sleep(apart_s * _SOUNDING)
-    answers = _onsets(wire.arrived[before:])
-    wire.send(NoteOff(pitch))
+    answers = _onsets(probe.arrived[before:])
+    probe.send(NoteOff(pitch))
     return sent_ns, answers
 
 
-def there_and_back(wire: Wire, pitch: int) -> int:
+def there_and_back(probe: MidiProbe, pitch: int) -> int:
     """How long a note takes from port to port."""
-    before = len(wire.arrived)
-    sent_ns = wire.send(NoteOn(pitch, 80))
+    before = len(probe.arrived)
+    sent_ns = probe.send(NoteOn(pitch, 80))
     until_s = time.monotonic() + 1
-    while len(wire.arrived) == before and time.monotonic() < until_s:
+    while len(probe.arrived) == before and time.monotonic() < until_s:
         time.sleep(0.001)
-    wire.send(NoteOff(pitch))
-    return (wire.arrived[before].at_ns if len(wire.arrived) > before else sent_ns + NS_PER_S) - sent_ns
+    probe.send(NoteOff(pitch))
+    return (probe.arrived[before].at_ns if len(probe.arrived) > before else sent_ns + NS_PER_S) - sent_ns
 
 
 def _onsets(arrived: list[Timed]) -> list[int]:

@@ -11,7 +11,7 @@ import sys
 
 from livegen.errors import PortError
 from livegen.events import Timed, Transport
-from livegen.midi_in.input_filter import Keyboard
+from livegen.midi_in.input_filter import InputFilter
 from livegen.midi_in.port import open_input
 from livegen.realtime import lock_memory
 from livegen.routing import InputRoute
@@ -25,12 +25,12 @@ def main(system: str, source: str) -> None:
     stamps: list[int] = []
 
     def hear(timed: Timed) -> None:
-        if timed.event is Transport.PULSE:
+        if timed.event is Transport.CLOCK:
             stamps.append(timed.at_ns)
 
     settings = Ports.model_validate({"system": system, "name": NAME, "input": source})
-    port = open_input(settings, lambda name, _: Keyboard(name, InputRoute(), hear))
-    if not port.look():
+    port = open_input(settings, lambda name, _: InputFilter(name, InputRoute(), hear))
+    if not port.poll():
         raise PortError(f"nothing can be heard from '{source}'")
     lock_memory()
     gc.freeze()

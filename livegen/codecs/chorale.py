@@ -25,15 +25,13 @@ from livegen.codecs.chorale_frames import (
     VOICES,
     ChoraleCursor,
     Frame,
-    FrameWriter,
-    as_events,
+    frames_of,
 )
-from livegen.codecs.codec import Mask, PitchSet, Tokens
 from livegen.codecs.decoding import ends, followed, paired
-from livegen.codecs.vocabulary import PitchTable, Vocabulary
+from livegen.codecs.vocabulary import Mask, PitchSet, PitchTable, Tokens, Vocabulary
 from livegen.codecs.voice_leading import forbidden
 from livegen.events import TICKS_PER_QUARTER, Note, NoteOff, NoteOn, Ticked
-from livegen.music.key import Key, fold
+from livegen.music.key import Key, octave_fold
 
 MELODY_CENTRE = 70  # the mean pitch of a soprano in C major or A minor
 
@@ -67,7 +65,7 @@ class ChoraleCodec:
 
     def fold(self, pitch: int) -> int:
         """The nearest pitch of the same name within the codec's range."""
-        return fold(pitch, self.low, self.high)
+        return octave_fold(pitch, self.low, self.high)
 
     def shift(self, key: Key, pitches: Sequence[int]) -> int:
         """To C major or A minor, in the octave that brings the mean of a melody nearest to a soprano's."""
@@ -133,7 +131,7 @@ class ChoraleCodec:
         notes = (*cursor.notes, (self.low + pitch, bool(tied)))
         return self._written(cursor, notes, fermata=cursor.fermata), ()
 
-    def faults(self, cursor: ChoraleCursor) -> Mask | None:
+    def voice_leading_errors(self, cursor: ChoraleCursor) -> Mask | None:
         """Notes that make parallel fifths or octaves with a voice above."""
         struck = list(forbidden(cursor.sounding, [pitch for pitch, _ in cursor.notes], self.low))
         if not struck:
@@ -142,18 +140,18 @@ class ChoraleCodec:
         mask[[self.note_token(pitch, tied=False) for pitch in struck]] = True
         return mask
 
-    def outside(self, pitch_classes: Collection[int]) -> Mask:
+    def out_of_scale(self, pitch_classes: Collection[int]) -> Mask:
         """Tokens that strike a pitch whose class is not among these."""
         mask = np.zeros(len(self.vocabulary), np.bool_)
         for pitch in range(self.low, self.high + 1):
             mask[self.note_token(pitch, tied=False)] = pitch % 12 not in pitch_classes
         return mask
 
-    def beyond(self, cursor: ChoraleCursor, allowed: PitchSet) -> Mask:
+    def disallowed(self, cursor: ChoraleCursor, allowed: PitchSet) -> Mask:
         """Tokens that strike a pitch which is not allowed."""
-        return self._pitches.beyond(allowed)
+        return self._pitches.disallowed(allowed)
 
-    def busyness(self) -> NDArray[np.float32]:
+    def density_weights(self) -> NDArray[np.float32]:
         """What is struck is busy, what is tied is calm."""
         weights = np.zeros(len(self.vocabulary), np.float32)
         weights[FIRST_PITCH::2], weights[FIRST_PITCH + 1 :: 2] = 0.5, -0.5
@@ -167,7 +165,7 @@ class ChoraleCodec:
         missing = [note for note in notes if note[0] < top]
         if missing and (rank + len(missing) >= VOICES or (is_top and not rank)):
             pitch, tied = missing[0]
-            return self.only(self.note_token(pitch, tied=tied and pitch in cursor.sounding))
+            return self.vocabulary.only(self.note_token(pitch, tied=tied and pitch in cursor.sounding))
         mask = self.mask(cursor)
         if rank == VOICES:
             return mask
@@ -180,9 +178,9 @@ class ChoraleCodec:
             mask[self.note_token(pitch, tied=tied and pitch in cursor.sounding)] = True
         else:
             mask[FIRST_PITCH : max(self.note_token(self.low + VOICES - 1 - rank, tied=False), FIRST_PITCH)] = False
-        return mask if mask.any() else self.only(FRAME_END)
+        return mask if mask.any() else self.vocabulary.only(FRAME_END)
 
-    def guess(self, cursor: ChoraleCursor) -> tuple[int, ...]:
+    def draft_tokens(self, cursor: ChoraleCursor) -> tuple[int, ...]:
         """All voices hold: so do 95 frames in 100 between two eighths, 40 on an eighth off the beat, 7 on a beat.
 
         (Counted in music21's corpus.) Off the beat it is guessed once the highest voice holds, on the beat never.
@@ -205,17 +203,9 @@ class ChoraleCodec:
     def encode(self, notes: Iterable[Note]) -> list[int]:
         """START, the frames from tick 0 to the last note's end, END."""
         tokens = [START]
-        for frame in self.frames(notes):
+        for frame in frames_of(notes, self.fold):
             tokens.extend(self.frame_tokens(frame))
         return [*tokens, END]
-
-    def frames(self, notes: Iterable[Note]) -> list[Frame]:
-        """The frames from tick 0 to the last note's end."""
-        encoder = FrameWriter(self.fold)
-        frames: list[Frame] = []
-        for ticked in as_events(notes):
-            frames.extend(encoder.hear(ticked))
-        return frames
 
     def frame_tokens(self, frame: Frame) -> list[int]:
         """Fermata, voices, frame end."""
@@ -224,17 +214,11 @@ class ChoraleCodec:
 
     def prompt(self, notes: Sequence[Note], cursor: ChoraleCursor, key: Key) -> "ChoralePrompt":
         """The frames of what was heard; a last chord of a beat or more closes its phrase."""
-        frames = self.frames(notes)
+        frames = frames_of(notes, self.fold)
         last = max((note.onset for note in notes), default=0) // FRAME_TICKS
         if (len(frames) - last) * FRAME_TICKS >= TICKS_PER_QUARTER:
             frames[last:] = [replace(frame, fermata=True) for frame in frames[last:]]
         return ChoralePrompt(self, frames, cursor.tick)
-
-    def only(self, token: int) -> Mask:
-        """This token alone."""
-        mask = np.zeros(len(self.vocabulary), np.bool_)
-        mask[token] = True
-        return mask
 
     def _struck_below(self, top: int) -> Mask:
         mask = np.zeros(len(self.vocabulary), np.bool_)
@@ -280,7 +264,7 @@ class ChoralePrompt:
             return self._codec.mask(cursor)
         frame = self._frames[index]
         if frame.fermata and cursor.is_whole:
-            return self._codec.only(FERMATA)
+            return self._codec.vocabulary.only(FERMATA)
         top = cursor.notes[-1][0] if cursor.notes else self._codec.high + 1
         missing = [note for note in frame.notes if note[0] < top]
         mask = self._codec.mask(cursor)
@@ -290,7 +274,7 @@ class ChoralePrompt:
         pitch, tied = missing[0]
         must = self._codec.note_token(pitch, tied=tied and pitch in cursor.sounding)
         if not cursor.notes or len(cursor.notes) + len(missing) >= VOICES:
-            return self._codec.only(must)
+            return self._codec.vocabulary.only(must)
         mask[: self._codec.note_token(pitch, tied=False) + 2] = False
         mask[must] = True
         return mask

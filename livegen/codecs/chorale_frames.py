@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from livegen.codecs.codec import FrameCodec, Mask
+from livegen.codecs.codec import FrameCodec
+from livegen.codecs.vocabulary import Mask
 from livegen.events import TICKS_PER_QUARTER, Note, NoteOff, NoteOn, Ticked
 
 FRAME_TICKS = TICKS_PER_QUARTER // 4
@@ -59,6 +60,12 @@ class FrameWriter:
         return frames
 
 
+def frames_of(notes: Iterable[Note], fold: Callable[[int], int]) -> list[Frame]:
+    """The frames from tick 0 to the last note's end."""
+    writer = FrameWriter(fold)
+    return [frame for ticked in as_events(notes) for frame in writer.hear(ticked)]
+
+
 def as_events(notes: Iterable[Note]) -> list[Ticked]:
     """Note-ons and note-offs in order of time, offs first."""
     events: list[Ticked] = []
@@ -68,7 +75,7 @@ def as_events(notes: Iterable[Note]) -> list[Ticked]:
     return sorted(events, key=lambda ticked: (ticked.tick, isinstance(ticked.event, NoteOn)))
 
 
-Voices = tuple[tuple[int, bool], ...]  # (pitch, tied), the highest first
+FrameNotes = tuple[tuple[int, bool], ...]  # (pitch, tied), the highest first
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +83,7 @@ class FramePrompt:
     """The masks that let only frames through which have ``notes``; ``is_top``: with no other voice above them."""
 
     codec: FrameCodec[Any]
-    notes: Voices
+    notes: FrameNotes
     until: int  # the tick after the frame
     is_top: bool
 

@@ -6,13 +6,9 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from livegen.codecs.vocabulary import Vocabulary
+from livegen.codecs.vocabulary import Mask, PitchSet, Tokens, Vocabulary
 from livegen.events import Note, Ticked
 from livegen.music.key import Key
-
-Mask = NDArray[np.bool_]  # [vocab], True where a token is allowed
-Tokens = NDArray[np.int64]  # [tokens], a piece of music
-PitchSet = NDArray[np.bool_]  # [128], True where a pitch may sound
 
 
 class Cursor(Protocol):
@@ -76,19 +72,19 @@ class Codec(Protocol[C]):
     def step(self, cursor: C, token: int) -> tuple[C, tuple[Ticked, ...]]:
         """The cursor after ``token``, which the mask must allow, and the events it settled."""
 
-    def faults(self, cursor: C) -> Mask | None:
+    def voice_leading_errors(self, cursor: C) -> Mask | None:
         """Of the tokens that may come next, those that a teacher would strike out; None when there is none."""
 
-    def outside(self, pitch_classes: Collection[int]) -> Mask:
+    def out_of_scale(self, pitch_classes: Collection[int]) -> Mask:
         """Tokens that begin a note whose pitch class, 0-11, is not among these."""
 
-    def beyond(self, cursor: C, allowed: PitchSet) -> Mask:
+    def disallowed(self, cursor: C, allowed: PitchSet) -> Mask:
         """Of the tokens that may come next, those that begin a pitch which is not ``allowed``."""
 
-    def busyness(self) -> NDArray[np.float32]:
+    def density_weights(self) -> NDArray[np.float32]:
         """How much each token [vocab] makes music busier (1) or calmer (-1); 0 where it does neither."""
 
-    def guess(self, cursor: C) -> tuple[int, ...]:
+    def draft_tokens(self, cursor: C) -> tuple[int, ...]:
         """Tokens that are likely to come next, each allowed after the ones before it; () is no guess."""
 
     def encode(self, notes: Iterable[Note]) -> list[int]:

@@ -15,12 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livegen.codecs.chord_events import DURATIONS, GRID_TICKS, Sound, read_sound, sounds_of
-from livegen.codecs.codec import Mask, PitchSet, Tokens
 from livegen.codecs.decoding import ends, followed, paired
 from livegen.codecs.prompt import TokenPrompt
-from livegen.codecs.vocabulary import PitchTable, Vocabulary
+from livegen.codecs.vocabulary import Mask, PitchSet, PitchTable, Tokens, Vocabulary
 from livegen.events import TICKS_PER_QUARTER, Note, NoteOff, NoteOn, Ticked
-from livegen.music.key import Key, fold
+from livegen.music.key import Key, octave_fold
 from livegen.music.tempo_map import next_multiple
 
 START, END = range(2)
@@ -86,7 +85,7 @@ class NoteDurationCodec:
 
     def fold(self, pitch: int) -> int:
         """The nearest pitch of the same name within the codec's range."""
-        return fold(pitch, self.low, self.high)
+        return octave_fold(pitch, self.low, self.high)
 
     def shift(self, key: Key, pitches: Sequence[int]) -> int:
         """None: the model knows every key."""
@@ -165,28 +164,28 @@ class NoteDurationCodec:
         )
         return moved, (*again, *(Ticked(tick, NoteOn(pitch)) for pitch in pitches))
 
-    def faults(self, cursor: NoteDurationCursor) -> Mask | None:
+    def voice_leading_errors(self, cursor: NoteDurationCursor) -> Mask | None:
         """None: the notation has no voices."""
         return None
 
-    def outside(self, pitch_classes: Collection[int]) -> Mask:
+    def out_of_scale(self, pitch_classes: Collection[int]) -> Mask:
         """Tokens with a pitch whose class is not among these."""
         outer = [pitch for pitch in range(128) if pitch % 12 not in pitch_classes]
         mask: Mask = np.any(self._has[outer], axis=0)
         return mask
 
-    def beyond(self, cursor: NoteDurationCursor, allowed: PitchSet) -> Mask:
+    def disallowed(self, cursor: NoteDurationCursor, allowed: PitchSet) -> Mask:
         """Tokens with a pitch that is not allowed."""
-        return self._pitch_table.beyond(allowed)
+        return self._pitch_table.disallowed(allowed)
 
-    def busyness(self) -> NDArray[np.float32]:
+    def density_weights(self) -> NDArray[np.float32]:
         """What is shorter than a beat, and a short rest, is busy; what is longer is calm."""
         weights = np.zeros(len(self.vocabulary), np.float32)
         quarters = [rest / 4 for rest in RESTS] + [sound.duration / 4 for sound in self.sounds]
         weights[2:] = np.clip(-np.log2(np.array(quarters, np.float32)), -1, 1)
         return weights
 
-    def guess(self, cursor: NoteDurationCursor) -> tuple[int, ...]:
+    def draft_tokens(self, cursor: NoteDurationCursor) -> tuple[int, ...]:
         """Nothing."""
         return ()
 

@@ -13,12 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from livegen.codecs.codec import Mask, PitchSet, Tokens
 from livegen.codecs.decoding import ends, followed, paired
 from livegen.codecs.prompt import TokenPrompt
-from livegen.codecs.vocabulary import PitchTable, Vocabulary
+from livegen.codecs.vocabulary import Mask, PitchSet, PitchTable, Tokens, Vocabulary
 from livegen.events import TICKS_PER_QUARTER, Note, NoteOn, Ticked
-from livegen.music.key import Key, fold
+from livegen.music.key import Key, octave_fold
 from livegen.music.tempo_map import next_multiple
 
 START, END = range(2)
@@ -100,7 +99,7 @@ class NotesCodec:
 
     def fold(self, pitch: int) -> int:
         """The nearest pitch of the same name within the codec's range."""
-        return fold(pitch, self.low, self.high)
+        return octave_fold(pitch, self.low, self.high)
 
     def shift(self, key: Key, pitches: Sequence[int]) -> int:
         """None: the model knows every key."""
@@ -164,26 +163,26 @@ class NotesCodec:
         )
         return moved, (*ends(before), on, *ends(after))
 
-    def faults(self, cursor: NotesCursor) -> Mask | None:
+    def voice_leading_errors(self, cursor: NotesCursor) -> Mask | None:
         """None: the notation has no voices."""
         return None
 
-    def outside(self, pitch_classes: Collection[int]) -> Mask:
+    def out_of_scale(self, pitch_classes: Collection[int]) -> Mask:
         """Pitches whose class is not among these."""
         mask = np.zeros(len(self.vocabulary), np.bool_)
         for pitch in range(self.low, self.high + 1):
             mask[FIRST_PITCH + pitch - self.low] = pitch % 12 not in pitch_classes
         return mask
 
-    def beyond(self, cursor: NotesCursor, allowed: PitchSet) -> Mask:
+    def disallowed(self, cursor: NotesCursor, allowed: PitchSet) -> Mask:
         """Pitches that are not allowed."""
-        return self._pitches.beyond(allowed)
+        return self._pitches.disallowed(allowed)
 
-    def busyness(self) -> NDArray[np.float32]:
+    def density_weights(self) -> NDArray[np.float32]:
         """No token is busier than another: the rhythm is borrowed."""
         return np.zeros(len(self.vocabulary), np.float32)
 
-    def guess(self, cursor: NotesCursor) -> tuple[int, ...]:
+    def draft_tokens(self, cursor: NotesCursor) -> tuple[int, ...]:
         """Nothing."""
         return ()
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from livegen.codecs.codec import Codec, Mask
+from livegen.codecs.codec import Codec
+from livegen.codecs.vocabulary import Mask
 
 
 class TokenPrompt:

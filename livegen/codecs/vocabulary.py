@@ -5,7 +5,9 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from livegen.codecs.codec import Mask, PitchSet
+Mask = NDArray[np.bool_]  # [vocab], True where a token is allowed
+Tokens = NDArray[np.int64]  # [tokens], a piece of music
+PitchSet = NDArray[np.bool_]  # [128], True where a pitch may sound
 
 
 class Vocabulary:
@@ -28,6 +30,12 @@ class Vocabulary:
         """The text of ``token``."""
         return self.texts[token]
 
+    def only(self, token: int) -> Mask:
+        """This token alone."""
+        mask = np.zeros(len(self.texts), np.bool_)
+        mask[token] = True
+        return mask
+
 
 _MOST_KEPT = 64
 
@@ -42,7 +50,7 @@ class PitchTable:
             self._begins[list(begun), token] = True
         self._kept: dict[bytes, Mask] = {}
 
-    def beyond(self, allowed: PitchSet) -> Mask:
+    def disallowed(self, allowed: PitchSet) -> Mask:
         """Tokens [vocab] that begin a pitch which is not ``allowed`` [128]."""
         key = allowed.tobytes()
         if key not in self._kept:

@@ -15,12 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from livegen.codecs.chorale_frames import FRAME_TICKS, VOICES, FrameWriter, as_events
-from livegen.codecs.codec import Mask, PitchSet, Tokens
+from livegen.codecs.chorale_frames import FRAME_TICKS, VOICES, frames_of
 from livegen.codecs.decoding import ends, followed, paired
-from livegen.codecs.vocabulary import PitchTable, Vocabulary
+from livegen.codecs.vocabulary import Mask, PitchSet, PitchTable, Tokens, Vocabulary
 from livegen.events import TICKS_PER_QUARTER, Note, NoteOff, NoteOn, Ticked
-from livegen.music.key import Key, fold
+from livegen.music.key import Key, octave_fold
 
 MELODY_CENTRE = 70  # the mean pitch of the benchmark's sopranos
 SILENCE = 0
@@ -84,7 +83,7 @@ class VoicesCodec:
 
     def fold(self, pitch: int) -> int:
         """The nearest pitch of the same name within the codec's range."""
-        return fold(pitch, self.low, self.high)
+        return octave_fold(pitch, self.low, self.high)
 
     def shift(self, key: Key, pitches: Sequence[int]) -> int:
         """Whole octaves, to where the mean of a melody is nearest to a soprano's: every key is known."""
@@ -117,12 +116,12 @@ class VoicesCodec:
     def ending(self, cursor: VoicesCursor) -> Mask:
         """A chord on the beat, held on."""
         if cursor.voices and cursor.tick % TICKS_PER_QUARTER:
-            return self._only(cursor.voices[len(cursor.written)])
+            return self.vocabulary.only(cursor.voices[len(cursor.written)])
         mask = self.mask(cursor)
         mask[SILENCE] = False
         return mask
 
-    def faults(self, cursor: VoicesCursor) -> None:
+    def voice_leading_errors(self, cursor: VoicesCursor) -> None:
         """None are known."""
         return
 
@@ -135,18 +134,18 @@ class VoicesCodec:
             return VoicesCursor(cursor.tick, True, cursor.voices, cursor.sounding, written, cursor.still), ()  # noqa: FBT003
         return self._close(cursor, written)
 
-    def outside(self, pitch_classes: Collection[int]) -> Mask:
+    def out_of_scale(self, pitch_classes: Collection[int]) -> Mask:
         """Tokens of pitches whose class is not among these."""
         mask = np.zeros(len(self.vocabulary), np.bool_)
         for pitch in range(self.low, self.high + 1):
             mask[self.pitch_token(pitch)] = pitch % 12 not in pitch_classes
         return mask
 
-    def beyond(self, cursor: VoicesCursor, allowed: PitchSet) -> Mask:
+    def disallowed(self, cursor: VoicesCursor, allowed: PitchSet) -> Mask:
         """Tokens of pitches that are not allowed."""
-        return self._pitches.beyond(allowed)
+        return self._pitches.disallowed(allowed)
 
-    def busyness(self) -> NDArray[np.float32]:
+    def density_weights(self) -> NDArray[np.float32]:
         """No token is busier than another: a pitch that comes again is held."""
         return np.zeros(len(self.vocabulary), np.float32)
 
@@ -160,13 +159,13 @@ class VoicesCodec:
             return mask
         part = PARTS[len(pitches)][len(cursor.written)]
         if part is not None:
-            return self._only(self.pitch_token(pitches[part]))
+            return self.vocabulary.only(self.pitch_token(pitches[part]))
         if is_top:
             mask[self.pitch_token(pitches[0]) : self.start] = False
         mask[SILENCE] = mask.sum() == 1  # only where nothing lies below
         return mask
 
-    def guess(self, cursor: VoicesCursor) -> tuple[int, ...]:
+    def draft_tokens(self, cursor: VoicesCursor) -> tuple[int, ...]:
         """All voices hold between two eighths; on an eighth off the beat once the soprano does, on a beat never."""
         sixteenth = cursor.tick // FRAME_TICKS % 4
         is_likely = sixteenth % 2 == 1 or (sixteenth == 2 and bool(cursor.written))
@@ -191,9 +190,7 @@ class VoicesCodec:
 
     def chords(self, notes: Iterable[Note]) -> list[tuple[int, ...]]:
         """What sounds in each frame from tick 0 to the last note's end: four pitches at most, the highest first."""
-        writer = FrameWriter(self.fold)
-        frames = [frame for ticked in as_events(notes) for frame in writer.hear(ticked)]
-        return [tuple(pitch for pitch, _ in frame.notes) for frame in frames]
+        return [tuple(pitch for pitch, _ in frame.notes) for frame in frames_of(notes, self.fold)]
 
     def prompt(self, notes: Sequence[Note], cursor: VoicesCursor, key: Key) -> "VoicesPrompt":
         """The frames of what was heard; a chord goes on through the rest after it."""
@@ -210,11 +207,6 @@ class VoicesCodec:
         still = cursor.still + 1 if sounding and sounding == cursor.sounding else 0
         closed = VoicesCursor(cursor.tick + FRAME_TICKS, True, voices, sounding, still=still)  # noqa: FBT003
         return closed, (*off, *on)
-
-    def _only(self, token: int) -> Mask:
-        mask = np.zeros(len(self.vocabulary), np.bool_)
-        mask[token] = True
-        return mask
 
 
 class VoicesPrompt:

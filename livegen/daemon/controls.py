@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import get_args
 
 from livegen.errors import SettingsError
-from livegen.events import ALL_SOUND_OFF, SUSTAIN_PEDAL, Control, Event, Program
+from livegen.events import ALL_SOUND_OFF, SUSTAIN_PEDAL, ControlChange, Event, ProgramChange
 from livegen.parameters import KNOBS
 from livegen.settings import Parameter, Role, Settings
 from livegen.settings_file import bind
@@ -35,23 +35,23 @@ class Controls:
     def hear(self, event: Event) -> bool:
         """Take a controller or a program; True when the settings have changed."""
         match event:
-            case Control(number, value, channel):
+            case ControlChange(number, value, channel):
                 return self._is_listened_to(channel) and self._turn(number, value)
-            case Program(number, channel):
+            case ProgramChange(number, channel):
                 return self._is_listened_to(channel) and self._choose(number)
         return False
 
-    def become(self, role: Role) -> None:
+    def role_changed(self, role: Role) -> None:
         """The engine has taken this role: nobody has to tell it."""
         self.settings = self.settings.model_copy(update={"play": self.settings.play.model_copy(update={"role": role})})
         self._say(f"role {role}")
 
-    def attract(self) -> bool:
+    def start_idle_play(self) -> bool:
         """Play alone; who touches a key is answered by the role as it was. True when that is news."""
         play = self.settings.play
         if play.role == "solo":
             return False
-        update = {"role": "solo", "touched_role": play.role}
+        update = {"role": "solo", "role_after_touch": play.role}
         return self._change(self.settings.model_copy(update={"play": play.model_copy(update=update)}))
 
     def take(self, settings: Settings) -> bool:

@@ -1,4 +1,4 @@
-"""The daemon: ports, player, engine and onlookers, started in order, stopped in the mirror of it."""
+"""The daemon: ports, player, engine and monitor, started in order, stopped in the mirror of it."""
 
 import gc
 import sys
@@ -7,17 +7,18 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from livegen.clock import NS_PER_MS, now_ns
 from livegen.daemon.controls import Controls
-from livegen.daemon.event_router import Courier
-from livegen.daemon.health import Caretaker
-from livegen.daemon.monitor import Onlookers, Watch
-from livegen.daemon.ports import MemoryPorts, Wiring, pause_s, wire
+from livegen.daemon.event_router import EventRouter
+from livegen.daemon.health import HealthMonitor
+from livegen.daemon.monitor import EventMonitor, Monitor
+from livegen.daemon.ports import MemoryPorts, PortManager, open_ports, pause_s
 from livegen.daemon.schedule import LocalTime
-from livegen.daemon.status_file import Figures, Said, Standing
+from livegen.daemon.status_file import Figures, RecentLog, StatusFile
 from livegen.daemon.supervisor import Supervisor
 from livegen.daemon.systemd_notify import notify
 from livegen.ipc.engine_child import ENGINE_COMMAND
@@ -26,12 +27,12 @@ from livegen.midi_out.player import Player
 from livegen.realtime import LOOKING_ON, lock_memory, lower_thread, raise_thread
 from livegen.recording.recorder import open_recorder
 from livegen.settings import Settings
-from livegen.sync.clock_source import Timekeeper
+from livegen.sync.clock_source import ClockSource
 
-_WORKERS = 5  # onlookers, player, courier, timekeeper, supervisor: a thread each
+_THREADS = 5  # monitor, player, router, clock source, supervisor: a thread each
 _SWITCH_S = 0.0005  # how long one of our threads may keep the others from running
-_REPAY_S = 0.25  # between two looks at the ports while note-offs are owed
-_LISTEN_S = 0.01  # and between two at who listens: somebody new is owed them at once
+_RESEND_S = 0.25  # between two polls of the ports while note-offs are pending
+_LISTEN_S = 0.01  # and between two of who listens: somebody new gets them at once
 
 
 class _Worker(Protocol):
@@ -44,104 +45,151 @@ def run_daemon(
     *,
     say: Callable[[str], None],
     stop: threading.Event,
-    watch: Watch | None = None,
-    ports: MemoryPorts | None = None,
+    observe: EventMonitor | None = None,
+    memory: MemoryPorts | None = None,
     engine: Sequence[str] = ENGINE_COMMAND,
     path: Path | None = None,
-    on_look: Callable[[Courier], None] | None = None,
+    on_poll: Callable[[EventRouter], None] | None = None,
     local_time: LocalTime = time.localtime,
 ) -> Figures:
     """Play until ``stop`` is set, by the caller or because a part of the daemon has ended by an error.
 
-    ``say`` gets one line at a time, from any thread. ``watch`` sees every event, on a thread of its own.
+    ``say`` gets one line at a time, from any thread. ``observe`` sees every event, on a thread of its own.
     ``engine`` is the command that starts an engine's process. ``path`` is where learnt controllers are saved, and
-    ``on_look`` is called a few times a second, on the caller's thread. ``local_time`` is the wall clock, which opening
+    ``on_poll`` is called a few times a second, on the caller's thread. ``local_time`` is the wall clock, which opening
     hours go by and nothing else.
     """
-    said = say = Said(say)
-    is_realtime = settings.daemon.realtime
+    log, is_realtime = RecentLog(say), settings.daemon.realtime
     with ExitStack() as stack:
-        ledger = stack.enter_context(keep_ledger(settings.ports.name, ledger_folder(), say))
-        _be_prompt(is_realtime=is_realtime)
-        pool = stack.enter_context(ThreadPoolExecutor(_WORKERS))
-        onlookers = Onlookers(open_recorder(settings, say), watch, is_realtime=is_realtime)
-        _start(stack, pool, onlookers, stop)
-        player = Player(ledger, onlookers.sent, is_realtime=is_realtime)
-        _start(stack, pool, player, stop)
-        controls = Controls(settings, say, path)
-        timekeeper = Timekeeper(settings.time, player, lambda song: courier.follow(song), is_realtime=is_realtime)
-        courier = Courier(
-            onlookers.heard,
-            player.end_all,
-            controls,
-            on_clock=timekeeper.hear,
-            on_change=lambda changed: timekeeper.change(changed.time),
-            is_realtime=is_realtime,
-        )
-        wiring = wire(settings.ports, ports, courier.hear, player, say)
-        stack.callback(wiring.close)
-        wiring.open()
-        _start(stack, pool, courier, stop)
-        _start(stack, pool, timekeeper, stop)
-        supervisor = Supervisor(engine, player, courier, say, onlookers.witness)
-        _start(stack, pool, supervisor, stop)
-        caretaker = Caretaker(player, courier, supervisor, lambda: onlookers.notes["machine"], say, local_time)
-        standing = Standing(settings.ports.name)
-        stack.callback(standing.end)
-        gc.freeze()
-        if is_realtime:
-            raise_thread(LOOKING_ON)  # else a busy machine could take this thread off while the others need its GIL
-            stack.callback(lower_thread)
-        while not _rest(stop, player, wiring, pause_s(settings.ports)):
-            wiring.look()
-            if on_look:
-                on_look(courier)
-            caretaker.look(timekeeper.song, now_ns())
-            standing.look(wiring.plugged(), now_ns())
-            standing.write(
-                controls.settings,
-                lambda: _figures(onlookers, player, supervisor),
-                timekeeper.song,
-                lambda at_ns: {**caretaker.standing(at_ns), "lines": said.lately(at_ns)},
-            )
+        ledger = stack.enter_context(keep_ledger(settings.ports.name, ledger_folder(), log))
+        threads = _Threads(stack, stop, is_realtime=is_realtime)
+        monitor = Monitor(open_recorder(settings, log), observe, is_realtime=is_realtime)
+        threads.start(monitor)
+        player = Player(ledger, monitor.sent, is_realtime=is_realtime)
+        threads.start(player)
+        daemon = _start_ports(threads, Controls(settings, log, path), monitor, player, log, memory)
+        supervisor = Supervisor(engine, player, daemon.router, log, monitor.tap)
+        health = HealthMonitor(player, daemon.router, supervisor, lambda: monitor.notes["machine"], log, local_time)
+        health.schedule.poll(settings, now_ns())  # its limits hold from the first note on
+        threads.start(supervisor)
+        daemon.poll_until(stop, supervisor, health, on_poll)
         notify("STOPPING=1")
-    return _figures(onlookers, player, supervisor)
+    return daemon.figures(supervisor)
 
 
-def _start(stack: ExitStack, pool: ThreadPoolExecutor, worker: _Worker, stop: threading.Event) -> None:
-    future = pool.submit(worker.run)
-    future.add_done_callback(lambda _: stop.set())
-    stack.callback(future.result)  # an error of that thread comes out here, after the notes have ended
-    stack.callback(worker.stop)
+class _Threads:
+    """Starts our threads; the stack stops them in the mirror of it."""
+
+    def __init__(self, stack: ExitStack, stop: threading.Event, *, is_realtime: bool) -> None:
+        self.stack = stack
+        self.is_realtime = is_realtime
+        self._stop = stop
+        sys.setswitchinterval(_SWITCH_S)
+        if is_realtime:
+            lock_memory()
+        self._pool = stack.enter_context(ThreadPoolExecutor(_THREADS))
+
+    def start(self, worker: _Worker) -> None:
+        """Run a worker in a thread of its own; when it ends, so does the daemon."""
+        future = self._pool.submit(worker.run)
+        future.add_done_callback(lambda _: self._stop.set())
+        self.stack.callback(future.result)  # an error of that thread comes out here, after the notes have ended
+        self.stack.callback(worker.stop)
+
+    def raise_own(self) -> None:
+        """Raise the calling thread, too: else a busy machine could take it off while it has the GIL."""
+        if self.is_realtime:
+            raise_thread(LOOKING_ON)
+            self.stack.callback(lower_thread)
 
 
-def _rest(stop: threading.Event, player: Player, wiring: Wiring, rest_s: float) -> bool:
-    """Wait until the next look, which somebody new brings on while note-offs are owed; is this the end?"""
-    if not player.repay():
+@dataclass(frozen=True, slots=True)
+class _Daemon:
+    """What runs before there is an engine."""
+
+    threads: _Threads
+    controls: Controls
+    monitor: Monitor
+    player: Player
+    clock_source: ClockSource
+    router: EventRouter
+    ports: PortManager
+    log: RecentLog
+
+    def poll_until(
+        self,
+        stop: threading.Event,
+        supervisor: Supervisor,
+        health: HealthMonitor,
+        on_poll: Callable[[EventRouter], None] | None,
+    ) -> None:
+        """See a few times a second what has changed, until ``stop`` is set."""
+        ports = self.controls.settings.ports
+        status_file = StatusFile(ports.name)
+        self.threads.stack.callback(status_file.end)
+        gc.freeze()
+        self.threads.raise_own()
+        while not _rest(stop, self.player, self.ports, pause_s(ports)):
+            self.ports.poll()
+            if on_poll:
+                on_poll(self.router)
+            transport = self.clock_source.transport
+            health.poll(transport, now_ns())
+            status_file.poll(self.ports.plugged(), now_ns())
+            status_file.write(
+                self.controls.settings,
+                lambda: self.figures(supervisor),
+                transport,
+                lambda at_ns: {**health.status(at_ns), "lines": self.log.lately(at_ns)},
+            )
+
+    def figures(self, supervisor: Supervisor) -> Figures:
+        """The session in figures, so far."""
+        latency, reaction = self.player.latency, self.monitor.reaction
+        return Figures(
+            notes_in=self.monitor.notes["player"],
+            notes_out=self.monitor.notes["machine"],
+            delivery_p50_ms=latency.percentile_ns(50) / NS_PER_MS,
+            delivery_p99_ms=latency.percentile_ns(99) / NS_PER_MS,
+            reactions=reaction.count,
+            reaction_p50_ms=reaction.percentile_ns(50) / NS_PER_MS,
+            reaction_p99_ms=reaction.percentile_ns(99) / NS_PER_MS,
+            late_note_ons=self.player.late_note_ons,
+            hanging=self.player.hanging,
+            engine_restarts=supervisor.restarts,
+        )
+
+
+def _start_ports(
+    threads: _Threads, controls: Controls, monitor: Monitor, player: Player, log: RecentLog, memory: MemoryPorts | None
+) -> _Daemon:
+    """Listen and play, the clock among it; what is heard waits for an engine."""
+    settings, is_realtime = controls.settings, threads.is_realtime
+    clock_source = ClockSource(
+        settings.time, player, lambda transport: router.follow(transport), is_realtime=is_realtime
+    )
+    router = EventRouter(
+        monitor.heard,
+        player.end_all,
+        controls,
+        on_clock=clock_source.hear,
+        on_change=lambda changed: clock_source.change(changed.time),
+        is_realtime=is_realtime,
+    )
+    ports = open_ports(settings.ports, memory, router.hear, player, log)
+    threads.stack.callback(ports.close)
+    ports.open()
+    threads.start(router)
+    threads.start(clock_source)
+    return _Daemon(threads, controls, monitor, player, clock_source, router, ports, log)
+
+
+def _rest(stop: threading.Event, player: Player, ports: PortManager, rest_s: float) -> bool:
+    """Wait until the next poll, which somebody new brings on while note-offs are pending; is this the end?"""
+    if not player.resend_pending():
         return stop.wait(rest_s)
-    plugged, until = wiring.plugged(), time.monotonic() + _REPAY_S
-    while time.monotonic() < until and wiring.plugged() == plugged:
+    plugged, until = ports.plugged(), time.monotonic() + _RESEND_S
+    while time.monotonic() < until and ports.plugged() == plugged:
         if stop.wait(_LISTEN_S):
             return True
     return False
-
-
-def _be_prompt(*, is_realtime: bool) -> None:
-    sys.setswitchinterval(_SWITCH_S)
-    if is_realtime:
-        lock_memory()
-
-
-def _figures(onlookers: Onlookers, player: Player, supervisor: Supervisor) -> Figures:
-    return Figures(
-        notes_in=onlookers.notes["player"],
-        notes_out=onlookers.notes["machine"],
-        delivery_p50_ms=player.lateness.percentile_ns(50) / NS_PER_MS,
-        delivery_p99_ms=player.lateness.percentile_ns(99) / NS_PER_MS,
-        reactions=onlookers.reaction.count,
-        reaction_p50_ms=onlookers.reaction.percentile_ns(50) / NS_PER_MS,
-        reaction_p99_ms=onlookers.reaction.percentile_ns(99) / NS_PER_MS,
-        late_note_ons=player.late_note_ons,
-        hanging=player.hanging,
-        engine_restarts=supervisor.restarts,
-    )

@@ -7,10 +7,10 @@ from queue import Empty, SimpleQueue
 
 from livegen.clock import now_ns
 from livegen.daemon.controls import Controls
-from livegen.daemon.resend_buffer import Conversation
-from livegen.events import ALL_NOTES_OFF, ALL_SOUND_OFF, Control, NoteOff, NoteOn, Position, Timed, Transport
-from livegen.ipc.messages import Became, Configure, Follow, Heard, Message, Panic, Prepare
-from livegen.music.transport import Song
+from livegen.daemon.resend_buffer import ResendBuffer
+from livegen.events import ALL_NOTES_OFF, ALL_SOUND_OFF, ControlChange, NoteOff, NoteOn, SongPosition, Timed, Transport
+from livegen.ipc.messages import Configure, Follow, Heard, Message, Panic, Prepare, RoleChanged
+from livegen.music.transport import TransportState
 from livegen.realtime import CARRYING, raise_thread
 from livegen.routing import LEFT_HAND
 from livegen.settings import Parameter, Settings
@@ -19,7 +19,7 @@ Send = Callable[[Message], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Loss:
+class EngineLost:
     """The engine is gone."""
 
     planned_ns: int  # when the last event it planned is due; 0 when it planned none
@@ -35,28 +35,40 @@ class Learn:
 
 
 @dataclass(frozen=True, slots=True)
-class Attract:
+class StartIdlePlay:
     """Nobody is there: play alone."""
 
     visited_ns: int | None  # the visit that was the last then
 
 
 @dataclass(frozen=True, slots=True)
-class Renew:
+class ReloadModel:
     """The model's file has changed."""
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class SetOpen:
     """The room opens or is shut."""
 
     is_open: bool
 
 
-_Item = Timed | Loss | Song | Settings | Learn | Became | Panic | Attract | Renew | Door | Send
+_Item = (
+    Timed
+    | EngineLost
+    | TransportState
+    | Settings
+    | Learn
+    | RoleChanged
+    | Panic
+    | StartIdlePlay
+    | ReloadModel
+    | SetOpen
+    | Send
+)
 
 
-class Courier:
+class EventRouter:
     """Everything in its order, through one queue. Owner of the conversation and of the controls: its thread.
 
     ``on_heard`` gets the music, ``on_clock`` pulses and positions, ``on_change`` new settings, ``on_panic`` nothing.
@@ -79,8 +91,8 @@ class Courier:
         self._controls = controls
         self._is_realtime = is_realtime
         self._queue: SimpleQueue[_Item | None] = SimpleQueue()
-        self._conversation = Conversation()
-        self._song: Song | None = None
+        self._resend = ResendBuffer()
+        self._transport: TransportState | None = None
         self._send: Send | None = None
         self._has_missed_settings = False  # they have changed while it was loading
         self._is_open = True
@@ -98,29 +110,29 @@ class Courier:
     @property
     def asked_ns(self) -> int | None:
         """When the last note of a phrase began that waits for its answer; None while a key is down. Any thread."""
-        return None if self._conversation.is_held else self._asked_ns
+        return None if self._resend.is_held else self._asked_ns
 
     def hear(self, timed: Timed) -> None:
         """Something was played. Any thread; returns at once."""
         self._queue.put(timed)
 
-    def follow(self, song: Song) -> None:
+    def follow(self, transport: TransportState) -> None:
         """The clock stands there. Any thread."""
-        self._queue.put(song)
+        self._queue.put(transport)
 
     def take(self, settings: Settings) -> None:
         """The settings file has changed: it counts from the end of a phrase on. Any thread."""
         self._queue.put(settings)
 
-    def renew(self) -> None:
+    def reload_model(self) -> None:
         """The model's file has changed. Any thread."""
-        self._queue.put(Renew())
+        self._queue.put(ReloadModel())
 
     def learn(self, parameter: Parameter) -> None:
         """Let the next controller set it. Any thread."""
         self._queue.put(Learn(parameter))
 
-    def become(self, became: Became) -> None:
+    def role_changed(self, became: RoleChanged) -> None:
         """The engine has taken another role. Any thread."""
         self._queue.put(became)
 
@@ -128,25 +140,25 @@ class Courier:
         """Be silent. Any thread."""
         self._queue.put(Panic())
 
-    def attract(self, visited_ns: int | None) -> None:
+    def start_idle_play(self, visited_ns: int | None) -> None:
         """Play alone, unless somebody has come since that visit. Any thread."""
-        self._queue.put(Attract(visited_ns))
+        self._queue.put(StartIdlePlay(visited_ns))
 
     def shut(self) -> None:
         """Be silent, and let the engine hear nobody. Any thread."""
-        self._queue.put(Door(is_open=False))
+        self._queue.put(SetOpen(is_open=False))
 
     def reopen(self) -> None:
         """As before ``shut``. Any thread."""
-        self._queue.put(Door(is_open=True))
+        self._queue.put(SetOpen(is_open=True))
 
     def introduce(self, send: Send) -> None:
         """From now on tell this engine; first of all what it missed. Any thread."""
         self._queue.put(send)
 
-    def lose(self, loss: Loss) -> None:
+    def engine_lost(self, lost: EngineLost) -> None:
         """Keep what is to be told to the next engine, and only that. Any thread."""
-        self._queue.put(loss)
+        self._queue.put(lost)
 
     def run(self) -> None:
         """The thread's body, until ``stop``."""
@@ -169,28 +181,28 @@ class Courier:
         match item:
             case Timed():
                 self._carry(item)
-            case Loss():
-                self._part(item)
-            case Song():
-                self._song = item
-                self._tell(Follow(item))
+            case EngineLost():
+                self._engine_gone(item)
+            case TransportState():
+                self._transport = item
+                self._tell_engine(Follow(item))
             case Settings():
                 if self._controls.take(item):
                     self._prepare()
-            case Renew():
+            case ReloadModel():
                 self._prepare()
             case Learn(parameter):
                 self._controls.learn(parameter)
-            case Became(role):
+            case RoleChanged(role):
                 if self._is_open:
-                    self._controls.become(role)
-            case Attract(visited_ns):
+                    self._controls.role_changed(role)
+            case StartIdlePlay(visited_ns):
                 if visited_ns == self.visited_ns:
-                    self._configure(is_new=self._controls.attract())
-            case Door(is_open):
-                self._move(is_open=is_open)
+                    self._configure(is_new=self._controls.start_idle_play())
+            case SetOpen(is_open):
+                self._set_open(is_open=is_open)
             case Panic():
-                self._silence()
+                self._be_silent()
             case _:
                 self._begin(item)
 
@@ -199,43 +211,43 @@ class Courier:
         if self._has_missed_settings:
             send(Configure(self.settings.model_dump_json()))
         self._has_missed_settings = False
-        if self._song:
-            send(Follow(self._song))
-        if self._conversation.is_stale(now_ns()):
+        if self._transport:
+            send(Follow(self._transport))
+        if self._resend.is_stale(now_ns()):
             self._forget()
-        if missed := self._conversation.events():
+        if missed := self._resend.events():
             send(Heard(missed))
 
-    def _part(self, loss: Loss) -> None:
+    def _engine_gone(self, lost: EngineLost) -> None:
         self._send = None
-        if loss.is_poisoned or self._conversation.is_answered(loss.planned_ns, loss.at_ns):
+        if lost.is_poisoned or self._resend.is_answered(lost.planned_ns, lost.at_ns):
             self._forget()
 
     def _forget(self) -> None:
-        self._conversation.forget()
+        self._resend.forget()
         self._asked_ns = None
 
-    def _move(self, *, is_open: bool) -> None:
+    def _set_open(self, *, is_open: bool) -> None:
         if not is_open:
-            self._silence()
+            self._be_silent()
         self._is_open = is_open
         self._configure(is_new=True)
 
     def _carry(self, timed: Timed) -> None:
         event = timed.event
         if event is Transport.RESET:
-            self._silence()
-        elif isinstance(event, Transport | Position):
+            self._be_silent()
+        elif isinstance(event, Transport | SongPosition):
             self._on_clock(timed)
-        elif self._is_open or isinstance(event, NoteOff | Control):  # what was held when it was shut may be let go
+        elif self._is_open or isinstance(event, NoteOff | ControlChange):  # what was held may be let go when shut
             self._on_heard(timed)
             self._configure(is_new=self._is_open and self._controls.hear(event))
-            if isinstance(event, Control) and event.number in (ALL_SOUND_OFF, ALL_NOTES_OFF):
-                self._silence()
+            if isinstance(event, ControlChange) and event.number in (ALL_SOUND_OFF, ALL_NOTES_OFF):
+                self._be_silent()
             else:
-                self._conversation.remember(timed)
+                self._resend.remember(timed)
                 self._welcome(timed)
-                self._tell(Heard((timed,)))
+                self._tell_engine(Heard((timed,)))
 
     def _welcome(self, timed: Timed) -> None:
         if isinstance(timed.event, NoteOn):
@@ -243,23 +255,23 @@ class Courier:
             is_chord = timed.event.channel == LEFT_HAND and self._controls.settings.limits.left_hand == "chord"
             self._asked_ns = self._asked_ns if is_chord else timed.at_ns
 
-    def _silence(self) -> None:
+    def _be_silent(self) -> None:
         self._forget()
         self._on_panic()
-        self._tell(Panic())
+        self._tell_engine(Panic())
 
     def _configure(self, *, is_new: bool) -> None:
         if is_new:
             settings = self.settings
-            self._tell(Configure(settings.model_dump_json()))
+            self._tell_engine(Configure(settings.model_dump_json()))
             self._on_change(settings)
 
     def _prepare(self) -> None:
         settings = self.settings
-        self._tell(Prepare(settings.model_dump_json()))
+        self._tell_engine(Prepare(settings.model_dump_json()))
         self._on_change(settings)
 
-    def _tell(self, message: Message) -> None:
+    def _tell_engine(self, message: Message) -> None:
         if self._send:
             self._send(message)
         elif isinstance(message, Configure | Prepare):

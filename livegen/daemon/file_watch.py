@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from livegen.daemon.event_router import Courier
+from livegen.daemon.event_router import EventRouter
 from livegen.daemon.systemd_notify import notify, notify_reloading
 from livegen.errors import SettingsError
 from livegen.file_version import GONE, stamp
@@ -27,31 +27,31 @@ class FileWatch:
         """Read it again at the next look, whether it has changed or not. Any thread."""
         self._is_asked = True
 
-    def look(self, courier: Courier) -> None:
+    def poll(self, router: EventRouter) -> None:
         """Has anything changed? To be asked a few times a second."""
         found, is_asked, self._is_asked = stamp(self._path), self._is_asked, False
         if found != self._seen or is_asked:
             self._seen = found
             if found != GONE or is_asked:
                 notify_reloading()
-                self._take(courier)
+                self._take(router)
                 notify("READY=1")
-        self._look_at_model(courier)
+        self._look_at_model(router)
 
-    def _take(self, courier: Courier) -> None:
+    def _take(self, router: EventRouter) -> None:
         try:
-            courier.take(self._read())
+            router.take(self._read())
         except SettingsError as error:
             self._say(f"{error}; playing on as before")
 
-    def _look_at_model(self, courier: Courier) -> None:
+    def _look_at_model(self, router: EventRouter) -> None:
         """A model that is being copied is not whole: it counts when it has not changed between two looks."""
-        model = courier.settings.play.model
+        model = router.settings.play.model
         found = stamp(model_path(model))
         if model != self._model:
             self._model, self._model_seen = model, found
         elif found != self._model_seen and found == self._model_before and found != GONE:
             self._model_seen = found
             self._say(f"{model} has changed")
-            courier.renew()
+            router.reload_model()
         self._model_before = found

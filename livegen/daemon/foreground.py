@@ -9,7 +9,7 @@ from queue import SimpleQueue
 from typing import cast, get_args
 
 from livegen.daemon.daemon import run_daemon
-from livegen.daemon.event_router import Courier
+from livegen.daemon.event_router import EventRouter
 from livegen.daemon.file_watch import FileWatch
 from livegen.daemon.status_file import Figures
 from livegen.errors import SettingsError, did_you_mean
@@ -26,47 +26,47 @@ def play(read: Callable[[], Settings], path: Path, learn: str | None, say: Calla
     if learn is not None and learn not in get_args(Parameter):
         raise SettingsError(f"unknown parameter '{learn}'{did_you_mean(learn, get_args(Parameter))}")
     stop = threading.Event()
-    silence = Silence()
+    panic_button = PanicButton()
     # A handler may interrupt the very lock that it would need: it only leaves word, and a thread does the rest.
-    wishes: SimpleQueue[Callable[[], None]] = SimpleQueue()
-    threading.Thread(target=_fulfil, args=(wishes,), name="signals", daemon=True).start()
+    signal_queue: SimpleQueue[Callable[[], None]] = SimpleQueue()
+    threading.Thread(target=_run_signals, args=(signal_queue,), name="signals", daemon=True).start()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: wishes.put(stop.set))
+        signal.signal(number, lambda *_: signal_queue.put(stop.set))
     watch = FileWatch(path, read, say)
     if sys.platform != "win32":
-        signal.signal(signal.SIGUSR1, lambda *_: wishes.put(silence))
+        signal.signal(signal.SIGUSR1, lambda *_: signal_queue.put(panic_button))
         has_terminal = sys.stdin is not None and sys.stdin.isatty()
-        signal.signal(signal.SIGHUP, lambda *_: wishes.put(stop.set if has_terminal else watch.ask))
+        signal.signal(signal.SIGHUP, lambda *_: signal_queue.put(stop.set if has_terminal else watch.ask))
     if sys.stdin is not None and sys.stdin.isatty():
-        threading.Thread(target=_listen_for_enter, args=(silence,), name="terminal", daemon=True).start()
-    lessons = [cast(Parameter, learn)] if learn else []
+        threading.Thread(target=_listen_for_enter, args=(panic_button,), name="terminal", daemon=True).start()
+    learn_queue = [cast(Parameter, learn)] if learn else []
 
-    def look(courier: Courier) -> None:
-        silence.courier = courier
-        while lessons:
-            courier.learn(lessons.pop())
-        watch.look(courier)
+    def poll(router: EventRouter) -> None:
+        panic_button.router = router
+        while learn_queue:
+            router.learn(learn_queue.pop())
+        watch.poll(router)
 
-    return run_daemon(read(), say=say, stop=stop, path=path, on_look=look)
+    return run_daemon(read(), say=say, stop=stop, path=path, on_poll=poll)
 
 
-class Silence:
+class PanicButton:
     """The panic button. Any thread."""
 
     def __init__(self) -> None:
-        self.courier: Courier | None = None  # there as soon as the daemon is
+        self.router: EventRouter | None = None  # there as soon as the daemon is
 
     def __call__(self) -> None:
         """Be silent now."""
-        if self.courier:
-            self.courier.panic()
+        if self.router:
+            self.router.panic()
 
 
-def _fulfil(wishes: "SimpleQueue[Callable[[], None]]") -> None:
+def _run_signals(signal_queue: "SimpleQueue[Callable[[], None]]") -> None:
     while True:
-        wishes.get()()
+        signal_queue.get()()
 
 
-def _listen_for_enter(silence: Silence) -> None:
+def _listen_for_enter(panic_button: PanicButton) -> None:
     for _ in sys.stdin:
-        silence()
+        panic_button()

@@ -4,19 +4,19 @@ from collections.abc import Callable
 from typing import Any
 
 from livegen.clock import NS_PER_S
-from livegen.daemon.event_router import Courier
-from livegen.daemon.schedule import Attendant, LocalTime
+from livegen.daemon.event_router import EventRouter
+from livegen.daemon.schedule import LocalTime, OpeningSchedule
 from livegen.daemon.supervisor import Supervisor
 from livegen.daemon.systemd_notify import notify, watchdog_ns
 from livegen.midi_out.player import Player
-from livegen.music.transport import Song
+from livegen.music.transport import TransportState
 from livegen.settings import Settings
 
 _STALL_NS = 5 * NS_PER_S  # so long between two looks, and everything stood still, as in a suspended machine
 _PATIENCE = 2  # engines replaced in a row without a note: more of them will not help
 
 
-class Vigil:
+class SilenceWatchdog:
     """Told how things stand a few times a second. One thread."""
 
     def __init__(self) -> None:
@@ -32,7 +32,9 @@ class Vigil:
         """There is music where it is due, or a new engine may still bring it."""
         return self.replaced < _PATIENCE
 
-    def look(self, at_ns: int, settings: Settings, song: Song | None, notes_out: int, asked_ns: int | None) -> bool:
+    def poll(
+        self, at_ns: int, settings: Settings, transport: TransportState | None, notes_out: int, asked_ns: int | None
+    ) -> bool:
         """Has it been silent for too long? Then the engine is to be replaced; the next one has as long again.
 
         ``notes_out``: how many notes of ours have left so far. ``asked_ns``: when a player who waits for an answer
@@ -43,14 +45,14 @@ class Vigil:
             self._quiet_ns += passed_ns
         if notes_out != self._notes_out:
             self._notes_out, self._sent_ns, self._quiet_ns, self.replaced = notes_out, at_ns, None, 0
-        is_stopped = song is not None and not song.is_running
+        is_stopped = transport is not None and not transport.is_running
         is_asked = settings.play.role == "respond" and asked_ns is not None and asked_ns > self._sent_ns
         self.is_due = not is_stopped and (settings.play.role == "solo" or is_asked)
         if not self.is_due:
             self._quiet_ns = None
             return False
         self._quiet_ns = at_ns if self._quiet_ns is None else self._quiet_ns
-        patience_ns = round(settings.installation.mute_s * NS_PER_S)
+        patience_ns = round(settings.installation.max_silence_s * NS_PER_S)
         if not patience_ns or at_ns - self._quiet_ns < patience_ns:
             return False
         self._quiet_ns = at_ns
@@ -65,7 +67,7 @@ class Vigil:
 _FEEDS = 4  # in the time that the watchdog allows
 
 
-class Caretaker:
+class HealthMonitor:
     """Main thread. The watchdog is fed while the playing thread comes round, and while there is music where it is due.
 
     ``notes_out`` says how many notes of ours have left.
@@ -74,14 +76,14 @@ class Caretaker:
     def __init__(
         self,
         player: Player,
-        courier: Courier,
+        router: EventRouter,
         supervisor: Supervisor,
         notes_out: Callable[[], int],
         say: Callable[[str], None],
         local_time: LocalTime,
     ) -> None:
         self._player = player
-        self._courier = courier
+        self._router = router
         self._supervisor = supervisor
         self._notes_out = notes_out
         self._say = say
@@ -90,33 +92,33 @@ class Caretaker:
         self._rounds = -1
         self._has_begun = False  # there has been an engine
         self._is_announced = False
-        self.attendant = Attendant(courier, player.wire, say, local_time)
-        self.vigil = Vigil()
+        self.schedule = OpeningSchedule(router, player.sender, say, local_time)
+        self.watchdog = SilenceWatchdog()
 
-    def look(self, song: Song | None, at_ns: int) -> None:
+    def poll(self, transport: TransportState | None, at_ns: int) -> None:
         """See to everything."""
-        settings = self._courier.settings
-        self.attendant.look(settings, at_ns)
+        settings = self._router.settings
+        self.schedule.poll(settings, at_ns)
         self._has_begun = self._has_begun or self._supervisor.is_ready
         if self._has_begun and not self._is_announced:
             self._is_announced = notify("READY=1")
-        if self._has_begun and self.vigil.look(at_ns, settings, song, self._notes_out(), self._courier.asked_ns):
-            self._supervisor.replace(f"gave no music for {settings.installation.mute_s:g} s")
-            if not self.vigil.is_well:
-                self._say(f"no music from {self.vigil.replaced} engines in a row, where it is due")
+        if self._has_begun and self.watchdog.poll(at_ns, settings, transport, self._notes_out(), self._router.asked_ns):
+            self._supervisor.replace(f"gave no music for {settings.installation.max_silence_s:g} s")
+            if not self.watchdog.is_well:
+                self._say(f"no music from {self.watchdog.replaced} engines in a row, where it is due")
         if self._every_ns and at_ns - self._fed_ns >= self._every_ns:
             self._fed_ns = at_ns
             self._feed()
 
-    def standing(self, at_ns: int) -> dict[str, Any]:
+    def status(self, at_ns: int) -> dict[str, Any]:
         """How it all stands, for the technician."""
         failed = self._supervisor.failed
         return {
-            "open": self.attendant.is_open,
+            "open": self.schedule.is_open,
             "music": {
-                "due": self.vigil.is_due,
-                "silent_s": self.vigil.silent_s(at_ns),
-                "engines_silent": self.vigil.replaced,
+                "due": self.watchdog.is_due,
+                "silent_s": self.watchdog.silent_s(at_ns),
+                "engines_silent": self.watchdog.replaced,
             },
             "last_failure": {"what": failed[0], "ago_s": (at_ns - failed[1]) // NS_PER_S} if failed else None,
         }
@@ -125,9 +127,9 @@ class Caretaker:
         """The playing thread is woken, and has to have come round by the next time."""
         has_come_round, self._rounds = self._player.rounds != self._rounds, self._player.rounds
         self._player.play(())
-        if has_come_round and self.vigil.is_well:
-            play = self._courier.settings.play
-            where = "" if self.attendant.is_open else ", closed"
+        if has_come_round and self.watchdog.is_well:
+            play = self._router.settings.play
+            where = "" if self.schedule.is_open else ", closed"
             notify(
                 "WATCHDOG=1", f"STATUS={play.role}, {play.model}{where}; engine restarts {self._supervisor.restarts}"
             )

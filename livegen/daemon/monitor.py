@@ -6,7 +6,7 @@ from queue import Empty, SimpleQueue
 
 from livegen.clock import NS_PER_MS, now_ns
 from livegen.events import NoteOn, Timed, to_bytes
-from livegen.latency import Lateness
+from livegen.latency import LatencyHistogram
 from livegen.realtime import LOOKING_ON, raise_thread
 from livegen.recording.format import Kind, Record
 from livegen.recording.recorder import Recorder
@@ -15,35 +15,35 @@ from livegen.recording.tracks import KINDS, Who
 _REACTION_NS = 50 * NS_PER_MS
 _MOST_WAITING = 2**15  # a quarter of an hour of dense music: a disk that hangs for longer costs some
 
-Watch = Callable[[Who, Timed], None]
+EventMonitor = Callable[[Who, Timed], None]
 
 
-class Onlookers:
+class Monitor:
     """Counts, records and shows. Owner of the recorder: its thread, of the lowest real-time priority.
 
     A disk that hangs holds up that thread, and nobody else: notes are counted by those who tell of them, what waits is
     bounded, and a gap is recorded for what was left out.
     """
 
-    def __init__(self, recorder: Recorder | None, watch: Watch | None, *, is_realtime: bool = False) -> None:
+    def __init__(self, recorder: Recorder | None, observe: EventMonitor | None, *, is_realtime: bool = False) -> None:
         self._recorder = recorder
-        self._watch = watch
+        self._observe = observe
         self._is_realtime = is_realtime
         self._queue: SimpleQueue[tuple[Who, Timed] | Record | None] = SimpleQueue()
         self._is_left_out = False  # something, since the last that was taken
         self._asked_ns: int | None = None  # when the player's last note came, until a note of ours has left
         self.notes: dict[Who, int] = {"player": 0, "machine": 0}
-        self.reaction = Lateness()
+        self.reaction = LatencyHistogram()
 
     def heard(self, timed: Timed) -> None:
         """The player played this. Any thread; returns at once."""
-        self._tell("player", timed)
+        self._count("player", timed)
 
     def sent(self, timed: Timed) -> None:
         """The machine played this. Any thread; returns at once."""
-        self._tell("machine", timed)
+        self._count("machine", timed)
 
-    def witness(self, kind: Kind, content: bytes) -> None:
+    def tap(self, kind: Kind, content: bytes) -> None:
         """This happened between us and the engine, now. Any thread; returns at once."""
         if self._recorder:
             self._take(Record(now_ns(), kind, content))
@@ -82,7 +82,7 @@ class Onlookers:
         if self._recorder:
             self._recorder.save(now_ns())
 
-    def _tell(self, who: Who, timed: Timed) -> None:
+    def _count(self, who: Who, timed: Timed) -> None:
         if isinstance(timed.event, NoteOn):
             self.notes[who] += 1  # one thread for each
         self._take((who, timed))
@@ -109,8 +109,8 @@ class Onlookers:
     def _show(self, who: Who, timed: Timed) -> None:
         if isinstance(timed.event, NoteOn):
             self._compare(who, timed.at_ns)
-        if self._watch:
-            self._watch(who, timed)
+        if self._observe:
+            self._observe(who, timed)
 
     def _compare(self, who: Who, at_ns: int) -> None:
         """How soon after a note of the player did one of ours follow? What comes later than 50 ms is no reaction."""

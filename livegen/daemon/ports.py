@@ -8,9 +8,9 @@ from typing import Protocol
 from livegen.clock import now_ns
 from livegen.errors import PortError
 from livegen.events import to_bytes
-from livegen.midi_in.input_filter import Hear, Keyboard
-from livegen.midi_in.loop_detector import Feedback
-from livegen.midi_in.port import MakeKeyboard, MemoryInput, MidiInput, open_input, virtual_port
+from livegen.midi_in.input_filter import Hear, InputFilter
+from livegen.midi_in.loop_detector import LoopDetector
+from livegen.midi_in.port import MakeFilter, MemoryInput, MidiInput, open_input, virtual_port
 from livegen.midi_out.player import Player
 from livegen.midi_out.port import MemoryOutput, MidiOutput, open_output
 from livegen.routing import input_route, output_route
@@ -21,13 +21,13 @@ _CLOSED_S = 3.0
 _ALIVE_S = 1.0  # a dead MIDI system is found out after so long, at the latest
 
 
-class Wiring(Protocol):
+class PortManager(Protocol):
     """What the daemon asks of the ports. Owner: its main thread."""
 
     def open(self) -> None:
         """Connect what is there; PortError when a port was named and is not there."""
 
-    def look(self) -> None:
+    def poll(self) -> None:
         """See what has changed."""
 
     def plugged(self) -> list[str]:
@@ -45,21 +45,21 @@ class MemoryPorts:
     output: MemoryOutput = field(default_factory=MemoryOutput)
 
 
-class MemoryWiring:
+class MemoryPortManager:
     """Ports in memory are always there."""
 
-    def __init__(self, ports: MemoryPorts, settings: Ports, make: MakeKeyboard, player: Player) -> None:
+    def __init__(self, ports: MemoryPorts, settings: Ports, make: MakeFilter, player: Player) -> None:
         self._ports = ports
         self._settings = settings
-        self._keyboard = make("memory", virtual_port(settings.all_inputs, settings.split))
+        self._filter = make("memory", virtual_port(settings.all_inputs, settings.split))
         self._player = player
 
     def open(self) -> None:
         """Connect both."""
         self._player.attach_routed([(self._ports.output, output_route(self._settings.all_outputs[0]))])
-        self._ports.input.open(lambda timed: self._keyboard.take(to_bytes(timed.event), timed.at_ns))
+        self._ports.input.open(lambda timed: self._filter.take(to_bytes(timed.event), timed.at_ns))
 
-    def look(self) -> None:
+    def poll(self) -> None:
         """Nothing can have changed."""
 
     def plugged(self) -> list[str]:
@@ -68,19 +68,19 @@ class MemoryWiring:
 
     def close(self) -> None:
         """Let go of both."""
-        self._keyboard.release(now_ns())
+        self._filter.release(now_ns())
         self._player.detach()
 
 
-class MidiWiring:
+class MidiPortManager:
     """Real ports: opened when a MIDI system answers, let go when it dies."""
 
     def __init__(
-        self, settings: Ports, make: MakeKeyboard, feedback: Feedback, player: Player, say: Callable[[str], None]
+        self, settings: Ports, make: MakeFilter, loop_detector: LoopDetector, player: Player, say: Callable[[str], None]
     ) -> None:
         self._settings = settings
         self._make = make
-        self._feedback = feedback
+        self._loop_detector = loop_detector
         self._player = player
         self._say = say
         self._pair: tuple[MidiInput, MidiOutput] | None = None
@@ -99,7 +99,7 @@ class MidiWiring:
             self._say(f"{missing}; waiting for it")
         self._begin(*self._pair)
 
-    def look(self) -> None:
+    def poll(self) -> None:
         """See whether the MIDI system has come or gone, and which ports have."""
         if self._pair is None:
             self._try_again()
@@ -109,10 +109,10 @@ class MidiWiring:
             self._say("the MIDI system is gone; waiting for it to come back")
         else:
             heard, played = self._pair
-            for line in (*heard.look(played.jack), *played.look()):
+            for line in (*heard.poll(played.jack), *played.poll()):
                 self._say(line)
             self._player.see(is_whole=played.is_whole)
-            self._look_for_feedback()
+            self._poll_for_loops()
 
     def plugged(self) -> list[str]:
         """What is connected to our ports, as far as the MIDI system tells."""
@@ -163,40 +163,40 @@ class MidiWiring:
         name = self._settings.name
         self._say(f"listening at '{name}:in', playing at '{name}:out' ({_TITLES[heard.system]})")
         self._player.attach_routed(played.routed())
-        self.look()
+        self.poll()
 
-    def _look_for_feedback(self) -> None:
-        self._feedback.look(now_ns())
-        was_muting, self._is_muting = self._is_muting, self._feedback.is_muting
+    def _poll_for_loops(self) -> None:
+        self._loop_detector.poll(now_ns())
+        was_muting, self._is_muting = self._is_muting, self._loop_detector.is_muting
         if self._is_muting and not was_muting:
             self._say("our own notes come back to us, by a cable or a program: leaving them out until that stops")
         if was_muting and not self._is_muting:
             self._say("our own notes have stopped coming back")
 
 
-def wire(
+def open_ports(
     settings: Ports,
     memory: MemoryPorts | None,
     hear: Hear,
     player: Player,
     say: Callable[[str], None],
-) -> Wiring:
+) -> PortManager:
     """The wiring of these settings: in memory when a pair is given or the system is called so."""
-    feedback = Feedback()
-    player.wire.on_note = feedback.sent
+    loop_detector = LoopDetector()
+    player.sender.on_note = loop_detector.sent
     channel = settings.thru_channel - 1 if settings.thru_channel else None
 
     def pass_on(message: bytes) -> None:
-        player.wire.pass_on(message, channel)
+        player.sender.pass_on(message, channel)
 
-    def make(name: str, port: InputPort) -> Keyboard:
-        return Keyboard(
-            name, input_route(port), hear, thru=pass_on if settings.thru == "on" else None, feedback=feedback
+    def make(name: str, port: InputPort) -> InputFilter:
+        return InputFilter(
+            name, input_route(port), hear, thru=pass_on if settings.thru == "on" else None, loop_detector=loop_detector
         )
 
     if memory or settings.system == "memory":
-        return MemoryWiring(memory or MemoryPorts(), settings, make, player)
-    return MidiWiring(settings, make, feedback, player, say)
+        return MemoryPortManager(memory or MemoryPorts(), settings, make, player)
+    return MidiPortManager(settings, make, loop_detector, player, say)
 
 
 def pause_s(settings: Ports) -> float:

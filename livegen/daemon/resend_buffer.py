@@ -12,7 +12,7 @@ _STALE_NS = 60 * NS_PER_S  # nobody waits any longer for an answer
 _REST_NS = NS_PER_S // 2  # an answer that has been quiet for so long is over
 
 
-class Conversation:
+class ResendBuffer:
     """Heard events, oldest first. Owner: the courier's thread."""
 
     def __init__(self) -> None:

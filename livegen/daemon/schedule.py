@@ -6,7 +6,7 @@ from typing import Protocol
 
 from livegen.clock import NS_PER_S
 from livegen.midi_out.limiter import VOLUME
-from livegen.midi_out.sender import Wire
+from livegen.midi_out.sender import MidiSender
 from livegen.opening_hours import parse_hours
 from livegen.settings import Installation, Settings
 
@@ -31,12 +31,12 @@ _AGAIN_NS = 2 * NS_PER_S  # the volume is sent again: a synthesizer may have bee
 LocalTime = Callable[[], time.struct_time]
 
 
-class Room(Protocol):
+class VenueControl(Protocol):
     """What the attendant asks of whoever speaks with the engine."""
 
     visited_ns: int | None  # when a visitor last began a note; None: nobody has
 
-    def attract(self, visited_ns: int | None) -> None:
+    def start_idle_play(self, visited_ns: int | None) -> None:
         """Play alone from now on, unless somebody has come since."""
 
     def shut(self) -> None:
@@ -46,12 +46,14 @@ class Room(Protocol):
         """As before."""
 
 
-class Attendant:
+class OpeningSchedule:
     """Owner of the fade. Main thread. ``local_time`` is the wall clock, which may be set at any moment."""
 
-    def __init__(self, room: Room, wire: Wire, say: Callable[[str], None], local_time: LocalTime) -> None:
-        self._room = room
-        self._wire = wire
+    def __init__(
+        self, venue: VenueControl, sender: MidiSender, say: Callable[[str], None], local_time: LocalTime
+    ) -> None:
+        self._venue = venue
+        self._sender = sender
         self._say = say
         self._local_time = local_time
         self._fade: Fade | None = None
@@ -59,40 +61,40 @@ class Attendant:
         self._volume: tuple[int, int] | None = None  # that was sent last, and when
         self.is_open = True  # by the hours
 
-    def look(self, settings: Settings, at_ns: int) -> None:
+    def poll(self, settings: Settings, at_ns: int) -> None:
         """See to everything; to be called a few times a second."""
         ours = settings.installation
         self.is_open = self._is_open(ours)
         self._fade = self._fade or Fade(at_ns, is_up=self.is_open)
         level = self._fade.move(at_ns, ours.fade_s, is_up=self.is_open)
-        self._bound(ours, level, at_ns)
+        self._set_limits(ours, level, at_ns)
         if self._is_shut != (level == 0):
             self._is_shut = level == 0
             self._say("closed by its opening hours" if self._is_shut else "open again")
-            (self._room.shut if self._is_shut else self._room.reopen)()
+            (self._venue.shut if self._is_shut else self._venue.reopen)()
         if self.is_open and settings.play.role != "solo" and self._is_alone(ours, at_ns):
-            self._room.attract(self._room.visited_ns)
-        self._wire.end_overlong()
+            self._venue.start_idle_play(self._venue.visited_ns)
+        self._sender.end_overlong()
 
     def _is_open(self, ours: Installation) -> bool:
         if not ours.hours:
             return True
         now = self._local_time()
-        return any(parse_hours(text).hold(now.tm_wday, now.tm_hour * 60 + now.tm_min) for text in ours.hours)
+        return any(parse_hours(text).contains(now.tm_wday, now.tm_hour * 60 + now.tm_min) for text in ours.hours)
 
     def _is_alone(self, ours: Installation, at_ns: int) -> bool:
-        visited_ns = self._room.visited_ns
+        visited_ns = self._venue.visited_ns
         return ours.attract_s > 0 and (visited_ns is None or at_ns - visited_ns >= ours.attract_s * NS_PER_S)
 
-    def _bound(self, ours: Installation, level: float, at_ns: int) -> None:
-        caps = self._wire.caps
-        caps.velocity, caps.volume = ours.loudest, ours.most_volume
-        caps.longest_ns = round(ours.longest_note_s * NS_PER_S)
+    def _set_limits(self, ours: Installation, level: float, at_ns: int) -> None:
+        limiter = self._sender.limiter
+        limiter.velocity, limiter.volume = ours.loudest, ours.most_volume
+        limiter.longest_ns = round(ours.longest_note_s * NS_PER_S)
         if ours.fade_by == "velocity" or not ours.hours:
-            caps.level = level
+            limiter.level = level
             return
-        caps.level = 1.0 if level else 0.0
+        limiter.level = 1.0 if level else 0.0
         value = round(ours.most_volume * level)
         if self._volume is None or value != self._volume[0] or at_ns - self._volume[1] >= _AGAIN_NS:
             self._volume = value, at_ns
-            self._wire.control(VOLUME, value)
+            self._sender.control(VOLUME, value)

@@ -13,13 +13,13 @@ from typing import Any
 from livegen.clock import NS_PER_S, now_ns
 from livegen.errors import LivegenError
 from livegen.midi_out.ledger import ledger_folder
-from livegen.music.transport import Song
+from livegen.music.transport import TransportState
 from livegen.settings import Settings
 
 _MOST_LINES = 40
 
 
-class Said:
+class RecentLog:
     """Passes lines on, one at a time, and keeps the last of them. Any thread."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
@@ -58,7 +58,7 @@ class Figures:
     engine_restarts: int
 
 
-class Standing:
+class StatusFile:
     """Owner of the file, which is written once a second. One thread."""
 
     def __init__(self, name: str) -> None:
@@ -67,7 +67,7 @@ class Standing:
         self._written_ns = 0
         self._plugged: dict[str, int] = {}  # name → since when
 
-    def look(self, plugged: Iterable[str], at_ns: int) -> None:
+    def poll(self, plugged: Iterable[str], at_ns: int) -> None:
         """These devices and programs are there now."""
         self._plugged = {name: self._plugged.get(name, at_ns) for name in plugged}
 
@@ -75,7 +75,7 @@ class Standing:
         self,
         settings: Settings,
         figures: Callable[[], Figures],
-        song: Song | None,
+        transport: TransportState | None,
         more: Callable[[int], dict[str, Any]],
     ) -> None:
         """Replace the file in one move, if it is time to; a full disk is no reason to stop playing."""
@@ -83,11 +83,11 @@ class Standing:
         if at_ns - self._written_ns < NS_PER_S:
             return
         self._written_ns = at_ns
-        path = standing_path(self._name)
+        path = status_path(self._name)
         beside = path.with_suffix(".part")
         try:
-            standing = {**self._standing(settings, figures(), song, at_ns), **more(at_ns)}
-            beside.write_text(json.dumps(standing), encoding="utf-8")
+            status = {**self._status(settings, figures(), transport, at_ns), **more(at_ns)}
+            beside.write_text(json.dumps(status), encoding="utf-8")
             beside.chmod(0o644)  # for the technician, who is somebody else than the service
             os.replace(beside, path)
         except OSError:
@@ -97,10 +97,12 @@ class Standing:
     def end(self) -> None:
         """Nobody runs any more."""
         with suppress(OSError):
-            standing_path(self._name).unlink(missing_ok=True)
+            status_path(self._name).unlink(missing_ok=True)
 
-    def _standing(self, settings: Settings, figures: Figures, song: Song | None, at_ns: int) -> dict[str, Any]:
-        clock = {"running": song.is_running, "tempo_bpm": round(song.tempo_bpm, 2)} if song else None
+    def _status(
+        self, settings: Settings, figures: Figures, transport: TransportState | None, at_ns: int
+    ) -> dict[str, Any]:
+        clock = {"running": transport.is_running, "tempo_bpm": round(transport.tempo_bpm, 2)} if transport else None
         return {
             "name": self._name,
             "process": os.getpid(),
@@ -116,19 +118,19 @@ class Standing:
         }
 
 
-def standing_path(name: str) -> Path:
+def status_path(name: str) -> Path:
     """The file of the daemon whose ports are called ``name``."""
     return ledger_folder() / f"{name}.status.json"
 
 
-def read_standing(name: str) -> dict[str, Any]:
+def read_status(name: str) -> dict[str, Any]:
     """What a running daemon says of itself; LivegenError when none of that name runs."""
-    for path in (standing_path(name), _SERVICES / name / f"{name}.status.json"):
+    for path in (status_path(name), _SERVICES / name / f"{name}.status.json"):
         try:
-            standing: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            status: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
             with suppress(PermissionError):  # somebody else's, but it runs
-                os.kill(int(standing["process"]), 0)
-            return standing
+                os.kill(int(status["process"]), 0)
+            return status
         except PermissionError:  # systemd shuts the folders of users that it has made up
             raise LivegenError(f"{path}: only root may read how that one stands; try again with sudo") from None
         except (OSError, ValueError, KeyError):

@@ -4,10 +4,10 @@ import threading
 from collections.abc import Callable, Sequence
 
 from livegen.clock import NS_PER_MS, NS_PER_S, now_ns
-from livegen.daemon.event_router import Courier, Loss, Send
+from livegen.daemon.event_router import EngineLost, EventRouter, Send
 from livegen.errors import LivegenError
-from livegen.ipc.engine_child import EngineChild, Witness, start_child
-from livegen.ipc.messages import Became, Configure, Failed, Message, Notice, Planned, Ready, Retract
+from livegen.ipc.engine_child import EngineChild, FrameTap, start_child
+from livegen.ipc.messages import Configure, Failed, Message, Notice, PlayEvents, Ready, Retract, RoleChanged
 from livegen.midi_out.player import Player
 from livegen.realtime import CARRYING, raise_thread
 from livegen.settings import Play, Settings
@@ -44,14 +44,14 @@ class Supervisor:
         self,
         command: Sequence[str],
         player: Player,
-        courier: Courier,
+        router: EventRouter,
         say: Callable[[str], None],
-        witness: Witness = lambda _, __: None,
+        tap: FrameTap = lambda _, __: None,
     ) -> None:
-        self._witness = witness
+        self._tap = tap
         self._command = command
         self._player = player
-        self._courier = courier
+        self._router = router
         self._say = say
         self._backoff = Backoff()
         self._stopping = threading.Event()
@@ -59,21 +59,21 @@ class Supervisor:
         self._child: EngineChild | None = None
         self._send_child: Send = lambda _: None
         self._started_ns = 0
-        self._offered = courier.settings.play  # what this child was told first
+        self._offered = router.settings.play  # what this child was told first
         self._proven: Play | None = None  # what the last engine that became ready was told
         self._refused: Play | None = None  # what one could not begin with
         self._was_ever_ready = False
         self._planned_ns = 0  # when the last event of this engine is due; 0 before it has any
         self._alive_ns = 0  # when this engine last said something
-        self._fruitless = 0  # engines in a row that were told something and planned nothing
-        self._ousted = ""  # why this child was replaced
+        self._silent_restarts = 0  # engines in a row that were told something and planned nothing
+        self._replaced_for = ""  # why this child was replaced
         self.restarts = 0
         self.failed: tuple[str, int] | None = None  # what the last one died of, and when
         self.is_ready = False  # an engine plays
 
     def run(self) -> None:
         """The thread's body, until ``stop``. LivegenError when the first engine cannot start."""
-        if self._courier.settings.daemon.realtime:
+        if self._router.settings.daemon.realtime:
             raise_thread(CARRYING)
         while child := self._start():
             try:
@@ -83,7 +83,7 @@ class Supervisor:
                 child.close()
             if self._stopping.is_set():
                 return
-            self._stopping.wait(self.mourn(reason))
+            self._stopping.wait(self.handle_exit(reason))
 
     def stop(self) -> None:
         """End the child and let ``run`` return."""
@@ -96,14 +96,14 @@ class Supervisor:
         """End the child as if it had died of this; the next one begins at once. Any thread."""
         with self._changing:
             if self._child:
-                self._ousted = reason
+                self._replaced_for = reason
                 self._child.kill()
 
     def _start(self) -> EngineChild | None:
         with self._changing:
             if self._stopping.is_set():
                 return None
-            self._child, self._ousted = start_child(self._command, self._witness), ""
+            self._child, self._replaced_for = start_child(self._command, self._tap), ""
         self.begin(self._child.send)
         return self._child
 
@@ -111,10 +111,10 @@ class Supervisor:
         """Do what it says until it dies; what it died of."""
         try:
             while (patience_s := self.patience_s()) > 0 and (message := child.receive(patience_s)):
-                self.obey(message)
-            return self.complaint
+                self.dispatch(message)
+            return self.timeout_reason
         except EOFError as end:
-            return self._ousted or str(end)
+            return self._replaced_for or str(end)
 
     # The life of one child, without its process: for the thread above, and for simulators.
 
@@ -129,17 +129,17 @@ class Supervisor:
     def patience_s(self) -> float:
         """How long its next word is waited for; 0 or less when that time is over."""
         if self.is_ready:
-            return self._courier.settings.daemon.silence_ms * NS_PER_MS / NS_PER_S
+            return self._router.settings.daemon.silence_ms * NS_PER_MS / NS_PER_S
         return (self._started_ns + _LOADING_NS - now_ns()) / NS_PER_S
 
     @property
-    def complaint(self) -> str:
+    def timeout_reason(self) -> str:
         """What is wrong with a child that says nothing any more."""
         if self.is_ready:
-            return f"was silent for {self._courier.settings.daemon.silence_ms} ms"
+            return f"was silent for {self._router.settings.daemon.silence_ms} ms"
         return "did not start within 30 s"
 
-    def obey(self, message: Message) -> None:
+    def dispatch(self, message: Message) -> None:
         """Do what it says."""
         self._alive_ns = now_ns()
         match message:
@@ -149,13 +149,13 @@ class Supervisor:
                 self._refuse(reason)
             case Retract(after_ns, kept):
                 self._player.retract(after_ns, kept)
-            case Planned(events):
+            case PlayEvents(events):
                 self._player.play(events)
                 self._planned_ns = max(timed.at_ns for timed in events)
-                self._fruitless = 0
+                self._silent_restarts = 0
                 self._backoff.reset()
-            case Became():
-                self._courier.become(message)
+            case RoleChanged():
+                self._router.role_changed(message)
             case Notice(text) | Failed(text):
                 self._say(text)
 
@@ -164,18 +164,18 @@ class Supervisor:
         if self._player.end_all():
             self._planned_ns = self._alive_ns  # its music was not over
 
-    def mourn(self, reason: str) -> float:
+    def handle_exit(self, reason: str) -> float:
         """It is dead, and its notes have ended; how many seconds to wait before the next."""
         self.restarts += 1
         self.failed = f"the engine {reason}", now_ns()
         self.is_ready = False
         if now_ns() - self._started_ns > _SETTLED_NS:
             self._backoff.reset()
-        is_poisoned = self._fruitless >= _FATAL_DEATHS
-        self._courier.lose(Loss(self._planned_ns, self._alive_ns, is_poisoned))
+        is_poisoned = self._silent_restarts >= _FATAL_DEATHS
+        self._router.engine_lost(EngineLost(self._planned_ns, self._alive_ns, is_poisoned))
         self._planned_ns = self._alive_ns = 0
         if is_poisoned:
-            self._fruitless = 0
+            self._silent_restarts = 0
         if not self._was_ever_ready and self.restarts >= _FALSE_STARTS:
             raise LivegenError(f"the engine {reason} {_FALSE_STARTS} times before it was ready; see above")
         self._say(f"the engine {reason}; starting it again")
@@ -183,15 +183,15 @@ class Supervisor:
 
     def _playable(self) -> Settings:
         """The settings; where their model or key was refused, with others that an engine can begin with."""
-        settings = self._courier.settings
+        settings = self._router.settings
         is_refused = self._refused and _named(settings.play) == _named(self._refused)
         return (self._fallback() if is_refused else None) or settings
 
     def _fallback(self) -> Settings | None:
         """The settings with what the last engine began with; before there was one, with the stand-in, if any."""
-        settings = self._courier.settings
-        stand_in = settings.play.model_copy(update={"model": settings.installation.stand_in})
-        play = self._proven or stand_in
+        settings = self._router.settings
+        fallback_model = settings.play.model_copy(update={"model": settings.installation.fallback_model})
+        play = self._proven or fallback_model
         update = {"model": play.model, "key": play.key}
         return settings.model_copy(update={"play": settings.play.model_copy(update=update)}) if play.model else None
 
@@ -207,8 +207,8 @@ class Supervisor:
             self._say("ready: play a phrase, then pause")
         self.is_ready = self._was_ever_ready = True
         self._proven, self._refused = self._offered, None  # the next one tries what is chosen: it may have been mended
-        self._fruitless += 1
-        self._courier.introduce(self._send_child)
+        self._silent_restarts += 1
+        self._router.introduce(self._send_child)
 
 
 def _named(play: Play) -> tuple[str, str]:

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from livegen.clock import NS_PER_MS, NS_PER_S
-from livegen.codecs.chorale_frames import FRAME_TICKS, VOICES, FramePrompt, Voices
+from livegen.codecs.chorale_frames import FRAME_TICKS, VOICES, FrameNotes, FramePrompt
 from livegen.codecs.codec import FrameCodec
-from livegen.engine.best_of_n import Way
-from livegen.engine.checkpoint import Place
-from livegen.engine.part import Manner
-from livegen.engine.token_stream import Continuation
+from livegen.engine.best_of_n import Candidate
+from livegen.engine.checkpoint import Checkpoint
+from livegen.engine.part import PlaybackStyle
+from livegen.engine.token_stream import TokenStream
 from livegen.events import NoteOff, NoteOn, Timed
-from livegen.music.tempo_map import Beat, next_multiple
+from livegen.music.tempo_map import TempoMap, next_multiple
 
 _REMEMBERED = 32  # frames, for an ensemble that changes its key
 _LATEST_NS = NS_PER_S  # frames that should have begun longer ago would only take their time
@@ -27,47 +27,47 @@ _STEPS = (2, -2, -1, 1, 0, 3, -3, 4, -4, 5, -5, 7, -7, 12, -12)  # of melodies, 
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class KeySetting:
     """The key and the odds that an ensemble writes in: ``shift`` semitones from the model's key to the player's."""
 
     shift: int
-    continuation: Continuation
+    stream: TokenStream
 
 
 @dataclass(frozen=True, slots=True)
 class _Frame:
     at_ns: int
-    place: Place  # before it
-    voices: Voices  # all of them, as the player hears them
+    checkpoint: Checkpoint  # before it
+    voices: FrameNotes  # all of them, as the player hears them
     struck: frozenset[int]  # keys of the player that it took as newly struck
     before: frozenset[int]  # what of ours sounded before it
 
 
-class Ensemble:
+class Accompaniment:
     """Owner of the other voices. ``is_immediate``: each note is answered at once, and silence with silence."""
 
     def __init__(
         self,
         codec: FrameCodec[Any],
-        setting: Setting,
-        manner: Manner,
-        beat: Beat,
+        setting: KeySetting,
+        style: PlaybackStyle,
+        beat: TempoMap,
         *,
         is_immediate: bool,
-        futures: int,
+        candidates: int,
     ) -> None:
-        self.manner = manner
+        self.style = style
         self.beat = beat
-        self.futures = futures
+        self.candidates = candidates
         self._codec = codec
-        self._setting = setting
+        self._key_setting = setting
         self._is_immediate = is_immediate
         self._held: set[int] = set()  # the player's keys that are down
         self._given: dict[int, bool] = {}  # of these, those that are written into frames, and whether one has been
         self._last_pitch: int | None = None
         self._last_touch_ns = 0
-        self._foreseen: dict[Voices, Way] = {}  # ways to write the next frame, by what is given of it
-        self._foreseen_from: Place | None = None
+        self._precomputed: dict[FrameNotes, Candidate] = {}  # ways to write the next frame, by what is given of it
+        self._precomputed_from: Checkpoint | None = None
         self._touched_ns: int | None = None
         self._is_ending = False
         self._handed_ns = 0  # up to where events have been handed over
@@ -75,15 +75,15 @@ class Ensemble:
         self._sounding: frozenset[int] = frozenset()  # of ours, after all that was written
         self._frames: deque[_Frame] = deque()  # written, and not yet heard
         self._last_ns: int | None = None  # the moment of the last frame that was heard
-        self._heard: deque[Voices] = deque(maxlen=_REMEMBERED)
+        self._heard: deque[FrameNotes] = deque(maxlen=_REMEMBERED)
         self._out: deque[Timed] = deque()
         self._velocity = 64
         self._is_closed = False
 
     @property
-    def continuation(self) -> Continuation:
+    def stream(self) -> TokenStream:
         """The stream that the voices are written in."""
-        return self._setting.continuation
+        return self._key_setting.stream
 
     @property
     def sounding(self) -> frozenset[int]:
@@ -100,7 +100,7 @@ class Ensemble:
         """A note waits for its answer."""
         return self._touched_ns is not None
 
-    def touch(self, pitch: int, velocity: int, at_ns: int) -> int | None:
+    def note_on(self, pitch: int, velocity: int, at_ns: int) -> int | None:
         """A key went down: what was to sound later is taken back. Return the moment after which it is, if any of it
         had been handed over.
 
@@ -114,8 +114,8 @@ class Ensemble:
         self._touched_ns = self._last_touch_ns = at_ns
         return self._take_back(at_ns)
 
-    def release(self, pitch: int, at_ns: int) -> int | None:
-        """A key came up; as ``touch``."""
+    def note_off(self, pitch: int, at_ns: int) -> int | None:
+        """A key came up; as ``note_on``."""
         self._held.discard(pitch)
         self._given.pop(pitch, None)
         if self._held and not self._given:
@@ -150,18 +150,18 @@ class Ensemble:
         while (at_ns := self._next_moment(now_ns - _LATEST_NS)) <= until_ns:
             self._write(at_ns, max(at_ns, now_ns))
 
-    def foresee(self) -> bool:
+    def precompute(self) -> bool:
         """Look for the harmony of one more note that may come next; False when all likely ones have theirs."""
         if not self._is_immediate or self._last_pitch is None or self._is_closed:
             return False
-        place = self._frames[0].place if self._frames else self.continuation.place
-        if place is not self._foreseen_from:
-            self._foreseen, self._foreseen_from = {}, place
+        checkpoint = self._frames[0].checkpoint if self._frames else self.stream.checkpoint
+        if checkpoint is not self._precomputed_from:
+            self._precomputed, self._precomputed_from = {}, checkpoint
         for step in _STEPS:
             given = self._written([(self._last_pitch + step, False)])
-            if given not in self._foreseen:
-                prompt = self._prompt(place, given, is_top=True)
-                self._foreseen[given] = self.continuation.voice(prompt, self.futures, place)
+            if given not in self._precomputed:
+                prompt = self._prompt(checkpoint, given, is_top=True)
+                self._precomputed[given] = self.stream.harmonise_frame(prompt, self.candidates, checkpoint)
                 return True
         return False
 
@@ -192,14 +192,14 @@ class Ensemble:
         self._sounding = frozenset()
         self._is_closed = True
 
-    def retune(self, setting: Setting) -> None:
+    def retune(self, setting: KeySetting) -> None:
         """From now on in another key, when ``is_open``: what was heard is told to a fresh continuation."""
-        self._setting = setting
-        continuation = setting.continuation
+        self._key_setting = setting
+        stream = setting.stream
         for voices in self._heard:
-            prompt = self._prompt(continuation.place, self._written(voices), is_top=False)
-            continuation.go(continuation.voice(prompt, 1).place)
-        continuation.settle()
+            prompt = self._prompt(stream.checkpoint, self._written(voices), is_top=False)
+            stream.go(stream.harmonise_frame(prompt, 1).checkpoint)
+        stream.feed_settled()
 
     @property
     def _last_moment(self) -> int | None:
@@ -214,46 +214,48 @@ class Ensemble:
         return max(self.beat.ns_at(tick), last_ns + 1)
 
     def _write(self, at_ns: int, sent_ns: int) -> None:
-        place, before = self.continuation.place, self._sounding
+        checkpoint, before = self.stream.checkpoint, self._sounding
         given = self._written(list(self._given.items()))
-        way = self._way(place, given)
-        self.continuation.go(way.place)
-        struck = {ticked.event.pitch for ticked in way.events if isinstance(ticked.event, NoteOn)}
-        shift = self._setting.shift
-        voices = tuple((pitch + shift, pitch not in struck) for pitch in way.place.cursor.sounding)
+        candidate = self._candidate(checkpoint, given)
+        self.stream.go(candidate.checkpoint)
+        struck = {ticked.event.pitch for ticked in candidate.events if isinstance(ticked.event, NoteOn)}
+        shift = self._key_setting.shift
+        voices = tuple((pitch + shift, pitch not in struck) for pitch in candidate.checkpoint.cursor.sounding)
         newly = frozenset(pitch for pitch, is_taken in self._given.items() if not is_taken)
         self._given = dict.fromkeys(self._given, True)
         theirs = {pitch + shift for pitch, _ in given}
         self._out.extend(self._changes([voice for voice in voices if voice[0] not in theirs], sent_ns))
         self._sent_ns = max(self._sent_ns, sent_ns if sent_ns != at_ns else 0)
-        self._frames.append(_Frame(at_ns, place, voices, newly, before))
+        self._frames.append(_Frame(at_ns, checkpoint, voices, newly, before))
 
-    def _way(self, place: Place, given: Voices) -> Way:
-        if place is self._foreseen_from and given in self._foreseen:
-            return self._foreseen[given]
-        futures = self.futures if any(not tied for _, tied in given) else 1  # the likeliest way to hold is to hold
-        return self.continuation.voice(self._prompt(place, given, is_top=self._is_immediate), futures)
+    def _candidate(self, checkpoint: Checkpoint, given: FrameNotes) -> Candidate:
+        if checkpoint is self._precomputed_from and given in self._precomputed:
+            return self._precomputed[given]
+        candidates = (
+            self.candidates if any(not tied for _, tied in given) else 1
+        )  # the likeliest way to hold is to hold
+        return self.stream.harmonise_frame(self._prompt(checkpoint, given, is_top=self._is_immediate), candidates)
 
     def _changes(self, voices: Sequence[tuple[int, bool]], at_ns: int) -> tuple[Timed, ...]:
         """From what sounds of ours to these voices. A key that the player holds is not struck, nor ended, by us."""
         before = self._sounding
-        ours = {pitch: tied for voice, tied in voices if (pitch := self.manner.pitch(voice)) not in self._held}
+        ours = {pitch: tied for voice, tied in voices if (pitch := self.style.pitch(voice)) not in self._held}
         ours |= dict.fromkeys(before & self._held, True)
         self._sounding = frozenset(ours)
         off = sorted(pitch for pitch in before if not ours.get(pitch, False))
         on = [pitch for pitch, tied in ours.items() if not tied or pitch not in before]
-        loudness = self.manner.loudness(self._velocity)
+        loudness = self.style.loudness(self._velocity)
         return (
             *(Timed(at_ns, NoteOff(pitch)) for pitch in off),
             *(Timed(at_ns, NoteOn(pitch, loudness)) for pitch in on),
         )
 
-    def _prompt(self, place: Place, notes: Voices, *, is_top: bool) -> FramePrompt:
-        return FramePrompt(self._codec, notes, place.cursor.tick + FRAME_TICKS, is_top)
+    def _prompt(self, checkpoint: Checkpoint, notes: FrameNotes, *, is_top: bool) -> FramePrompt:
+        return FramePrompt(self._codec, notes, checkpoint.cursor.tick + FRAME_TICKS, is_top)
 
-    def _written(self, notes: Sequence[tuple[int, bool]]) -> Voices:
+    def _written(self, notes: Sequence[tuple[int, bool]]) -> FrameNotes:
         """Pitches as the player hears them, as the model writes them: each once, the outer ones when they are many."""
-        shift = self._setting.shift
+        shift = self._key_setting.shift
         written = {self._codec.fold(pitch - shift): tied for pitch, tied in notes}
         voices = sorted(written.items(), reverse=True)
         return (*voices[: VOICES - 1], *voices[VOICES - 1 :][-1:])
@@ -265,7 +267,7 @@ class Ensemble:
         while self._frames and self._frames[-1].at_ns > after_ns:
             frame = self._frames.pop()
             handed = handed or frame.at_ns <= self._handed_ns
-            self.continuation.go(frame.place)
+            self.stream.go(frame.checkpoint)
             self._sounding = frame.before
             for pitch in frame.struck & self._given.keys():
                 self._given[pitch] = False

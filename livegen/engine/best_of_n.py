@@ -10,65 +10,77 @@ from typing import Any
 
 import numpy as np
 
-from livegen.codecs.codec import Codec, Mask
-from livegen.engine.checkpoint import Place
+from livegen.codecs.codec import Codec
+from livegen.codecs.vocabulary import Mask
+from livegen.engine.checkpoint import Checkpoint
 from livegen.events import Ticked
 from livegen.model.stepper import Logits, Stepper
 
-Ask = Callable[[Place], Mask | None]  # the tokens that may come next; None where a way ends
-Draw = Callable[[Logits, Mask, Place], int]
+Ask = Callable[[Checkpoint], Mask | None]  # the tokens that may come next; None where a way ends
+Draw = Callable[[Logits, Mask, Checkpoint], int]
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class Candidate:
     """One way: where it leads, what it settled on the way, and its log-probability in nats."""
 
-    place: Place
+    checkpoint: Checkpoint
     events: tuple[Ticked, ...] = ()
     nats: float = 0.0
 
 
-def likeliest(stepper: Stepper, codec: Codec[Any], place: Place, ask: Ask, draw: Draw, count: int) -> Way:
-    """The likeliest of ``count`` ways that ``draw`` takes from ``place`` until ``ask`` ends them."""
-    ways, done = [Way(place)], list[Way]()
-    while ways:
-        open_ways: list[tuple[Way, Mask]] = []
-        for way in ways:
-            settled, mask = _settled(codec, way, ask)
+def likeliest(
+    stepper: Stepper, codec: Codec[Any], checkpoint: Checkpoint, ask: Ask, draw: Draw, count: int
+) -> Candidate:
+    """The likeliest of ``count`` ways that ``draw`` takes from ``checkpoint`` until ``ask`` ends them."""
+    candidates, done = [Candidate(checkpoint)], list[Candidate]()
+    while candidates:
+        open_candidates: list[tuple[Candidate, Mask]] = []
+        for candidate in candidates:
+            settled, mask = _settled(codec, candidate, ask)
             if mask is None:
                 done.append(settled)
             else:
-                open_ways.append((settled, mask))
-        is_first = len(ways) == 1 and not done
-        ways = _branched(stepper, codec, open_ways, draw, count if is_first else 1)
-    return max(done, key=lambda way: way.nats)
+                open_candidates.append((settled, mask))
+        is_first = len(candidates) == 1 and not done
+        candidates = _branched(stepper, codec, open_candidates, draw, count if is_first else 1)
+    return max(done, key=lambda candidate: candidate.nats)
 
 
-def _settled(codec: Codec[Any], way: Way, ask: Ask) -> tuple[Way, Mask | None]:
+def _settled(codec: Codec[Any], candidate: Candidate, ask: Ask) -> tuple[Candidate, Mask | None]:
     """The way up to its next choice, and what may be chosen there."""
-    place, events = way.place, way.events
-    while (mask := ask(place)) is not None and np.count_nonzero(mask) == 1:
-        place, more = place.after(codec, int(mask.argmax()))
+    checkpoint, events = candidate.checkpoint, candidate.events
+    while (mask := ask(checkpoint)) is not None and np.count_nonzero(mask) == 1:
+        checkpoint, more = checkpoint.after(codec, int(mask.argmax()))
         events += more
-    return Way(place, events, way.nats), mask
+    return Candidate(checkpoint, events, candidate.nats), mask
 
 
-def _branched(stepper: Stepper, codec: Codec[Any], ways: list[tuple[Way, Mask]], draw: Draw, count: int) -> list[Way]:
+def _branched(
+    stepper: Stepper, codec: Codec[Any], candidates: list[tuple[Candidate, Mask]], draw: Draw, count: int
+) -> list[Candidate]:
     """Each way a token further; a single one in ``count`` ways, each of them once."""
-    branched: dict[tuple[int, int, int], Way] = {}  # (tokens fed, row, token)
-    for length in sorted({len(way.place.unfed) for way, _ in ways}):
-        same = [(way, mask) for way, mask in ways if len(way.place.unfed) == length]
-        tokens = np.array([way.place.unfed for way, _ in same], np.int64)
-        state = {name: np.concatenate([way.place.state[name] for way, _ in same]) for name in same[0][0].place.state}
+    branched: dict[tuple[int, int, int], Candidate] = {}  # (tokens fed, row, token)
+    for length in sorted({len(candidate.checkpoint.unfed) for candidate, _ in candidates}):
+        same = [(candidate, mask) for candidate, mask in candidates if len(candidate.checkpoint.unfed) == length]
+        tokens = np.array([candidate.checkpoint.unfed for candidate, _ in same], np.int64)
+        state = {
+            name: np.concatenate([candidate.checkpoint.state[name] for candidate, _ in same])
+            for name in same[0][0].checkpoint.state
+        }
         logits, after = stepper.step(tokens, state)
-        for row, (way, mask) in enumerate(same):
-            fed = replace(way.place, state={name: part[row : row + 1] for name, part in after.items()}, unfed=())
+        for row, (candidate, mask) in enumerate(same):
+            fed = replace(
+                candidate.checkpoint, state={name: part[row : row + 1] for name, part in after.items()}, unfed=()
+            )
             nats = _log_softmax(logits[row, -1], mask)
             for _ in range(count):
                 token = draw(logits[row, -1], mask, fed)
                 if (length, row, token) not in branched:
-                    place, events = fed.after(codec, token)
-                    branched[length, row, token] = Way(place, way.events + events, way.nats + float(nats[token]))
+                    checkpoint, events = fed.after(codec, token)
+                    branched[length, row, token] = Candidate(
+                        checkpoint, candidate.events + events, candidate.nats + float(nats[token])
+                    )
     return list(branched.values())
 
 

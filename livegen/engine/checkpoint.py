@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from livegen.codecs.codec import Codec
-from livegen.engine.repetition import NO_TRAIL, Trail
+from livegen.engine.repetition import NO_HISTORY, RepetitionHistory
 from livegen.events import Ticked
 from livegen.model.stepper import State
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Checkpoint:
     """An immutable value, so keeping an old one is a way back.
 
     ``unfed`` tokens are settled but not yet in the state.
@@ -19,15 +19,15 @@ class Place:
     cursor: Any
     state: State
     unfed: tuple[int, ...] = ()
-    trail: Trail | None = None  # None where nobody asks for it
+    history: RepetitionHistory | None = None  # None where nobody asks for it
 
-    def after(self, codec: Codec[Any], token: int) -> tuple["Place", tuple[Ticked, ...]]:
+    def after(self, codec: Codec[Any], token: int) -> tuple["Checkpoint", tuple[Ticked, ...]]:
         """The place after one more token, and the events that it settled."""
         cursor, events = codec.step(self.cursor, token)
-        trail = self.trail.after(token, is_whole=cursor.is_whole) if self.trail else None
-        return Place(cursor, self.state, (*self.unfed, token), trail), events
+        history = self.history.after(token, is_whole=cursor.is_whole) if self.history else None
+        return Checkpoint(cursor, self.state, (*self.unfed, token), history), events
 
 
-def beginning(codec: Codec[Any], state: State, *, is_guarded: bool) -> Place:
+def beginning(codec: Codec[Any], state: State, *, is_guarded: bool) -> Checkpoint:
     """Before the first token."""
-    return Place(codec.begin(), state, (), NO_TRAIL if is_guarded else None)
+    return Checkpoint(codec.begin(), state, (), NO_HISTORY if is_guarded else None)

@@ -8,29 +8,30 @@ from typing import Any
 import numpy as np
 
 from livegen.clock import NS_PER_S
-from livegen.codecs.codec import FrameCodec, PitchSet
-from livegen.engine.accompaniment import Ensemble, Setting
-from livegen.engine.part import Manner, Part
+from livegen.codecs.codec import FrameCodec
+from livegen.codecs.vocabulary import PitchSet
+from livegen.engine.accompaniment import Accompaniment, KeySetting
+from livegen.engine.part import Part, PlaybackStyle
 from livegen.engine.parts import Answer, Solo
-from livegen.engine.repetition import Guard
+from livegen.engine.repetition import RepetitionGuard
 from livegen.engine.sampler import Sampler
-from livegen.engine.token_stream import Continuation
+from livegen.engine.token_stream import TokenStream
 from livegen.events import TICKS_PER_QUARTER, Note, NoteOff, NoteOn
 from livegen.model.bundle import Bundle
 from livegen.model.card import SamplingDefaults
 from livegen.music.key import Key, find_key, parse_key
 from livegen.music.phrase import Phrase, lay_out
 from livegen.music.phrase_capture import HeardNote
-from livegen.music.tempo_detection import find_bar, find_meter
-from livegen.music.tempo_map import Beat, Meter, next_multiple
-from livegen.music.transport import Song
+from livegen.music.tempo_detection import detect_beats_per_bar, detect_tempo
+from livegen.music.tempo_map import SteadyTempo, TempoMap, next_multiple
+from livegen.music.transport import TransportState
 from livegen.settings import Settings
 
 _FEWEST = 4  # notes that tell a key
 _EARLY = TICKS_PER_QUARTER // 4  # how long before its beat a first note may come
 _DEFAULT_BPM = 100.0
 _PIANO = (21, 108)
-_COMFORT = (62, 80)  # the middle of a melody, as the model writes it, that no new octave is sought for
+_REGISTER = (62, 80)  # the middle of a melody, as the model writes it, that no new octave is sought for
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class Composer:
 
     def __init__(self, bundle: Bundle, settings: Settings) -> None:
         self._sampler = Sampler(settings.sampling, settings.play.seed)
-        self._continuation: Continuation | None = None
+        self._stream: TokenStream | None = None
         self._left_hand: frozenset[int] = frozenset()
         self._zone: frozenset[int] | None = None  # pitch classes that the left hand allows
         self._shift = 0
@@ -63,7 +64,7 @@ class Composer:
         self._fixed_key = parse_key(settings.play.key) if settings.play.key else None
         self.settings = settings
         if bundle:
-            self._bundle, self._continuation = bundle, None
+            self._bundle, self._stream = bundle, None
         own = self._bundle.card.sampling or SamplingDefaults(temperature=1, top_p=1)
         asked = settings.sampling
         defaults = {"temperature": asked.temperature or own.temperature, "top_p": asked.top_p or own.top_p}
@@ -79,7 +80,7 @@ class Composer:
         """The model writes several voices at a time, and others can be given."""
         return isinstance(self._bundle.codec, FrameCodec)
 
-    def conduct(self, event: NoteOn | NoteOff) -> None:
+    def set_chord(self, event: NoteOn | NoteOff) -> None:
         """The left hand says what may sound; what it held last holds until it holds something else."""
         if isinstance(event, NoteOff):
             self._left_hand -= {event.pitch}
@@ -90,94 +91,94 @@ class Composer:
     @property
     def middle(self) -> int:
         """The pitch in the middle of what a player would play."""
-        return _COMFORT[0] - self._shift
+        return _REGISTER[0] - self._shift
 
-    def meter(self, now_ns: int) -> Meter:
+    def tempo(self, now_ns: int) -> SteadyTempo:
         """A steady tempo from this moment on."""
-        return Meter(now_ns, round(60 * NS_PER_S / (self.settings.time.tempo_bpm or _DEFAULT_BPM)))
+        return SteadyTempo(now_ns, round(60 * NS_PER_S / (self.settings.time.tempo_bpm or _DEFAULT_BPM)))
 
-    def answer(self, played: Sequence[HeardNote], song: Song | None) -> Reply:
+    def answer(self, played: Sequence[HeardNote], transport: TransportState | None) -> Reply:
         """The answer to a phrase; under a clock, on its beat."""
-        phrase, origin = self._lay_out(played, song)
+        phrase, origin = self._lay_out(played, transport)
         before, self.key = self.key, self._find_key([(n.pitch, n.duration / TICKS_PER_QUARTER) for n in phrase.notes])
         self._shift = self.codec.shift(self.key, [note.pitch for note in phrase.notes])
-        continuation = self._continue(is_same_key=self.key == before)
-        self.dress(continuation)
+        stream = self._continue(is_same_key=self.key == before)
+        self.apply_bias(stream)
         notes = _transposed(phrase, self._shift)
-        prompt = self.codec.prompt(notes, continuation.cursor, self.key.transposed(self._shift))
-        continuation.begin(prompt)
+        prompt = self.codec.prompt(notes, stream.cursor, self.key.transposed(self._shift))
+        stream.begin(prompt)
         length = next_multiple(round(phrase.whole_length * self.settings.play.answer_length), TICKS_PER_QUARTER)
-        answer = Answer(continuation, prompt, self.manner(phrase.notes), song or phrase.meter, length)
+        answer = Answer(stream, prompt, self.style(phrase.notes), transport or phrase.tempo, length)
         folded = sum(self.codec.fold(note.pitch) != note.pitch for note in notes)
         count = f"{len(played)} notes" + (f" ({folded} out of the model's range, moved by octaves)" if folded else "")
-        bar = self.settings.time.beats_per_bar or (4 if song else find_bar(phrase.notes))
-        said = f"heard {count}, {self.key}, {phrase.meter.tempo_bpm:.2f} bpm, {bar} beats a bar"
+        bar = self.settings.time.beats_per_bar or (4 if transport else detect_beats_per_bar(phrase.notes))
+        said = f"heard {count}, {self.key}, {phrase.tempo.tempo_bpm:.2f} bpm, {bar} beats a bar"
         return Reply(answer, origin + phrase.length, bar, said)
 
-    def solo(self, beat: Beat) -> Solo:
+    def solo(self, beat: TempoMap) -> Solo:
         """Music of its own, going on from what was heard last, if anything was."""
         self.key = self.key or self._fixed_key
-        continuation = self._continue(is_same_key=True)
-        self.dress(continuation)
-        return Solo(continuation, self.manner(()), beat)
+        stream = self._continue(is_same_key=True)
+        self.apply_bias(stream)
+        return Solo(stream, self.style(()), beat)
 
-    def ensemble(self, beat: Beat, pitch: int, *, is_immediate: bool) -> Ensemble:
+    def accompaniment(self, beat: TempoMap, pitch: int, *, is_immediate: bool) -> Accompaniment:
         """Voices beside the player's, whose first note is this."""
         self.key = self.key or self._fixed_key or _first_key(pitch)
-        if not self._is_comfortable([pitch]):
+        if not self._is_in_register([pitch]):
             self._shift = self.codec.shift(self.key, [pitch])
-        return Ensemble(
+        return Accompaniment(
             self.codec,
-            self._setting(),
+            self._key_setting(),
             self._beside(),
             beat,
             is_immediate=is_immediate,
-            futures=self.settings.sampling.futures,
+            candidates=self.settings.sampling.candidates,
         )
 
-    def tune(self, ensemble: Ensemble, heard: Sequence[HeardNote]) -> None:
+    def update_key(self, accompaniment: Accompaniment, heard: Sequence[HeardNote]) -> None:
         """Find the key anew, and let the ensemble go over to it when it has changed, or when the melody has moved."""
         if len(heard) < _FEWEST:
             return
         before, pitches = self.key, [note.pitch for note in heard]
         self.key = self._find_key([(note.pitch, (note.end_ns - note.onset_ns) / NS_PER_S) for note in heard])
-        if self.key == before and self._is_comfortable(pitches):
+        if self.key == before and self._is_in_register(pitches):
             return
         shift, self._shift = self._shift, self.codec.shift(self.key, pitches)
         if self._shift == shift:  # as between C major and A minor
-            self.dress(ensemble.continuation)
+            self.apply_bias(accompaniment.stream)
         else:
-            ensemble.retune(self._setting())
+            accompaniment.retune(self._key_setting())
 
-    def manner(self, notes: Sequence[Note]) -> Manner:
+    def style(self, notes: Sequence[Note]) -> PlaybackStyle:
         """How a part is played now; ``notes`` are the phrase that it answers."""
         loudness = sum(note.velocity for note in notes) // len(notes) if notes else 64
         velocity = None if self.codec.has_velocities else max(1, loudness)
         return replace(self._beside(), shift=12 * self.settings.play.octaves - self._shift, velocity=velocity)
 
-    def restyle(self, part: Part | Ensemble) -> None:
+    def apply_settings(self, part: Part | Accompaniment) -> None:
         """Let a part that is being played follow the settings as they are now."""
-        if isinstance(part, Ensemble):
-            part.manner = self._beside()
-            part.futures = self.settings.sampling.futures
+        if isinstance(part, Accompaniment):
+            part.style = self._beside()
+            part.candidates = self.settings.sampling.candidates
         else:
-            part.manner = replace(self.manner(()), velocity=part.manner.velocity)
-        self.dress(part.continuation)
+            part.style = replace(self.style(()), velocity=part.style.velocity)
+        self.apply_bias(part.stream)
 
-    def dress(self, continuation: Continuation) -> None:
+    def apply_bias(self, stream: TokenStream) -> None:
         """What may sound, and with which odds."""
         sampling = self.settings.sampling
-        odds = self.codec.busyness() * np.float32(log(sampling.density))
+        odds = self.codec.density_weights() * np.float32(log(sampling.density))
         if self.key:
-            strange = self.codec.outside(self.key.transposed(self._shift).scale)
-            odds = odds + np.where(strange, np.float32(log(sampling.outside)), np.float32(0))
-        continuation.lean(odds)
-        continuation.allow(self._allowed())
+            strange = self.codec.out_of_scale(self.key.transposed(self._shift).scale)
+            odds = odds + np.where(strange, np.float32(log(sampling.out_of_key)), np.float32(0))
+        stream.set_bias(odds)
+        stream.set_allowed_pitches(self._allowed())
 
-    def _beside(self) -> Manner:
+    def _beside(self) -> PlaybackStyle:
         """How voices beside the player's are played: as high as they are written."""
         play, limits = self.settings.play, self.settings.limits
-        return Manner(
+        return PlaybackStyle(
             shift=12 * play.octaves,
             lowest=limits.lowest,
             highest=limits.highest,
@@ -196,51 +197,51 @@ class Composer:
         allowed: PitchSet = (sounding >= limits.lowest) & (sounding <= limits.highest)
         return allowed & np.isin(sounding % 12, list(classes)) if classes else allowed
 
-    def _setting(self) -> Setting:
-        continuation = self._begun()
-        self.dress(continuation)
-        return Setting(-self._shift, continuation)
+    def _key_setting(self) -> KeySetting:
+        stream = self._begun()
+        self.apply_bias(stream)
+        return KeySetting(-self._shift, stream)
 
-    def _is_comfortable(self, pitches: Sequence[int]) -> bool:
+    def _is_in_register(self, pitches: Sequence[int]) -> bool:
         """A melody of these pitches lies where the model knows melodies."""
         middle = sum(pitches) / len(pitches) + self._shift
-        return _COMFORT[0] <= middle <= _COMFORT[1] and self._shift % 12 == self._home_shift % 12
+        return _REGISTER[0] <= middle <= _REGISTER[1] and self._shift % 12 == self._home_shift % 12
 
     @property
     def _home_shift(self) -> int:
-        return int(self.codec.shift(self.key or Key(0), [_COMFORT[0]]))
+        return int(self.codec.shift(self.key or Key(0), [_REGISTER[0]]))
 
     def _find_key(self, sounding: Sequence[tuple[int, float]]) -> Key:
         return self._fixed_key or find_key(sounding, self.key)
 
-    def _lay_out(self, played: Sequence[HeardNote], song: Song | None) -> tuple[Phrase, int]:
+    def _lay_out(self, played: Sequence[HeardNote], transport: TransportState | None) -> tuple[Phrase, int]:
         """The phrase on its grid, and the tick at which it begins: of the song, or of the meter found in it."""
         onsets = [note.onset_ns for note in played]
         origin = 0
-        if song:
-            origin = (song.tick_at(onsets[0]) + _EARLY) // TICKS_PER_QUARTER * TICKS_PER_QUARTER
-            meter = Meter(song.ns_at(origin), song.beat_ns)
+        if transport:
+            origin = (transport.tick_at(onsets[0]) + _EARLY) // TICKS_PER_QUARTER * TICKS_PER_QUARTER
+            tempo = SteadyTempo(transport.ns_at(origin), transport.beat_ns)
         else:
             tempo_bpm = self.settings.time.tempo_bpm
-            meter = find_meter(onsets, round(60 * NS_PER_S / tempo_bpm) if tempo_bpm else 0)
+            tempo = detect_tempo(onsets, round(60 * NS_PER_S / tempo_bpm) if tempo_bpm else 0)
         notes = [(note.onset_ns, note.end_ns, note.pitch, note.velocity) for note in played]
-        return lay_out(notes, meter, self.codec.grid_ticks), origin
+        return lay_out(notes, tempo, self.codec.grid_ticks), origin
 
-    def _continue(self, *, is_same_key: bool) -> Continuation:
+    def _continue(self, *, is_same_key: bool) -> TokenStream:
         """Go on from what was heard when key and beat allow it, else begin a new piece."""
-        last = self._continuation
+        last = self._stream
         if last and is_same_key and last.cursor.tick % TICKS_PER_QUARTER == 0:
             return last
         return self._begun()
 
-    def _begun(self) -> Continuation:
+    def _begun(self) -> TokenStream:
         bundle, sampling = self._bundle, self.settings.sampling
         longest_run = bundle.card.longest_run
-        guard = Guard(longest_run) if longest_run and sampling.guard else None
-        self._continuation = Continuation(
-            bundle.stepper, bundle.codec, self._sampler, guard=guard, strikes_faults=sampling.voice_leading
+        repetition = RepetitionGuard(longest_run) if longest_run and sampling.avoid_loops else None
+        self._stream = TokenStream(
+            bundle.stepper, bundle.codec, self._sampler, repetition=repetition, avoids_errors=sampling.voice_leading
         )
-        return self._continuation
+        return self._stream
 
 
 def _first_key(pitch: int) -> Key:

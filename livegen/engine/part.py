@@ -5,16 +5,16 @@ from collections import Counter, deque
 from dataclasses import dataclass
 
 from livegen.engine.plan import LookAhead
-from livegen.engine.token_stream import Continuation
+from livegen.engine.token_stream import TokenStream
 from livegen.events import TICKS_PER_QUARTER, NoteOff, NoteOn, Ticked, Timed
-from livegen.music.key import fold
-from livegen.music.tempo_map import Beat, next_multiple
+from livegen.music.key import octave_fold
+from livegen.music.tempo_map import TempoMap, next_multiple
 
 _MIDDLING = 64  # the velocity of whoever does not follow the player's
 
 
 @dataclass(frozen=True, slots=True)
-class Manner:
+class PlaybackStyle:
     """How what was imagined is played: ``shift`` semitones from the model's key to the player's."""
 
     shift: int = 0
@@ -26,7 +26,7 @@ class Manner:
 
     def pitch(self, pitch: int) -> int:
         """Where a pitch of the model sounds."""
-        return fold(pitch + self.shift, self.lowest, self.highest)
+        return octave_fold(pitch + self.shift, self.lowest, self.highest)
 
     def loudness(self, own: int) -> int:
         """The velocity of a note whose own would be this."""
@@ -37,11 +37,11 @@ class Manner:
 class Part(ABC):
     """Owner of a plan. Its ``beat`` may change at any time: what has not been handed over moves with it."""
 
-    def __init__(self, continuation: Continuation, manner: Manner, beat: Beat) -> None:
-        self.continuation = continuation
-        self.manner = manner
+    def __init__(self, stream: TokenStream, style: PlaybackStyle, beat: TempoMap) -> None:
+        self.stream = stream
+        self.style = style
         self.beat = beat
-        self._begin_tick = continuation.cursor.tick
+        self._begin_tick = stream.cursor.tick
         self._offset = 0  # from the continuation's ticks to the beat's
         self._planned: deque[Ticked] = deque()  # in the beat's ticks
         self._begun: dict[int, list[int | None]] = {}  # the model's pitch → where it sounds; None was left out
@@ -55,7 +55,7 @@ class Part(ABC):
     def begin(self, earliest_ns: int, grid: int, not_before: int = 0) -> int:
         """Lay the first note on the first multiple of ``grid`` ticks at or after a moment and a tick; its moment."""
         tick = next_multiple(max(self.beat.tick_at(earliest_ns), not_before), grid)
-        self._begin_tick = self.continuation.cursor.tick
+        self._begin_tick = self.stream.cursor.tick
         self._offset = tick - self._begin_tick
         return self.beat.ns_at(tick)
 
@@ -85,7 +85,7 @@ class Part(ABC):
         self._begun.clear()
         self._voices.clear()
         heard = self.beat.tick_at(after_ns) - self._offset
-        self.continuation.retract(max(heard, self._begin_tick))
+        self.stream.retract(max(heard, self._begin_tick))
 
     def pause(self, after_ns: int) -> None:
         """As ``retract``; plan nothing until ``go_on``."""
@@ -93,10 +93,10 @@ class Part(ABC):
             self.retract(after_ns)
             self._is_paused = True
 
-    def go_on(self, beat: Beat, earliest_ns: int) -> None:
+    def go_on(self, beat: TempoMap, earliest_ns: int) -> None:
         """Go on after a pause or a jump, at the same place within the beat."""
         self.beat = beat
-        lag = beat.tick_at(earliest_ns) - (self.continuation.cursor.tick + self._offset)
+        lag = beat.tick_at(earliest_ns) - (self.stream.cursor.tick + self._offset)
         self._offset += next_multiple(lag, TICKS_PER_QUARTER)
         self._is_paused = False
 
@@ -117,7 +117,7 @@ class Part(ABC):
 
     def _moment(self) -> int:
         """When what is imagined next begins."""
-        return self.beat.ns_at(self.continuation.cursor.tick + self._offset)
+        return self.beat.ns_at(self.stream.cursor.tick + self._offset)
 
     def _keep(self, ticked: Ticked) -> None:
         """Move an event to the player's key, loudness and time."""
@@ -130,15 +130,15 @@ class Part(ABC):
                 self._release(pitch, tick)
 
     def _strike(self, event: NoteOn, tick: int) -> None:
-        pitch = self.manner.pitch(event.pitch)
-        most = self.manner.most_voices
+        pitch = self.style.pitch(event.pitch)
+        most = self.style.most_voices
         is_left_out = bool(most) and not self._voices[pitch] and len(+self._voices) >= most
         self._begun.setdefault(event.pitch, []).append(None if is_left_out else pitch)
         if is_left_out:
             return
         self._voices[pitch] += 1
         if self._voices[pitch] == 1:
-            self._planned.append(Ticked(tick, NoteOn(pitch, self.manner.loudness(event.velocity))))
+            self._planned.append(Ticked(tick, NoteOn(pitch, self.style.loudness(event.velocity))))
 
     def _release(self, pitch: int, tick: int) -> None:
         self._voices[pitch] -= 1

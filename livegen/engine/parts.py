@@ -1,11 +1,11 @@
 """One answer: when it begins, how long it lasts, and which of its notes are promised."""
 
 from livegen.codecs.codec import Prompt
-from livegen.engine.part import Manner, Part
+from livegen.engine.part import Part, PlaybackStyle
 from livegen.engine.plan import LookAhead
-from livegen.engine.token_stream import Continuation
+from livegen.engine.token_stream import TokenStream
 from livegen.events import TICKS_PER_QUARTER, NoteOn, Ticked
-from livegen.music.tempo_map import Beat, next_multiple
+from livegen.music.tempo_map import TempoMap, next_multiple
 
 _EARLIEST_END = 0.7  # of the length aimed at: a phrase end after it ends the answer
 
@@ -14,9 +14,9 @@ class Answer(Part):
     """The part that follows a phrase, about ``length`` ticks long."""
 
     def __init__(
-        self, continuation: Continuation, prompt: Prompt[object], manner: Manner, beat: Beat, length: int
+        self, stream: TokenStream, prompt: Prompt[object], style: PlaybackStyle, beat: TempoMap, length: int
     ) -> None:
-        super().__init__(continuation, manner, beat)
+        super().__init__(stream, style, beat)
         self._prompt = prompt
         self._length = length
         self._closing: int | None = None  # ticks from the beginning to the end, once it is decided
@@ -25,18 +25,18 @@ class Answer(Part):
 
     def prepare(self, most_tokens: int) -> bool:
         """Tell the network up to ``most_tokens`` of the phrase; True when it knows all of it."""
-        return self.continuation.tell(self._prompt, most_tokens)
+        return self.stream.prime(self._prompt, most_tokens)
 
     def plan(self, until_ns: int) -> None:
         """Imagine everything that begins before a moment."""
         while self._is_open and self._moment() <= until_ns:
             self._decide_closing()
             if self._closing is not None and self._written >= self._closing:
-                self._end = self.continuation.cursor.tick + self._offset
+                self._end = self.stream.cursor.tick + self._offset
                 self._release_all(self._end)
                 return
             is_first = not self._written
-            for ticked in self.continuation.imagine(is_ending=self._closing is not None):
+            for ticked in self.stream.imagine(is_ending=self._closing is not None):
                 self._keep(ticked)
             if is_first:
                 self._strike_what_is_held()
@@ -70,7 +70,7 @@ class Answer(Part):
 
     @property
     def _written(self) -> int:
-        written: int = self.continuation.cursor.tick - self._begin_tick
+        written: int = self.stream.cursor.tick - self._begin_tick
         return written
 
     def _decide_closing(self) -> None:
@@ -78,15 +78,15 @@ class Answer(Part):
         if self._closing is not None:
             return
         length, written = self._length, self._written
-        if self.continuation.cursor.is_phrase_end and written >= _EARLIEST_END * length:
+        if self.stream.cursor.is_phrase_end and written >= _EARLIEST_END * length:
             self._closing = next_multiple(written, TICKS_PER_QUARTER)
         elif written >= length - TICKS_PER_QUARTER:
             self._closing = next_multiple(written + 1, TICKS_PER_QUARTER)
 
     def _strike_what_is_held(self) -> None:
         """A voice that the network holds on from the phrase has not sounded yet."""
-        for pitch in self.continuation.cursor.sounding:
-            if not self._voices[self.manner.pitch(pitch)]:
+        for pitch in self.stream.cursor.sounding:
+            if not self._voices[self.style.pitch(pitch)]:
                 self._keep(Ticked(self._begin_tick, NoteOn(pitch)))
 
 
@@ -99,16 +99,16 @@ class Solo(Part):
     @classmethod
     def from_part(cls, part: Part) -> "Solo":
         """The same part, now without end."""
-        solo = cls(part.continuation, part.manner, part.beat)
+        solo = cls(part.stream, part.style, part.beat)
         solo._take_over(part)
         return solo
 
     def plan(self, until_ns: int) -> None:
         """Imagine everything that begins before a moment."""
         while not self._is_paused and self._moment() <= until_ns:
-            for ticked in self.continuation.imagine():
+            for ticked in self.stream.imagine():
                 self._keep(ticked)
-            cursor = self.continuation.cursor
+            cursor = self.stream.cursor
             if cursor.is_piece_end:
                 tick = cursor.tick + self._offset
                 self._release_all(tick)
@@ -117,5 +117,5 @@ class Solo(Part):
     @property
     def is_between_phrases(self) -> bool:
         """It has come to the end of a phrase or of a piece, or waits."""
-        cursor = self.continuation.cursor
+        cursor = self.stream.cursor
         return self._is_paused or cursor.is_phrase_end or cursor.is_piece_end

@@ -11,31 +11,31 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from livegen.codecs.codec import Mask
+from livegen.codecs.vocabulary import Mask
 
 PERIODS = 16  # events: the longest pattern whose repetition is noticed
-_WARMTH = 2.0  # times the temperature, on the way out
+_TEMPERATURE_FACTOR = 2.0  # times the temperature, on the way out
 
 
 @dataclass(frozen=True, slots=True)
-class Trail:
+class RepetitionHistory:
     """What a stream has lately written, as far as the guard needs to know it."""
 
     events: tuple[tuple[int, ...], ...] = ()  # the last whole ones, at most PERIODS
     runs: tuple[int, ...] = (0,) * PERIODS  # how long each period has been repeated, in events
     tokens: tuple[int, ...] = ()  # of the event being written
 
-    def after(self, token: int, *, is_whole: bool) -> "Trail":
+    def after(self, token: int, *, is_whole: bool) -> "RepetitionHistory":
         """The trail after one more token, which may complete an event."""
         tokens = (*self.tokens, token)
         if not is_whole:
-            return Trail(self.events, self.runs, tokens)
+            return RepetitionHistory(self.events, self.runs, tokens)
         count = len(self.events)
         runs = tuple(
             run + 1 if period <= count and self.events[-period] == tokens else 0
             for period, run in enumerate(self.runs, 1)
         )
-        return Trail((*self.events, tokens)[-PERIODS:], runs)
+        return RepetitionHistory((*self.events, tokens)[-PERIODS:], runs)
 
     def next_of(self, period: int) -> int | None:
         """The token that would go on repeating this period; None when the event has already left it."""
@@ -44,25 +44,25 @@ class Trail:
         return again[written] if again[:written] == self.tokens and written < len(again) else None
 
 
-NO_TRAIL = Trail()
+NO_HISTORY = RepetitionHistory()
 
 
 @dataclass(frozen=True, slots=True)
-class Guard:
+class RepetitionGuard:
     """Watches for runs of more than ``longest_run`` events."""
 
     longest_run: int
 
-    def warmth(self, trail: Trail) -> float:
+    def temperature_factor(self, history: RepetitionHistory) -> float:
         """What to multiply the temperature by: 1 until a run is as long as it may be."""
-        return _WARMTH if max(trail.runs) >= self.longest_run else 1.0
+        return _TEMPERATURE_FACTOR if max(history.runs) >= self.longest_run else 1.0
 
-    def allowed(self, trail: Trail, mask: Mask) -> Mask:
+    def allowed(self, history: RepetitionHistory, mask: Mask) -> Mask:
         """``mask`` [vocab] without the tokens that would go on with too long a run, unless nothing else may come."""
-        if max(trail.runs) < self.longest_run:
+        if max(history.runs) < self.longest_run:
             return mask
-        periods = [period for period, run in enumerate(trail.runs, 1) if run >= self.longest_run]
-        struck = [token for token in map(trail.next_of, periods) if token is not None]
+        periods = [period for period, run in enumerate(history.runs, 1) if run >= self.longest_run]
+        struck = [token for token in map(history.next_of, periods) if token is not None]
         others = mask.copy()
         others[struck] = False
         return others if others.any() else mask

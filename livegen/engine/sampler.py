@@ -10,7 +10,7 @@ from math import isfinite
 import numpy as np
 from numpy.typing import NDArray
 
-from livegen.codecs.codec import Mask
+from livegen.codecs.vocabulary import Mask
 from livegen.errors import ModelError
 from livegen.settings import Sampling
 
@@ -28,8 +28,8 @@ class Sampler:
         own = self._seed if isinstance(self._seed, Sequence) else (self._seed,)
         return Sampler(self.settings, (*own, *numbers))
 
-    def choose(self, logits: NDArray[np.float32], mask: Mask, warmth: float = 1.0) -> int:
-        """A token that ``mask`` [vocab] allows, drawn by ``logits`` [vocab] at ``warmth`` times the temperature.
+    def choose(self, logits: NDArray[np.float32], mask: Mask, temperature_factor: float = 1.0) -> int:
+        """A token that ``mask`` [vocab] allows, drawn by ``logits`` [vocab], the temperature times a factor.
 
         ModelError when the likeliest has no odds: its network has lost its way, and what it says means nothing.
         """
@@ -38,7 +38,7 @@ class Sampler:
         top = float(logits.max())
         if not isfinite(top):
             raise ModelError(f"the network's logits are not finite ({top})")
-        odds = np.exp((logits - top) / (self.settings.temperature * warmth))
+        odds = np.exp((logits - top) / (self.settings.temperature * temperature_factor))
         order = np.argsort(-odds, kind="stable")
         cumulated = np.cumsum(odds[order])
         kept = self._count_kept(odds[order], cumulated)

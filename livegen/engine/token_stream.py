@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 
 from livegen.codecs.chorale_frames import FramePrompt
-from livegen.codecs.codec import Codec, Mask, PitchSet, Prompt
-from livegen.engine.best_of_n import Way, likeliest
-from livegen.engine.checkpoint import Place, beginning
-from livegen.engine.repetition import Guard
+from livegen.codecs.codec import Codec, Prompt
+from livegen.codecs.vocabulary import Mask, PitchSet
+from livegen.engine.best_of_n import Candidate, likeliest
+from livegen.engine.checkpoint import Checkpoint, beginning
+from livegen.engine.repetition import RepetitionGuard
 from livegen.engine.sampler import Sampler
 from livegen.events import Ticked
 from livegen.model.stepper import Logits, State, Stepper
@@ -24,7 +25,7 @@ _MOST_CHECKPOINTS = 512  # a look-ahead has sixteen beats at the most; each keep
 
 
 @dataclass(frozen=True, slots=True)
-class _Foresight:
+class _Drafted:
     """One call of the network: ``tokens`` after ``state`` lead to ``after``; ``logits`` [len(tokens), vocab]."""
 
     state: State
@@ -32,13 +33,15 @@ class _Foresight:
     logits: Logits
     after: State
 
-    def covers(self, place: Place) -> bool:
-        """The logits that ``place`` needs are among these."""
-        count = len(place.unfed)
-        return 0 < count <= len(self.tokens) and self.state is place.state and self.tokens[:count] == place.unfed
+    def covers(self, checkpoint: Checkpoint) -> bool:
+        """The logits that ``checkpoint`` needs are among these."""
+        count = len(checkpoint.unfed)
+        return (
+            0 < count <= len(self.tokens) and self.state is checkpoint.state and self.tokens[:count] == checkpoint.unfed
+        )
 
 
-class Continuation:
+class TokenStream:
     """Owner of a stream of tokens."""
 
     def __init__(
@@ -47,134 +50,136 @@ class Continuation:
         codec: Codec[Any],
         sampler: Sampler,
         *,
-        guard: Guard | None = None,
-        strikes_faults: bool = True,
+        repetition: RepetitionGuard | None = None,
+        avoids_errors: bool = True,
     ) -> None:
         self._stepper = stepper
         self._codec = codec
         self._sampler = sampler
-        self._guard = guard
-        self._strikes_faults = strikes_faults
-        self._place = beginning(codec, stepper.initial(), is_guarded=guard is not None)
-        self._checkpoints: deque[Place] = deque([self._place], maxlen=_MOST_CHECKPOINTS)
-        self._foresight: _Foresight | None = None
-        self._leaning: Logits = np.zeros(len(codec.vocabulary), np.float32)
+        self._repetition = repetition
+        self._avoids_errors = avoids_errors
+        self._checkpoint = beginning(codec, stepper.initial(), is_guarded=repetition is not None)
+        self._checkpoints: deque[Checkpoint] = deque([self._checkpoint], maxlen=_MOST_CHECKPOINTS)
+        self._drafted: _Drafted | None = None
+        self._bias: Logits = np.zeros(len(codec.vocabulary), np.float32)
         self._allowed: PitchSet | None = None
 
     @property
     def cursor(self) -> Any:
         """Where the stream has got to."""
-        return self._place.cursor
+        return self._checkpoint.cursor
 
-    def lean(self, odds: Logits) -> None:
+    def set_bias(self, odds: Logits) -> None:
         """From now on add these log-odds [vocab] to every token's own."""
-        self._leaning = odds
+        self._bias = odds
 
-    def allow(self, pitches: PitchSet | None) -> None:
+    def set_allowed_pitches(self, pitches: PitchSet | None) -> None:
         """From now on choose nothing that begins another pitch, unless nothing else may come; None allows all."""
         self._allowed = pitches
 
     def begin(self, prompt: Prompt[Any]) -> None:
         """Make ready to tell of what was heard."""
-        self._place = replace(self._place, cursor=prompt.begin(self._place.cursor))
+        self._checkpoint = replace(self._checkpoint, cursor=prompt.begin(self._checkpoint.cursor))
 
-    def tell(self, prompt: Prompt[Any], most_tokens: int) -> bool:
+    def prime(self, prompt: Prompt[Any], most_tokens: int) -> bool:
         """Feed up to ``most_tokens`` of what was heard, choosing what it leaves open; True when all is told."""
         for _ in range(most_tokens):
-            mask = prompt.mask(self._place.cursor)
+            mask = prompt.mask(self._checkpoint.cursor)
             if mask is None:
                 return True
             self._advance(mask)
-        return prompt.mask(self._place.cursor) is None
+        return prompt.mask(self._checkpoint.cursor) is None
 
     def imagine(self, *, is_ending: bool = False) -> tuple[Ticked, ...]:
         """Imagine on until something is whole, or the piece has ended; return the events that this settled."""
         events: list[Ticked] = []
-        begin = self._place.cursor.tick
+        begin = self._checkpoint.cursor.tick
         while True:
-            cursor = self._place.cursor
+            cursor = self._checkpoint.cursor
             mask = self._codec.ending(cursor) if is_ending else self._codec.mask(cursor)
-            events += self._advance(self._sound(mask, self._place))
-            if self._place.cursor.tick != begin or self._place.cursor.is_piece_end:
+            events += self._advance(self._sound(mask, self._checkpoint))
+            if self._checkpoint.cursor.tick != begin or self._checkpoint.cursor.is_piece_end:
                 return tuple(events)
 
     @property
-    def place(self) -> Place:
+    def checkpoint(self) -> Checkpoint:
         """Where the stream has got to, with all that it takes to come back."""
-        return self._place
+        return self._checkpoint
 
-    def voice(self, prompt: FramePrompt, futures: int, place: Place | None = None) -> Way:
-        """The likeliest of ``futures`` ways to write all that a prompt asks for, from ``place`` or from where it is.
+    def harmonise_frame(self, prompt: FramePrompt, candidates: int, checkpoint: Checkpoint | None = None) -> Candidate:
+        """The likeliest of so many candidates that write all a prompt asks for, from ``checkpoint`` or from here.
 
-        The same place and prompt find the same way, whatever else was tried before.
+        The same checkpoint and prompt find the same one, whatever else was tried before.
         """
-        place = place or self._place
-        sampler = self._sampler.branch(place.cursor.tick, *prompt.numbers())
+        checkpoint = checkpoint or self._checkpoint
+        sampler = self._sampler.branch(checkpoint.cursor.tick, *prompt.numbers())
 
-        def ask(at: Place) -> Mask | None:
+        def ask(at: Checkpoint) -> Mask | None:
             mask = prompt.mask(at.cursor)
             return mask if mask is None or np.count_nonzero(mask) == 1 else self._sound(mask, at)
 
-        def draw(logits: Logits, mask: Mask, at: Place) -> int:
+        def draw(logits: Logits, mask: Mask, at: Checkpoint) -> int:
             return self._draw(logits, mask, at, sampler)
 
-        return likeliest(self._stepper, self._codec, place, ask, draw, futures)
+        return likeliest(self._stepper, self._codec, checkpoint, ask, draw, candidates)
 
-    def go(self, place: Place) -> None:
-        """Be there from now on: on a way that ``voice`` found, or back where the stream has been."""
-        self._place = place
+    def go(self, checkpoint: Checkpoint) -> None:
+        """Be there from now on: on a way that ``harmonise_frame`` found, or back where the stream has been."""
+        self._checkpoint = checkpoint
 
-    def settle(self) -> None:
+    def feed_settled(self) -> None:
         """Feed all but the last of what is settled and not yet in the state, while there is time for it."""
-        place = self._place
-        if len(place.unfed) > 1:
-            _, after = self._stepper.step(np.array([place.unfed[:-1]], np.int64), place.state)
-            self._place = Place(place.cursor, after, place.unfed[-1:], place.trail)
-            if self._checkpoints[-1] is place:
-                self._checkpoints[-1] = self._place
+        checkpoint = self._checkpoint
+        if len(checkpoint.unfed) > 1:
+            _, after = self._stepper.step(np.array([checkpoint.unfed[:-1]], np.int64), checkpoint.state)
+            self._checkpoint = Checkpoint(checkpoint.cursor, after, checkpoint.unfed[-1:], checkpoint.history)
+            if self._checkpoints[-1] is checkpoint:
+                self._checkpoints[-1] = self._checkpoint
 
     def retract(self, tick: int) -> None:
         """Go back to the last whole moment that decides nothing after ``tick``."""
         while len(self._checkpoints) > 1 and self._checkpoints[-1].cursor.tick > tick:
             self._checkpoints.pop()
-        self._place = self._checkpoints[-1]
+        self._checkpoint = self._checkpoints[-1]
 
-    def _sound(self, mask: Mask, place: Place) -> Mask:
+    def _sound(self, mask: Mask, checkpoint: Checkpoint) -> Mask:
         """``mask`` without the way on in a loop, pitches that may not sound, and faults, as far as that leaves any."""
-        if self._guard and place.trail:
-            mask = self._guard.allowed(place.trail, mask)
+        if self._repetition and checkpoint.history:
+            mask = self._repetition.allowed(checkpoint.history, mask)
         if self._allowed is not None:
-            mask = _without(mask, self._codec.beyond(place.cursor, self._allowed))
-        faults = self._codec.faults(place.cursor) if self._strikes_faults else None
-        return mask if faults is None else _without(mask, faults)
+            mask = _without(mask, self._codec.disallowed(checkpoint.cursor, self._allowed))
+        voice_leading_errors = self._codec.voice_leading_errors(checkpoint.cursor) if self._avoids_errors else None
+        return mask if voice_leading_errors is None else _without(mask, voice_leading_errors)
 
     def _advance(self, mask: Mask) -> tuple[Ticked, ...]:
         is_settled = np.count_nonzero(mask) == 1
-        token = int(mask.argmax()) if is_settled else self._draw(self._logits(), mask, self._place, self._sampler)
-        self._place, events = self._place.after(self._codec, token)
-        if self._place.cursor.is_whole:
-            self._checkpoints.append(self._place)
+        token = int(mask.argmax()) if is_settled else self._draw(self._logits(), mask, self._checkpoint, self._sampler)
+        self._checkpoint, events = self._checkpoint.after(self._codec, token)
+        if self._checkpoint.cursor.is_whole:
+            self._checkpoints.append(self._checkpoint)
         return events
 
-    def _draw(self, logits: Logits, mask: Mask, place: Place, sampler: Sampler) -> int:
-        warmth = self._guard.warmth(place.trail) if self._guard and place.trail else 1.0
-        return sampler.choose(logits + self._leaning, mask, warmth)
+    def _draw(self, logits: Logits, mask: Mask, checkpoint: Checkpoint, sampler: Sampler) -> int:
+        temperature_factor = (
+            self._repetition.temperature_factor(checkpoint.history) if self._repetition and checkpoint.history else 1.0
+        )
+        return sampler.choose(logits + self._bias, mask, temperature_factor)
 
     def _logits(self) -> Logits:
         """Logits [vocab] of the next token; once all that was foreseen has come true, it goes into the state."""
-        foresight = self._foresight
-        if foresight is None or not foresight.covers(self._place):
-            foresight = self._foresight = self._foresee()
-        newest: Logits = foresight.logits[len(self._place.unfed) - 1]
-        if len(self._place.unfed) == len(foresight.tokens):
-            self._place = Place(self._place.cursor, foresight.after, (), self._place.trail)
+        drafted = self._drafted
+        if drafted is None or not drafted.covers(self._checkpoint):
+            drafted = self._drafted = self._run_ahead()
+        newest: Logits = drafted.logits[len(self._checkpoint.unfed) - 1]
+        if len(self._checkpoint.unfed) == len(drafted.tokens):
+            self._checkpoint = Checkpoint(self._checkpoint.cursor, drafted.after, (), self._checkpoint.history)
         return newest
 
-    def _foresee(self) -> _Foresight:
-        place = self._place
-        tokens = (*place.unfed, *self._codec.guess(place.cursor))
-        logits, after = self._stepper.step(np.array([tokens], np.int64), place.state)
-        return _Foresight(place.state, tokens, logits[0], after)
+    def _run_ahead(self) -> _Drafted:
+        checkpoint = self._checkpoint
+        tokens = (*checkpoint.unfed, *self._codec.draft_tokens(checkpoint.cursor))
+        logits, after = self._stepper.step(np.array([tokens], np.int64), checkpoint.state)
+        return _Drafted(checkpoint.state, tokens, logits[0], after)
 
 
 def _without(mask: Mask, struck: Mask) -> Mask:

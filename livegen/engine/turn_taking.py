@@ -9,46 +9,46 @@ class Turn(Enum):
 
     IDLE = auto()
     LISTENING = auto()  # the player
-    ANSWERING = auto()  # the machine
+    PLAYING = auto()  # the machine
     TOGETHER = auto()  # both
 
 
-class Happening(Enum):
+class TurnEvent(Enum):
     """What can change whose turn it is."""
 
     BEGIN = auto()  # the role begins
-    TOUCH = auto()  # the player's note-on
+    NOTE_ON = auto()  # the player's note-on
     PHRASE_END = auto()  # the player has paused
     SILENCE = auto()  # the player has paused for long
     ANSWER_END = auto()  # the last note of the answer has ended
 
 
-Table = Mapping[tuple[Turn, Happening], Turn]  # what is not in it changes nothing
+Table = Mapping[tuple[Turn, TurnEvent], Turn]  # what is not in it changes nothing
 
 
 RESPOND: Table = {
-    (Turn.IDLE, Happening.TOUCH): Turn.LISTENING,
-    (Turn.LISTENING, Happening.PHRASE_END): Turn.ANSWERING,
-    (Turn.ANSWERING, Happening.TOUCH): Turn.LISTENING,
-    (Turn.ANSWERING, Happening.ANSWER_END): Turn.IDLE,
+    (Turn.IDLE, TurnEvent.NOTE_ON): Turn.LISTENING,
+    (Turn.LISTENING, TurnEvent.PHRASE_END): Turn.PLAYING,
+    (Turn.PLAYING, TurnEvent.NOTE_ON): Turn.LISTENING,
+    (Turn.PLAYING, TurnEvent.ANSWER_END): Turn.IDLE,
 }
 
 
 ACCOMPANY: Table = {
-    (Turn.IDLE, Happening.TOUCH): Turn.TOGETHER,
-    (Turn.TOGETHER, Happening.SILENCE): Turn.IDLE,
+    (Turn.IDLE, TurnEvent.NOTE_ON): Turn.TOGETHER,
+    (Turn.TOGETHER, TurnEvent.SILENCE): Turn.IDLE,
 }
 
 
 HARMONISE: Table = {
-    (Turn.IDLE, Happening.TOUCH): Turn.TOGETHER,
-    (Turn.TOGETHER, Happening.SILENCE): Turn.IDLE,
+    (Turn.IDLE, TurnEvent.NOTE_ON): Turn.TOGETHER,
+    (Turn.TOGETHER, TurnEvent.SILENCE): Turn.IDLE,
 }
 
 
 SOLO: Table = {
-    (Turn.IDLE, Happening.BEGIN): Turn.ANSWERING,
-    (Turn.ANSWERING, Happening.TOUCH): Turn.LISTENING,  # and the role becomes the one that the settings name
+    (Turn.IDLE, TurnEvent.BEGIN): Turn.PLAYING,
+    (Turn.PLAYING, TurnEvent.NOTE_ON): Turn.LISTENING,  # and the role becomes the one that the settings name
 }
 
 

@@ -7,7 +7,18 @@ from livegen.engine.engine import Engine
 from livegen.engine.plan import Plan
 from livegen.errors import LivegenError
 from livegen.events import NoteOff, NoteOn, Timed
-from livegen.ipc.messages import Became, Configure, Follow, Heard, Message, Notice, Panic, Planned, Prepare, Retract
+from livegen.ipc.messages import (
+    Configure,
+    Follow,
+    Heard,
+    Message,
+    Notice,
+    Panic,
+    PlayEvents,
+    Prepare,
+    Retract,
+    RoleChanged,
+)
 from livegen.model.bundle import Bundle
 from livegen.settings import Settings
 
@@ -33,8 +44,8 @@ class Performer:
                     self._engine.hear(timed)
             case Panic():
                 return self._noted(self._engine.silence(at_ns))
-            case Follow(song):
-                self._engine.follow(song, at_ns)
+            case Follow(transport):
+                self._engine.follow(transport, at_ns)
             case Configure(text):
                 return self._change(Settings.model_validate_json(text), at_ns)
             case Prepare(text):
@@ -66,8 +77,8 @@ class Performer:
 
     def _noted(self, plan: Plan) -> Plan:
         """A key was touched while settings wait: they must not let it play alone again."""
-        if plan.became and self._coming:
-            play = self._coming.play.model_copy(update={"role": plan.became})
+        if plan.role_changed and self._coming:
+            play = self._coming.play.model_copy(update={"role": plan.role_changed})
             self._coming = self._coming.model_copy(update={"play": play})
         return plan
 
@@ -77,9 +88,9 @@ def messages(plan: Plan, at_ns: int, ready_ns: int) -> Iterator[Message]:
     if plan.retract_ns is not None:
         yield Retract(plan.retract_ns, plan.kept)
     if plan.events:
-        yield Planned(tuple(_ready(plan.events, at_ns, ready_ns)))
-    if plan.became:
-        yield Became(plan.became)
+        yield PlayEvents(tuple(_ready(plan.events, at_ns, ready_ns)))
+    if plan.role_changed:
+        yield RoleChanged(plan.role_changed)
     for text in plan.notices:
         yield Notice(text)
 

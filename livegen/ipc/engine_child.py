@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Pipe
 
-from livegen.ipc.messages import Beat, Link, Message, decode, encode
+from livegen.ipc.messages import Connection, Heartbeat, Message, decode, encode
 from livegen.recording.format import Kind
 
-Witness = Callable[[Kind, bytes], None]  # of an engine's life, and of the frames that go to and fro
+FrameTap = Callable[[Kind, bytes], None]  # of an engine's life, and of the frames that go to and fro
 
 ENGINE_COMMAND = (sys.executable, "-m", "livegen.ipc.engine_worker")
 
@@ -22,36 +22,36 @@ class EngineChild:
     ``send`` and ``kill`` may be called by any thread; ``receive`` and ``close`` belong to the one that watches it.
     """
 
-    def __init__(self, process: subprocess.Popen[bytes], link: Link, witness: Witness) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], connection: Connection, tap: FrameTap) -> None:
         self._process = process
-        self._link = link
-        self._witness = witness
+        self._connection = connection
+        self._tap = tap
         self._sending = threading.Lock()
         self._is_closed = False
-        witness(Kind.BEGUN, b"")
+        tap(Kind.BEGUN, b"")
 
     def send(self, message: Message) -> None:
         """Say something; what is said to a child that has ended is lost, and ``receive`` tells of its end."""
         frame = encode(message)
         with self._sending, suppress(OSError):
             if not self._is_closed:
-                self._witness(Kind.TOLD, frame)  # before it can be taken in
-                self._link.send_bytes(frame)
+                self._tap(Kind.TOLD, frame)  # before it can be taken in
+                self._connection.send_bytes(frame)
 
     def receive(self, timeout_s: float) -> Message | None:
         """What it says next; None when it says nothing for so long; EOFError, saying how, when it has ended."""
         try:
-            if not self._link.poll(timeout_s):
+            if not self._connection.poll(timeout_s):
                 return None
-            frame = self._link.recv_bytes()
+            frame = self._connection.recv_bytes()
         except (EOFError, ConnectionError):
             raise EOFError("ended") from None
         try:
             message = decode(frame)
         except ValueError as error:
             raise EOFError(f"said what no engine says ({error})") from None
-        if not isinstance(message, Beat):
-            self._witness(Kind.SAID, frame)
+        if not isinstance(message, Heartbeat):
+            self._tap(Kind.SAID, frame)
         return message
 
     def kill(self) -> None:
@@ -64,11 +64,11 @@ class EngineChild:
         self._process.wait()
         with self._sending:
             self._is_closed = True
-            self._link.close()
-        self._witness(Kind.ENDED, b"")
+            self._connection.close()
+        self._tap(Kind.ENDED, b"")
 
 
-def start_child(command: Sequence[str], witness: Witness = lambda _, __: None) -> EngineChild:
+def start_child(command: Sequence[str], tap: FrameTap = lambda _, __: None) -> EngineChild:
     """Start a child with one end of a new pipe, which nobody else holds: each sees the other's end at once.
 
     It is in a process group of its own: Ctrl-C is for the port process, which decides.
@@ -84,4 +84,4 @@ def start_child(command: Sequence[str], witness: Witness = lambda _, __: None) -
             process = subprocess.Popen(command, startupinfo=inherit, creationflags=group)
         else:
             process = subprocess.Popen(command, pass_fds=(handle,), process_group=0)
-    return EngineChild(process, ours, witness)
+    return EngineChild(process, ours, tap)

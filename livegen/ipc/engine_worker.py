@@ -16,12 +16,12 @@ from livegen.errors import LivegenError
 from livegen.file_version import stamp
 from livegen.ipc.engine_calls import Performer, messages
 from livegen.ipc.messages import (
-    Beat,
     Call,
+    CallLog,
     Configure,
-    Did,
+    Connection,
     Failed,
-    Link,
+    Heartbeat,
     Loaded,
     Notice,
     Prepare,
@@ -35,38 +35,38 @@ from livegen.realtime import die_first, raise_process
 from livegen.settings import Settings
 from livegen.shipped import model_path
 
-BEAT_NS = 50 * NS_PER_MS
+HEARTBEAT_NS = 50 * NS_PER_MS
 _REST_S = 0.010  # between two looks at the music at the least, when nothing is heard and no work waits
-_LONGEST_REST_S = BEAT_NS / NS_PER_S
+_LONGEST_REST_S = HEARTBEAT_NS / NS_PER_S
 _PATIENCE_NS = 30 * NS_PER_S  # for the end of a phrase
 _NOTHING = Plan(due_ns=None)
 
 
-def run_engine(link: Link, load: Callable[[Settings], Engine], loader: Loader | None = None) -> None:
+def run_engine(connection: Connection, load: Callable[[Settings], Engine], loader: Loader | None = None) -> None:
     """Load an engine and serve it over the link, until the other end is gone; close ours.
 
     ``loader`` gets the models that are asked for while it plays.
     """
     try:
-        settings = _receive_settings(link)
+        settings = _receive_settings(connection)
         if settings.daemon.realtime:
             raise_process()  # not in real time, but before others: it thinks against the clock
         engine = load(settings)
         gc.freeze()
-        link.send_bytes(encode(Loaded(engine.sha256, settings.play.model)))
-        link.send_bytes(encode(Ready()))
-        Service(link, Performer(engine, settings), loader).run()
+        connection.send_bytes(encode(Loaded(engine.sha256, settings.play.model)))
+        connection.send_bytes(encode(Ready()))
+        Service(connection, Performer(engine, settings), loader).run()
     except (EOFError, ConnectionError):
         return  # the port process has ended, so we do
     except LivegenError as error:
-        link.send_bytes(encode(Failed(str(error))))
+        connection.send_bytes(encode(Failed(str(error))))
     except MemoryError:
-        link.send_bytes(encode(Failed("there is no memory left")))
+        connection.send_bytes(encode(Failed("there is no memory left")))
     finally:
-        link.close()
+        connection.close()
 
 
-def open_link(handle: int) -> Link:
+def open_connection(handle: int) -> Connection:
     """Our end of the link, inherited as an open file (a pipe's handle on Windows)."""
     if sys.platform == "win32":
         from multiprocessing.connection import PipeConnection
@@ -80,15 +80,15 @@ def open_link(handle: int) -> Link:
 class Service:
     """Owner of the engine while it plays. Every call is told to the port process, for a replay."""
 
-    def __init__(self, link: Link, performer: Performer, loader: Loader | None) -> None:
-        self._link = link
+    def __init__(self, connection: Connection, performer: Performer, loader: Loader | None) -> None:
+        self._connection = connection
         self._performer = performer
         self._loader = loader
         self._coming: _Coming | None = None
         self._stamp = stamp(model_path(performer.settings.play.model))
         self._calls: list[Call] = []  # not told yet
         self._is_idle = False  # the last one was to imagine, and nobody played
-        self._beat_ns: int | None = None
+        self._heartbeat_ns: int | None = None
 
     def run(self) -> None:
         """Hear, imagine, hand over, for ever."""
@@ -98,7 +98,7 @@ class Service:
 
     def serve(self, patience_s: float) -> float:
         """Wait so long for something to hear, imagine once, hand over; how long there is nothing else to do."""
-        if self._link.poll(patience_s):
+        if self._connection.poll(patience_s):
             self._take_in()
         if self._loader:
             self._look_for_model(self._loader)
@@ -107,28 +107,28 @@ class Service:
             self._change(self._coming.bundle, at_ns)
         plan = self._performer.imagine(at_ns)
         if not self._is_idle or plan != _NOTHING:  # else it has changed nothing: idle, and idle as before
-            self._tell(Call("imagine", at_ns), plan)
+            self._report_call(Call("imagine", at_ns), plan)
         self._is_idle = plan.due_ns is None
-        if self._beat_ns is None or now_ns() - self._beat_ns >= BEAT_NS:
-            self._beat_ns = now_ns()
-            self._report(self._beat_ns)
-            self._link.send_bytes(encode(Beat()))
+        if self._heartbeat_ns is None or now_ns() - self._heartbeat_ns >= HEARTBEAT_NS:
+            self._heartbeat_ns = now_ns()
+            self._report(self._heartbeat_ns)
+            self._connection.send_bytes(encode(Heartbeat()))
         if plan.is_behind:
             return 0
         return inf if plan.due_ns is None else max((plan.due_ns - now_ns()) / NS_PER_S, _REST_S)
 
     def _take_in(self) -> None:
         while True:
-            message, at_ns = decode(self._link.recv_bytes()), now_ns()
+            message, at_ns = decode(self._connection.recv_bytes()), now_ns()
             model = self._performer.settings.play.model
-            self._tell(Call("take", at_ns), self._performer.take(message, at_ns))
+            self._report_call(Call("take", at_ns), self._performer.take(message, at_ns))
             if isinstance(message, Prepare):
                 self._prepare(at_ns)
             elif isinstance(message, Configure):  # who has a hand on a knob has waited long enough
                 self._coming = None
                 if self._loader and self._performer.settings.play.model != model:
                     self._loader.ask(self._performer.settings.play.model)
-            if not self._link.poll(0):
+            if not self._connection.poll(0):
                 return
 
     def _prepare(self, at_ns: int) -> None:
@@ -145,7 +145,7 @@ class Service:
         """The model that was asked for, once it is there; the old one plays until then, and on if it is refused."""
         found = loader.take()
         if isinstance(found, LivegenError):
-            self._link.send_bytes(encode(Notice(f"{found}; the model before it plays on")))
+            self._connection.send_bytes(encode(Notice(f"{found}; the model before it plays on")))
             if self._coming:
                 self._coming.is_whole = True
         elif found and self._coming:
@@ -157,13 +157,13 @@ class Service:
         self._coming = None
         if bundle:
             self._report(at_ns)  # what was done before it was loaded
-            self._link.send_bytes(encode(Loaded(bundle.sha256, self._performer.chosen.play.model)))
-        self._tell(Call("change", at_ns), self._performer.change(bundle, at_ns))
+            self._connection.send_bytes(encode(Loaded(bundle.sha256, self._performer.chosen.play.model)))
+        self._report_call(Call("change", at_ns), self._performer.change(bundle, at_ns))
 
     def _may_change(self, coming: "_Coming", at_ns: int) -> bool:
         return self._performer.is_between_phrases(at_ns) or at_ns - coming.at_ns > _PATIENCE_NS
 
-    def _tell(self, call: Call, plan: Plan) -> None:
+    def _report_call(self, call: Call, plan: Plan) -> None:
         """Tell what was done, and before what came of it: what has reached the port process is explained there."""
         self._is_idle = False
         self._calls.append(call)
@@ -172,11 +172,11 @@ class Service:
         if said:
             self._report(ready_ns)
         for frame in said:
-            self._link.send_bytes(frame)
+            self._connection.send_bytes(frame)
 
     def _report(self, ready_ns: int) -> None:
         if self._calls:
-            self._link.send_bytes(encode(Did(ready_ns, tuple(self._calls))))
+            self._connection.send_bytes(encode(CallLog(ready_ns, tuple(self._calls))))
             self._calls.clear()
 
 
@@ -189,8 +189,8 @@ class _Coming:
     is_whole: bool = False  # nothing more is waited for
 
 
-def _receive_settings(link: Link) -> Settings:
-    message = decode(link.recv_bytes())
+def _receive_settings(connection: Connection) -> Settings:
+    message = decode(connection.recv_bytes())
     if not isinstance(message, Configure):
         raise ValueError(f"link: settings come first, not {type(message).__name__}")
     return Settings.model_validate_json(message.settings)
@@ -198,4 +198,4 @@ def _receive_settings(link: Link) -> Settings:
 
 if __name__ == "__main__":
     die_first()
-    run_engine(open_link(int(sys.argv[1])), load_engine, Loader())
+    run_engine(open_connection(int(sys.argv[1])), load_engine, Loader())

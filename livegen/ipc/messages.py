@@ -11,19 +11,19 @@ from dataclasses import dataclass
 from typing import Literal, Protocol, cast, get_args
 
 from livegen.events import Timed, from_bytes, to_bytes
-from livegen.music.transport import Song
+from livegen.music.transport import TransportState
 from livegen.settings import Role
 
 _EVENT = struct.Struct("<q3s")
 _MOMENT = struct.Struct("<q")
-_SONG = struct.Struct("<?qqqq")
+_TRANSPORT_STATE = struct.Struct("<?qqqq")
 _CALL = struct.Struct("<Bq")
 
 Act = Literal["take", "imagine", "change"]
 _ACTS: tuple[Act, ...] = get_args(Act)
 
 
-class Link(Protocol):
+class Connection(Protocol):
     """One end of the link: a ``multiprocessing`` connection, of whatever kind the system has."""
 
     def send_bytes(self, frame: bytes) -> None:
@@ -69,7 +69,7 @@ class Panic:
 class Follow:
     """To the engine: where the song of the clock stands."""
 
-    song: Song
+    transport: TransportState
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Did:
+class CallLog:
     """From the engine: its calls since the last such message. What follows came of the last of them.
 
     What was to sound at once sounds at ``ready_ns``.
@@ -116,7 +116,7 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True)
-class Beat:
+class Heartbeat:
     """From the engine, every 50 ms: I am alive."""
 
 
@@ -129,14 +129,14 @@ class Retract:
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
+class PlayEvents:
     """From the engine: play each at its moment."""
 
     events: tuple[Timed, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Became:
+class RoleChanged:
     """From the engine: the role that it has taken of its own accord, as when a solo was touched."""
 
     role: Role
@@ -156,13 +156,13 @@ Message = (
     | Follow
     | Ready
     | Failed
-    | Beat
+    | Heartbeat
     | Retract
-    | Planned
-    | Became
+    | PlayEvents
+    | RoleChanged
     | Notice
     | Prepare
-    | Did
+    | CallLog
     | Loaded
 )
 
@@ -173,13 +173,13 @@ _KINDS: tuple[type[Message], ...] = (
     Follow,
     Ready,
     Failed,
-    Beat,
+    Heartbeat,
     Retract,
-    Planned,
-    Became,
+    PlayEvents,
+    RoleChanged,
     Notice,
     Prepare,
-    Did,
+    CallLog,
     Loaded,
 )
 
@@ -194,7 +194,7 @@ def decode(frame: bytes) -> Message:
     if not frame or frame[0] >= len(_KINDS):
         raise ValueError(f"link: no kind of message begins with {frame[:1]!r}")
     kind, content = _KINDS[frame[0]], frame[1:]
-    if kind in (Heard, Planned):
+    if kind in (Heard, PlayEvents):
         return kind(_events(kind, content))
     if kind in (Configure, Failed, Notice, Prepare):
         return kind(content.decode())
@@ -203,34 +203,36 @@ def decode(frame: bytes) -> Message:
         (after_ns,) = _MOMENT.unpack_from(content)
         return Retract(after_ns, tuple(content[_MOMENT.size :]))
     if kind is Follow:
-        _check(kind, content, size=_SONG.size)
-        return Follow(Song(*_SONG.unpack(content)))
-    if kind is Did:
+        _check(kind, content, size=_TRANSPORT_STATE.size)
+        return Follow(TransportState(*_TRANSPORT_STATE.unpack(content)))
+    if kind is CallLog:
         return _did(content)
     if kind is Loaded:
         sha256, _, name = content.decode().partition(" ")
         return Loaded(sha256, name)
-    if kind is Became:
-        return Became(_role(content.decode()))
+    if kind is RoleChanged:
+        return RoleChanged(_role(content.decode()))
     _check(kind, content, size=0)
     return kind()  # type: ignore[call-arg]  # the rest holds nothing
 
 
 def _content(message: Message) -> bytes:
     match message:
-        case Heard(events) | Planned(events):
+        case Heard(events) | PlayEvents(events):
             return b"".join(_EVENT.pack(timed.at_ns, to_bytes(timed.event)) for timed in events)
-        case Configure(text) | Failed(text) | Notice(text) | Became(text) | Prepare(text):
+        case Configure(text) | Failed(text) | Notice(text) | RoleChanged(text) | Prepare(text):
             return text.encode()
-        case Did(ready_ns, calls):
+        case CallLog(ready_ns, calls):
             packed = (_CALL.pack(_ACTS.index(call.act), call.at_ns) for call in calls)
             return _MOMENT.pack(ready_ns) + b"".join(packed)
         case Loaded(sha256, name):
             return f"{sha256} {name}".encode()
         case Retract(after_ns, kept):
             return _MOMENT.pack(after_ns) + bytes(kept)
-        case Follow(song):
-            return _SONG.pack(song.is_running, song.tick, song.at_ns, song.beat_ns, song.jumps)
+        case Follow(transport):
+            return _TRANSPORT_STATE.pack(
+                transport.is_running, transport.tick, transport.at_ns, transport.beat_ns, transport.discontinuities
+            )
     return b""
 
 
@@ -246,14 +248,14 @@ def _event(at_ns: int, message: Sequence[int]) -> Timed:
     return Timed(at_ns, event)
 
 
-def _did(content: bytes) -> Did:
+def _did(content: bytes) -> CallLog:
     count = max(len(content) - _MOMENT.size, 0) // _CALL.size
-    _check(Did, content, size=_MOMENT.size + count * _CALL.size)
+    _check(CallLog, content, size=_MOMENT.size + count * _CALL.size)
     (ready_ns,) = _MOMENT.unpack_from(content)
     calls = tuple(_CALL.iter_unpack(content[_MOMENT.size :]))
     if any(act >= len(_ACTS) for act, _ in calls):
-        raise ValueError("link: Did has a call that no engine knows")
-    return Did(ready_ns, tuple(Call(_ACTS[act], at_ns) for act, at_ns in calls))
+        raise ValueError("link: CallLog has a call that no engine knows")
+    return CallLog(ready_ns, tuple(Call(_ACTS[act], at_ns) for act, at_ns in calls))
 
 
 def _role(name: str) -> Role:

@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 
 from livegen.clock import NS_PER_MS, NS_PER_S
 from livegen.events import SUSTAIN_PEDAL, NoteOn, Timed, Transport, from_bytes
-from livegen.midi_in.loop_detector import Feedback
-from livegen.midi_in.parser import Reader
+from livegen.midi_in.loop_detector import LoopDetector
+from livegen.midi_in.parser import MidiParser
 from livegen.routing import InputRoute
 
 Hear = Callable[[Timed], None]  # called on the MIDI system's own thread: must return at once
@@ -18,13 +18,13 @@ _MOST_AT_ONCE = 512  # with their ends: what leaves within one of JACK's periods
 _SENSING, _RESET = Transport.SENSING.value, Transport.RESET.value
 
 
-class Allowance:
+class RateLimiter:
     """So many messages a second, so many at once. No memory but one moment (generic cell rate algorithm)."""
 
     def __init__(self) -> None:
         self._used_up_ns = 0
 
-    def takes(self, at_ns: int) -> bool:
+    def allows(self, at_ns: int) -> bool:
         """May one more pass?"""
         used_up_ns = max(self._used_up_ns, at_ns) + NS_PER_S // _MOST_A_SECOND
         if used_up_ns - at_ns > _MOST_AT_ONCE * NS_PER_S // _MOST_A_SECOND:
@@ -33,25 +33,31 @@ class Allowance:
         return True
 
 
-class Keyboard:
+class InputFilter:
     """What an input holds down, and what may pass. ``take`` belongs to the MIDI system's thread, the rest to any.
 
     Of a flood note-ons and controllers are left out; the end of a note or of a pedal that went on from here never is.
     """
 
     def __init__(
-        self, name: str, route: InputRoute, hear: Hear, *, thru: Pass | None = None, feedback: Feedback | None = None
+        self,
+        name: str,
+        route: InputRoute,
+        hear: Hear,
+        *,
+        thru: Pass | None = None,
+        loop_detector: LoopDetector | None = None,
     ) -> None:
         self.name = name
         self._route = route
         self._hear = hear
         self._thru = thru
-        self._feedback = feedback
+        self._loop_detector = loop_detector
         self._taking = threading.Lock()  # one message at a time, all the way: an end must not overtake its beginning
-        self._reader = Reader()
+        self._parser = MidiParser()
         self._notes: set[tuple[int, int]] = set()  # (channel, pitch) held
         self._pedals: set[int] = set()  # channels
-        self._music, self._pulses = Allowance(), Allowance()
+        self._music, self._pulses = RateLimiter(), RateLimiter()
         self._last_ns = 0
         self._stalled_ns = 0
         self._is_sensed = False  # the device says that it is there, until it does not
@@ -65,9 +71,9 @@ class Keyboard:
         with self._taking:
             self._last_ns, self._stalled_ns = at_ns, stalled_ns
             try:
-                for message in self._reader.read(received):
+                for message in self._parser.read(received):
                     self._accept(message, at_ns)
-            except Exception as error:  # noqa: BLE001 (a bug of ours: ``look`` says it; the next message may do)
+            except Exception as error:  # noqa: BLE001 (a bug of ours: ``poll`` says it; the next message may do)
                 self._error = error
 
     def release(self, at_ns: int) -> bool:
@@ -75,7 +81,7 @@ class Keyboard:
         with self._taking:
             return self._release(at_ns)
 
-    def look(self, now_ns: int) -> list[str]:
+    def poll(self, now_ns: int) -> list[str]:
         """See whether the device has fallen silent, and what else there is to say; a line for each."""
         lines = []
         with self._taking:
@@ -103,11 +109,11 @@ class Keyboard:
             case 0xB0 if message[1] == SUSTAIN_PEDAL:
                 self._press(message, at_ns)
             case _:
-                self._allow(message, at_ns)
+                self._limit(message, at_ns)
 
     def _begin(self, message: bytes, at_ns: int) -> None:
         channel, pitch, velocity = message[0] & 0x0F, message[1], message[2]
-        if self._feedback and self._feedback.is_ours(NoteOn(pitch, velocity, channel), at_ns):
+        if self._loop_detector and self._loop_detector.is_ours(NoteOn(pitch, velocity, channel), at_ns):
             return
         if not self._is_allowed(at_ns):
             return
@@ -138,15 +144,15 @@ class Keyboard:
         if message[0] == _RESET:
             self._release(at_ns)
         event = from_bytes(message)
-        if event is not None and self._pulses.takes(at_ns):
+        if event is not None and self._pulses.allows(at_ns):
             self._hear(Timed(at_ns, event, self._stalled_ns))
 
-    def _allow(self, message: bytes, at_ns: int) -> None:
+    def _limit(self, message: bytes, at_ns: int) -> None:
         if self._is_allowed(at_ns):
             self._pass(message, at_ns)
 
     def _is_allowed(self, at_ns: int) -> bool:
-        is_allowed = self._music.takes(at_ns)
+        is_allowed = self._music.allows(at_ns)
         self._left_out += not is_allowed
         return is_allowed
 

@@ -32,7 +32,7 @@ class _Sent:
         return (self.note.pitch, self.note.velocity) == (note.pitch, note.velocity)
 
 
-class Feedback:
+class LoopDetector:
     """Compares what comes in with what went out: pitch and velocity, whatever the channel. Any thread; told the time.
 
     A loop is when at least four of the last eight notes we sent have come back; it is over when none of the last
@@ -59,7 +59,7 @@ class Feedback:
                 self._judge(at_ns)
             return bool(found) and self.is_muting
 
-    def look(self, now_ns: int) -> None:
+    def poll(self, now_ns: int) -> None:
         """See whether the loop is over."""
         with self._changing:
             self._judge(now_ns)

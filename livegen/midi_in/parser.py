@@ -11,7 +11,7 @@ _COMMON_DATA_BYTES = {0xF1: 1, 0xF2: 2, 0xF3: 1, 0xF6: 0}  # the rest of system 
 _UNDEFINED = (0xF9, 0xFD)
 
 
-class Reader:
+class MidiParser:
     """Reads one input. It keeps one status byte between two calls, whatever comes. Owner: the input's thread."""
 
     def __init__(self) -> None:

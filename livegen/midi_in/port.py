@@ -12,14 +12,14 @@ import rtmidi
 from livegen.clock import now_ns
 from livegen.errors import PortError
 from livegen.events import Event, Timed, Transport
-from livegen.midi_in.input_filter import Hear, Keyboard
+from livegen.midi_in.input_filter import Hear, InputFilter
 from livegen.midi_ports.jack import JackClient, Peer, hush_jack, owners_of
 from livegen.midi_ports.names import find_port, is_keyboard, listed, missing_ports, without_numbers
 from livegen.settings import InputPort, Ports
 
 _ALSA_SEQUENCER = Path("/dev/snd/seq")
 
-MakeKeyboard = Callable[[str, InputPort], Keyboard]  # its name and its settings
+MakeFilter = Callable[[str, InputPort], InputFilter]  # its name and its settings
 
 _APIS = {
     "alsa": rtmidi.API_LINUX_ALSA,
@@ -35,7 +35,7 @@ class MidiInput:
     It connects from the ports that the settings name; an entry called "" means every hardware keyboard not named.
     """
 
-    def __init__(self, system: str, settings: Ports, client: Any, make: MakeKeyboard) -> None:
+    def __init__(self, system: str, settings: Ports, client: Any, make: MakeFilter) -> None:
         self.system = system
         self._name = settings.name
         self._wanted = settings.all_inputs
@@ -65,7 +65,7 @@ class MidiInput:
             self._client.open_virtual_port("in")
             self._listen(self._client, self._virtual)
 
-    def look(self, jack: JackClient | None = None) -> list[str]:
+    def poll(self, jack: JackClient | None = None) -> list[str]:
         """Let go of what was pulled out, end what it held, connect what was plugged in; a line for each."""
         self._jack = jack
         present = self.names()
@@ -80,7 +80,7 @@ class MidiInput:
                 lines.append(f"'{without_numbers(name)}' cannot be opened: taken by another program? trying again")
                 self._refused.add(name)
         self._look_at_peers(jack)
-        return lines + [line for keyboard in self._keyboards() for line in keyboard.look(now_ns())]
+        return lines + [line for input_filter in self._filters() for line in input_filter.poll(now_ns())]
 
     def close(self, jack: JackClient | None = None) -> None:
         """Hear nothing any more; what is held ends.
@@ -98,11 +98,11 @@ class MidiInput:
 
     def release(self) -> None:
         """End what is held."""
-        for keyboard in self._keyboards():
-            keyboard.release(now_ns())
+        for input_filter in self._filters():
+            input_filter.release(now_ns())
 
-    def _keyboards(self) -> list[Keyboard]:
-        return [self._virtual, *(connection.keyboard for connection in self._connected.values())]
+    def _filters(self) -> list[InputFilter]:
+        return [self._virtual, *(connection.input_filter for connection in self._connected.values())]
 
     def _let_go(self, owners: Mapping[str, str]) -> list[str]:
         """Of each port that is not there any more, or is another one by the same name."""
@@ -145,19 +145,19 @@ class MidiInput:
         with suppress(rtmidi.RtMidiError, ValueError):  # it may be pulled out, or be taken, this very moment
             client = rtmidi.MidiIn(_APIS[self.system], name=f"{self._name}-keyboard")
             client.open_port(client.get_ports().index(name), name="in")
-            keyboard = self._make(without_numbers(name), port)
-            self._listen(client, keyboard)
-            self._connected[name] = _Connection(client, keyboard, owner)
+            input_filter = self._make(without_numbers(name), port)
+            self._listen(client, input_filter)
+            self._connected[name] = _Connection(client, input_filter, owner)
             return True
         if client is not None:
             client.delete()
         return False
 
-    def _listen(self, client: Any, keyboard: Keyboard) -> None:
+    def _listen(self, client: Any, input_filter: InputFilter) -> None:
         def on_message(message: tuple[list[int], float], _data: None) -> None:
             received, at_ns = message[0], now_ns()
-            is_pulse = received[:1] == [Transport.PULSE.value]
-            keyboard.take(received, at_ns, self._jack.stalled_ns(at_ns) if self._jack and is_pulse else 0)
+            is_pulse = received[:1] == [Transport.CLOCK.value]
+            input_filter.take(received, at_ns, self._jack.stalled_ns(at_ns) if self._jack and is_pulse else 0)
 
         client.ignore_types(sysex=True, timing=False, active_sense=False)
         client.set_callback(on_message)
@@ -166,11 +166,11 @@ class MidiInput:
 @dataclass(frozen=True, slots=True)
 class _Connection:
     client: Any
-    keyboard: Keyboard
+    input_filter: InputFilter
     owner: str
 
     def close(self) -> None:
-        self.keyboard.release(now_ns())  # before the other: that may take a while
+        self.input_filter.release(now_ns())  # before the other: that may take a while
         self.client.delete()
 
 
@@ -190,7 +190,7 @@ class MemoryInput:
             self._hear(Timed(now_ns(), event))
 
 
-def open_input(settings: Ports, make: MakeKeyboard) -> MidiInput:
+def open_input(settings: Ports, make: MakeFilter) -> MidiInput:
     """The input on the system of the settings ("auto" takes the first that answers), its virtual port open.
 
     PortError when no MIDI system answers.

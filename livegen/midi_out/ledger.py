@@ -21,7 +21,7 @@ from livegen.events import (
     ALL_NOTES_OFF,
     ALL_SOUND_OFF,
     SUSTAIN_PEDAL,
-    Control,
+    ControlChange,
     Event,
     NoteOff,
     NoteOn,
@@ -33,18 +33,20 @@ _HEADER = struct.Struct("<8sq")  # magic, process id
 _MAGIC = b"livegen1"
 _NOTES = _CHANNELS * _PITCHES
 _SOUNDING = _HEADER.size  # one count per (channel, pitch)
-_OWED = _SOUNDING + _NOTES  # the same, left behind by a process that was killed
-_PEDALS = _OWED + _NOTES  # one per channel
+_PENDING = _SOUNDING + _NOTES  # the same, left behind by a process that was killed
+_PEDALS = _PENDING + _NOTES  # one per channel
 _DOWN, _LEFT_DOWN, _UNKNOWN = 1, 2, 4  # bits of a pedal's cell: it is, it was when nobody could be told, who knows
-_MOST_OWED = 256  # notes: no hands and no network leave more; a file with more of them is damaged
-_DOUBTED = _PEDALS + _CHANNELS  # one per note, then one per pedal: has it ended lately, and may nobody have heard it?
-_DOUBT = _DOUBTED - _SOUNDING  # from a note's first cell to this one
+_MOST_PENDING = 256  # notes: no hands and no network leave more; a file with more of them is damaged
+_UNCONFIRMED = (
+    _PEDALS + _CHANNELS
+)  # one per note, then one per pedal: has it ended lately, and may nobody have heard it?
+_TO_UNCONFIRMED = _UNCONFIRMED - _SOUNDING  # from a note's first cell to this one
 _NEW = 2  # 1 is older, 0 is certain
-_END = _DOUBTED + _NOTES + _CHANNELS
+_END = _UNCONFIRMED + _NOTES + _CHANNELS
 _COPY = _END - _SOUNDING  # from each cell to its copy; doubts have none
-_SIZE = _END + _DOUBT
+_SIZE = _END + _TO_UNCONFIRMED
 _NO_NOTES = bytes(_NOTES)
-_NO_DOUBT = bytes(_NOTES + _CHANNELS)
+_ALL_CONFIRMED = bytes(_NOTES + _CHANNELS)
 _OLDER = bytes((0, *range(255)))
 _LOCKED_BYTE = 1 << 20  # past the end: a lock on Windows also stops reading
 
@@ -52,8 +54,8 @@ _LOCKED_BYTE = 1 << 20  # past the end: a lock on Windows also stops reading
 class Ledger:
     """Counts per (channel, pitch). Owner: whoever holds the player's lock.
 
-    What has ended is doubted until ``assure`` has been called twice: should the receiver turn out to be gone, or this
-    process be killed, that ending may never have arrived.
+    What has ended is unconfirmed until ``confirm_delivery`` has been called twice: should the receiver turn out to be
+    gone, or this process be killed, that ending may never have arrived.
     """
 
     def __init__(self, cells: bytearray | mmap.mmap) -> None:
@@ -61,7 +63,7 @@ class Ledger:
 
     def counts(self) -> bytes:
         """How often each note sounds: one byte for each of 128 pitches on each of 16 channels."""
-        return bytes(self._cells[_SOUNDING:_OWED])
+        return bytes(self._cells[_SOUNDING:_PENDING])
 
     def leaves(self, event: Event) -> None:
         """Write down what will sound; to be called before the event is sent."""
@@ -69,7 +71,7 @@ class Ledger:
             case NoteOn(pitch, _, channel):
                 cell = _SOUNDING + channel * _PITCHES + pitch
                 self._write(cell, min(self._cells[cell] + 1, 255))
-            case Control(number, value, channel) if number == SUSTAIN_PEDAL and value >= 64:
+            case ControlChange(number, value, channel) if number == SUSTAIN_PEDAL and value >= 64:
                 self._write(_PEDALS + channel, self._cells[_PEDALS + channel] | _DOWN)
 
     def has_left(self, event: Event) -> None:
@@ -78,17 +80,17 @@ class Ledger:
             case NoteOff(pitch, channel):
                 cell = _SOUNDING + channel * _PITCHES + pitch
                 self._write(cell, max(self._cells[cell] - 1, 0))
-                self._cells[cell + _DOUBT] = _NEW
-            case Control(number, value, channel) if number == SUSTAIN_PEDAL and value < 64:
+                self._cells[cell + _TO_UNCONFIRMED] = _NEW
+            case ControlChange(number, value, channel) if number == SUSTAIN_PEDAL and value < 64:
                 if self._cells[_PEDALS + channel] & _DOWN:
                     self._write(_PEDALS + channel, self._cells[_PEDALS + channel] & ~_DOWN)
-                    self._cells[_PEDALS + channel - _NOTES + _DOUBT] = _NEW
+                    self._cells[_PEDALS + channel - _NOTES + _TO_UNCONFIRMED] = _NEW
 
-    def assure(self) -> None:
+    def confirm_delivery(self) -> None:
         """The receiver is there: what had left when this was last said has arrived."""
-        doubted = self._cells[_DOUBTED:_END]
-        if doubted != _NO_DOUBT:
-            self._cells[_DOUBTED:_END] = doubted.translate(_OLDER)
+        unconfirmed = self._cells[_UNCONFIRMED:_END]
+        if unconfirmed != _ALL_CONFIRMED:
+            self._cells[_UNCONFIRMED:_END] = unconfirmed.translate(_OLDER)
 
     def has(self, ending: NoteOff) -> bool:
         """Does the note sound that this ends?"""
@@ -103,52 +105,52 @@ class Ledger:
             NoteOff(cell % _PITCHES, cell // _PITCHES) for cell, count in enumerate(counts) for _ in range(count)
         )
 
-    def pedals(self) -> tuple[Control, ...]:
+    def pedals(self) -> tuple[ControlChange, ...]:
         """One pedal-up for every pedal that is down."""
-        cells = bytes(self._cells[_PEDALS:_DOUBTED])
-        return tuple(Control(SUSTAIN_PEDAL, 0, channel) for channel, cell in enumerate(cells) if cell & _DOWN)
+        cells = bytes(self._cells[_PEDALS:_UNCONFIRMED])
+        return tuple(ControlChange(SUSTAIN_PEDAL, 0, channel) for channel, cell in enumerate(cells) if cell & _DOWN)
 
-    def endings(self) -> tuple[Event, ...]:
+    def note_offs(self) -> tuple[Event, ...]:
         """All it takes to be silent: each note's own note-off, then the controls, on the channels in use."""
         notes = self.sounding()
         channels = sorted({note.channel for note in notes} | {pedal.channel for pedal in self.pedals()})
         controls = [
-            Control(number, 0, channel)
+            ControlChange(number, 0, channel)
             for channel in channels
             for number in (SUSTAIN_PEDAL, ALL_NOTES_OFF, ALL_SOUND_OFF)
         ]
         return (*notes, *controls)
 
-    def owe(self) -> None:
+    def mark_pending_off(self) -> None:
         """Turn what sounds into what is owed: nobody could be told that it ended."""
         self._heal()
         for cell in range(_NOTES):
-            owed = max(self._cells[_OWED + cell], self._cells[_SOUNDING + cell])
-            if owed:
-                self._write(_OWED + cell, owed)
+            pending_offs = max(self._cells[_PENDING + cell], self._cells[_SOUNDING + cell])
+            if pending_offs:
+                self._write(_PENDING + cell, pending_offs)
                 self._write(_SOUNDING + cell, 0)
         for pedal in self.pedals():
             self._write(_PEDALS + pedal.channel, self._cells[_PEDALS + pedal.channel] & ~_DOWN | _LEFT_DOWN)
-        for place, doubt in enumerate(self._cells[_DOUBTED:_END]):
-            if doubt and place < _NOTES:
-                self._write(_OWED + place, max(self._cells[_OWED + place], 1))
-            elif doubt:
-                self._write(_OWED + place, self._cells[_OWED + place] | _LEFT_DOWN)
-        self._cells[_DOUBTED:_END] = _NO_DOUBT
+        for place, unconfirmed_for in enumerate(self._cells[_UNCONFIRMED:_END]):
+            if unconfirmed_for and place < _NOTES:
+                self._write(_PENDING + place, max(self._cells[_PENDING + place], 1))
+            elif unconfirmed_for:
+                self._write(_PENDING + place, self._cells[_PENDING + place] | _LEFT_DOWN)
+        self._cells[_UNCONFIRMED:_END] = _ALL_CONFIRMED
         self._mend()
 
     def _mend(self) -> None:
         """Where the file cannot be right, owe each channel its silence: no flood of note-offs nobody began."""
-        is_flood = sum(self._cells[_OWED:_PEDALS]) > _MOST_OWED
+        is_flood = sum(self._cells[_PENDING:_PEDALS]) > _MOST_PENDING
         if is_flood:
-            self._forget_owed()
-        for cell in range(_PEDALS, _DOUBTED):
+            self._forget_pending()
+        for cell in range(_PEDALS, _UNCONFIRMED):
             if is_flood or self._cells[cell] > _LEFT_DOWN:
                 self._write(cell, _UNKNOWN)
 
-    def owed(self) -> tuple[Event, ...]:
+    def pending_offs(self) -> tuple[Event, ...]:
         """The note-offs and pedal-ups still owed, without the notes and pedals that are down anew."""
-        cells = bytes(self._cells[_OWED:_PEDALS])
+        cells = bytes(self._cells[_PENDING:_PEDALS])
         notes = [
             NoteOff(cell % _PITCHES, cell // _PITCHES)
             for cell, count in enumerate(cells if cells != _NO_NOTES else ())
@@ -156,43 +158,43 @@ class Ledger:
             if not self._cells[_SOUNDING + cell]
         ]
         unknown = [
-            Control(number, 0, pedal.channel)
+            ControlChange(number, 0, pedal.channel)
             for pedal in self._pedals(_UNKNOWN)
             for number in (SUSTAIN_PEDAL, ALL_NOTES_OFF, ALL_SOUND_OFF)
         ]
         return (*notes, *self._pedals(_LEFT_DOWN), *unknown)
 
-    def owed_before(self, event: Event) -> tuple[NoteOff, ...]:
+    def pending_before(self, event: Event) -> tuple[NoteOff, ...]:
         """The note-offs still owed to the very note that this event begins anew: they have to come first."""
         if not isinstance(event, NoteOn):
             return ()
         cell = event.channel * _PITCHES + event.pitch
-        count = 0 if self._cells[_SOUNDING + cell] else self._cells[_OWED + cell]
+        count = 0 if self._cells[_SOUNDING + cell] else self._cells[_PENDING + cell]
         return (NoteOff(event.pitch, event.channel),) * count
 
-    def settle(self) -> None:
+    def clear_pending(self) -> None:
         """Owe nothing any more."""
-        self._forget_owed()
-        for cell in range(_PEDALS, _DOUBTED):
+        self._forget_pending()
+        for cell in range(_PEDALS, _UNCONFIRMED):
             self._write(cell, self._cells[cell] & _DOWN)
 
-    def _forget_owed(self) -> None:
-        self._cells[_OWED:_PEDALS] = self._cells[_OWED + _COPY : _PEDALS + _COPY] = _NO_NOTES
+    def _forget_pending(self) -> None:
+        self._cells[_PENDING:_PEDALS] = self._cells[_PENDING + _COPY : _PEDALS + _COPY] = _NO_NOTES
 
     def _write(self, cell: int, value: int) -> None:
         self._cells[cell] = self._cells[cell + _COPY] = value
 
     def _heal(self) -> None:
         """Where a cell and its copy differ, a disk or a memory has lost a bit: an ending too many does no harm."""
-        if self._cells[_SOUNDING:_DOUBTED] == self._cells[_END:_SIZE]:
+        if self._cells[_SOUNDING:_UNCONFIRMED] == self._cells[_END:_SIZE]:
             return
-        for cell in range(_SOUNDING, _DOUBTED):
+        for cell in range(_SOUNDING, _UNCONFIRMED):
             self._write(cell, max(self._cells[cell], self._cells[cell + _COPY]))
 
-    def _pedals(self, state: int) -> tuple[Control, ...]:
+    def _pedals(self, state: int) -> tuple[ControlChange, ...]:
         """Those of that state, and not down anew."""
-        cells = bytes(self._cells[_PEDALS:_DOUBTED])
-        return tuple(Control(SUSTAIN_PEDAL, 0, channel) for channel, cell in enumerate(cells) if cell == state)
+        cells = bytes(self._cells[_PEDALS:_UNCONFIRMED])
+        return tuple(ControlChange(SUSTAIN_PEDAL, 0, channel) for channel, cell in enumerate(cells) if cell == state)
 
 
 def blank_cells() -> bytearray:
@@ -246,7 +248,7 @@ def open_ledger(name: str, folder: Path) -> Iterator[Ledger]:
         except OSError as error:
             raise LivegenError(f"{path}: cannot keep the ledger of notes here: {error.strerror}") from None
         ledger = Ledger(cells)
-        ledger.owe()
+        ledger.mark_pending_off()
         yield ledger
 
 

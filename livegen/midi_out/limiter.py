@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
-from livegen.events import SUSTAIN_PEDAL, Control, Event, NoteOff, NoteOn
+from livegen.events import SUSTAIN_PEDAL, ControlChange, Event, NoteOff, NoteOn
 
 VOLUME = 7  # the controller
 
 
 @dataclass(slots=True)
-class Caps:
+class OutputLimiter:
     """The way out. Written by the daemon's main thread, read under the wire's lock: each field stands for itself."""
 
     velocity: int = 127
@@ -19,7 +19,7 @@ class Caps:
     longest_ns: int = 0  # that a note may sound; 0 is for ever
     level: float = 1.0  # of the velocities, 0-1; at 0 no note begins
 
-    def bounded(self, event: Event) -> Event | None:
+    def limited(self, event: Event) -> Event | None:
         """The event as it may leave; None when it may not."""
         match event:
             case NoteOn(velocity=velocity):
@@ -27,46 +27,46 @@ class Caps:
                     return None
                 allowed = max(1, min(round(velocity * self.level), self.velocity))
                 return event if allowed == velocity else replace(event, velocity=allowed)
-            case Control(number, value) if number == VOLUME and value > self.volume:
+            case ControlChange(number, value) if number == VOLUME and value > self.volume:
                 return replace(event, value=self.volume)
         return event
 
 
 _MOST = 255  # of one pitch at once: as many as the ledger counts
 
-Place = TypeVar("Place")  # an output
+Output = TypeVar("Output")  # an output
 
 
-class Since(Generic[Place]):
+class NoteAges(Generic[Output]):
     """What has begun, by the event that ends it. Owner: the wire's lock."""
 
     def __init__(self) -> None:
-        self._begun: dict[tuple[Place, Event], deque[int]] = {}  # of notes of one pitch the oldest ends first
+        self._begun: dict[tuple[Output, Event], deque[int]] = {}  # of notes of one pitch the oldest ends first
 
-    def left(self, place: Place, event: Event, at_ns: int) -> None:
+    def left(self, output: Output, event: Event, at_ns: int) -> None:
         """An event has left."""
         match event:
             case NoteOn(pitch, _, channel):
-                self._begun.setdefault((place, NoteOff(pitch, channel)), deque(maxlen=_MOST)).append(at_ns)
-            case Control(number, value, channel) if number == SUSTAIN_PEDAL and value >= 64:
-                self._begun.setdefault((place, Control(number, 0, channel)), deque((at_ns,)))
+                self._begun.setdefault((output, NoteOff(pitch, channel)), deque(maxlen=_MOST)).append(at_ns)
+            case ControlChange(number, value, channel) if number == SUSTAIN_PEDAL and value >= 64:
+                self._begun.setdefault((output, ControlChange(number, 0, channel)), deque((at_ns,)))
             case NoteOff():
-                self._end((place, event))
-            case Control(number, _, channel) if number == SUSTAIN_PEDAL:
-                self._end((place, Control(number, 0, channel)))
+                self._end((output, event))
+            case ControlChange(number, _, channel) if number == SUSTAIN_PEDAL:
+                self._end((output, ControlChange(number, 0, channel)))
 
-    def overdue(self, before_ns: int) -> Iterator[tuple[Place, Event]]:
+    def overdue(self, before_ns: int) -> Iterator[tuple[Output, Event]]:
         """What ends everything that has begun by that moment, once for each."""
-        for (place, ending), begun in self._begun.items():
+        for (output, ending), begun in self._begun.items():
             for at_ns in begun:
                 if at_ns <= before_ns:
-                    yield place, ending
+                    yield output, ending
 
     def forget(self) -> None:
         """Nothing sounds there any more."""
         self._begun.clear()
 
-    def _end(self, key: tuple[Place, Event]) -> None:
+    def _end(self, key: tuple[Output, Event]) -> None:
         if begun := self._begun.get(key):
             begun.popleft()
             if not begun:

@@ -7,7 +7,7 @@ from livegen.midi_out.ledger import blank_ledger
 from livegen.midi_out.scheduler import Scheduler
 
 
-class Rendition:
+class OfflinePlayer:
     """Owner of what waits and of what has sounded. It is told the time, which does not go back."""
 
     def __init__(self) -> None:
@@ -37,7 +37,7 @@ class Rendition:
         """Be silent now: forget everything, and end what sounds."""
         self.sound(now_ns)
         self._scheduler.clear()
-        for event in self._ledger.endings():
+        for event in self._ledger.note_offs():
             self._sound(Timed(now_ns, event))
 
     def _sound(self, timed: Timed) -> None:

@@ -5,16 +5,16 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 
 from livegen.clock import NS_PER_MS, NS_PER_S, now_ns
-from livegen.events import Event, NoteOff, NoteOn, Position, Timed, Transport
-from livegen.latency import Lateness
+from livegen.events import Event, NoteOff, NoteOn, SongPosition, Timed, Transport
+from livegen.latency import LatencyHistogram
 from livegen.midi_out.ledger import Ledger, blank_ledger
 from livegen.midi_out.scheduler import Scheduler
-from livegen.midi_out.sender import Output, Wire
+from livegen.midi_out.sender import MidiSender, Output
 from livegen.realtime import PLAYING, raise_thread
-from livegen.routing import OutputRoute, Voices
+from livegen.routing import OutputRoute, VoiceAllocator
 
 
-class Lane:
+class OutputQueue:
     """Without an output its music goes on unheard. Owner: the player's lock."""
 
     def __init__(self, output: Output | None, route: OutputRoute) -> None:
@@ -22,7 +22,7 @@ class Lane:
         self._route = route
         self._offset_ns = route.offset_ns
         self._scheduler = Scheduler()
-        self._voices = Voices(route)
+        self._allocator = VoiceAllocator(route)
         self._sounding = blank_ledger()  # as written
 
     def add(self, events: Sequence[Timed]) -> None:
@@ -50,19 +50,19 @@ class Lane:
 
     def retract(self, after_ns: int, now_ns: int, kept: Collection[int] = ()) -> None:
         """Forget what is due after that moment, and end what would then hang, but for these pitches."""
-        endings: list[Event] = [*self._sounding.sounding(), *self._sounding.pedals()]
-        self._scheduler.retract(after_ns + self._offset_ns, now_ns, endings, kept)
+        note_offs: list[Event] = [*self._sounding.sounding(), *self._sounding.pedals()]
+        self._scheduler.retract(after_ns + self._offset_ns, now_ns, note_offs, kept)
 
-    def endings(self) -> tuple[Event, ...]:
+    def note_offs(self) -> tuple[Event, ...]:
         """All it takes to be silent, as written."""
-        return self._sounding.endings()
+        return self._sounding.note_offs()
 
-    def send(self, event: Event, wire: Wire) -> None:
+    def send(self, event: Event, sender: MidiSender) -> None:
         """Send an event, as written, to this lane's output now."""
         is_stray = isinstance(event, NoteOff) and not self._sounding.has(event)  # its note-on was left out
         self._sounding.leaves(event)
         if self._output is not None:
-            wire.send(self._output, self._voices.sent(event), is_stray=is_stray)
+            sender.send(self._output, self._allocator.sent(event), is_stray=is_stray)
         self._sounding.has_left(event)
 
     def as_written(self, timed: Timed) -> Timed:
@@ -81,7 +81,7 @@ def _highest_first(timed: Timed) -> tuple[int, int]:
 
 LATE_NS = 10 * NS_PER_MS  # a note-on that would be later is left out: people would hear it
 _AWAKE_NS = 150_000
-_REPAY_NS = 5 * NS_PER_S  # how long a receiver may take to come back
+_RESEND_NS = 5 * NS_PER_S  # how long a receiver may take to come back
 _PLAIN = OutputRoute()
 
 
@@ -103,12 +103,14 @@ class Player:
         self._is_realtime = is_realtime
         self._clock = clock
         self._changed = threading.Condition()
-        self._lanes: Sequence[Lane] = (Lane(None, _PLAIN),)  # one for each output; the first tells who looks on
-        self._repay_until_ns = 0
+        self._queues: Sequence[OutputQueue] = (
+            OutputQueue(None, _PLAIN),
+        )  # one for each output; the first tells who looks on
+        self._resend_until_ns = 0
         self._is_whole = True
         self._is_stopping = False
-        self.wire = Wire(ledger, clock)
-        self.lateness = Lateness()
+        self.sender = MidiSender(ledger, clock)
+        self.latency = LatencyHistogram()
         self.late_note_ons = 0
         self.hanging = 0  # notes that sounded when their output went away
         self.rounds = 0  # how often the thread has come round: after each change at the latest
@@ -118,26 +120,26 @@ class Player:
         """Send each at its moment."""
         events = tuple(events)
         with self._changed:
-            for lane in self._lanes:
-                lane.add(events)
+            for queue in self._queues:
+                queue.add(events)
             self._changed.notify()
 
     def retract(self, after_ns: int, kept: Collection[int] = ()) -> None:
         """Forget what is due after that moment and end what would then hang, but for these pitches."""
         with self._changed:
-            for lane in self._lanes:
-                lane.retract(after_ns, self._clock(), kept)
+            for queue in self._queues:
+                queue.retract(after_ns, self._clock(), kept)
             self._changed.notify()
 
     def end_all(self) -> bool:
         """Be silent now: forget everything, and end every note that was written. Did anything sound?"""
         sounded = False
         with self._changed:
-            for lane in self._lanes:
-                lane.clear()
-                for event in lane.endings():
+            for queue in self._queues:
+                queue.clear()
+                for event in queue.note_offs():
                     sounded = True
-                    self._send(lane, Timed(self._clock(), event))
+                    self._send(queue, Timed(self._clock(), event))
         return sounded
 
     def attach(self, *outputs: Output) -> None:
@@ -147,53 +149,53 @@ class Player:
     def attach_routed(self, outputs: Sequence[tuple[Output, OutputRoute]]) -> None:
         """Play to these from now on; first of all what is owed, for as long as a receiver may be away."""
         with self._changed:
-            self.wire.attach(outputs)
-            self._lanes = tuple(Lane(output, route) for output, route in outputs)
-            self._repay_until_ns = self._clock() + _REPAY_NS
-        self.repay()
+            self.sender.attach(outputs)
+            self._queues = tuple(OutputQueue(output, route) for output, route in outputs)
+            self._resend_until_ns = self._clock() + _RESEND_NS
+        self.resend_pending()
 
     def detach(self) -> None:
         """The outputs are gone: forget everything, and owe the endings of what sounds."""
         with self._changed:
-            self.hanging += self.wire.detach()
-            self._lanes = (Lane(None, _PLAIN),)
+            self.hanging += self.sender.detach()
+            self._queues = (OutputQueue(None, _PLAIN),)
 
-    def repay(self) -> bool:
+    def resend_pending(self) -> bool:
         """Send the note-offs that are owed, again; to be called a few times a second while there are any."""
-        is_over = self._clock() > self._repay_until_ns
+        is_over = self._clock() > self._resend_until_ns
         if is_over and not self._is_whole:
             return False  # kept, for the one that is away
-        is_owing = self.wire.repay()
+        is_owing = self.sender.resend_pending()
         if is_owing and is_over:
-            self.wire.settle()
+            self.sender.clear_pending()
         return is_owing
 
     def see(self, *, is_whole: bool) -> None:
         """Every output has been seen to be there, or one of them is away: what is owed waits for it."""
         if is_whole:
-            self.wire.assure()
+            self.sender.confirm_delivery()
         if is_whole and not self._is_whole:
-            self._repay_until_ns = self._clock() + _REPAY_NS
+            self._resend_until_ns = self._clock() + _RESEND_NS
         self._is_whole = is_whole
 
     def send_due(self) -> int | None:
         """Send what is due now; the moment of the next event, None when nothing waits."""
         with self._changed:
-            for lane in self._lanes:
-                for timed in lane.due(self._clock()):
-                    written_ns = max(timed.at_ns, lane.as_written(timed).at_ns)  # an early output is late at the worst
+            for queue in self._queues:
+                for timed in queue.due(self._clock()):
+                    written_ns = max(timed.at_ns, queue.as_written(timed).at_ns)  # an early output is late at the worst
                     if isinstance(timed.event, NoteOn) and self._clock() - written_ns > LATE_NS:
                         self.late_note_ons += 1
                         continue
-                    self._send(lane, timed)
-                    self.lateness.add(self._clock() - timed.at_ns)
-            return min((next_ns for lane in self._lanes if (next_ns := lane.next_ns()) is not None), default=None)
+                    self._send(queue, timed)
+                    self.latency.add(self._clock() - timed.at_ns)
+            return min((next_ns for queue in self._queues if (next_ns := queue.next_ns()) is not None), default=None)
 
     @property
     def waiting(self) -> int:
         """How many events wait for their moment."""
         with self._changed:
-            return sum(lane.waiting for lane in self._lanes)
+            return sum(queue.waiting for queue in self._queues)
 
     def run(self) -> None:
         """The thread's body, until ``stop``."""
@@ -221,7 +223,7 @@ class Player:
             while self._clock() < next_ns:
                 pass
 
-    def _send(self, lane: Lane, timed: Timed) -> None:
-        lane.send(timed.event, self.wire)
-        if lane is self._lanes[0] and not isinstance(timed.event, Transport | Position):
-            self._on_sent(lane.as_written(timed))
+    def _send(self, queue: OutputQueue, timed: Timed) -> None:
+        queue.send(timed.event, self.sender)
+        if queue is self._queues[0] and not isinstance(timed.event, Transport | SongPosition):
+            self._on_sent(queue.as_written(timed))

@@ -62,17 +62,17 @@ class MidiOutput:
 
     @property
     def is_whole(self) -> bool:
-        """Was every named port there, when ``look`` last looked?"""
+        """Was every named port there, when ``poll`` last looked?"""
         return all(destination.is_connected for destination in self._named)
 
     def is_alive(self) -> bool:
         """Is the MIDI system still there? Cheap; to be asked every second, for a dead JACK blocks who sends on."""
         return self.jack is None or self.jack.is_alive()
 
-    def look(self) -> list[str]:
+    def poll(self) -> list[str]:
         """Let go of named ports that are gone, connect those that are there; a line for each."""
         present = self.names() if self._named else []
-        return [line for destination in self._named for line in destination.look(present, self.jack)]
+        return [line for destination in self._named for line in destination.poll(present, self.jack)]
 
     def close(self) -> None:
         """Send nothing any more."""
@@ -118,12 +118,12 @@ class Destination:
 
     @property
     def is_connected(self) -> bool:
-        """Is its port there, as far as ``look`` has seen?"""
+        """Is its port there, as far as ``poll`` has seen?"""
         return self._client is not None
 
     def send(self, message: bytes) -> None:
         """Send one MIDI message now, if anybody is there."""
-        with self._using, suppress(rtmidi.RtMidiError):  # a cable that was pulled out: ``look`` says so
+        with self._using, suppress(rtmidi.RtMidiError):  # a cable that was pulled out: ``poll`` says so
             if self._client is None:
                 return
             event = from_bytes(message)
@@ -132,17 +132,17 @@ class Destination:
                 self._ledger.has_left(event)
             self._client.send_message(message)
 
-    def look(self, present: list[str], jack: JackClient | None) -> list[str]:
+    def poll(self, present: list[str], jack: JackClient | None) -> list[str]:
         """Let go of the port when it is gone, connect it when it is there; a line for each."""
         lines = []
         found = find_port(self._wanted, present) or ""
         owners = owners_of({self._name, found}.intersection(present), jack)
         if self._client is not None and owners.get(self._name) != self._owner:
             self.close()
-            self._ledger.owe()
+            self._ledger.mark_pending_off()
             lines.append(f"'{without_numbers(self._name)}' is gone; waiting for it to come back")
         if self._client is not None:
-            self._ledger.assure()
+            self._ledger.confirm_delivery()
             return lines
         if found not in owners:
             return lines
@@ -164,9 +164,9 @@ class Destination:
         with suppress(rtmidi.RtMidiError, ValueError):  # it may be pulled out, or be taken, this very moment
             client = rtmidi.MidiOut(_APIS[self._system], name=self._client_name)
             client.open_port(client.get_ports().index(name), name="out")
-            for ending in self._ledger.owed():
+            for ending in self._ledger.pending_offs():
                 client.send_message(to_bytes(ending))
-            self._ledger.settle()
+            self._ledger.clear_pending()
             self._name, self._owner, self._refused = name, owner, ""
             with self._using:
                 self._client = client

@@ -4,7 +4,17 @@ import heapq
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 
-from livegen.events import SUSTAIN_PEDAL, Control, Event, NoteOff, NoteOn, Position, Program, Timed, Transport
+from livegen.events import (
+    SUSTAIN_PEDAL,
+    ControlChange,
+    Event,
+    NoteOff,
+    NoteOn,
+    ProgramChange,
+    SongPosition,
+    Timed,
+    Transport,
+)
 
 _Key = tuple[str, int, int]  # what a pair of events opens and closes: a note or a pedal
 
@@ -66,7 +76,7 @@ class Scheduler:
 
 
 def _is_clock(event: Event) -> bool:
-    return isinstance(event, Transport | Position)
+    return isinstance(event, Transport | SongPosition)
 
 
 def _unended(pending: Sequence[Timed], endings: Sequence[Event]) -> list[Event]:
@@ -82,25 +92,25 @@ def _key(event: Event) -> _Key | None:
     match event:
         case NoteOn(pitch, _, channel) | NoteOff(pitch, channel):
             return "note", channel, pitch
-        case Control(number, _, channel) if number == SUSTAIN_PEDAL:
+        case ControlChange(number, _, channel) if number == SUSTAIN_PEDAL:
             return "pedal", channel, 0
     return None
 
 
 def _begins(event: Event) -> bool:
-    return isinstance(event, NoteOn) or (isinstance(event, Control) and event.value >= 64)
+    return isinstance(event, NoteOn) or (isinstance(event, ControlChange) and event.value >= 64)
 
 
 def _ending(key: _Key) -> Event:
     kind, channel, pitch = key
-    return NoteOff(pitch, channel) if kind == "note" else Control(SUSTAIN_PEDAL, 0, channel)
+    return NoteOff(pitch, channel) if kind == "note" else ControlChange(SUSTAIN_PEDAL, 0, channel)
 
 
 def _rank(event: Event) -> int:
     match event:
         case NoteOff():
             return 0
-        case Control() | Program():
+        case ControlChange() | ProgramChange():
             return 1
         case NoteOn():
             return 2

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from livegen.clock import NS_PER_MS
-from livegen.events import Control, Event, NoteOn, from_bytes, to_bytes
+from livegen.events import ControlChange, Event, NoteOn, from_bytes, to_bytes
 from livegen.midi_out.ledger import Ledger
-from livegen.midi_out.limiter import Caps, Since
+from livegen.midi_out.limiter import NoteAges, OutputLimiter
 from livegen.routing import OutputRoute
 
 _LOOP_NS = 30 * NS_PER_MS
@@ -30,7 +30,7 @@ class Output(Protocol):
         ...
 
 
-class Wire:
+class MidiSender:
     """The outputs and the ledger under one lock, which is held for a message and never while waiting. Any thread.
 
     The ledger has what really left: channel and pitch as the outputs got them, once for each that did.
@@ -43,8 +43,8 @@ class Wire:
         self._outputs: Sequence[tuple[Output, OutputRoute]] = ()
         self._passed: deque[tuple[int, bytes]] = deque(maxlen=_REMEMBERED)
         self._pressed: set[tuple[int, int]] = set()  # (status, controller) of pedals passed on
-        self._since: Since[Output] = Since()
-        self.caps = Caps()
+        self._ages: NoteAges[Output] = NoteAges()
+        self.limiter = OutputLimiter()
         self.on_note: OnNote | None = None  # set before anything is sent
 
     def attach(self, outputs: Sequence[tuple[Output, OutputRoute]]) -> None:
@@ -56,15 +56,15 @@ class Wire:
         """No output any more; what sounds is owed. How many notes that is."""
         with self._sending:
             self._outputs = ()
-            self._since.forget()
+            self._ages.forget()
             hanging = len(self._ledger.sounding())
-            self._ledger.owe()
+            self._ledger.mark_pending_off()
             return hanging
 
-    def assure(self) -> None:
+    def confirm_delivery(self) -> None:
         """The outputs are there; to be called whenever that has been seen."""
         with self._sending:
-            self._ledger.assure()
+            self._ledger.confirm_delivery()
 
     def send(self, output: Output, events: Sequence[Event], *, is_stray: bool = False) -> None:
         """Send these now, as they are; what is stray ends nothing that this output was sent."""
@@ -89,7 +89,7 @@ class Wire:
         with self._sending:
             for output, route in self._outputs:
                 for channel in dict.fromkeys(route.channels or (0,)):
-                    event = Control(number, value, channel)
+                    event = ControlChange(number, value, channel)
                     self._send(output, event, to_bytes(event), is_passed=False)
 
     def end_overlong(self) -> int:
@@ -98,36 +98,36 @@ class Wire:
         A safety net, to be called a few times a second: it counts on nobody who began the notes.
         """
         with self._sending:
-            if self.caps.level and not self.caps.longest_ns:
+            if self.limiter.level and not self.limiter.longest_ns:
                 return 0
-            before_ns = self._clock() - (self.caps.longest_ns if self.caps.level else 0)
-            overdue = list(self._since.overdue(before_ns))
+            before_ns = self._clock() - (self.limiter.longest_ns if self.limiter.level else 0)
+            overdue = list(self._ages.overdue(before_ns))
             for output, ending in overdue:
                 self._send(output, ending, to_bytes(ending), is_passed=False)
             return len(overdue)
 
-    def repay(self) -> bool:
+    def resend_pending(self) -> bool:
         """Send what is owed to every output; False when nothing is, or nobody is there."""
         with self._sending:
-            owed = self._ledger.owed() if self._outputs else ()
+            pending_offs = self._ledger.pending_offs() if self._outputs else ()
             for output, _ in self._outputs:
-                for event in owed:
+                for event in pending_offs:
                     output.send(to_bytes(event))
-            return bool(owed)
+            return bool(pending_offs)
 
-    def settle(self) -> None:
+    def clear_pending(self) -> None:
         """Owe nothing any more."""
         with self._sending:
-            self._ledger.settle()
+            self._ledger.clear_pending()
 
     def _send(self, output: Output, event: Event | None, message: bytes, *, is_passed: bool) -> None:
         if event is not None:
-            bounded = self.caps.bounded(event)
-            if bounded is None:
+            limited = self.limiter.limited(event)
+            if limited is None:
                 return
-            if bounded is not event:
-                event, message = bounded, to_bytes(bounded)
-            for ending in self._ledger.owed_before(event):
+            if limited is not event:
+                event, message = limited, to_bytes(limited)
+            for ending in self._ledger.pending_before(event):
                 for each, _ in self._outputs:
                     each.send(to_bytes(ending))
             self._ledger.leaves(event)
@@ -136,7 +136,7 @@ class Wire:
         output.send(message)
         if event is not None:
             self._ledger.has_left(event)
-            self._since.left(output, event, self._clock())
+            self._ages.left(output, event, self._clock())
 
     def _goes_round(self, message: bytes) -> bool:
         """Is it no note, and the very message that was passed on a moment ago? A cable from out to in does that.

@@ -13,7 +13,7 @@ from livegen.errors import ModelError
 from livegen.model.card import CONTRACT, Card
 from livegen.model.files import find_model, read_model
 from livegen.model.stepper import State, Stepper
-from livegen.model.validation import admit
+from livegen.model.validation import validate_model
 
 ort.disable_telemetry_events()
 _ORT_TYPES = {"float32": "tensor(float)"}  # the others are called as numpy calls them
@@ -33,7 +33,7 @@ def load_bundle(name: str) -> Bundle:
     """Open a model by name or path once the gate has let it pass; ModelError says what is wrong."""
     path = find_model(name)
     content = read_model(path)
-    admit(str(path), content)
+    validate_model(str(path), content)
     bundle = open_bundle(str(path), content)
     bundle.stepper.step(np.zeros((1, 1), np.int64), bundle.stepper.initial())  # the first is the slowest
     return bundle

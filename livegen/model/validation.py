@@ -23,7 +23,7 @@ _LONGEST_REASON = 300  # characters
 _REFUSED = 1  # the trial's exit status when it has said why
 
 
-def admit(where: str, content: bytes) -> None:
+def validate_model(where: str, content: bytes) -> None:
     """Let the ``content`` of a model file pass; ModelError says in one line why it may not play."""
     digest = hashlib.sha256(content).hexdigest()
     if digest not in _known():

@@ -76,7 +76,7 @@ def find_key(sounding: Sequence[tuple[int, float]], before: Key | None = None) -
     return before if before and scores[best] < scores[before] + _HYSTERESIS else best
 
 
-def fold(pitch: int, low: int, high: int) -> int:
+def octave_fold(pitch: int, low: int, high: int) -> int:
     """The nearest pitch of the same name from ``low`` to ``high``, both included, at least an octave apart."""
     if pitch < low:
         return low + (pitch - low) % 12

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from livegen.events import TICKS_PER_QUARTER, Note
-from livegen.music.tempo_map import Meter, nearest, next_multiple
+from livegen.music.tempo_map import SteadyTempo, nearest, next_multiple
 
 _LONGEST_GAP = TICKS_PER_QUARTER  # a shorter one between two notes is articulation, not a rest
 _MOST_BEATS = 32
@@ -15,27 +15,27 @@ class Phrase:
     """Notes on a grid; tick 0 is the meter's. Lengths are whole beats, in ticks."""
 
     notes: tuple[Note, ...]
-    meter: Meter
+    tempo: SteadyTempo
     length: int
     whole_length: int  # before all but its last beats were left out
 
 
-def lay_out(played: Sequence[tuple[int, int, int, int]], meter: Meter, grid: int) -> Phrase:
+def lay_out(played: Sequence[tuple[int, int, int, int]], tempo: SteadyTempo, grid: int) -> Phrase:
     """Lay (onset_ns, end_ns, pitch, velocity), sorted by onset, on a ``grid`` of ticks.
 
     Gaps shorter than a beat are closed; of a long phrase the last 32 beats are kept, and tick 0 moves there.
     """
     notes = [
-        Note(onset, pitch, max(grid, nearest(meter.tick_at(end_ns), grid) - onset), velocity)
+        Note(onset, pitch, max(grid, nearest(tempo.tick_at(end_ns), grid) - onset), velocity)
         for onset_ns, end_ns, pitch, velocity in played
-        for onset in (max(nearest(meter.tick_at(onset_ns), grid), 0),)  # early for its beat is on it
+        for onset in (max(nearest(tempo.tick_at(onset_ns), grid), 0),)  # early for its beat is on it
     ]
     length = next_multiple(max(note.end for note in notes), TICKS_PER_QUARTER)
     notes = _separate(_join(notes, length), grid)
     length = next_multiple(max(note.end for note in notes), TICKS_PER_QUARTER)  # the longest may have been cut
     skipped = max(0, length - _MOST_BEATS * TICKS_PER_QUARTER)
     kept = tuple(_clip(note, skipped) for note in notes if note.end > skipped)
-    return Phrase(kept, Meter(meter.ns_at(skipped), meter.beat_ns), length - skipped, length)
+    return Phrase(kept, SteadyTempo(tempo.ns_at(skipped), tempo.beat_ns), length - skipped, length)
 
 
 def _clip(note: Note, begin: int) -> Note:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from livegen.clock import NS_PER_S
-from livegen.events import SUSTAIN_PEDAL, Control, NoteOff, NoteOn, Timed
+from livegen.events import SUSTAIN_PEDAL, ControlChange, NoteOff, NoteOn, Timed
 
 _MOST_NOTES = 4096
 _RECENT_ONSETS = 8
@@ -22,7 +22,7 @@ class HeardNote:
     velocity: int
 
 
-class Performance:
+class PhraseCapture:
     """Collects a phrase; knows when it is over. Owned by the engine."""
 
     def __init__(self, pause_ns: int) -> None:
@@ -51,7 +51,7 @@ class Performance:
                 else:
                     self._release((channel, pitch), timed.at_ns)
                 self._last_ns = timed.at_ns
-            case Control(number, value, channel) if number == SUSTAIN_PEDAL:
+            case ControlChange(number, value, channel) if number == SUSTAIN_PEDAL:
                 self._pedal(channel, timed.at_ns, is_down=value >= 64)
 
     @property

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from livegen.clock import NS_PER_MS
 from livegen.events import TICKS_PER_QUARTER, Note
-from livegen.music.tempo_map import Meter
+from livegen.music.tempo_map import SteadyTempo
 
 _FASTEST, _SLOWEST = 68, 375  # milliseconds a sixteenth: 220 to 40 beats a minute
 _CANDIDATES = np.geomspace(_FASTEST, _SLOWEST, 400)
@@ -26,7 +26,7 @@ _LIKING = np.full(18, 0.1)  # of an interval of so many sixteenths; the last sta
 _LIKING[[1, 2, 3, 4, 6, 8, 12, 16]] = (0.45, 0.8, 0.45, 1.0, 0.6, 0.7, 0.5, 0.5)
 
 
-def find_meter(onsets_ns: Sequence[int], fixed_beat_ns: int = 0) -> Meter:
+def detect_tempo(onsets_ns: Sequence[int], fixed_beat_ns: int = 0) -> SteadyTempo:
     """The meter of a phrase's onsets, sorted; its tick 0 is the beat at or before the first of them.
 
     ``fixed_beat_ns`` sets the tempo, and only the beat's place is found. One onset alone is a beat of 100 bpm.
@@ -34,7 +34,7 @@ def find_meter(onsets_ns: Sequence[int], fixed_beat_ns: int = 0) -> Meter:
     origin = onsets_ns[0]
     onsets = _without_chords((np.asarray(onsets_ns, np.int64) - origin) / NS_PER_MS)
     if len(onsets) < 2:
-        return Meter(origin, fixed_beat_ns or _DEFAULT_BEAT_NS)
+        return SteadyTempo(origin, fixed_beat_ns or _DEFAULT_BEAT_NS)
     if fixed_beat_ns:
         sixteenth = fixed_beat_ns / NS_PER_MS / 4
         steps = _steps(onsets, sixteenth)
@@ -43,13 +43,13 @@ def find_meter(onsets_ns: Sequence[int], fixed_beat_ns: int = 0) -> Meter:
         sixteenth = float(_CANDIDATES[_scores(onsets).argmax()])
         steps = _steps(onsets, sixteenth)
         if not steps[-1]:  # a chord, slowly rolled
-            return Meter(origin, _DEFAULT_BEAT_NS)
+            return SteadyTempo(origin, _DEFAULT_BEAT_NS)
         sixteenth, first = (float(value) for value in np.polyfit(steps, onsets, 1))
     beat_ns = fixed_beat_ns or round(sixteenth * 4 * NS_PER_MS)
-    return Meter(origin + round((first - _pickup(onsets, steps) * sixteenth) * NS_PER_MS), beat_ns)
+    return SteadyTempo(origin + round((first - _pickup(onsets, steps) * sixteenth) * NS_PER_MS), beat_ns)
 
 
-def find_bar(notes: Sequence[Note]) -> int:
+def detect_beats_per_bar(notes: Sequence[Note]) -> int:
     """Beats in a bar, 3 or 4, of a phrase on its grid: long, loud notes and new beginnings stand on the first of them.
 
     The weight of a beat is compared with that of the beats a bar later (autocorrelation; Brown, Journal of the

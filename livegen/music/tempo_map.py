@@ -7,7 +7,7 @@ from livegen.clock import NS_PER_S
 from livegen.events import TICKS_PER_QUARTER
 
 
-class Beat(Protocol):
+class TempoMap(Protocol):
     """Musical time of any source: a steady meter, or the song of a clock."""
 
     @property
@@ -22,7 +22,7 @@ class Beat(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Meter:
+class SteadyTempo:
     """A steady tempo: tick 0 is a beat and stands at ``anchor_ns``; a beat (quarter) lasts ``beat_ns``."""
 
     anchor_ns: int

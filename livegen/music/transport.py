@@ -8,17 +8,17 @@ from livegen.music.tempo_map import round_div
 
 
 @dataclass(frozen=True, slots=True)
-class Song:
+class TransportState:
     """At ``at_ns`` the song stands at ``tick`` (960 to the quarter), and a quarter lasts ``beat_ns``.
 
-    ``jumps`` counts starts, relocations and re-anchorings: where it has changed, ticks are not continuous.
+    ``discontinuities`` counts starts, relocations and re-anchorings: where it has changed, ticks are not continuous.
     """
 
     is_running: bool
     tick: int
     at_ns: int
     beat_ns: int
-    jumps: int = 0
+    discontinuities: int = 0
 
     def ns_at(self, tick: int) -> int:
         """The moment of a tick."""

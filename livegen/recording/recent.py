@@ -19,7 +19,7 @@ def next_piece(folder: Path, name: str) -> Path:
     return folder / f"{name}.{found[-1][0] + 1 if found else 1}.ring"
 
 
-def ring_content(folder: Path, name: str) -> bytes:
+def recent_content(folder: Path, name: str) -> bytes:
     """What is in the ring, as the content of a session's file; SessionError when there is none."""
     content = []
     for _, path in _pieces(folder, name):

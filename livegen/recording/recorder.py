@@ -12,7 +12,7 @@ from livegen.midi_out.ledger import ledger_folder
 from livegen.recording.format import Kind, Record, encode_frames
 from livegen.recording.library import free_path, prune
 from livegen.recording.recent import PIECES, next_piece
-from livegen.recording.writer import Tape
+from livegen.recording.writer import SessionWriter
 from livegen.settings import Settings
 
 _SAVE_NS = NS_PER_S
@@ -24,8 +24,8 @@ _MB = 2**20
 class Recorder:
     """Owner of the tapes. One thread, off the path of a note."""
 
-    def __init__(self, tapes: Sequence[Tape]) -> None:
-        self._tapes = tapes
+    def __init__(self, writers: Sequence[SessionWriter]) -> None:
+        self._writers = writers
         self._records: list[Record] = []
         self._saved_ns = 0
 
@@ -35,7 +35,7 @@ class Recorder:
 
     def wait_s(self, now_ns: int) -> float | None:
         """How long until the next save is due; None when there is nothing to save."""
-        if not self._records and not any(tape.is_waiting for tape in self._tapes):
+        if not self._records and not any(writer.is_waiting for writer in self._writers):
             return None
         return max(self._saved_ns + _SAVE_NS - now_ns, 0) / NS_PER_S
 
@@ -47,18 +47,18 @@ class Recorder:
         self._saved_ns = now_ns
         frames = encode_frames(self._records)
         self._records.clear()
-        for tape in self._tapes:
-            tape.write(frames, now_ns)
+        for writer in self._writers:
+            writer.write(frames, now_ns)
 
 
 def open_recorder(settings: Settings, say: Callable[[str], None]) -> Recorder | None:
     """What the settings want to be recorded; None where they want nothing. Nothing is written yet."""
     daemon, name = settings.daemon, settings.ports.name
-    tapes = []
+    writers = []
     if daemon.ring_minutes:
         longest_ns = daemon.ring_minutes * 60 * NS_PER_S // (PIECES - 1)
-        tapes.append(
-            Tape(
+        writers.append(
+            SessionWriter(
                 lambda: next_piece(ledger_folder(), name),
                 lambda at_ns: _opening(name, at_ns),
                 say,
@@ -74,8 +74,10 @@ def open_recorder(settings: Settings, say: Callable[[str], None]) -> Recorder | 
             prune(folder, most - 2 * largest)  # room for the new one, and for more than it should get
             return free_path(folder)
 
-        tapes.append(Tape(next_path, lambda at_ns: _opening(name, at_ns), say, largest=largest, is_synced=True))
-    return Recorder(tapes) if tapes else None
+        writers.append(
+            SessionWriter(next_path, lambda at_ns: _opening(name, at_ns), say, largest=largest, is_synced=True)
+        )
+    return Recorder(writers) if writers else None
 
 
 def _opening(name: str, at_ns: int) -> bytes:

@@ -11,12 +11,12 @@ Who = Literal["player", "machine"]
 KINDS: dict[Who, Kind] = {"player": Kind.PLAYER, "machine": Kind.MACHINE}
 
 
-def voice(session: Session, who: Who) -> list[Timed]:
+def track(session: Session, who: Who) -> list[Timed]:
     """All that one of them played, in order of time; what still sounds at the session's end ends there."""
     found = ((record.at_ns, from_bytes(record.content)) for record in session.records if record.kind is KINDS[who])
     events = sorted((Timed(at_ns, event) for at_ns, event in found if event), key=lambda timed: timed.at_ns)
     end_ns = max((record.at_ns for record in session.records), default=0)
-    return [*events, *(Timed(end_ns, event) for event in endings(events))]
+    return [*events, *(Timed(end_ns, event) for event in note_offs(events))]
 
 
 def origin_ns(session: Session) -> int:
@@ -25,7 +25,7 @@ def origin_ns(session: Session) -> int:
     return min(moments, default=0)
 
 
-def endings(events: list[Timed]) -> list[NoteOff]:
+def note_offs(events: list[Timed]) -> list[NoteOff]:
     """A note-off for each note of these that has none."""
     sounding: Counter[tuple[int, int]] = Counter()
     for timed in events:

@@ -9,7 +9,7 @@ from livegen.recording.format import Kind, Record, encode_frames
 _MOST_WAITING = 16 * 2**20  # bytes
 
 
-class Tape:
+class SessionWriter:
     """Owner of the files that ``next_path`` names. One thread.
 
     A full disk is said once; what waits for room is written as soon as there is some, the last 16 MiB of it.

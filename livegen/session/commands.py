@@ -42,10 +42,10 @@ def session_export(
     from livegen.files.midi_file import write_midi
     from livegen.recording.format import read_session
     from livegen.recording.library import find_session, sessions_folder
-    from livegen.recording.tracks import origin_ns, voice
+    from livegen.recording.tracks import origin_ns, track
 
     found = read_session(find_session(name, folder or sessions_folder()))
-    voices = [("player", voice(found, "player")), ("machine", voice(found, "machine"))]
+    voices = [("player", track(found, "player")), ("machine", track(found, "machine"))]
     write_midi(target, voices, origin_ns(found))
     typer.echo(str(target))
 
@@ -60,11 +60,11 @@ def session_picture(
     from livegen.files.piano_roll import draw_roll
     from livegen.recording.format import read_session
     from livegen.recording.library import find_session, sessions_folder
-    from livegen.recording.tracks import voice
+    from livegen.recording.tracks import track
 
     path = find_session(name, folder or sessions_folder())
     found = read_session(path)
-    draw_roll(target, voice(found, "player"), voice(found, "machine"), path.stem)
+    draw_roll(target, track(found, "player"), track(found, "machine"), path.stem)
     typer.echo(str(target))
 
 
@@ -76,6 +76,6 @@ def session_save(
     """What was that? Keep the last minutes of a livegen that runs, or ran; nobody deletes them but you."""
     from livegen.midi_out.ledger import ledger_folder
     from livegen.recording.library import save_session, sessions_folder
-    from livegen.recording.recent import ring_content
+    from livegen.recording.recent import recent_content
 
-    typer.echo(str(save_session(ring_content(ledger_folder(), name), folder or sessions_folder())))
+    typer.echo(str(save_session(recent_content(ledger_folder(), name), folder or sessions_folder())))

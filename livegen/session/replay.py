@@ -19,25 +19,25 @@ from livegen.events import Timed
 from livegen.files.midi_file import write_midi
 from livegen.ipc.engine_calls import Performer, messages
 from livegen.ipc.messages import (
-    Became,
     Call,
+    CallLog,
     Configure,
-    Did,
     Loaded,
     Message,
     Notice,
     Panic,
-    Planned,
+    PlayEvents,
     Ready,
     Retract,
+    RoleChanged,
     decode,
     encode,
 )
-from livegen.midi_out.offline import Rendition
+from livegen.midi_out.offline import OfflinePlayer
 from livegen.model.bundle import Bundle, load_bundle
 from livegen.recording.format import Kind, Record, Session, read_session
 from livegen.recording.library import find_session, sessions_folder
-from livegen.recording.tracks import origin_ns, voice
+from livegen.recording.tracks import origin_ns, track
 from livegen.settings import Settings
 from livegen.shipped import shipped_models
 
@@ -99,7 +99,7 @@ class _Stage:
         self._begun_ns = begun_ns
         self._life: _Life | None = None
         self._is_whole = True  # nothing is missing since the life's beginning
-        self._rendition = Rendition()
+        self._player = OfflinePlayer()
         self._hash = sha256()
         self._lives = self._cut = self._calls = self._frames = 0
 
@@ -110,7 +110,7 @@ class _Stage:
             self._lives += 1
         elif record.kind is Kind.ENDED:
             self._life, self._is_whole = None, False
-            self._rendition.end_all(record.at_ns)
+            self._player.end_all(record.at_ns)
         elif record.kind is Kind.GAP:
             self._cut += self._life is not None
             self._life, self._is_whole = None, False
@@ -121,7 +121,7 @@ class _Stage:
         """All has been taken."""
         if not self._lives:
             raise SessionError("no engine's life begins in this session; it can be exported, but not replayed")
-        machine = self._rendition.sounded
+        machine = self._player.sounded
         return Replayed(self._lives, self._cut, self._calls, self._frames, self._hash.hexdigest(), machine)
 
     def _go_on(self, record: Record) -> None:
@@ -141,30 +141,30 @@ class _Stage:
         if record.kind is Kind.TOLD:
             life.told.append(message)
             if isinstance(message, Panic):
-                self._rendition.end_all(record.at_ns)
-        elif isinstance(message, Did):
+                self._player.end_all(record.at_ns)
+        elif isinstance(message, CallLog):
             if life.expected:
                 raise SessionError(f"{where}: replayed, the engine says {_short(life.expected[0])}; it said nothing")
             life.do(message)
             self._calls += len(message.calls)
-        elif isinstance(message, Planned | Retract | Became):
+        elif isinstance(message, PlayEvents | Retract | RoleChanged):
             expected = life.expected.popleft() if life.expected else b""
             if expected != record.content:
                 said = f"the engine said {_short(record.content)}; replayed, it says {_short(expected)}"
                 raise SessionError(f"{where}: {said}")
-            self._obey(message, record.at_ns)
+            self._dispatch(message, record.at_ns)
             self._hash.update(expected)
             self._frames += 1
         else:
             life.begin(message)
 
-    def _obey(self, message: Message, at_ns: int) -> None:
-        self._rendition.sound(at_ns)
+    def _dispatch(self, message: Message, at_ns: int) -> None:
+        self._player.sound(at_ns)
         match message:
             case Retract(after_ns, kept):
-                self._rendition.retract(after_ns, at_ns, kept)
-            case Planned(events):
-                self._rendition.play(events)
+                self._player.retract(after_ns, at_ns, kept)
+            case PlayEvents(events):
+                self._player.play(events)
 
 
 class _Life:
@@ -189,7 +189,7 @@ class _Life:
                 settings = Settings.model_validate_json(first.settings)
                 self._performer, self._loaded = Performer(Engine(self._loaded, settings), settings), None
 
-    def do(self, did: Did) -> None:
+    def do(self, did: CallLog) -> None:
         """Make the same calls."""
         if not self._performer:
             raise ValueError("an engine was called before it was ready")
@@ -212,7 +212,7 @@ def _short(frame: bytes) -> str:
     return said if len(said) <= 160 else f"{said[:160]}..."
 
 
-def play_again(
+def replay_export(
     name: str, folder: Path | None, target: Path | None, models: Sequence[Path], report: Callable[[int, int], None]
 ) -> dict[str, Any]:
     """Replay a session by its name in ``folder``, or by its path; what came of it in figures.
@@ -226,7 +226,7 @@ def play_again(
     except SessionError as error:
         raise SessionError(f"{path}: {error}") from None
     if target:
-        voices = [("player", voice(session, "player")), ("machine", done.machine)]
+        voices = [("player", track(session, "player")), ("machine", done.machine)]
         write_midi(target, voices, origin_ns(session))
     return {
         "replayed": "equal, byte for byte",

@@ -7,7 +7,7 @@ from typing import Any
 from livegen.clock import NS_PER_S
 from livegen.events import NoteOn
 from livegen.recording.format import Kind, Session, read_session
-from livegen.recording.tracks import KINDS, Who, origin_ns, voice
+from livegen.recording.tracks import KINDS, Who, origin_ns, track
 
 
 def summary(path: Path) -> dict[str, Any]:
@@ -40,4 +40,4 @@ def _opened(session: Session) -> dict[str, str]:
 
 
 def _notes(session: Session, who: Who) -> int:
-    return sum(isinstance(timed.event, NoteOn) for timed in voice(session, who))
+    return sum(isinstance(timed.event, NoteOn) for timed in track(session, who))

@@ -6,7 +6,7 @@ from typing import Protocol
 from livegen.clock import NS_PER_MS, NS_PER_S, now_ns
 from livegen.errors import LivegenError
 from livegen.events import TICKS_PER_QUARTER
-from livegen.music.transport import Song
+from livegen.music.transport import TransportState
 
 BEATS_PER_BAR = 4  # Link's quantum: what sessions agree on is where in the bar they are
 _SAME_NS = 10 * NS_PER_MS  # a song nearer than this to where it was expected has gone on
@@ -43,14 +43,14 @@ class LinkClock:
         self._session = session
         self._shares_transport = shares_transport
         self._clock = clock
-        self._latest: Song | None = None
+        self._latest: TransportState | None = None
 
     @property
     def peers(self) -> int:
         """How many others are in the session."""
         return self._session.num_peers
 
-    def look(self) -> Song:
+    def poll(self) -> TransportState:
         """Where it stands now."""
         before_ns = self._clock()
         beat = self._session.beat
@@ -58,8 +58,8 @@ class LinkClock:
         tick, rest = divmod(beat * TICKS_PER_QUARTER, 1)
         beat_ns = round(60 * NS_PER_S / self._session.tempo)
         is_running = self._session.playing or not self._shares_transport
-        song = Song(is_running, int(tick), at_ns - round(rest * beat_ns / TICKS_PER_QUARTER), beat_ns)
-        self._latest = _counted(song, self._latest)
+        transport = TransportState(is_running, int(tick), at_ns - round(rest * beat_ns / TICKS_PER_QUARTER), beat_ns)
+        self._latest = _counted(transport, self._latest)
         return self._latest
 
 
@@ -83,14 +83,14 @@ def open_link(tempo_bpm: float, *, shares_transport: bool) -> LinkClock:
     return LinkClock(asyncio.run(link()), shares_transport=shares_transport)
 
 
-def _counted(song: Song, before: Song | None) -> Song:
+def _counted(transport: TransportState, before: TransportState | None) -> TransportState:
     """With its jumps: it began to run, or is not where the old tempo or the new would have brought it."""
     if before is None:
-        jumps = int(song.is_running)
+        discontinuities = int(transport.is_running)
     else:
-        as_before = before.ns_at(song.tick)
-        at_new_tempo = before.at_ns + (song.tick - before.tick) * song.beat_ns // TICKS_PER_QUARTER
+        as_before = before.ns_at(transport.tick)
+        at_new_tempo = before.at_ns + (transport.tick - before.tick) * transport.beat_ns // TICKS_PER_QUARTER
         earliest, latest = min(as_before, at_new_tempo) - _SAME_NS, max(as_before, at_new_tempo) + _SAME_NS
-        has_gone_on = earliest <= song.at_ns <= latest
-        jumps = before.jumps + (song.is_running and not (before.is_running and has_gone_on))
-    return Song(song.is_running, song.tick, song.at_ns, song.beat_ns, jumps)
+        has_gone_on = earliest <= transport.at_ns <= latest
+        discontinuities = before.discontinuities + (transport.is_running and not (before.is_running and has_gone_on))
+    return TransportState(transport.is_running, transport.tick, transport.at_ns, transport.beat_ns, discontinuities)

@@ -6,14 +6,14 @@ from collections.abc import Callable
 from livegen.clock import NS_PER_MS, NS_PER_S, now_ns
 from livegen.events import Timed
 from livegen.midi_out.player import Player
-from livegen.music.transport import Song
+from livegen.music.transport import TransportState
 from livegen.realtime import CARRYING, raise_thread
 from livegen.settings import Time
 from livegen.sync.ableton_link import open_link
 from livegen.sync.midi_clock_in import ClockFollower
 from livegen.sync.midi_clock_out import ClockOut
 
-LOOK_S = 0.02
+POLL_S = 0.02
 _AHEAD_NS = 60 * NS_PER_MS  # that pulses are handed over
 _TELL_EVERY = 6  # pulses: a sixteenth
 _OFF_NS = NS_PER_MS // 5  # so far from where it was expected, the song is told at once
@@ -21,24 +21,26 @@ _DEFAULT_BPM = 120.0
 _BEGIN_NS = NS_PER_S // 5  # after our start, our own clock's
 
 
-class Timekeeper:
-    """Owner of the clocks: follower, or one of our own. ``tell`` is called from either thread."""
+class ClockSource:
+    """Owner of the clocks: follower, or one of our own. ``on_transport`` is called from either thread."""
 
-    def __init__(self, settings: Time, player: Player, tell: Callable[[Song], None], *, is_realtime: bool) -> None:
+    def __init__(
+        self, settings: Time, player: Player, on_transport: Callable[[TransportState], None], *, is_realtime: bool
+    ) -> None:
         self._settings = settings
         self._player = player
-        self._tell = tell
+        self._on_transport = on_transport
         self._is_realtime = is_realtime
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._follower = ClockFollower() if settings.clock == "midi" else None
         self._own = ClockOut(settings.tempo_bpm or _DEFAULT_BPM) if settings.clock == "internal" else None
         self._look_at: Callable[[int], None] | None = None
-        self._told: Song | None = None
+        self._told: TransportState | None = None
         self._pulses = 0
 
     @property
-    def song(self) -> Song | None:
+    def transport(self) -> TransportState | None:
         """Where the song stands, as the engine was told last. Any thread."""
         return self._told
 
@@ -66,8 +68,8 @@ class Timekeeper:
         if self._look_at is None:
             self._stopping.wait()
             return
-        while not self._stopping.wait(LOOK_S):
-            self.look()
+        while not self._stopping.wait(POLL_S):
+            self.poll()
         self.end()
 
     def stop(self) -> None:
@@ -75,10 +77,10 @@ class Timekeeper:
         self._stopping.set()
 
     def begin(self) -> None:
-        """Start the clock. It belongs to the thread of ``run``, as do ``look`` and ``end``."""
+        """Start the clock. It belongs to the thread of ``run``, as do ``poll`` and ``end``."""
         self._look_at = self._source()
 
-    def look(self) -> None:
+    def poll(self) -> None:
         """See where the clock stands, every 20 ms."""
         if self._look_at:
             with self._lock:
@@ -97,10 +99,10 @@ class Timekeeper:
             self._own.start(now_ns() + _BEGIN_NS)
             return self._keep
         if self._follower:
-            return self._look
+            return self._poll
         if self._settings.clock == "link":
             link = open_link(self._settings.tempo_bpm or _DEFAULT_BPM, shares_transport=False)
-            return lambda _: self._follow(link.look(), is_due=True)
+            return lambda _: self._follow(link.poll(), is_due=True)
         return None
 
     def _keep(self, at_ns: int) -> None:
@@ -108,9 +110,9 @@ class Timekeeper:
         self._send(at_ns + _AHEAD_NS)
         self._follow(self._own.state, is_due=False)
 
-    def _look(self, at_ns: int) -> None:
+    def _poll(self, at_ns: int) -> None:
         assert self._follower
-        self._follower.look(at_ns)
+        self._follower.poll(at_ns)
         self._follow(self._follower.state, is_due=False)
 
     def _send(self, until_ns: int) -> None:
@@ -119,17 +121,20 @@ class Timekeeper:
         if pulses and self._settings.send_clock:
             self._player.play(pulses)
 
-    def _follow(self, song: Song, *, is_due: bool) -> None:
+    def _follow(self, transport: TransportState, *, is_due: bool) -> None:
         """Tell the engine: what is new at once, the rest now and then."""
         told = self._told
-        if not told and not song.jumps and not song.is_running:
+        if not told and not transport.discontinuities and not transport.is_running:
             return  # no clock yet
-        is_news = not told or (told.is_running, told.jumps) != (song.is_running, song.jumps)
-        if is_news or (song != told and (is_due or self._own or _is_off(told, song))):
-            self._told = song
-            self._tell(song)
+        is_news = not told or (told.is_running, told.discontinuities) != (
+            transport.is_running,
+            transport.discontinuities,
+        )
+        if is_news or (transport != told and (is_due or self._own or _is_off(told, transport))):
+            self._told = transport
+            self._on_transport(transport)
 
 
-def _is_off(told: Song | None, song: Song) -> bool:
+def _is_off(told: TransportState | None, transport: TransportState) -> bool:
     """Is the song not where it would be by what was told?"""
-    return told is not None and abs(told.ns_at(song.tick) - song.at_ns) > _OFF_NS
+    return told is not None and abs(told.ns_at(transport.tick) - transport.at_ns) > _OFF_NS

@@ -11,7 +11,7 @@ from copy import deepcopy
 from statistics import median_low
 
 from livegen.clock import NS_PER_MS
-from livegen.sync.pulse_tracker import PulseTrain
+from livegen.sync.pulse_tracker import PulseTracker
 
 _STALL_NS = 4 * NS_PER_MS  # less may as well be a thread that was late
 _LATEST = 5  # pulses, of which one or two may have been late
@@ -19,8 +19,8 @@ _FEWEST, _MOST = 3, 12  # pulses, after which it may and must be told
 _CLEARLY = 3  # times as far off
 
 
-class ServedTrain:
-    """Follows one train, as ``PulseTrain`` does. Owner: whoever hears it."""
+class JackStall:
+    """Follows one train, as ``PulseTracker`` does. Owner: whoever hears it."""
 
     def __init__(self) -> None:
         self._believed = _Candidate(is_inside=False)
@@ -31,21 +31,21 @@ class ServedTrain:
     @property
     def at_ns(self) -> int:
         """Where the newest pulse belongs."""
-        return self._believed.train.at_ns + self._believed.shift_ns
+        return self._believed.tracker.at_ns + self._believed.shift_ns
 
     @property
     def period_ns(self) -> float:
         """From one pulse to the next."""
-        return self._believed.train.period_ns
+        return self._believed.tracker.period_ns
 
     def let_begin_anew(self) -> None:
         """If the next pulse is not where it is expected, a new train begins with it, as at a start."""
-        self._believed.train.let_begin_anew()
+        self._believed.tracker.let_begin_anew()
         self._other = None
 
     def begin_anew(self) -> None:
         """With the next pulse a new train begins, as after a silence; the tempo holds until there is a second one."""
-        self._believed.train.begin_anew()
+        self._believed.tracker.begin_anew()
         self._other = None
         self._stalled_ns = None
 
@@ -64,10 +64,10 @@ class ServedTrain:
         gone_on = self._believed.hear(at_ns, grown_ns)
         if self._other:
             self._other.hear(at_ns, grown_ns)
-            gone_on += self._tell(self._believed, self._other)
+            gone_on += self._choose(self._believed, self._other)
         return gone_on
 
-    def _tell(self, believed: "_Candidate", other: "_Candidate") -> int:
+    def _choose(self, believed: "_Candidate", other: "_Candidate") -> int:
         """Believe the other if that is the better one; how many pulses further on it is."""
         better, worse = sorted((believed, other), key=lambda candidate: candidate.off_ns)
         is_clear = worse.off_ns > _CLEARLY * better.off_ns
@@ -84,7 +84,7 @@ class _Candidate:
     """A train in the server's time (``is_inside``), or in real time; both count from where they parted."""
 
     def __init__(self, *, is_inside: bool) -> None:
-        self.train = PulseTrain(may_shift=is_inside)
+        self.tracker = PulseTracker(may_shift=is_inside)
         self._is_inside = is_inside
         self._offset_ns = 0  # from the train's time to real time
         self._offsets: deque[int] = deque([0], maxlen=_LATEST)
@@ -103,7 +103,7 @@ class _Candidate:
     def twin(self) -> "_Candidate":
         """The other kind, which goes on from here."""
         other = deepcopy(self)
-        other._is_inside = other.train.may_shift = not self._is_inside
+        other._is_inside = other.tracker.may_shift = not self._is_inside
         other._offsets = deque([self._offset_ns], maxlen=_LATEST)
         other.begin_trial()
         return other
@@ -122,8 +122,8 @@ class _Candidate:
             self._offsets.append(self._offset_ns)
         own_ns = at_ns - self._offset_ns
         if not self._was_held_up(at_ns):
-            self.off_ns += min(abs(self.train.next_ns - own_ns), self.train.period_ns / 2)
-        gone_on = self.train.hear(own_ns)
+            self.off_ns += min(abs(self.tracker.next_ns - own_ns), self.tracker.period_ns / 2)
+        gone_on = self.tracker.hear(own_ns)
         self.pulses += 1
         self.gone_on += gone_on
         return gone_on
@@ -131,4 +131,4 @@ class _Candidate:
     def _was_held_up(self, at_ns: int) -> bool:
         """Does it come at the end of a stall because it was sent while the server stood still?"""
         still_ns = self._still_until_ns
-        return not self._is_inside and self.train.next_ns + self._offset_ns <= still_ns >= at_ns - _STALL_NS
+        return not self._is_inside and self.tracker.next_ns + self._offset_ns <= still_ns >= at_ns - _STALL_NS

@@ -1,9 +1,9 @@
 """Follows another's MIDI clock: where its song stands, and how fast it goes."""
 
 from livegen.clock import NS_PER_S
-from livegen.events import PULSES_PER_QUARTER, TICKS_PER_PULSE, TICKS_PER_QUARTER, Position, Timed, Transport
-from livegen.music.transport import Song
-from livegen.sync.jack_stall import ServedTrain
+from livegen.events import PULSES_PER_QUARTER, TICKS_PER_PULSE, TICKS_PER_QUARTER, SongPosition, Timed, Transport
+from livegen.music.transport import TransportState
+from livegen.sync.jack_stall import JackStall
 
 LOST_NS = NS_PER_S // 2  # a clock that is silent for so long is lost
 _TICKS_PER_SIXTEENTH = TICKS_PER_QUARTER // 4
@@ -18,7 +18,7 @@ class ClockFollower:
     """
 
     def __init__(self) -> None:
-        self._train = ServedTrain()
+        self._tracker = JackStall()
         self._tick = 0  # of the latest pulse that counted
         self._next_tick = 0  # of the next one
         self._is_playing = False  # the sender's transport, as far as it has told
@@ -26,19 +26,19 @@ class ClockFollower:
         self._is_running = False  # has a pulse come since, and is the clock there?
         self._is_jumping = False  # will the next pulse not go on from the latest?
         self._heard_ns: int | None = None
-        self._jumps = 0
+        self._discontinuities = 0
 
     @property
-    def state(self) -> Song:
+    def state(self) -> TransportState:
         """Where the song stands: at its latest pulse; while it is not running, where it will go on."""
         tick = self._tick if self._is_running else self._next_tick
-        beat_ns = round(self._train.period_ns * PULSES_PER_QUARTER)
-        return Song(self._is_running, tick, self._train.at_ns, beat_ns, self._jumps)
+        beat_ns = round(self._tracker.period_ns * PULSES_PER_QUARTER)
+        return TransportState(self._is_running, tick, self._tracker.at_ns, beat_ns, self._discontinuities)
 
     def hear(self, timed: Timed) -> None:
         """Take in an event, in the order of arrival; what is no pulse, start, stop or position is nothing to it."""
         match timed.event:
-            case Transport.PULSE:
+            case Transport.CLOCK:
                 self._pulse(timed.at_ns, timed.stalled_ns)
             case Transport.START:
                 self._go(0)
@@ -46,29 +46,29 @@ class ClockFollower:
                 self._go(self._next_tick)
             case Transport.STOP:
                 self._is_told, self._is_playing, self._is_running = True, False, False
-            case Position(sixteenths):
+            case SongPosition(sixteenths):
                 self._next_tick, self._is_jumping = sixteenths * _TICKS_PER_SIXTEENTH, True
 
-    def look(self, now_ns: int) -> None:
+    def poll(self, now_ns: int) -> None:
         """Notice that the clock is gone; to be called a few times a second."""
         if self._heard_ns is not None and now_ns - self._heard_ns > LOST_NS:
             self._heard_ns = None
             self._is_running = False
-            self._train.begin_anew()
+            self._tracker.begin_anew()
 
     def _go(self, tick: int) -> None:
         self._is_told, self._is_playing = True, True
         self._next_tick, self._is_jumping = tick, True
-        self._train.let_begin_anew()
+        self._tracker.let_begin_anew()
 
     def _pulse(self, at_ns: int, stalled_ns: int) -> None:
-        self.look(at_ns)
+        self.poll(at_ns)
         self._heard_ns = at_ns
-        gone_on = self._train.hear(at_ns, stalled_ns)
+        gone_on = self._tracker.hear(at_ns, stalled_ns)
         if self._is_told and not self._is_playing:
             return
         if self._is_jumping or not self._is_running:
-            self._jumps += 1
+            self._discontinuities += 1
             self._tick = self._next_tick
         else:
             self._tick += gone_on * TICKS_PER_PULSE

@@ -1,9 +1,9 @@
 """Our own MIDI clock: pulses, starts, stops and positions, each with its moment, for others to follow."""
 
 from livegen.clock import NS_PER_MS, NS_PER_S
-from livegen.events import PULSES_PER_QUARTER, TICKS_PER_PULSE, TICKS_PER_QUARTER, Event, Position, Timed, Transport
+from livegen.events import PULSES_PER_QUARTER, TICKS_PER_PULSE, TICKS_PER_QUARTER, Event, SongPosition, Timed, Transport
 from livegen.music.tempo_map import round_div
-from livegen.music.transport import Song
+from livegen.music.transport import TransportState
 
 _NOTICE_NS = NS_PER_MS  # so long before its first pulse a start is told, for receivers to get ready (MIDI 1.0)
 _TICKS_PER_SIXTEENTH = TICKS_PER_QUARTER // 4
@@ -22,14 +22,16 @@ class ClockOut:
         self._anchor_tick = 0
         self._pulses = 0  # made since the anchor
         self._is_running = False
-        self._jumps = 0
+        self._discontinuities = 0
         self._made: list[Timed] = []  # in order, and not yet handed out
         self._free_ns = 0  # nothing that was made lies after this
 
     @property
-    def state(self) -> Song:
+    def state(self) -> TransportState:
         """Where the song stands; while it is not running, where it will go on."""
-        return Song(self._is_running, self._anchor_tick, self._anchor_ns, self._beat_ns, self._jumps)
+        return TransportState(
+            self._is_running, self._anchor_tick, self._anchor_ns, self._beat_ns, self._discontinuities
+        )
 
     def due(self, until_ns: int) -> list[Timed]:
         """All that has its moment until then, in its order, but for what was handed out before."""
@@ -64,11 +66,11 @@ class ClockOut:
         if self._is_running:
             self._make_pulses(max(at_ns, self._free_ns + _NOTICE_NS))
             next_ns = self._pulse_ns(self._pulses)
-            for event in (Transport.STOP, Position(sixteenths), Transport.CONTINUE):
+            for event in (Transport.STOP, SongPosition(sixteenths), Transport.CONTINUE):
                 self._make(next_ns - _NOTICE_NS, event)
             self._anchor(next_ns, tick)
         else:
-            self._make(at_ns, Position(sixteenths))
+            self._make(at_ns, SongPosition(sixteenths))
             self._anchor_tick = tick
 
     def set_tempo(self, tempo_bpm: float, now_ns: int) -> None:
@@ -92,11 +94,11 @@ class ClockOut:
     def _anchor(self, at_ns: int, tick: int) -> None:
         """A song that does not go on from what was: its next pulse, ``tick``, at that moment."""
         self._anchor_ns, self._anchor_tick, self._pulses = at_ns, tick, 0
-        self._jumps += 1
+        self._discontinuities += 1
 
     def _make_pulses(self, before_ns: int) -> None:
         while self._is_running and (at_ns := self._pulse_ns(self._pulses)) < before_ns:
-            self._make(at_ns, Transport.PULSE)
+            self._make(at_ns, Transport.CLOCK)
             self._pulses += 1
 
     def _make(self, at_ns: int, event: Event) -> None:

@@ -21,7 +21,7 @@ _TRUST = 2.2  # half a confidence interval, in standard deviations
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class PulseRegression:
     """The newest pulse belongs at ``at_ns``, and the next one ``period_ns`` later.
 
     ``pulses``: as sure as a straight line through so many.
@@ -86,7 +86,7 @@ _STRAIGHT = (6, 9, 13, 18, 26, 38, 54, 76, 108, 150, LONGEST)
 _FITS = sorted([*map(_Straight, _STRAIGHT), *map(_Curved, _CURVED)], key=lambda fit: -fit.deviation)
 
 
-def line_through(arrivals: Sequence[int], jitter_ns: float) -> Line:
+def fit_pulses(arrivals: Sequence[int], jitter_ns: float) -> PulseRegression:
     """The line through two to ``LONGEST`` arrivals, the newest first; ``jitter_ns`` is their standard deviation."""
     count, newest = len(arrivals), arrivals[0]
     first = list(accumulate(newest - at_ns for at_ns in arrivals))
@@ -100,7 +100,7 @@ def line_through(arrivals: Sequence[int], jitter_ns: float) -> Line:
         if low <= found + half and found - half <= high:
             low, high = max(low, found - half), min(high, found + half)
             early, period, sureness = found, slope, fit.sureness
-    return Line(newest - round(early), min(max(period, FASTEST_NS), SLOWEST_NS), sureness)
+    return PulseRegression(newest - round(early), min(max(period, FASTEST_NS), SLOWEST_NS), sureness)
 
 
 def _sums(pulses: int, first: Sequence[int], second: Sequence[int], third: Sequence[int]) -> _Sums:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from math import floor, sqrt
 
 from livegen.clock import NS_PER_MS
-from livegen.sync.pulse_regression import FASTEST_NS, LONGEST, SLOWEST_NS, Line, line_through
+from livegen.sync.pulse_regression import FASTEST_NS, LONGEST, SLOWEST_NS, PulseRegression, fit_pulses
 
 _GATE = 4.5  # standard deviations from where it was expected, and a pulse is put aside
 _WIDE_GATE = 6.0  # the same where that is less than half a pulse, and a ramp is likelier than a pulse lost or doubled
@@ -35,7 +35,7 @@ class _Miscount:
     by_ns: int
 
 
-class PulseTrain:
+class PulseTracker:
     """Follows one train. Owner: whoever hears it. About 60 µs a pulse.
 
     ``may_shift``: its time may jump, and the train go on from there at its old tempo.
@@ -47,7 +47,7 @@ class PulseTrain:
         self._aside: list[int] = []  # the oldest first
         self._jitter = Jitter()
         self._may_begin_anew = False
-        self._line = Line(0, _FIRST_GUESS_NS, 0)  # as of the last pulse not put aside
+        self._regression = PulseRegression(0, _FIRST_GUESS_NS, 0)  # as of the last pulse not put aside
 
     @property
     def at_ns(self) -> int:
@@ -62,7 +62,7 @@ class PulseTrain:
     @property
     def period_ns(self) -> float:
         """From one pulse to the next."""
-        return self._line.period_ns
+        return self._regression.period_ns
 
     def let_begin_anew(self) -> None:
         """If the next pulse is not where it is expected, a new train begins with it, as at a start."""
@@ -136,7 +136,7 @@ class PulseTrain:
         rest = [ns - slip * self.period_ns for ns in off]
         m, mean = len(rest), sum(rest) / len(rest)
         slope, steepness = _slope(rest)
-        variance = (self._line.spread(len(self._aside)) * self._jitter.deviation_ns) ** 2
+        variance = (self._regression.spread(len(self._aside)) * self._jitter.deviation_ns) ** 2
         is_on_old_line = sum(ns * ns for ns in rest) <= 4 * m * variance
         is_as_good_as_any = m * mean * mean + slope * slope * steepness <= 9 * variance
         return _Miscount(slip, 0) if is_on_old_line and is_as_good_as_any else None
@@ -147,7 +147,7 @@ class PulseTrain:
 
     def _move(self, by_ns: int) -> None:
         self._arrivals = deque((at_ns + by_ns for at_ns in self._arrivals), maxlen=LONGEST)
-        self._line = replace(self._line, at_ns=self._line.at_ns + by_ns)
+        self._regression = replace(self._regression, at_ns=self._regression.at_ns + by_ns)
 
     def _put_back(self, slip: int) -> None:
         """Go on with what was aside, ``slip`` pulses further on than counted; what is missing is imagined."""
@@ -166,15 +166,15 @@ class PulseTrain:
     def _go_on(self) -> None:
         self._aside = []
         if len(self._arrivals) > 1:
-            self._line = line_through(self._arrivals, self._jitter.deviation_ns)
+            self._regression = fit_pulses(self._arrivals, self._jitter.deviation_ns)
         else:
-            self._line = Line(self._arrivals[0], self.period_ns, 1)
+            self._regression = PulseRegression(self._arrivals[0], self.period_ns, 1)
 
     def _expected_ns(self, ahead: int) -> int:
-        return self._line.at_ns + round(ahead * self._line.period_ns)
+        return self._regression.at_ns + round(ahead * self._regression.period_ns)
 
     def _is_near(self, at_ns: int, ahead: int) -> bool:
-        deviation_ns = self._line.spread(ahead) * self._jitter.deviation_ns
+        deviation_ns = self._regression.spread(ahead) * self._jitter.deviation_ns
         gate_ns = max(_GATE * deviation_ns, min(_WIDE_GATE * deviation_ns, self.period_ns / 2))
         return abs(at_ns - self._expected_ns(ahead)) <= gate_ns
 

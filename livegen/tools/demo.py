@@ -49,7 +49,7 @@ def run_demo(settings: Settings, folder: Path, say: Say) -> Figures:
     player.start()
     roll.start()
     try:
-        figures = run_daemon(settings, say=say_and_begin, stop=stop, watch=stage.watch, ports=ports)
+        figures = run_daemon(settings, say=say_and_begin, stop=stop, observe=stage.observe, memory=ports)
     finally:
         stop.set()
         player.join()
@@ -71,7 +71,7 @@ class Stage:
         self.is_ready = threading.Event()
         self.new: SimpleQueue[tuple[Who, Timed]] = SimpleQueue()
 
-    def watch(self, voice: Who, timed: Timed) -> None:
+    def observe(self, voice: Who, timed: Timed) -> None:
         """Take an event that was heard or sent."""
         (self.player if voice == "player" else self.machine).append(timed)
         self.new.put((voice, timed))

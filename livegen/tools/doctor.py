@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from livegen.bench.conditions import conditions, priority
-from livegen.daemon.status_file import read_standing
+from livegen.daemon.status_file import read_status
 from livegen.errors import LivegenError
 from livegen.midi_in.port import compiled_systems, list_inputs
 from livegen.midi_out.ledger import ledger_folder
@@ -139,11 +139,11 @@ def _models(chosen: str) -> list[Finding]:
 def _running(name: str) -> Finding:
     """A daemon that does not run is no fault: whoever asks may be about to start it."""
     try:
-        standing = read_standing(name)
+        status = read_status(name)
     except LivegenError as error:
         return Finding("running", is_ok=True, says=str(error))
-    said = f"as '{name}', engine started again {standing['engine_restarts']} times"
-    wanting = to_do(standing)
+    said = f"as '{name}', engine started again {status['engine_restarts']} times"
+    wanting = to_do(status)
     return Finding("running", not wanting, said, "; ".join(wanting))
 
 

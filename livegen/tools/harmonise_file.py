@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from livegen.codecs.chorale import ChoraleCodec
 from livegen.codecs.chorale_frames import FERMATA, FIRST_PITCH, FRAME_END, FRAME_TICKS, START, VOICES, ChoraleCursor
-from livegen.codecs.codec import Mask
+from livegen.codecs.vocabulary import Mask
 from livegen.errors import SettingsError
 from livegen.events import TICKS_PER_QUARTER, Note, Timed
 from livegen.files.midi_file import events_of, read_score, write_score
@@ -42,7 +42,7 @@ class Harmony:
 
 
 @dataclass(frozen=True, slots=True)
-class _Way:
+class _Candidate:
     """One beginning of a harmony; its last token is not yet in ``state`` [1, ...]."""
 
     cursor: ChoraleCursor
@@ -149,7 +149,7 @@ class Search:
         """Tokens that keep the melody on top and three voices below it, each tied to its own note only."""
         frame = self._melody[cursor.tick // FRAME_TICKS]
         if not frame:
-            return self._only(FRAME_END)
+            return self._codec.vocabulary.only(FRAME_END)
         if not cursor.notes:
             return self._top(cursor, *frame)
         mask = self._codec.mask(cursor)
@@ -161,34 +161,34 @@ class Search:
         lowest = self._codec.low + VOICES - 1 - rank  # room for the voices below
         mask[FRAME_END] = False
         mask[FIRST_PITCH : self._codec.note_token(lowest, tied=False)] = False
-        faults = self._codec.faults(cursor)
-        better = mask if faults is None else mask & ~faults
+        voice_leading_errors = self._codec.voice_leading_errors(cursor)
+        better = mask if voice_leading_errors is None else mask & ~voice_leading_errors
         return better if better.any() else mask
 
     def _top(self, cursor: ChoraleCursor, pitch: int, tied: bool) -> Mask:  # noqa: FBT001 (as it stands in a frame)
         """The melody's note; a fermata before it where the network wants one, and over the last note in any case."""
         is_tied = tied and pitch in cursor.sounding
         if not cursor.is_whole:
-            return self._only(self._codec.note_token(pitch, tied=is_tied))
+            return self._codec.vocabulary.only(self._codec.note_token(pitch, tied=is_tied))
         if cursor.tick // FRAME_TICKS >= self._last_onset:
-            return self._only(FERMATA)
-        mask = self._only(self._codec.note_token(pitch, tied=is_tied))
+            return self._codec.vocabulary.only(FERMATA)
+        mask = self._codec.vocabulary.only(self._codec.note_token(pitch, tied=is_tied))
         mask[FERMATA] = True
         return mask
 
     def _run(self, width: int, report: Callable[[int], None]) -> Harmony:
         begin, _ = self._codec.step(self._codec.begin(), START)
-        ways = [_Way(begin, (START,), 0.0, self._stepper.initial())]
+        ways = [_Candidate(begin, (START,), 0.0, self._stepper.initial())]
         for frame in range(len(self._melody)):
             for written in range(1, VOICES + 2):
                 ways = self._reach(ways, frame, written, width)
             report(frame + 1)
         return Harmony(ways[0].tokens, ways[0].nats)
 
-    def _reach(self, ways: list[_Way], frame: int, written: int, width: int) -> list[_Way]:
+    def _reach(self, ways: list[_Candidate], frame: int, written: int, width: int) -> list[_Candidate]:
         """The likeliest ways to have so many voices of a frame; one more than there are voices is its end."""
 
-        def is_there(way: _Way) -> bool:
+        def is_there(way: _Candidate) -> bool:
             return way.cursor.tick > frame * FRAME_TICKS or len(way.cursor.notes) >= written
 
         while late := [way for way in ways if not is_there(way)]:
@@ -196,7 +196,7 @@ class Search:
             ways = sorted(ways, key=lambda way: -way.nats)[:width]
         return ways
 
-    def _branch(self, ways: Sequence[_Way], width: int) -> list[_Way]:
+    def _branch(self, ways: Sequence[_Candidate], width: int) -> list[_Candidate]:
         """The likeliest tokens after all of these ways, in one call of the network."""
         state = {name: np.concatenate([way.state[name] for way in ways]) for name in ways[0].state}
         logits, after = self._stepper.step(np.array([way.tokens[-1:] for way in ways], np.int64), state)
@@ -209,14 +209,9 @@ class Search:
             for row, token in zip(*np.unravel_index(order, sums.shape), strict=True)
         ]
 
-    def _advanced(self, way: _Way, token: int, nats: float, state: State) -> _Way:
+    def _advanced(self, way: _Candidate, token: int, nats: float, state: State) -> _Candidate:
         cursor, _ = self._codec.step(way.cursor, token)
-        return _Way(cursor, (*way.tokens, token), nats, state)
-
-    def _only(self, token: int) -> Mask:
-        mask = np.zeros(len(self._codec.vocabulary), np.bool_)
-        mask[token] = True
-        return mask
+        return _Candidate(cursor, (*way.tokens, token), nats, state)
 
 
 def _row(state: State, row: Any) -> State:

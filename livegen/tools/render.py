@@ -9,21 +9,21 @@ from livegen.engine.engine import Engine, load_engine
 from livegen.events import NoteOn, Timed
 from livegen.files.midi_file import read_midi, write_midi
 from livegen.files.piano_roll import draw_roll
-from livegen.midi_out.offline import Rendition
+from livegen.midi_out.offline import OfflinePlayer
 from livegen.settings import Settings
 
 _STEP_NS = 20 * NS_PER_MS
 _PATIENCE_NS = 10 * NS_PER_S  # without anything to play or to wait for
 
 
-def converse(engine: Engine, player: Iterable[Timed], report: Callable[[int], None] = lambda _: None) -> list[Timed]:
-    """Play ``player``'s events, in order, at the engine; return all that it plays, in order.
+def converse(engine: Engine, heard: Iterable[Timed], report: Callable[[int], None] = lambda _: None) -> list[Timed]:
+    """Play ``heard`` events, in order, at the engine; return all that it plays, in order.
 
     It goes on until the last phrase has been answered. ``report`` is told the time, in ns, now and then.
     """
-    waiting = deque(player)
+    waiting = deque(heard)
     clock = ManualClock(waiting[0].at_ns if waiting else 0)
-    rendition = Rendition()
+    player = OfflinePlayer()
     end_ns = clock.now_ns() + _PATIENCE_NS
     while clock.now_ns() < end_ns:
         clock.move_to(clock.now_ns() + _STEP_NS)
@@ -32,14 +32,14 @@ def converse(engine: Engine, player: Iterable[Timed], report: Callable[[int], No
             engine.hear(waiting.popleft())
         plan = engine.imagine(now_ns)
         if plan.retract_ns is not None:
-            rendition.retract(plan.retract_ns, now_ns, plan.kept)
-        rendition.play(plan.events)
-        rendition.sound(now_ns)
-        if waiting or plan.is_behind or rendition.is_waiting:
+            player.retract(plan.retract_ns, now_ns, plan.kept)
+        player.play(plan.events)
+        player.sound(now_ns)
+        if waiting or plan.is_behind or player.is_waiting:
             end_ns = now_ns + _PATIENCE_NS
         if now_ns % NS_PER_S < _STEP_NS:
             report(now_ns)
-    return rendition.sounded
+    return player.sounded
 
 
 def render_file(

@@ -141,5 +141,5 @@ def test_the_settings_of_an_installation_are_whole() -> None:
     settings = load(ROOT / "configs" / "live" / "installation.toml")
 
     assert settings.installation.attract_s > 0
-    assert settings.installation.mute_s > 0
+    assert settings.installation.max_silence_s > 0
     assert settings.installation.longest_note_s > 0

@@ -8,15 +8,15 @@ import pytest
 
 from livegen.bench.clock import Scenario, Truth, measure_scenario, pulse_train, ramp, steady
 from livegen.clock import NS_PER_MS, NS_PER_S
-from livegen.events import Position, Timed, Transport
+from livegen.events import SongPosition, Timed, Transport
 
-START, CONTINUE, STOP, PULSE = Transport.START, Transport.CONTINUE, Transport.STOP, Transport.PULSE
+START, CONTINUE, STOP, CLOCK = Transport.START, Transport.CONTINUE, Transport.STOP, Transport.CLOCK
 
 
 def test_a_train_without_jitter_arrives_as_it_was_meant():
     events, truth = pulse_train(Scenario("", steady(125), 1, 0), seed=0)
 
-    assert events == [Timed(NS_PER_S, START)] + [Timed(NS_PER_S + k * 20 * NS_PER_MS, PULSE) for k in range(24)]
+    assert events == [Timed(NS_PER_S, START)] + [Timed(NS_PER_S + k * 20 * NS_PER_MS, CLOCK) for k in range(24)]
     assert truth == [Truth(NS_PER_S + k * 20 * NS_PER_MS, k * 40) for k in range(24)]
 
 
@@ -36,7 +36,7 @@ def test_a_ramp_takes_its_beats():
 
 
 def test_the_song_of_a_train_stops_and_goes_on_at_its_cues():
-    cues = [(0, START), (1, STOP), (2, Position(64)), (2, CONTINUE), (3, START)]
+    cues = [(0, START), (1, STOP), (2, SongPosition(64)), (2, CONTINUE), (3, START)]
     _, truth = pulse_train(Scenario("", steady(120), 4, 0, cues=cues), seed=0)
 
     assert [truth[beat * 24].tick for beat in range(4)] == [0, None, 64 * 240, 0]

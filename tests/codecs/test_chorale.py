@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 
 from export.corpora import CACHE
 from livegen.codecs.chorale import ChoraleCodec
-from livegen.codecs.chorale_frames import END, FERMATA, FRAME_END, FRAME_TICKS, START, ChoraleCursor, FrameWriter
+from livegen.codecs.chorale_frames import (
+    END,
+    FERMATA,
+    FRAME_END,
+    FRAME_TICKS,
+    START,
+    ChoraleCursor,
+    FrameWriter,
+    frames_of,
+)
 from livegen.events import Note, NoteOff, NoteOn, Ticked
 from livegen.music.key import Key
 
@@ -81,7 +90,7 @@ def test_hearing_note_by_note_writes_the_same_frames(piece: list[Note]) -> None:
     encoder = FrameWriter(CODEC.fold)
     streamed = [frame for ticked in events for frame in encoder.hear(ticked)]
 
-    assert streamed == CODEC.frames(piece)
+    assert streamed == frames_of(piece, CODEC.fold)
 
 
 def test_every_piece_of_the_corpus_comes_back_offline_and_streamed() -> None:
@@ -228,7 +237,7 @@ def after_frames(*frames: tuple[int, ...], then: tuple[int, ...] = ()) -> Choral
 def test_parallels_with_a_voice_above_are_faults(
     before: tuple[int, ...], then: tuple[int, ...], struck: list[int]
 ) -> None:
-    mask = CODEC.faults(after_frames(before, then=then))
+    mask = CODEC.voice_leading_errors(after_frames(before, then=then))
 
     expected = sorted(CODEC.note_token(pitch, tied=False) for pitch in struck)
     assert (np.flatnonzero(mask).tolist() if mask is not None else []) == expected

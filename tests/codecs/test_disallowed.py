@@ -32,7 +32,7 @@ def test_no_walk_through_what_is_left_begins_a_pitch_that_may_not_sound(codec: C
 
     for _ in range(3_000):
         mask = codec.mask(cursor)
-        left = mask & ~codec.beyond(cursor, allowed)
+        left = mask & ~codec.disallowed(cursor, allowed)
         cursor, events = codec.step(cursor, int(chance.choice(np.flatnonzero(left if left.any() else mask))))
         struck += [ticked.event.pitch for ticked in events if isinstance(ticked.event, NoteOn)]
 
@@ -42,12 +42,12 @@ def test_no_walk_through_what_is_left_begins_a_pitch_that_may_not_sound(codec: C
 
 @pytest.mark.parametrize("codec", CODECS, ids=lambda codec: codec.name)
 def test_where_all_may_sound_nothing_is_struck_out(codec: Codec[Any]) -> None:
-    assert not codec.beyond(codec.begin(), np.ones(128, np.bool_)).any()
+    assert not codec.disallowed(codec.begin(), np.ones(128, np.bool_)).any()
 
 
 @pytest.mark.parametrize("codec", CODECS, ids=lambda codec: codec.name)
 def test_busyness_lies_between_calm_and_busy(codec: Codec[Any]) -> None:
-    weights = codec.busyness()
+    weights = codec.density_weights()
 
     assert weights.shape == (len(codec.vocabulary),)
     assert np.abs(weights).max() <= 1

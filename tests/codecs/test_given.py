@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from livegen.codecs.chorale import ChoraleCodec
-from livegen.codecs.chorale_frames import FRAME_TICKS, FramePrompt, Voices
+from livegen.codecs.chorale_frames import FRAME_TICKS, FrameNotes, FramePrompt
 from livegen.codecs.codec import FrameCodec
 from livegen.codecs.voices import VoicesCodec
 
 CODECS: list[FrameCodec[Any]] = [ChoraleCodec(), VoicesCodec()]
 
 
-def written(codec: FrameCodec[Any], frames: list[Voices], *, is_top: bool, seed: int) -> list[tuple[int, ...]]:
+def written(codec: FrameCodec[Any], frames: list[FrameNotes], *, is_top: bool, seed: int) -> list[tuple[int, ...]]:
     """What sounds after each frame, drawn at random from what may come."""
     chance, cursor, sounding = np.random.default_rng(seed), codec.begin(), []
     for notes in frames:
@@ -29,7 +29,7 @@ def written(codec: FrameCodec[Any], frames: list[Voices], *, is_top: bool, seed:
 @pytest.mark.parametrize("seed", range(20))
 def test_a_melody_stays_on_top_of_its_frames(codec: FrameCodec[Any], seed: int) -> None:
     melody = [67, 67, 69, 71, 72, 72, 60, 76]
-    frames: list[Voices] = [((pitch, index % 2 == 1),) for index, pitch in enumerate(melody)]
+    frames: list[FrameNotes] = [((pitch, index % 2 == 1),) for index, pitch in enumerate(melody)]
 
     sounding = written(codec, frames, is_top=True, seed=seed)
 
@@ -39,7 +39,7 @@ def test_a_melody_stays_on_top_of_its_frames(codec: FrameCodec[Any], seed: int) 
 @pytest.mark.parametrize("seed", range(20))
 def test_a_chorale_has_four_voices_in_every_frame(seed: int) -> None:
     codec = ChoraleCodec()
-    frames: list[Voices] = [((67, False),), (), ((72, False), (60, True)), ((70, False), (65, False), (50, False))]
+    frames: list[FrameNotes] = [((67, False),), (), ((72, False), (60, True)), ((70, False), (65, False), (50, False))]
 
     sounding = written(codec, frames, is_top=False, seed=seed)
 

@@ -141,10 +141,10 @@ def test_notes_beyond_the_piano_are_folded_by_octaves() -> None:
 
 
 def test_what_is_outside_a_scale_is_told() -> None:
-    outside = CODEC.outside(Key(0).scale)
+    out_of_scale = CODEC.out_of_scale(Key(0).scale)
 
     black = [pitch for pitch in range(21, 109) if pitch % 12 in (1, 3, 6, 8, 10)]
-    assert np.flatnonzero(outside).tolist() == [FIRST_PITCH + pitch - 21 for pitch in black]
+    assert np.flatnonzero(out_of_scale).tolist() == [FIRST_PITCH + pitch - 21 for pitch in black]
 
 
 def test_transposing_moves_the_notes_and_leaves_the_marks() -> None:

@@ -14,7 +14,7 @@ from livegen.codecs.voice_leading import forbidden, parallel
 from livegen.settings import Sampling
 
 CODEC = ChoraleCodec()
-SAMPLING = Sampling(temperature=1, top_p=1, outside=1)
+SAMPLING = Sampling(temperature=1, top_p=1, out_of_key=1)
 
 
 class Even:

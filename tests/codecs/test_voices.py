@@ -116,12 +116,12 @@ def test_an_ending_strikes_on_the_beat_and_then_holds() -> None:
 def test_voices_are_guessed_to_hold_between_eighths_while_they_do() -> None:
     chord = tokens(S, B, A, T)
 
-    assert CODEC.guess(after(CODEC.start)) == ()
-    assert CODEC.guess(after(CODEC.start, *chord)) == tuple(chord)
-    assert CODEC.guess(after(CODEC.start, *chord, *tokens(S))) == tuple(chord[1:])
-    assert CODEC.guess(after(CODEC.start, *chord, *tokens(69))) == ()
-    assert CODEC.guess(after(CODEC.start, *chord * 2)) == ()  # an eighth, nothing known of it yet
-    assert CODEC.guess(after(CODEC.start, *chord * 2, *tokens(S))) == tuple(chord[1:])
+    assert CODEC.draft_tokens(after(CODEC.start)) == ()
+    assert CODEC.draft_tokens(after(CODEC.start, *chord)) == tuple(chord)
+    assert CODEC.draft_tokens(after(CODEC.start, *chord, *tokens(S))) == tuple(chord[1:])
+    assert CODEC.draft_tokens(after(CODEC.start, *chord, *tokens(69))) == ()
+    assert CODEC.draft_tokens(after(CODEC.start, *chord * 2)) == ()  # an eighth, nothing known of it yet
+    assert CODEC.draft_tokens(after(CODEC.start, *chord * 2, *tokens(S))) == tuple(chord[1:])
 
 
 def told(notes: list[Note], choose: int = -1) -> list[int]:
@@ -176,10 +176,10 @@ def test_a_piece_moves_as_far_as_its_pitches_stay_in_range() -> None:
 
 
 def test_tokens_outside_a_scale_are_its_missing_pitches() -> None:
-    outside = CODEC.outside({0, 2, 4, 5, 7, 9, 11})
+    out_of_scale = CODEC.out_of_scale({0, 2, 4, 5, 7, 9, 11})
 
-    assert {int(CODEC.vocabulary.text(int(token))) % 12 for token in np.flatnonzero(outside)} == {1, 3, 6, 8, 10}
-    assert not outside[[SILENCE, CODEC.start]].any()
+    assert {int(CODEC.vocabulary.text(int(token))) % 12 for token in np.flatnonzero(out_of_scale)} == {1, 3, 6, 8, 10}
+    assert not out_of_scale[[SILENCE, CODEC.start]].any()
 
 
 def test_it_is_rebuilt_from_its_parameters() -> None:

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from livegen.daemon.controls import Controls
-from livegen.daemon.event_router import Courier
+from livegen.daemon.event_router import EventRouter
 from livegen.daemon.file_watch import FileWatch
 from livegen.errors import SettingsError
-from livegen.events import SUSTAIN_PEDAL, Control, Program
+from livegen.events import SUSTAIN_PEDAL, ControlChange, ProgramChange
 from livegen.parameters import KNOBS, MOST
 from livegen.settings import Parameter, Settings, load
 from livegen.settings_file import bind
@@ -22,7 +22,7 @@ def controls(path: Path | None = None, **keys: object) -> tuple[Controls, list[s
 def test_the_modulation_wheel_sets_the_temperature() -> None:
     wheel, said = controls()
 
-    changed = [wheel.hear(Control(1, value)) for value in (0, 127)]
+    changed = [wheel.hear(ControlChange(1, value)) for value in (0, 127)]
 
     assert changed == [True, True]
     assert wheel.settings.sampling.temperature == 4
@@ -44,7 +44,7 @@ def test_every_knob_goes_there_and_back(parameter: Parameter) -> None:
 def test_with_soft_takeover_a_knob_waits_until_it_passes_the_value() -> None:
     length, _ = controls(cc={20: "answer_length"})  # stands at 42 of 127
 
-    changed = [length.hear(Control(20, value)) for value in (127, 100, 30, 20)]
+    changed = [length.hear(ControlChange(20, value)) for value in (127, 100, 30, 20)]
 
     assert changed == [False, False, True, True]
 
@@ -52,7 +52,7 @@ def test_with_soft_takeover_a_knob_waits_until_it_passes_the_value() -> None:
 def test_without_soft_takeover_it_jumps() -> None:
     length, _ = controls(cc={20: "answer_length"}, soft_takeover=False)
 
-    assert length.hear(Control(20, 127))
+    assert length.hear(ControlChange(20, 127))
     assert length.settings.play.answer_length == 2
 
 
@@ -62,7 +62,7 @@ def test_what_is_learnt_counts_at_once_and_is_saved_beside_what_was_there(tmp_pa
     knobs, said = controls(path)
     knobs.learn("density")
 
-    changed = [knobs.hear(Control(SUSTAIN_PEDAL, 127)), knobs.hear(Control(21, 127))]
+    changed = [knobs.hear(ControlChange(SUSTAIN_PEDAL, 127)), knobs.hear(ControlChange(21, 127))]
 
     assert changed == [False, True]
     assert knobs.settings.sampling.density == 10
@@ -76,7 +76,7 @@ def test_a_parameter_that_is_learnt_anew_leaves_its_old_knob(tmp_path: Path) -> 
     knobs, _ = controls(tmp_path / "new" / "jam.toml")
     knobs.learn("temperature")
 
-    knobs.hear(Control(7, 100))
+    knobs.hear(ControlChange(7, 100))
 
     assert load(tmp_path / "new" / "jam.toml").controls.cc == {7: "temperature"}
 
@@ -87,7 +87,7 @@ def test_what_cannot_be_saved_is_said_and_counts_all_the_same(tmp_path: Path) ->
     knobs, said = controls(path)
     knobs.learn("density")
 
-    knobs.hear(Control(21, 127))
+    knobs.hear(ControlChange(21, 127))
 
     assert knobs.settings.sampling.density == 10
     assert "could not be saved" in said[1]
@@ -98,17 +98,17 @@ def test_programs_choose_roles_and_models_and_are_off_by_default() -> None:
     chosen, _ = controls(programs=["harmonise", "folk-char"])
     off, _ = controls()
 
-    changed = [chosen.hear(Program(number)) for number in (0, 1, 2)]
+    changed = [chosen.hear(ProgramChange(number)) for number in (0, 1, 2)]
 
     assert changed == [True, True, False]
     assert (chosen.settings.play.role, chosen.settings.play.model) == ("harmonise", "folk-char")
-    assert not off.hear(Program(0))
+    assert not off.hear(ProgramChange(0))
 
 
 def test_knobs_on_another_channel_are_not_listened_to() -> None:
     knobs, _ = controls(channel=2)
 
-    assert [knobs.hear(Control(1, 100, channel)) for channel in (0, 1)] == [False, True]
+    assert [knobs.hear(ControlChange(1, 100, channel)) for channel in (0, 1)] == [False, True]
 
 
 def test_a_file_that_changed_is_taken_and_one_that_is_wrong_is_said(tmp_path: Path) -> None:
@@ -116,15 +116,15 @@ def test_a_file_that_changed_is_taken_and_one_that_is_wrong_is_said(tmp_path: Pa
     path.write_text("[play]\nseed = 1\n")
     knobs, _ = controls()
     taken: list[Settings] = []
-    courier = Courier(lambda _: None, lambda: None, knobs)
-    courier.take = taken.append  # type: ignore[method-assign]
+    router = EventRouter(lambda _: None, lambda: None, knobs)
+    router.take = taken.append  # type: ignore[method-assign]
     watch = FileWatch(path, lambda: load(path), said.append)
 
-    watch.look(courier)
+    watch.poll(router)
     for text in ("[play]\nseed = 2 \n", "[play]\nseeed = 3  \n"):
         path.write_text(text)
         watch._seen = (1, 1, 1)  # the clock of a file system may be coarse
-        watch.look(courier)
+        watch.poll(router)
 
     assert [settings.play.seed for settings in taken] == [2]
     assert "unknown key 'play.seeed'; did you mean 'seed'?; playing on as before" in said[0]
@@ -142,7 +142,7 @@ def test_ports_that_change_count_from_the_next_start_on() -> None:
 
 def test_what_a_knob_has_set_stays_when_the_file_changes_something_else() -> None:
     knobs, _ = controls()
-    knobs.hear(Control(1, 127))
+    knobs.hear(ControlChange(1, 127))
 
     knobs.take(load(None, {"play": {"seed": 5}}))
 

@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 
 from livegen.daemon.daemon import run_daemon
-from livegen.daemon.monitor import Watch
+from livegen.daemon.monitor import EventMonitor
 from livegen.daemon.ports import MemoryPorts
 from livegen.daemon.status_file import Figures
 from livegen.errors import LivegenError, RunningError
-from livegen.events import Control, Event, NoteOff, NoteOn, Timed
-from livegen.ipc.messages import Did, Loaded, Planned, Ready, decode
+from livegen.events import ControlChange, Event, NoteOff, NoteOn, Timed
+from livegen.ipc.messages import CallLog, Loaded, PlayEvents, Ready, decode
 from livegen.recording.format import Kind, read_session
-from livegen.recording.tracks import voice
+from livegen.recording.tracks import track
 from livegen.settings import Settings, load
 
 SCRIPTED = str(Path(__file__).parents[1] / "support" / "scripted_engine.py")
@@ -30,7 +30,9 @@ READY = "ready: play a phrase, then pause"
 class Session:
     """A daemon in a thread of its own, its ports, and the lines it says."""
 
-    def __init__(self, settings: Settings, script: str, watch: Watch | None, ports: MemoryPorts | None) -> None:
+    def __init__(
+        self, settings: Settings, script: str, observe: EventMonitor | None, ports: MemoryPorts | None
+    ) -> None:
         self.ports = ports
         self.stop = threading.Event()
         self.lines: Queue[str] = Queue()
@@ -41,8 +43,8 @@ class Session:
             settings,
             say=self.lines.put,
             stop=self.stop,
-            watch=watch or self._watch,
-            ports=ports,
+            observe=observe or self._watch,
+            memory=ports,
             engine=(sys.executable, SCRIPTED, script),
         )
 
@@ -72,10 +74,10 @@ def _own_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @contextmanager
-def session(script: str = "echo", watch: Watch | None = None, **sections: dict[str, Any]) -> Iterator[Session]:
+def session(script: str = "echo", observe: EventMonitor | None = None, **sections: dict[str, Any]) -> Iterator[Session]:
     sections["daemon"] = {"realtime": False, **sections.get("daemon", {})}  # a test's process is not for that
     settings = load(None, {"ports": {"system": "memory"}, **sections})
-    running = Session(settings, script, watch, None if "ports" in sections else MemoryPorts())
+    running = Session(settings, script, observe, None if "ports" in sections else MemoryPorts())
     try:
         yield running
     finally:
@@ -95,9 +97,9 @@ def test_a_note_is_answered_and_a_clean_stop_ends_the_answer():
     assert [timed.event for timed in running.ports.output.sent] == [
         NoteOn(72, 80),
         NoteOff(72),
-        Control(64, 0),
-        Control(123, 0),
-        Control(120, 0),
+        ControlChange(64, 0),
+        ControlChange(123, 0),
+        ControlChange(120, 0),
     ]
     assert (figures.notes_in, figures.notes_out, figures.hanging, figures.engine_restarts) == (1, 1, 0, 0)
 
@@ -107,7 +109,7 @@ def test_all_notes_off_from_the_player_silences_the_machine():
         running.wait_for(READY)
         running.play(NoteOn(60, 80))
         running.events.get(timeout=20)
-        running.play(Control(123, 0))
+        running.play(ControlChange(123, 0))
 
         assert running.events.get(timeout=20) == NoteOff(72)
 
@@ -118,7 +120,7 @@ def test_a_model_that_cannot_be_loaded_ends_the_daemon_in_one_line():
 
 
 def test_where_a_model_cannot_be_loaded_its_stand_in_plays():
-    with session("refuse", installation={"stand_in": "bach-2"}) as running:
+    with session("refuse", installation={"fallback_model": "bach-2"}) as running:
         lines = running.wait_for(READY)
         running.play(NoteOn(60, 80))
         answer = running.events.get(timeout=20)
@@ -158,7 +160,7 @@ def test_the_notes_of_an_engine_that_dies_end_at_once():
         ended = [running.events.get(timeout=20) for _ in range(4)]
 
     assert begun == NoteOn(74, 80)
-    assert ended == [NoteOff(74), Control(64, 0), Control(123, 0), Control(120, 0)]
+    assert ended == [NoteOff(74), ControlChange(64, 0), ControlChange(123, 0), ControlChange(120, 0)]
 
 
 def test_an_answer_that_sounds_when_its_engine_dies_is_played_again():
@@ -167,7 +169,14 @@ def test_an_answer_that_sounds_when_its_engine_dies_is_played_again():
         running.play(NoteOn(60, 80))
         heard = [running.events.get(timeout=20) for _ in range(6)]
 
-    assert heard == [NoteOn(72, 80), NoteOff(72), Control(64, 0), Control(123, 0), Control(120, 0), NoteOn(72, 80)]
+    assert heard == [
+        NoteOn(72, 80),
+        NoteOff(72),
+        ControlChange(64, 0),
+        ControlChange(123, 0),
+        ControlChange(120, 0),
+        NoteOn(72, 80),
+    ]
 
 
 def test_an_engine_that_says_nothing_is_replaced():
@@ -201,7 +210,7 @@ def test_an_engine_that_cannot_go_on_is_replaced_by_one_that_can(script: str, re
 
 
 def test_an_engine_that_is_silent_where_music_is_due_is_replaced_and_two_of_them_are_said():
-    with session("mute", play={"role": "solo"}, installation={"mute_s": 0.5}, ports={"poll_s": 0.1}) as running:
+    with session("mute", play={"role": "solo"}, installation={"max_silence_s": 0.5}, ports={"poll_s": 0.1}) as running:
         lines = running.wait_for("no music from 2 engines in a row, where it is due")
         figures = running.end()
 
@@ -244,11 +253,11 @@ def test_a_second_instance_of_the_same_name_is_refused():
 
 
 def test_an_error_of_ours_comes_out_after_the_notes_have_ended():
-    def watch(who: str, timed: Timed) -> None:
+    def observe(who: str, timed: Timed) -> None:
         if timed.event == NoteOn(72, 80):
             raise ZeroDivisionError
 
-    with session(watch=watch) as running:
+    with session(observe=observe) as running:
         running.wait_for(READY)
         running.play(NoteOn(60, 80))
         with pytest.raises(ZeroDivisionError):
@@ -266,11 +275,11 @@ def test_the_session_is_recorded(tmp_path: Path):
 
     (path,) = (tmp_path / "sessions").iterdir()
     recorded = read_session(path)
-    assert [timed.event for timed in voice(recorded, "player")] == [NoteOn(60, 80), NoteOff(60)]
-    assert [timed.event for timed in voice(recorded, "machine")][:2] == [NoteOn(72, 80), NoteOff(72)]
+    assert [timed.event for timed in track(recorded, "player")] == [NoteOn(60, 80), NoteOff(60)]
+    assert [timed.event for timed in track(recorded, "machine")][:2] == [NoteOn(72, 80), NoteOff(72)]
     said = [type(decode(record.content)) for record in recorded.records if record.kind is Kind.SAID]
     assert said[:2] == [Loaded, Ready]
-    assert said[said.index(Planned) - 1] is Did  # explained before it comes
+    assert said[said.index(PlayEvents) - 1] is CallLog  # explained before it comes
 
 
 def test_without_a_midi_system_it_starts_says_so_once_and_waits(monkeypatch: pytest.MonkeyPatch):

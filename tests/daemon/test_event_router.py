@@ -6,8 +6,8 @@ import pytest
 
 from livegen.clock import NS_PER_S, ManualClock, clock_read_by
 from livegen.daemon.controls import Controls
-from livegen.daemon.event_router import Courier, Loss
-from livegen.events import Control, NoteOff, NoteOn, Timed
+from livegen.daemon.event_router import EngineLost, EventRouter
+from livegen.events import ControlChange, NoteOff, NoteOn, Timed
 from livegen.ipc.messages import Heard, Message, Panic
 from livegen.settings import Settings
 
@@ -30,7 +30,7 @@ class Desk:
         self.told: list[list[Message]] = []
         self.heard: list[Timed] = []
         self.panics = 0
-        self.courier = Courier(self.heard.append, self.panic, Controls(Settings(), lambda _: None))
+        self.router = EventRouter(self.heard.append, self.panic, Controls(Settings(), lambda _: None))
 
     def panic(self) -> None:
         self.panics += 1
@@ -39,23 +39,23 @@ class Desk:
         """A new engine."""
         told: list[Message] = []
         self.told.append(told)
-        self.courier.introduce(told.append)
+        self.router.introduce(told.append)
 
-    def lose(self, planned_ns: int = 0, lost_ns: int = 9 * NS_PER_S, *, is_poisoned: bool = False) -> None:
+    def engine_lost(self, planned_ns: int = 0, lost_ns: int = 9 * NS_PER_S, *, is_poisoned: bool = False) -> None:
         """The end of an engine."""
-        self.courier.lose(Loss(planned_ns, lost_ns, is_poisoned))
+        self.router.engine_lost(EngineLost(planned_ns, lost_ns, is_poisoned))
 
     def work_off(self) -> None:
         """Do what is queued."""
-        self.courier.stop()
-        self.courier.run()
+        self.router.stop()
+        self.router.run()
 
 
 def test_what_is_heard_is_told_at_once():
     desk = Desk()
     desk.introduce()
     for timed in PHRASE:
-        desk.courier.hear(timed)
+        desk.router.hear(timed)
     desk.work_off()
 
     assert desk.told == [[Heard(PHRASE[:1]), Heard(PHRASE[1:])]]
@@ -65,9 +65,9 @@ def test_what_is_heard_is_told_at_once():
 def test_what_was_heard_before_the_engine_was_ready_is_told_first_and_as_a_whole():
     desk = Desk()
     for timed in PHRASE:
-        desk.courier.hear(timed)
+        desk.router.hear(timed)
     desk.introduce()
-    desk.courier.hear(NEXT)
+    desk.router.hear(NEXT)
     desk.work_off()
 
     assert desk.told == [[Heard(PHRASE), Heard((NEXT,))]]
@@ -77,10 +77,10 @@ def test_a_new_engine_is_told_what_the_lost_one_had_not_finished_answering():
     desk = Desk()
     desk.introduce()
     for timed in PHRASE:
-        desk.courier.hear(timed)
-    desk.lose(planned_ns=3 * NS_PER_S, lost_ns=3 * NS_PER_S)
+        desk.router.hear(timed)
+    desk.engine_lost(planned_ns=3 * NS_PER_S, lost_ns=3 * NS_PER_S)
     desk.introduce()
-    desk.lose()  # that one died before it planned anything
+    desk.engine_lost()  # that one died before it planned anything
     desk.introduce()
     desk.work_off()
 
@@ -91,9 +91,9 @@ def test_a_phrase_that_was_answered_is_not_answered_again():
     desk = Desk()
     desk.introduce()
     for timed in PHRASE:
-        desk.courier.hear(timed)
-    desk.lose(planned_ns=3 * NS_PER_S)
-    desk.courier.hear(Timed(10 * NS_PER_S, NoteOn(62)))
+        desk.router.hear(timed)
+    desk.engine_lost(planned_ns=3 * NS_PER_S)
+    desk.router.hear(Timed(10 * NS_PER_S, NoteOn(62)))
     desk.introduce()
     desk.work_off()
 
@@ -104,21 +104,21 @@ def test_a_phrase_of_long_ago_is_answered_no_more(clock: ManualClock):
     """Found by the simulator, seed 1201: after an hour without engines, two more died of being busy with it."""
     desk = Desk()
     for timed in PHRASE:
-        desk.courier.hear(timed)
+        desk.router.hear(timed)
     clock.move_to(62 * NS_PER_S)
     desk.introduce()
     desk.work_off()
 
     assert desk.told == [[]]
-    assert desk.courier.asked_ns is None
+    assert desk.router.asked_ns is None
 
 
 def test_a_phrase_that_engines_died_of_is_not_told_again():
     desk = Desk()
     for timed in PHRASE:
-        desk.courier.hear(timed)
-    desk.lose(is_poisoned=True)
-    desk.courier.hear(NEXT)
+        desk.router.hear(timed)
+    desk.engine_lost(is_poisoned=True)
+    desk.router.hear(NEXT)
     desk.introduce()
     desk.work_off()
 
@@ -128,8 +128,8 @@ def test_a_phrase_that_engines_died_of_is_not_told_again():
 def test_all_notes_off_from_the_player_is_a_panic():
     desk = Desk()
     desk.introduce()
-    for timed in (*PHRASE, Timed(NS_PER_S, Control(123, 0))):
-        desk.courier.hear(timed)
+    for timed in (*PHRASE, Timed(NS_PER_S, ControlChange(123, 0))):
+        desk.router.hear(timed)
     desk.introduce()
     desk.work_off()
 

@@ -4,34 +4,34 @@ from pathlib import Path
 from threading import Event, Thread
 
 from livegen.clock import now_ns
-from livegen.daemon.monitor import Onlookers
+from livegen.daemon.monitor import Monitor
 from livegen.events import NoteOff, NoteOn, Timed, to_bytes
 from livegen.recording.format import Kind, Record, read_session
 from livegen.recording.recorder import Recorder
 from livegen.recording.tracks import Who
-from livegen.recording.writer import Tape
+from livegen.recording.writer import SessionWriter
 from tests.support.jack_stage import wait_for
 
 
 def test_onlookers_count_show_and_record_what_they_were_told_before_they_stopped(tmp_path: Path):
     seen: list[tuple[Who, Timed]] = []
-    tape = Tape(lambda: tmp_path / "a.session", lambda _: b"", print, largest=2**20)
-    onlookers = Onlookers(Recorder([tape]), lambda who, timed: seen.append((who, timed)))
+    tape = SessionWriter(lambda: tmp_path / "a.session", lambda _: b"", print, largest=2**20)
+    monitor = Monitor(Recorder([tape]), lambda who, timed: seen.append((who, timed)))
     begin_ns = now_ns()
-    onlookers.heard(Timed(begin_ns, NoteOn(60)))
-    onlookers.sent(Timed(begin_ns + 1, NoteOn(64)))
-    onlookers.heard(Timed(begin_ns + 2, NoteOff(60)))
-    onlookers.witness(Kind.TOLD, b"frame")
-    onlookers.stop()
+    monitor.heard(Timed(begin_ns, NoteOn(60)))
+    monitor.sent(Timed(begin_ns + 1, NoteOn(64)))
+    monitor.heard(Timed(begin_ns + 2, NoteOff(60)))
+    monitor.tap(Kind.TOLD, b"frame")
+    monitor.stop()
 
-    onlookers.run()
+    monitor.run()
 
     assert seen == [
         ("player", Timed(begin_ns, NoteOn(60))),
         ("machine", Timed(begin_ns + 1, NoteOn(64))),
         ("player", Timed(begin_ns + 2, NoteOff(60))),
     ]
-    assert onlookers.notes == {"player": 1, "machine": 1}
+    assert monitor.notes == {"player": 1, "machine": 1}
     *music, frame = read_session(tmp_path / "a.session").records
     assert music == [
         Record(begin_ns, Kind.PLAYER, to_bytes(NoteOn(60))),
@@ -49,16 +49,16 @@ def test_a_disk_that_hangs_holds_up_no_count_and_what_waits_for_it_is_bounded(tm
         goes_on.wait(20)
         return path
 
-    onlookers = Onlookers(Recorder([Tape(next_path, lambda _: b"", print, largest=2**30)]), None)
-    thread = Thread(target=onlookers.run)
+    monitor = Monitor(Recorder([SessionWriter(next_path, lambda _: b"", print, largest=2**30)]), None)
+    thread = Thread(target=monitor.run)
     thread.start()
     for at_ns in range(40_000):
-        onlookers.sent(Timed(at_ns, NoteOn(60)))
-    counted, waiting = onlookers.notes["machine"], onlookers.waiting
+        monitor.sent(Timed(at_ns, NoteOn(60)))
+    counted, waiting = monitor.notes["machine"], monitor.waiting
     goes_on.set()
-    wait_for(lambda: not onlookers.waiting, "the disk")
-    onlookers.sent(Timed(40_000, NoteOff(60)))
-    onlookers.stop()
+    wait_for(lambda: not monitor.waiting, "the disk")
+    monitor.sent(Timed(40_000, NoteOff(60)))
+    monitor.stop()
     thread.join()
 
     *_, gap, last = read_session(path).records

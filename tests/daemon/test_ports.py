@@ -1,7 +1,7 @@
 """Ports in memory, wired by the settings."""
 
-from livegen.daemon.ports import MemoryPorts, wire
-from livegen.events import Control, NoteOff, NoteOn, Timed
+from livegen.daemon.ports import MemoryPorts, open_ports
+from livegen.events import ControlChange, NoteOff, NoteOn, Timed
 from livegen.midi_out.ledger import blank_ledger
 from livegen.midi_out.player import Player
 from livegen.routing import LEFT_HAND
@@ -16,7 +16,7 @@ class Stand:
         self.heard: list[Timed] = []
         self.lines: list[str] = []
         self.player = Player(blank_ledger(), lambda _: None)
-        self.wiring = wire(settings, self.ports, self.heard.append, self.player, self.lines.append)
+        self.wiring = open_ports(settings, self.ports, self.heard.append, self.player, self.lines.append)
         self.wiring.open()
 
     def heard_events(self) -> list[object]:
@@ -39,10 +39,10 @@ def test_the_left_hand_is_heard_on_a_channel_of_its_own():
 def test_what_is_played_leaves_at_once_on_the_thru_channel_both_hands_alike():
     stand = Stand(Ports(split=60, thru="on", thru_channel=5))
 
-    for event in (NoteOn(59, 80), NoteOn(60, 80), Control(64, 127)):
+    for event in (NoteOn(59, 80), NoteOn(60, 80), ControlChange(64, 127)):
         stand.ports.input.play(event)
 
-    assert stand.sent() == [NoteOn(59, 80, 4), NoteOn(60, 80, 4), Control(64, 127, 4)]
+    assert stand.sent() == [NoteOn(59, 80, 4), NoteOn(60, 80, 4), ControlChange(64, 127, 4)]
 
 
 def test_what_is_held_when_the_ports_close_ends():

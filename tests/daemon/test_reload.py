@@ -12,22 +12,22 @@ import pytest
 
 from livegen.clock import now_ns
 from livegen.daemon.controls import Controls
-from livegen.daemon.event_router import Courier
+from livegen.daemon.event_router import EventRouter
 from livegen.daemon.file_watch import FileWatch
 from livegen.engine.engine import Engine, load_engine
 from livegen.events import NoteOff, NoteOn, Timed
 from livegen.ipc.engine_worker import run_engine
 from livegen.ipc.messages import (
-    Beat,
-    Became,
     Configure,
     Heard,
+    Heartbeat,
     Message,
     Notice,
     Panic,
-    Planned,
+    PlayEvents,
     Prepare,
     Ready,
+    RoleChanged,
     decode,
     encode,
 )
@@ -43,11 +43,11 @@ def settings(**play: Any) -> Settings:
     return load(None, {"play": {"role": "solo", "model": "elise-gru", **play}, "daemon": {"realtime": False}})
 
 
-class Link:
+class PortProcess:
     """The other end of the link to a real engine."""
 
-    def __init__(self, link: Connection, begin: Settings) -> None:
-        self._link = link
+    def __init__(self, connection: Connection, begin: Settings) -> None:
+        self._link = connection
         self.said: list[Message] = []
         self.send(Configure(begin.model_dump_json()))
         assert self.wait_for(Ready) == Ready()
@@ -68,21 +68,21 @@ class Link:
         while True:
             assert self._link.poll(40)
             message = decode(self._link.recv_bytes())
-            if message != Beat():
+            if message != Heartbeat():
                 self.said.append(message)
             if isinstance(message, kind):
                 return message
 
 
 @contextmanager
-def engine(begin: Settings, made: Engine | None = None) -> Iterator[Link]:
+def engine(begin: Settings, made: Engine | None = None) -> Iterator[PortProcess]:
     """Another thread's, ``made`` already if one is given."""
     ours, theirs = Pipe()
     load = (lambda _: made) if made else load_engine
     thread = threading.Thread(target=run_engine, args=(theirs, load, Loader()))
     thread.start()
     with ours:
-        yield Link(ours, begin)
+        yield PortProcess(ours, begin)
     thread.join(10)
     assert not thread.is_alive()
 
@@ -121,18 +121,18 @@ def test_a_knob_counts_at_once_and_the_file_at_the_end_of_the_phrase(monkeypatch
     monkeypatch.setattr(made, "is_between_phrases", lambda _: may_change.is_set())
     change = made.change
     monkeypatch.setattr(made, "change", lambda given, *rest: (changed.append(given.play.octaves), change(given, *rest)))
-    with engine(settings(), made) as link:
-        link.prepare(settings(octaves=1))
+    with engine(settings(), made) as connection:
+        connection.prepare(settings(octaves=1))
         for _ in range(10):
-            link.wait_for(Planned)
+            connection.wait_for(PlayEvents)
         before = list(changed)
         may_change.set()
         while not changed:
-            link.wait_for(Planned)
+            connection.wait_for(PlayEvents)
         may_change.clear()
-        link.send(Configure(settings(octaves=2).model_dump_json()))
+        connection.send(Configure(settings(octaves=2).model_dump_json()))
         while len(changed) < 2:
-            link.wait_for(Planned)
+            connection.wait_for(PlayEvents)
 
     assert before == []
     assert changed == [1, 2]
@@ -141,15 +141,15 @@ def test_a_knob_counts_at_once_and_the_file_at_the_end_of_the_phrase(monkeypatch
 def test_a_model_is_loaded_and_changed_between_phrases_and_one_that_is_replaced_on_disk_too(tmp_path: Path) -> None:
     path = tmp_path / "mine.onnx"
     shutil.copy(shipped_models()["bach"], path)
-    with engine(settings()) as link:
-        link.prepare(settings(model=str(path)))
-        link.wait_for(Notice)
-        first = list(link.said)
+    with engine(settings()) as connection:
+        connection.prepare(settings(model=str(path)))
+        connection.wait_for(Notice)
+        first = list(connection.said)
         shutil.copy(shipped_models()["folk-char"], path)
-        link.prepare(settings(model=str(path)))
-        link.wait_for(Notice)
-        second = list(link.said)
-        link.wait_for(Planned)
+        connection.prepare(settings(model=str(path)))
+        connection.wait_for(Notice)
+        second = list(connection.said)
+        connection.wait_for(PlayEvents)
 
     assert first[-1] == second[-1] == Notice(f"model {path}")
 
@@ -157,10 +157,10 @@ def test_a_model_is_loaded_and_changed_between_phrases_and_one_that_is_replaced_
 def test_a_model_that_is_not_whole_is_refused_in_one_line_and_the_old_one_plays_on(tmp_path: Path) -> None:
     path = tmp_path / "mine.onnx"
     path.write_bytes(shipped_models()["bach"].read_bytes()[:100_000])
-    with engine(settings()) as link:
-        link.prepare(settings(model=str(path)))
-        said = link.wait_for(Notice)
-        link.wait_for(Planned)
+    with engine(settings()) as connection:
+        connection.prepare(settings(model=str(path)))
+        said = connection.wait_for(Notice)
+        connection.wait_for(PlayEvents)
 
     assert isinstance(said, Notice)
     assert said.text.startswith(f"{path}: not a whole ONNX model")
@@ -174,29 +174,29 @@ def test_a_touch_meanwhile_is_not_undone_by_what_is_coming(monkeypatch: pytest.M
     taken: list[str] = []
     change = made.change
     monkeypatch.setattr(made, "change", lambda given, *rest: (taken.append(given.play.role), change(given, *rest)))
-    with engine(settings(), made) as link:
-        link.prepare(settings(octaves=1))
-        link.wait_for(Planned)
-        link.send(Heard((Timed(now_ns(), NoteOn(60)),)))
-        became = link.wait_for(Became)
+    with engine(settings(), made) as connection:
+        connection.prepare(settings(octaves=1))
+        connection.wait_for(PlayEvents)
+        connection.send(Heard((Timed(now_ns(), NoteOn(60)),)))
+        role_changed = connection.wait_for(RoleChanged)
         may_change.set()
         while not taken:
-            link.drain()
+            connection.drain()
 
-    assert (became, taken) == (Became("respond"), ["respond"])
+    assert (role_changed, taken) == (RoleChanged("respond"), ["respond"])
 
 
 def test_settings_that_the_engine_refuses_change_nothing() -> None:
-    with engine(settings()) as link:
-        link.prepare(settings(key="H"))
-        said = link.wait_for(Notice)
-        link.wait_for(Planned)
+    with engine(settings()) as connection:
+        connection.prepare(settings(key="H"))
+        said = connection.wait_for(Notice)
+        connection.wait_for(PlayEvents)
 
     assert isinstance(said, Notice)
     assert said.text.endswith("playing on as before")
 
 
-class Renewals(Courier):
+class Renewals(EventRouter):
     """A courier that counts."""
 
     def __init__(self, model: str) -> None:
@@ -204,7 +204,7 @@ class Renewals(Courier):
         self.renewals = 0
         self.taken: list[Settings] = []
 
-    def renew(self) -> None:
+    def reload_model(self) -> None:
         self.renewals += 1
 
     def take(self, settings: Settings) -> None:
@@ -214,42 +214,42 @@ class Renewals(Courier):
 def test_a_model_file_counts_when_it_has_been_written_to_its_end(tmp_path: Path) -> None:
     path, said = tmp_path / "mine.onnx", list[str]()
     path.write_bytes(b"1")
-    courier = Renewals(str(path))
+    router = Renewals(str(path))
     watch = FileWatch(tmp_path / "box.toml", settings, said.append)
     renewals = []
     for content in (b"1", b"12", b"123", b"123", b"123"):
         path.write_bytes(content) if path.read_bytes() != content else None
-        watch.look(courier)
-        renewals.append(courier.renewals)
+        watch.poll(router)
+        renewals.append(router.renewals)
 
     assert renewals == [0, 0, 0, 1, 1]
     assert said == [f"{path} has changed"]
 
 
 def test_who_asks_for_it_has_the_file_read_again(tmp_path: Path) -> None:
-    courier = Renewals("bach")
+    router = Renewals("bach")
     watch = FileWatch(tmp_path / "box.toml", settings, lambda _: None)
 
-    watch.look(courier)
+    watch.poll(router)
     watch.ask()
-    watch.look(courier)
-    watch.look(courier)
+    watch.poll(router)
+    watch.poll(router)
 
-    assert courier.taken == [settings()]
+    assert router.taken == [settings()]
 
 
 def test_a_visitor_at_the_door_when_it_shuts_is_not_heard_until_it_opens_again() -> None:
     told: list[Message] = []
-    courier = Courier(lambda _: None, lambda: None, Controls(settings(), lambda _: None))
-    courier.introduce(told.append)
-    courier.hear(Timed(1, NoteOn(60)))
-    courier.shut()
-    courier.hear(Timed(2, NoteOff(60)))
-    courier.hear(Timed(3, NoteOn(62)))
-    courier.reopen()
-    courier.hear(Timed(4, NoteOn(64)))
-    courier.stop()
-    courier.run()
+    router = EventRouter(lambda _: None, lambda: None, Controls(settings(), lambda _: None))
+    router.introduce(told.append)
+    router.hear(Timed(1, NoteOn(60)))
+    router.shut()
+    router.hear(Timed(2, NoteOff(60)))
+    router.hear(Timed(3, NoteOn(62)))
+    router.reopen()
+    router.hear(Timed(4, NoteOn(64)))
+    router.stop()
+    router.run()
 
     roles = [Settings.model_validate_json(m.settings).play.role for m in told if isinstance(m, Configure)]
     assert [m for m in told if not isinstance(m, Configure)] == [
@@ -259,28 +259,28 @@ def test_a_visitor_at_the_door_when_it_shuts_is_not_heard_until_it_opens_again()
         Heard((Timed(4, NoteOn(64)),)),
     ]
     assert roles == ["respond", "solo"]
-    assert courier.visited_ns == 4
+    assert router.visited_ns == 4
 
 
 def test_an_engine_hears_of_settings_that_it_missed_while_it_was_loading() -> None:
     told: list[Message] = []
-    courier = Courier(lambda _: None, lambda: None, Controls(settings(role="harmonise"), lambda _: None))
-    courier.attract(None)
-    courier.introduce(told.append)
-    courier.stop()
-    courier.run()
+    router = EventRouter(lambda _: None, lambda: None, Controls(settings(role="harmonise"), lambda _: None))
+    router.start_idle_play(None)
+    router.introduce(told.append)
+    router.stop()
+    router.run()
 
     play = next(Settings.model_validate_json(m.settings).play for m in told if isinstance(m, Configure))
-    assert (play.role, play.touched_role) == ("solo", "harmonise")
+    assert (play.role, play.role_after_touch) == ("solo", "harmonise")
 
 
 def test_a_visitor_between_the_look_and_the_deed_keeps_the_machine_from_playing_alone() -> None:
     told: list[Message] = []
-    courier = Courier(lambda _: None, lambda: None, Controls(settings(role="respond"), lambda _: None))
-    courier.introduce(told.append)
-    courier.hear(Timed(5, NoteOn(60)))
-    courier.attract(None)  # as it looked before
-    courier.stop()
-    courier.run()
+    router = EventRouter(lambda _: None, lambda: None, Controls(settings(role="respond"), lambda _: None))
+    router.introduce(told.append)
+    router.hear(Timed(5, NoteOn(60)))
+    router.start_idle_play(None)  # as it looked before
+    router.stop()
+    router.run()
 
     assert told == [Heard((Timed(5, NoteOn(60)),))]

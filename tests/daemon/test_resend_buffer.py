@@ -1,16 +1,16 @@
 """What a new engine has to be told."""
 
 from livegen.clock import NS_PER_S
-from livegen.daemon.resend_buffer import Conversation
-from livegen.events import Control, NoteOff, NoteOn, Timed
+from livegen.daemon.resend_buffer import ResendBuffer
+from livegen.events import ControlChange, NoteOff, NoteOn, Timed
 
 
 def note(pitch: int, begin_s: float, end_s: float) -> list[Timed]:
     return [Timed(round(begin_s * NS_PER_S), NoteOn(pitch)), Timed(round(end_s * NS_PER_S), NoteOff(pitch))]
 
 
-def conversation(*events: Timed) -> Conversation:
-    made = Conversation()
+def buffer(*events: Timed) -> ResendBuffer:
+    made = ResendBuffer()
     for timed in events:
         made.remember(timed)
     return made
@@ -19,48 +19,48 @@ def conversation(*events: Timed) -> Conversation:
 def test_phrases_close_together_are_one_conversation():
     first, second = note(60, 0, 1), note(62, 4.9, 5)
 
-    assert conversation(*first, *second).events() == (*first, *second)
+    assert buffer(*first, *second).events() == (*first, *second)
 
 
 def test_four_seconds_of_silence_begin_a_new_one():
     first, second = note(60, 0, 1), note(62, 5, 6)
 
-    assert conversation(*first, *second).events() == tuple(second)
+    assert buffer(*first, *second).events() == tuple(second)
 
 
 def test_a_held_note_is_no_silence():
     held, second = note(60, 0, 9), note(62, 8, 8.5)
 
-    assert conversation(held[0], *second, held[1]).events() == (held[0], *second, held[1])
+    assert buffer(held[0], *second, held[1]).events() == (held[0], *second, held[1])
 
 
 def test_no_more_than_two_minutes_are_kept():
-    events = [Timed(second * NS_PER_S, Control(1, 0)) for second in range(0, 300, 3)]
+    events = [Timed(second * NS_PER_S, ControlChange(1, 0)) for second in range(0, 300, 3)]
 
-    assert conversation(*events).events() == tuple(events[-41:])
+    assert buffer(*events).events() == tuple(events[-41:])
 
 
 def test_no_more_than_4096_events_are_kept():
-    events = [Timed(index, Control(1, 0)) for index in range(5_000)]
+    events = [Timed(index, ControlChange(1, 0)) for index in range(5_000)]
 
-    assert conversation(*events).events() == tuple(events[-4_096:])
+    assert buffer(*events).events() == tuple(events[-4_096:])
 
 
 def test_an_answer_that_was_cut_short_is_no_answer():
-    phrase = conversation(*note(60, 0, 1))
+    phrase = buffer(*note(60, 0, 1))
 
     assert not phrase.is_answered(planned_ns=3 * NS_PER_S, lost_ns=3 * NS_PER_S)
     assert phrase.is_answered(planned_ns=3 * NS_PER_S, lost_ns=4 * NS_PER_S)
 
 
 def test_an_answer_to_an_earlier_phrase_is_no_answer_to_this_one():
-    phrase = conversation(*note(60, 0, 1), *note(62, 4, 5))
+    phrase = buffer(*note(60, 0, 1), *note(62, 4, 5))
 
     assert not phrase.is_answered(planned_ns=3 * NS_PER_S, lost_ns=9 * NS_PER_S)
 
 
 def test_forgetting_leaves_nothing_to_tell():
-    phrase = conversation(*note(60, 0, 1))
+    phrase = buffer(*note(60, 0, 1))
 
     phrase.forget()
 
@@ -68,8 +68,8 @@ def test_forgetting_leaves_nothing_to_tell():
 
 
 def test_after_a_minute_it_needs_no_answer_any_more():
-    phrase = conversation(*note(60, 0, 1))
+    phrase = buffer(*note(60, 0, 1))
 
     assert not phrase.is_stale(61 * NS_PER_S)
     assert phrase.is_stale(61 * NS_PER_S + 1)
-    assert not conversation().is_stale(99 * NS_PER_S)
+    assert not buffer().is_stale(99 * NS_PER_S)

@@ -6,10 +6,10 @@ from itertools import pairwise
 import pytest
 
 from livegen.clock import NS_PER_MS, NS_PER_S, ManualClock
-from livegen.daemon.schedule import Attendant
+from livegen.daemon.schedule import OpeningSchedule
 from livegen.events import NoteOff, NoteOn, from_bytes
 from livegen.midi_out.ledger import blank_ledger
-from livegen.midi_out.sender import Wire
+from livegen.midi_out.sender import MidiSender
 from livegen.routing import OutputRoute
 from livegen.settings import Settings, load
 
@@ -36,14 +36,14 @@ class Gallery:
         self.clock = ManualClock(NS_PER_S)
         self.day_s = day_s  # what the wall clock shows, in seconds of the day
         self.tape = Tape()
-        self.wire = Wire(blank_ledger(), self.clock.now_ns)
-        self.wire.attach([(self.tape, OutputRoute())])
+        self.sender = MidiSender(blank_ledger(), self.clock.now_ns)
+        self.sender.attach([(self.tape, OutputRoute())])
         self.said: list[str] = []
-        self.attendant = Attendant(self, self.wire, self.said.append, self.local_time)
+        self.schedule = OpeningSchedule(self, self.sender, self.said.append, self.local_time)
         self.visited_ns: int | None = None
         self.done: list[str] = []
 
-    def attract(self, visited_ns: int | None) -> None:
+    def start_idle_play(self, visited_ns: int | None) -> None:
         self.done.append("attract")
         self._take_role("solo")
 
@@ -66,8 +66,8 @@ class Gallery:
         for _ in range(round(wait_s * NS_PER_S / LOOK_NS)):
             self.clock.move_to(self.clock.now_ns() + LOOK_NS)
             self.day_s += LOOK_NS / NS_PER_S
-            self.attendant.look(self.settings, self.clock.now_ns())
-            self.wire.send(self.tape, [NoteOn(60, 100), NoteOff(60)])
+            self.schedule.poll(self.settings, self.clock.now_ns())
+            self.sender.send(self.tape, [NoteOn(60, 100), NoteOff(60)])
         return [event.velocity for event in self.tape.events[before:] if isinstance(event, NoteOn)]
 
     def _take_role(self, role: str) -> None:
@@ -131,7 +131,7 @@ def test_a_room_that_is_shut_when_the_power_comes_stays_silent() -> None:
 def test_what_sounds_when_it_is_shut_is_ended_whoever_began_it() -> None:
     gallery = Gallery(END_S - 1, hours=["12:00-18:00"], fade_s=1)
     gallery.wait(0.5)
-    gallery.wire.pass_on(bytes((0x93, 40, 80)))
+    gallery.sender.pass_on(bytes((0x93, 40, 80)))
 
     gallery.wait(5)
 
@@ -146,7 +146,9 @@ def test_by_volume_the_controller_fades_and_is_sent_again_for_a_synthesizer_that
     velocities = gallery.wait(10)
     gallery.wait(20)
 
-    volumes = [event.value for event in gallery.tape.events if type(event).__name__ == "Control" and event.number == 7]
+    volumes = [
+        event.value for event in gallery.tape.events if type(event).__name__ == "ControlChange" and event.number == 7
+    ]
     assert set(velocities) == {100}
     assert volumes == sorted(volumes, reverse=True)
     assert (volumes[0], volumes[-1]) == (98, 0)

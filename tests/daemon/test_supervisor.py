@@ -6,7 +6,7 @@ import pytest
 
 from livegen.clock import NS_PER_S, ManualClock, clock_read_by
 from livegen.daemon.controls import Controls
-from livegen.daemon.event_router import Courier
+from livegen.daemon.event_router import EventRouter
 from livegen.daemon.supervisor import Backoff, Supervisor
 from livegen.errors import LivegenError
 from livegen.ipc.messages import Configure, Failed, Message, Ready
@@ -28,8 +28,8 @@ class House:
         self.controls = Controls(Settings(), lambda _: None)
         self.asked: list[Play] = []
         player = Player(blank_ledger(), lambda _: None)
-        courier = Courier(lambda _: None, player.end_all, self.controls)
-        self.supervisor = Supervisor((), player, courier, lambda _: None)
+        router = EventRouter(lambda _: None, player.end_all, self.controls)
+        self.supervisor = Supervisor((), player, router, lambda _: None)
 
     def start(self) -> None:
         """A child begins."""
@@ -72,13 +72,13 @@ def test_in_an_hour_of_crashes_it_neither_spins_nor_gives_up():
 def test_a_model_that_is_refused_does_not_keep_the_next_engine_from_starting():
     house = House()
     house.start()
-    house.supervisor.obey(Ready())
+    house.supervisor.dispatch(Ready())
     house.controls.settings = chosen("no-such-model", role="solo")
-    house.supervisor.mourn("ended")
+    house.supervisor.handle_exit("ended")
 
     house.start()
-    house.supervisor.obey(Failed("unknown model 'no-such-model'"))
-    house.supervisor.mourn("ended")
+    house.supervisor.dispatch(Failed("unknown model 'no-such-model'"))
+    house.supervisor.handle_exit("ended")
     house.start()
 
     assert [(play.model, play.role) for play in house.asked] == [
@@ -93,7 +93,7 @@ def test_a_first_engine_that_is_refused_ends_the_daemon():
     house.start()
 
     with pytest.raises(LivegenError, match="unknown model"):
-        house.supervisor.obey(Failed("unknown model 'no-such-model'"))
+        house.supervisor.dispatch(Failed("unknown model 'no-such-model'"))
 
 
 def test_an_engine_has_half_a_minute_to_load_and_then_half_a_second_to_say_something():
@@ -102,6 +102,6 @@ def test_an_engine_has_half_a_minute_to_load_and_then_half_a_second_to_say_somet
     house.clock.move_to(10 * NS_PER_S)
     with clock_read_by(house.clock.now_ns):
         while_loading = house.supervisor.patience_s()
-        house.supervisor.obey(Ready())
+        house.supervisor.dispatch(Ready())
 
         assert (while_loading, house.supervisor.patience_s()) == (20, 0.5)

@@ -13,8 +13,8 @@ import pytest
 
 from livegen.clock import NS_PER_MS, now_ns
 from livegen.daemon.controls import Controls
-from livegen.daemon.event_router import Courier
-from livegen.daemon.health import Caretaker
+from livegen.daemon.event_router import EventRouter
+from livegen.daemon.health import HealthMonitor
 from livegen.daemon.supervisor import Supervisor
 from livegen.daemon.systemd_notify import notify, notify_reloading, watchdog_ns
 from livegen.midi_out.ledger import blank_ledger
@@ -107,20 +107,20 @@ class House:
     """A caretaker with a real player, whose thread runs or does not."""
 
     def __init__(self) -> None:
-        settings = load(None, {"play": {"role": "solo"}, "installation": {"mute_s": 0.1}})
+        settings = load(None, {"play": {"role": "solo"}, "installation": {"max_silence_s": 0.1}})
         self.player = Player(blank_ledger(), lambda _: None)
         self.notes_out = 0
-        courier = Courier(lambda _: None, lambda: None, Controls(settings, lambda _: None))
-        supervisor = Supervisor((), self.player, courier, lambda _: None)
+        router = EventRouter(lambda _: None, lambda: None, Controls(settings, lambda _: None))
+        supervisor = Supervisor((), self.player, router, lambda _: None)
         supervisor.is_ready = True
-        self.caretaker = Caretaker(
-            self.player, courier, supervisor, lambda: self.notes_out, lambda _: None, time.localtime
+        self.health = HealthMonitor(
+            self.player, router, supervisor, lambda: self.notes_out, lambda _: None, time.localtime
         )
 
-    def look(self, times: int, *, is_playing: bool = True) -> None:
+    def poll(self, times: int, *, is_playing: bool = True) -> None:
         for _ in range(times):
             self.notes_out += is_playing
-            self.caretaker.look(None, now_ns())
+            self.health.poll(None, now_ns())
             time.sleep(WATCHDOG_MS / 1_000 / 4)
 
 
@@ -128,12 +128,12 @@ def test_the_watchdog_is_fed_while_the_playing_thread_comes_round_and_there_is_m
     house = House()
     thread = threading.Thread(target=house.player.run)
     thread.start()
-    house.look(8)
+    house.poll(8)
     house.player.stop()
     thread.join()
     fed = manager.heard()
 
-    house.look(8)
+    house.poll(8)
 
     assert fed[0] == "READY=1"
     assert fed.count("WATCHDOG=1") >= 6
@@ -145,12 +145,12 @@ def test_the_watchdog_starves_when_no_engine_brings_music(manager: Manager) -> N
     house = House()
     thread = threading.Thread(target=house.player.run)
     thread.start()
-    house.look(20, is_playing=False)
+    house.poll(20, is_playing=False)
     manager.heard()
 
-    house.look(4, is_playing=False)
+    house.poll(4, is_playing=False)
     starved = manager.heard()
-    house.look(4)
+    house.poll(4)
     fed = manager.heard()
     house.player.stop()
     thread.join()

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import rtmidi
 
-from livegen.events import PULSES_PER_QUARTER, Event, Position, Transport, from_bytes
+from livegen.events import PULSES_PER_QUARTER, Event, SongPosition, Transport, from_bytes
 from tests.conftest import is_realtime_allowed, start_jack, stop_jack
 from tests.support.daw.ardour import ARDOUR, ardour
 from tests.support.daw.beat_player import FIRST_BEAT, pitch
@@ -137,15 +137,15 @@ def test_the_clock_starts_continues_from_a_position_in_pulses_and_stops(tmp_path
         heard = events(source)
 
     # By the standard a position counts sixteenths, here 32. Ardour 7.3 counts pulses, and goes on with a quarter note.
-    words = [event for event in heard if event is not Transport.PULSE]
+    words = [event for event in heard if event is not Transport.CLOCK]
     assert words == [
         Transport.START,
         Transport.STOP,
-        Position(8 * PULSES_PER_QUARTER),
+        SongPosition(8 * PULSES_PER_QUARTER),
         Transport.CONTINUE,
         Transport.STOP,
     ]
-    assert heard[:2] == [Transport.START, Transport.PULSE]
+    assert heard[:2] == [Transport.START, Transport.CLOCK]
 
 
 @contextmanager

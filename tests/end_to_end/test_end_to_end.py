@@ -13,7 +13,7 @@ import pytest
 from livegen.clock import now_ns
 from livegen.events import NoteOn
 from livegen.recording.format import read_session
-from livegen.recording.tracks import KINDS, voice
+from livegen.recording.tracks import KINDS, track
 from tests.conftest import SERVER, start_jack, stop_jack
 from tests.support.jack_stage import (
     Daemon,
@@ -62,7 +62,7 @@ def test_the_recording_of_a_killed_session_is_whole_up_to_its_last_second(tmp_pa
 
     (path,) = (tmp_path / "sessions").iterdir()
     session = read_session(path)
-    voices = {who: [t.event for t in voice(session, who) if isinstance(t.event, NoteOn)] for who in KINDS}
+    voices = {who: [t.event for t in track(session, who) if isinstance(t.event, NoteOn)] for who in KINDS}
     assert [event.pitch for event in voices["player"]] == [72, 71, 69, 67]
     assert len(voices["machine"]) >= 2
 

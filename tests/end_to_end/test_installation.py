@@ -17,7 +17,7 @@ import pytest
 from livegen.clock import NS_PER_MS, NS_PER_S, now_ns
 from livegen.events import NoteOff, NoteOn, to_bytes
 from livegen.recording.format import read_session
-from livegen.recording.tracks import voice
+from livegen.recording.tracks import track
 from tests.conftest import SERVER, start_jack, stop_jack
 from tests.support.jack_stage import (
     Daemon,
@@ -195,7 +195,7 @@ def test_a_disk_that_is_full_stops_nothing_and_the_recording_is_whole_up_to_then
         daemon.kill()
 
     (take,) = (tmp_path / "takes").iterdir()
-    machine = voice(read_session(take), "machine")
+    machine = track(read_session(take), "machine")
     onsets = [n for n in notes(receiver.events()) if n.onset_ns < filled_ns - NS_PER_S]
     assert sum(isinstance(timed.event, NoteOn) for timed in machine) >= len(onsets) > 0
     assert (status, hanging(receiver.events())) == (0, Counter())

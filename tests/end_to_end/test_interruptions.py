@@ -16,7 +16,7 @@ import pytest
 
 from livegen.clock import NS_PER_MS, now_ns
 from livegen.codecs.chorale import ChoraleCodec
-from livegen.engine.checkpoint import Place
+from livegen.engine.checkpoint import Checkpoint
 from livegen.events import NoteOn, Timed
 from livegen.model.bundle import load_bundle
 from tests.support.hall import STEP_NS, Hall
@@ -44,9 +44,9 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> dict[int, tuple[object, int, objec
     return taken
 
 
-def tokens_of(place: Place, steps: dict[int, tuple[object, int, object]]) -> list[int]:
+def tokens_of(checkpoint: Checkpoint, steps: dict[int, tuple[object, int, object]]) -> list[int]:
     """All tokens that led to a place."""
-    tokens, cursor = [], place.cursor
+    tokens, cursor = [], checkpoint.cursor
     while id(cursor) in steps:
         cursor, token, _ = steps[id(cursor)]
         tokens.append(token)
@@ -74,15 +74,15 @@ def test_after_an_interruption_the_state_is_that_of_a_straight_run_over_what_was
 
         part = hall.engine._part
         assert part is not None
-        place = part.continuation.place
-        tokens = np.array([tokens_of(place, steps)], np.int64)
+        checkpoint = part.stream.checkpoint
+        tokens = np.array([tokens_of(checkpoint, steps)], np.int64)
         _, straight = bundle.stepper.step(tokens, bundle.stepper.initial())
-        state = place.state
-        if place.unfed:
-            _, state = bundle.stepper.step(np.array([place.unfed], np.int64), state)
+        state = checkpoint.state
+        if checkpoint.unfed:
+            _, state = bundle.stepper.step(np.array([checkpoint.unfed], np.int64), state)
         furthest = max(furthest, *(float(np.abs(straight[name] - state[name]).max()) for name in state))
-        heard_ns = part.beat.ns_at(place.cursor.tick + part._offset)
-        assert heard_ns <= touched_ns + STEP_NS or place.cursor.tick == part._begin_tick
+        heard_ns = part.beat.ns_at(checkpoint.cursor.tick + part._offset)
+        assert heard_ns <= touched_ns + STEP_NS or checkpoint.cursor.tick == part._begin_tick
 
     assert late_onsets == []
     assert furthest < 1e-4

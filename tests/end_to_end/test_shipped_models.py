@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from livegen.engine.sampler import Sampler
-from livegen.engine.token_stream import Continuation
+from livegen.engine.token_stream import TokenStream
 from livegen.events import Note
 from livegen.model.bundle import load_bundle
 from livegen.settings import Sampling
@@ -55,25 +55,25 @@ def test_whatever_a_shipped_model_imagines_its_grammar_allows(model: str) -> Non
     chosen: list[bool] = []
 
     class Watched(Sampler):
-        def choose(self, logits, mask, warmth=1.0):  # type: ignore[no-untyped-def]
-            token = super().choose(logits, mask, warmth)
-            chosen.append(bool(codec.mask(continuation.cursor)[token]))
+        def choose(self, logits, mask, temperature_factor=1.0):  # type: ignore[no-untyped-def]
+            token = super().choose(logits, mask, temperature_factor)
+            chosen.append(bool(codec.mask(stream.cursor)[token]))
             return token
 
     sampler = Watched(Sampling(temperature=sampling.temperature, top_p=sampling.top_p), 1)
-    continuation = Continuation(bundle.stepper, codec, sampler)
+    stream = TokenStream(bundle.stepper, codec, sampler)
     phrase = [Note(960 * beat, pitch, 960) for beat, pitch in enumerate((67, 69, 71, 74))]
     from livegen.music.key import Key
 
-    prompt = codec.prompt(phrase, continuation.cursor, Key(7))
-    continuation.begin(prompt)
-    while not continuation.tell(prompt, 64):
+    prompt = codec.prompt(phrase, stream.cursor, Key(7))
+    stream.begin(prompt)
+    while not stream.prime(prompt, 64):
         pass
     chosen.clear()
-    begin = continuation.cursor.tick
+    begin = stream.cursor.tick
 
-    while continuation.cursor.tick < begin + 16 * 960:
-        continuation.imagine()
+    while stream.cursor.tick < begin + 16 * 960:
+        stream.imagine()
 
     assert len(chosen) >= 16
     assert np.all(chosen)

@@ -43,9 +43,9 @@ def test_a_solo_neither_falls_silent_nor_into_a_loop_nor_grows(model: str) -> No
                 sounding, last_ns = sounding - 1, timed.at_ns
         part = engine._part
         assert part is not None
-        trail = part.continuation.place.trail
-        assert trail is not None
-        run = max(run, *trail.runs)
+        history = part.stream.checkpoint.history
+        assert history is not None
+        run = max(run, *history.runs)
         if now_ns == round(until_ns * WARM_UP) // STEP_NS * STEP_NS:
             warm_kb = memory_kb()
 

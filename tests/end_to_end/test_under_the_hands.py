@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from livegen.clock import NS_PER_MS
-from livegen.events import Control, NoteOff, NoteOn, Program, Transport, to_bytes
+from livegen.events import ControlChange, NoteOff, NoteOn, ProgramChange, Transport, to_bytes
 from livegen.settings import load
 from tests.support.jack_stage import hanging, melody, notes, stage, wait_for, wait_for_chord, wait_for_quiet
 
@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.jack, pytest.mark.usefixtures("jack_server")]
 SHORT = melody((72, 71, 69, 67), beat_ms=150)
 
 
-def bytes_of(*events: Control | NoteOn | NoteOff | Program | Transport) -> list[tuple[float, list[int]]]:
+def bytes_of(*events: ControlChange | NoteOn | NoteOff | ProgramChange | Transport) -> list[tuple[float, list[int]]]:
     return [(0, list(to_bytes(event))) for event in events]
 
 
@@ -29,7 +29,7 @@ def test_a_learnt_knob_moves_the_music_within_a_look_ahead_and_is_known_after_a_
     with stage("learn", tmp_path, "--config", str(config), "--learn", "octaves", "--role", "solo") as on:
         config_was_there = config.exists()
         wait_for_chord(on.receiver, after_ns=0)
-        on.player.play(bytes_of(Control(21, 127)))
+        on.player.play(bytes_of(ControlChange(21, 127)))
         on.daemon.wait_for_line("controller 21 sets octaves, written to")
         moved_ns = on.player.events()[-1].at_ns
         horizon_ns = load().play.horizon_ms * NS_PER_MS
@@ -46,7 +46,7 @@ def test_a_learnt_knob_moves_the_music_within_a_look_ahead_and_is_known_after_a_
 
     with stage("learn", tmp_path, "--config", str(config), "--role", "solo") as on:
         wait_for_chord(on.receiver, after_ns=0)
-        on.player.play(bytes_of(Control(21, 64), Control(21, 0)))
+        on.player.play(bytes_of(ControlChange(21, 64), ControlChange(21, 0)))
         on.daemon.wait_for_line("octaves -3")
         on.daemon.stop()
 
@@ -70,11 +70,11 @@ def test_a_program_brings_another_model_while_the_music_goes_on(tmp_path: Path) 
     config.write_text('[controls]\nprograms = ["folk-char", "harmonise"]\n[play]\nrole = "solo"\n')
     with stage("program", tmp_path, "--config", str(config)) as on:
         wait_for_chord(on.receiver, after_ns=0)
-        on.player.play(bytes_of(Program(0)))
+        on.player.play(bytes_of(ProgramChange(0)))
         on.daemon.wait_for_line("model folk-char")
         heard = len(on.receiver.events())
         wait_for(lambda: len(on.receiver.events()) > heard + 8, "music of the other model")
-        on.player.play(bytes_of(Program(1)))
+        on.player.play(bytes_of(ProgramChange(1)))
         on.daemon.wait_for_line("cannot harmonise")
         wait_for_quiet(on.receiver)
         on.daemon.stop()
@@ -90,7 +90,7 @@ def test_a_solo_that_was_touched_can_be_asked_for_again(tmp_path: Path) -> None:
         on.player.play(SHORT)
         on.daemon.wait_for_line("role respond")
         wait_for_quiet(on.receiver)
-        on.player.play(bytes_of(Program(0)))
+        on.player.play(bytes_of(ProgramChange(0)))
         on.daemon.wait_for_line("role solo")
         asked_ns = on.player.events()[-1].at_ns
         wait_for_chord(on.receiver, after_ns=asked_ns)
@@ -107,7 +107,11 @@ def test_panic_is_silence_at_once(how: str, tmp_path: Path) -> None:
         if how == "signal":
             on.daemon.process.send_signal(signal.SIGUSR1)
         else:
-            event = {"reset": Transport.RESET, "all sound off": Control(120, 0), "all notes off": Control(123, 0)}[how]
+            event = {
+                "reset": Transport.RESET,
+                "all sound off": ControlChange(120, 0),
+                "all notes off": ControlChange(123, 0),
+            }[how]
             on.player.play(bytes_of(event))
         wait_for(lambda: not hanging(on.receiver.events()), "silence", patience_s=2)
         wait_for_quiet(on.receiver)
@@ -124,13 +128,13 @@ def test_status_says_how_a_daemon_stands_and_that_none_runs(tmp_path: Path) -> N
     with stage("standing", tmp_path, "--role", "harmonise") as on:
         on.player.play(SHORT)
 
-        def standing() -> dict[str, object] | None:
+        def status() -> dict[str, object] | None:
             found = json.loads(
                 subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout
             )
             return found if found["notes_out"] else None
 
-        found = wait_for(standing, "figures")
+        found = wait_for(status, "figures")
         on.daemon.stop()
     gone = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
 

@@ -3,24 +3,24 @@
 import numpy as np
 import pytest
 
-from livegen.engine.repetition import NO_TRAIL, PERIODS, Guard, Trail, longest_run
+from livegen.engine.repetition import NO_HISTORY, PERIODS, RepetitionGuard, RepetitionHistory, longest_run
 
-GUARD = Guard(longest_run=10)
+GUARD = RepetitionGuard(longest_run=10)
 EVERYTHING = np.ones(8, np.bool_)
 
 
-def trail_of(events: list[tuple[int, ...]], then: tuple[int, ...] = ()) -> Trail:
-    trail = NO_TRAIL
+def trail_of(events: list[tuple[int, ...]], then: tuple[int, ...] = ()) -> RepetitionHistory:
+    history = NO_HISTORY
     for event in events:
-        for place, token in enumerate(event, 1):
-            trail = trail.after(token, is_whole=place == len(event))
+        for checkpoint, token in enumerate(event, 1):
+            history = history.after(token, is_whole=checkpoint == len(event))
     for token in then:
-        trail = trail.after(token, is_whole=False)
-    return trail
+        history = history.after(token, is_whole=False)
+    return history
 
 
-def allowed(trail: Trail) -> list[int]:
-    return np.flatnonzero(GUARD.allowed(trail, EVERYTHING)).tolist()
+def allowed(history: RepetitionHistory) -> list[int]:
+    return np.flatnonzero(GUARD.allowed(history, EVERYTHING)).tolist()
 
 
 @pytest.mark.parametrize("pattern", [[(1,)], [(1,), (2, 3)], [(index,) for index in range(PERIODS)]])
@@ -52,17 +52,17 @@ def test_where_only_one_token_may_come_it_comes() -> None:
 
 
 def test_the_temperature_rises_only_in_a_loop_and_falls_at_once_when_it_is_left() -> None:
-    warmth = [GUARD.warmth(trail_of([(1,)] * (1 + run))) for run in (0, 6, 9, 10, 20)]
+    temperature_factor = [GUARD.temperature_factor(trail_of([(1,)] * (1 + run))) for run in (0, 6, 9, 10, 20)]
 
-    assert warmth == pytest.approx([1, 1, 1, 2, 2])
-    assert GUARD.warmth(trail_of([*[(1,)] * 20, (2,)])) == 1
+    assert temperature_factor == pytest.approx([1, 1, 1, 2, 2])
+    assert GUARD.temperature_factor(trail_of([*[(1,)] * 20, (2,)])) == 1
 
 
 def test_music_that_does_not_repeat_itself_is_left_alone() -> None:
-    trail = trail_of([(index % 8, index % 5) for index in range(100)])
+    history = trail_of([(index % 8, index % 5) for index in range(100)])
 
-    assert GUARD.warmth(trail) == 1
-    assert allowed(trail) == list(range(8))
+    assert GUARD.temperature_factor(history) == 1
+    assert allowed(history) == list(range(8))
 
 
 @pytest.mark.parametrize(

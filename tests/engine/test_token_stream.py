@@ -7,9 +7,9 @@ import pytest
 
 from livegen.codecs.chorale import ChoraleCodec
 from livegen.codecs.chorale_frames import END, FIRST_PITCH, FRAME_END, FRAME_TICKS
-from livegen.engine.repetition import Guard
+from livegen.engine.repetition import RepetitionGuard
 from livegen.engine.sampler import Sampler
-from livegen.engine.token_stream import Continuation
+from livegen.engine.token_stream import TokenStream
 from livegen.events import Note, NoteOn, Ticked
 from livegen.model.bundle import Bundle, load_bundle
 from livegen.model.stepper import Logits, State, Stepper, Tokens
@@ -26,18 +26,20 @@ def bundle() -> Bundle:
     return load_bundle("bach")
 
 
-def told(bundle: Bundle, seed: int = 0, sampling: Sampling = LIKELIEST, guard: Guard | None = None) -> Continuation:
+def told(
+    bundle: Bundle, seed: int = 0, sampling: Sampling = LIKELIEST, repetition: RepetitionGuard | None = None
+) -> TokenStream:
     """A continuation that knows the melody."""
-    continuation = Continuation(bundle.stepper, bundle.codec, Sampler(sampling, seed))
-    prompt = bundle.codec.prompt(MELODY, continuation.cursor, Key(0))
-    continuation.begin(prompt)
-    while not continuation.tell(prompt, most_tokens=7):
+    stream = TokenStream(bundle.stepper, bundle.codec, Sampler(sampling, seed))
+    prompt = bundle.codec.prompt(MELODY, stream.cursor, Key(0))
+    stream.begin(prompt)
+    while not stream.prime(prompt, most_tokens=7):
         pass
-    return continuation
+    return stream
 
 
-def imagined(continuation: Continuation, frames: int) -> list[Ticked]:
-    return [ticked for _ in range(frames) for ticked in continuation.imagine()]
+def imagined(stream: TokenStream, frames: int) -> list[Ticked]:
+    return [ticked for _ in range(frames) for ticked in stream.imagine()]
 
 
 def test_a_phrase_is_told_up_to_its_last_tick(bundle: Bundle) -> None:
@@ -47,19 +49,19 @@ def test_a_phrase_is_told_up_to_its_last_tick(bundle: Bundle) -> None:
 def test_guessing_ahead_changes_nothing_that_is_chosen(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     ahead = imagined(told(bundle), 48)
 
-    monkeypatch.setattr(bundle.codec, "guess", lambda cursor: ())
+    monkeypatch.setattr(bundle.codec, "draft_tokens", lambda cursor: ())
 
     assert imagined(told(bundle), 48) == ahead
 
 
 def test_going_back_leads_to_the_same_music_again(bundle: Bundle) -> None:
-    continuation = told(bundle)
-    imagined(continuation, 10)
-    first = imagined(continuation, 20)
+    stream = told(bundle)
+    imagined(stream, 10)
+    first = imagined(stream, 20)
 
-    continuation.retract(3840 + 10 * FRAME_TICKS)
+    stream.retract(3840 + 10 * FRAME_TICKS)
 
-    assert imagined(continuation, 20) == first
+    assert imagined(stream, 20) == first
 
 
 def test_after_going_back_the_odds_are_those_of_a_straight_run(bundle: Bundle) -> None:
@@ -74,12 +76,12 @@ def test_after_going_back_the_odds_are_those_of_a_straight_run(bundle: Bundle) -
 
 
 def test_a_guess_is_always_allowed(bundle: Bundle) -> None:
-    continuation = told(bundle, sampling=Sampling(temperature=1, top_p=1))
+    stream = told(bundle, sampling=Sampling(temperature=1, top_p=1))
     guesses = 0
     for _ in range(100):
-        continuation.imagine()
-        cursor = continuation.cursor
-        for token in bundle.codec.guess(cursor):
+        stream.imagine()
+        cursor = stream.cursor
+        for token in bundle.codec.draft_tokens(cursor):
             assert bundle.codec.mask(cursor)[token]
             cursor, _ = bundle.codec.step(cursor, token)
             guesses += token == FRAME_END
@@ -102,8 +104,8 @@ class Silent:
 
 def test_the_guard_leads_out_of_a_loop_and_going_back_takes_its_count_back() -> None:
     looping, watched = (
-        Continuation(cast(Stepper, Silent()), CODEC, Sampler(LIKELIEST, 0), guard=guard)
-        for guard in (None, Guard(longest_run=8))
+        TokenStream(cast(Stepper, Silent()), CODEC, Sampler(LIKELIEST, 0), repetition=repetition)
+        for repetition in (None, RepetitionGuard(longest_run=8))
     )
 
     silence, music = imagined(looping, 40), imagined(watched, 40)
@@ -125,11 +127,11 @@ class Ending(Silent):
 
 
 def test_a_network_that_would_only_end_goes_on_in_time() -> None:
-    continuation = Continuation(cast(Stepper, Ending()), CODEC, Sampler(LIKELIEST, 0))
+    stream = TokenStream(cast(Stepper, Ending()), CODEC, Sampler(LIKELIEST, 0))
 
-    imagined(continuation, 3)
+    imagined(stream, 3)
 
-    assert continuation.cursor.tick == 3 * FRAME_TICKS
+    assert stream.cursor.tick == 3 * FRAME_TICKS
 
 
 class Parallel(Silent):
@@ -142,24 +144,26 @@ class Parallel(Silent):
         return logits, dict(state)
 
 
-@pytest.mark.parametrize(("strikes_faults", "expected"), [(True, (69,)), (False, (69, 62))])
-def test_faults_are_struck_out_by_setting(strikes_faults: bool, expected: tuple[int, ...]) -> None:  # noqa: FBT001
-    continuation = Continuation(cast(Stepper, Parallel()), CODEC, Sampler(LIKELIEST, 0), strikes_faults=strikes_faults)
-    prompt = CODEC.prompt([Note(0, pitch, FRAME_TICKS) for pitch in (67, 60, 55, 48)], continuation.cursor, Key(0))
-    continuation.begin(prompt)
-    while not continuation.tell(prompt, 1):
+@pytest.mark.parametrize(("avoids_errors", "expected"), [(True, (69,)), (False, (69, 62))])
+def test_faults_are_struck_out_by_setting(avoids_errors: bool, expected: tuple[int, ...]) -> None:  # noqa: FBT001
+    stream = TokenStream(cast(Stepper, Parallel()), CODEC, Sampler(LIKELIEST, 0), avoids_errors=avoids_errors)
+    prompt = CODEC.prompt([Note(0, pitch, FRAME_TICKS) for pitch in (67, 60, 55, 48)], stream.cursor, Key(0))
+    stream.begin(prompt)
+    while not stream.prime(prompt, 1):
         pass
 
-    continuation.imagine()
+    stream.imagine()
 
-    assert continuation.cursor.sounding == expected
+    assert stream.cursor.sounding == expected
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_the_guard_touches_no_music_that_does_not_loop(bundle: Bundle, seed: int) -> None:
     free, watched = (
-        Continuation(bundle.stepper, bundle.codec, Sampler(Sampling(temperature=0.9, top_p=0.95), seed), guard=guard)
-        for guard in (None, Guard(longest_run=48))
+        TokenStream(
+            bundle.stepper, bundle.codec, Sampler(Sampling(temperature=0.9, top_p=0.95), seed), repetition=repetition
+        )
+        for repetition in (None, RepetitionGuard(longest_run=48))
     )
 
     assert imagined(watched, 100) == imagined(free, 100)

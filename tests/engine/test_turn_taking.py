@@ -7,11 +7,11 @@ import pytest
 from livegen.clock import NS_PER_MS, NS_PER_S
 from livegen.codecs.chorale import ChoraleCodec
 from livegen.engine import engine
-from livegen.engine.token_stream import Continuation
-from livegen.events import SUSTAIN_PEDAL, Control, NoteOff, NoteOn, Timed
+from livegen.engine.token_stream import TokenStream
+from livegen.events import SUSTAIN_PEDAL, ControlChange, NoteOff, NoteOn, Timed
 from livegen.model.bundle import Bundle, load_bundle
 from livegen.music.key import Key
-from livegen.music.transport import Song
+from livegen.music.transport import TransportState
 from livegen.routing import LEFT_HAND
 from tests.support.hall import Hall
 
@@ -66,11 +66,11 @@ def test_the_voices_move_on_the_grid_while_the_key_is_held(bach: Bundle) -> None
 
 def test_the_pedal_holds_the_voices_after_the_key(bach: Bundle) -> None:
     hall = harmony(bach)
-    hall.play(Control(SUSTAIN_PEDAL, 127))
+    hall.play(ControlChange(SUSTAIN_PEDAL, 127))
     hall.note(67, 200, 300)
     held = len(hall.sounding)
 
-    hall.play(Control(SUSTAIN_PEDAL, 0))
+    hall.play(ControlChange(SUSTAIN_PEDAL, 0))
 
     assert held == 3
     assert hall.sounding == []
@@ -178,11 +178,13 @@ def test_what_should_have_sounded_long_ago_is_not_written_any_more(bach: Bundle,
     hall.engine.hear(Timed(hall.now_ns, NoteOn(67, 80)))
     hall.now_ns += 600 * NS_PER_S
 
-    with patch.object(Continuation, "voice", autospec=True, side_effect=Continuation.voice) as voice:
+    with patch.object(
+        TokenStream, "harmonise_frame", autospec=True, side_effect=TokenStream.harmonise_frame
+    ) as written:
         hall.step()
     hall.wait(1_000)
 
-    assert 0 < voice.call_count <= 8  # a sixteenth lasts 150 ms
+    assert 0 < written.call_count <= 8  # a sixteenth lasts 150 ms
     assert 3 <= len(hall.sounding) <= 4
     hall.play(NoteOff(67))
     hall.wait(40_000)
@@ -283,21 +285,23 @@ def test_limits_hold_for_every_model(model: str) -> None:
     assert {pitch % 12 for pitch in hall.pitches()} <= Key(7).scale
 
 
-def song(tick: int, at_ns: int, *, is_running: bool = True, jumps: int = 1, beat_ns: int = BEAT_NS) -> Song:
-    return Song(is_running, tick, at_ns, beat_ns, jumps)
+def transport(
+    tick: int, at_ns: int, *, is_running: bool = True, discontinuities: int = 1, beat_ns: int = BEAT_NS
+) -> TransportState:
+    return TransportState(is_running, tick, at_ns, beat_ns, discontinuities)
 
 
 def test_under_a_clock_notes_stand_on_its_sixteenths_and_move_with_its_tempo(bach: Bundle) -> None:
     hall = Hall(bach, {"play": {"role": "solo"}})
-    first = song(0, hall.now_ns + 7 * NS_PER_MS)
+    first = transport(0, hall.now_ns + 7 * NS_PER_MS)
     hall.engine.follow(first, hall.now_ns)
     hall.wait(4_000)
     changed_ns = hall.now_ns
-    second = song(first.tick_at(changed_ns), changed_ns, beat_ns=BEAT_NS * 4 // 5)
+    second = transport(first.tick_at(changed_ns), changed_ns, beat_ns=BEAT_NS * 4 // 5)
     hall.engine.follow(second, hall.now_ns)
     hall.wait(4_000)
 
-    def phase_ns(onset: Timed, beat: Song) -> int:
+    def phase_ns(onset: Timed, beat: TransportState) -> int:
         return abs(onset.at_ns - beat.ns_at((beat.tick_at(onset.at_ns) + 120) // 240 * 240))
 
     before = [timed for timed in hall.onsets() if timed.at_ns < changed_ns]
@@ -309,14 +313,14 @@ def test_under_a_clock_notes_stand_on_its_sixteenths_and_move_with_its_tempo(bac
 
 def test_a_clock_that_stops_silences_and_one_that_goes_on_resumes(bach: Bundle) -> None:
     hall = Hall(bach, {"play": {"role": "solo"}})
-    hall.engine.follow(song(0, hall.now_ns), hall.now_ns)
+    hall.engine.follow(transport(0, hall.now_ns), hall.now_ns)
     hall.wait(4_000)
     stopped_ns = hall.now_ns
-    hall.engine.follow(song(7_680, stopped_ns, is_running=False), stopped_ns)
+    hall.engine.follow(transport(7_680, stopped_ns, is_running=False), stopped_ns)
     hall.wait(3_000)
     is_silent = hall.sounding == [] and hall.onsets(stopped_ns) == []
     resumed_ns = hall.now_ns
-    hall.engine.follow(song(7_680, resumed_ns, jumps=2), resumed_ns)
+    hall.engine.follow(transport(7_680, resumed_ns, discontinuities=2), resumed_ns)
     hall.wait(3_000)
 
     assert is_silent
@@ -328,7 +332,7 @@ def test_a_clock_that_stops_silences_and_one_that_goes_on_resumes(bach: Bundle) 
 @pytest.mark.parametrize(("begin_on", "grid"), [("beat", 960), ("bar", 3_840)])
 def test_an_answer_begins_on_the_beat_or_the_bar_of_the_clock(bach: Bundle, begin_on: str, grid: int) -> None:
     hall = Hall(bach, {"play": {"pause_ms": 200}, "time": {"begin_on": begin_on}})
-    beat = song(0, hall.now_ns + 30 * NS_PER_MS)
+    beat = transport(0, hall.now_ns + 30 * NS_PER_MS)
     hall.engine.follow(beat, hall.now_ns)
     hall.wait(530)
     for pitch in (67, 69, 71):

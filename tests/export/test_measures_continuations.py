@@ -11,7 +11,7 @@ from export.measures.music import Music
 from export.scoring import Arrays, Logits, Tokens
 from livegen.codecs.chorale import ChoraleCodec
 from livegen.codecs.notes import END, FIRST_PITCH, START, NotesCodec, NotesCursor
-from livegen.engine.repetition import Guard
+from livegen.engine.repetition import RepetitionGuard
 from livegen.events import Note, Ticked
 from livegen.settings import Sampling
 
@@ -104,7 +104,7 @@ def test_guard_leads_out_of_a_loop() -> None:
     told = [[START, C]]
 
     free = generate(Stuck(), CODEC, told, Manner(SURE), Plan(events=12))
-    guarded = generate(Stuck(), CODEC, told, Manner(SURE, Guard(4)), Plan(events=12))
+    guarded = generate(Stuck(), CODEC, told, Manner(SURE, RepetitionGuard(4)), Plan(events=12))
 
     assert tokens_of(free) == [[C] * 12]
     assert tokens_of(guarded) == [[C] * 4 + [C + 1] * 5 + [C + 2] * 3]

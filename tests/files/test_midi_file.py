@@ -6,14 +6,16 @@ import mido
 import pytest
 
 from livegen.errors import MidiFileError
-from livegen.events import Control, NoteOff, NoteOn, Timed
+from livegen.events import ControlChange, NoteOff, NoteOn, Timed
 from livegen.files.midi_file import read_midi, write_midi
 
 TICK_NS = 500_000_000 / 960
 
 
 def test_what_was_written_is_read_back_to_the_tick(tmp_path: Path) -> None:
-    events = [Timed(round(tick * TICK_NS), event) for tick, event in enumerate((NoteOn(60, 70), Control(64, 127)))]
+    events = [
+        Timed(round(tick * TICK_NS), event) for tick, event in enumerate((NoteOn(60, 70), ControlChange(64, 127)))
+    ]
     events.append(Timed(round(960 * 100 * TICK_NS), NoteOff(60)))
 
     write_midi(tmp_path / "a.mid", [("player", events)])

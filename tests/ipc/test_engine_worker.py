@@ -12,17 +12,17 @@ from livegen.engine.engine import Engine
 from livegen.events import NoteOff, NoteOn
 from livegen.ipc.engine_worker import run_engine
 from livegen.ipc.messages import (
-    Beat,
     Call,
+    CallLog,
     Configure,
-    Did,
     Failed,
     Heard,
+    Heartbeat,
     Loaded,
     Message,
     Notice,
     Panic,
-    Planned,
+    PlayEvents,
     Ready,
     Retract,
     decode,
@@ -48,51 +48,51 @@ def engine(script: str) -> Iterator[Connection]:
     assert not thread.is_alive()
 
 
-def next_message(link: Connection) -> Message:
+def next_message(connection: Connection) -> Message:
     """What it says next, heartbeats and its account of itself aside."""
     while True:
-        assert link.poll(10)
-        message = decode(link.recv_bytes())
-        if not isinstance(message, Beat | Did | Loaded):
+        assert connection.poll(10)
+        message = decode(connection.recv_bytes())
+        if not isinstance(message, Heartbeat | CallLog | Loaded):
             return message
 
 
 def test_it_says_that_it_is_ready_then_plans_what_it_heard_and_obeys_a_panic():
-    with engine("echo") as link:
-        link.send_bytes(encode(SETTINGS))
-        ready = next_message(link)
-        link.send_bytes(encode(Heard((*note(60, 0, 1), *note(62, 1, 2)))))
-        planned, notice = next_message(link), next_message(link)
-        link.send_bytes(encode(Panic()))
-        retract = next_message(link)
+    with engine("echo") as connection:
+        connection.send_bytes(encode(SETTINGS))
+        ready = next_message(connection)
+        connection.send_bytes(encode(Heard((*note(60, 0, 1), *note(62, 1, 2)))))
+        planned, notice = next_message(connection), next_message(connection)
+        connection.send_bytes(encode(Panic()))
+        retract = next_message(connection)
 
     assert ready == Ready()
-    assert isinstance(planned, Planned)
+    assert isinstance(planned, PlayEvents)
     assert [timed.event for timed in planned.events] == [NoteOn(72), NoteOff(72), NoteOn(74), NoteOff(74)]
     assert notice == Notice("heard 2")
     assert isinstance(retract, Retract)
 
 
 def test_it_beats_while_it_has_nothing_to_say():
-    with engine("echo") as link:
-        link.send_bytes(encode(SETTINGS))
-        said = [decode(link.recv_bytes()) for _ in range(8)]
+    with engine("echo") as connection:
+        connection.send_bytes(encode(SETTINGS))
+        said = [decode(connection.recv_bytes()) for _ in range(8)]
 
-    assert [message for message in said if not isinstance(message, Did)][:4] == [
+    assert [message for message in said if not isinstance(message, CallLog)][:4] == [
         Loaded("", "bach"),
         Ready(),
-        Beat(),
-        Beat(),
+        Heartbeat(),
+        Heartbeat(),
     ]
 
 
 def test_a_model_that_cannot_be_loaded_is_its_last_words():
-    with engine("refuse") as link:
-        link.send_bytes(encode(SETTINGS))
+    with engine("refuse") as connection:
+        connection.send_bytes(encode(SETTINGS))
 
-        assert next_message(link) == Failed("bach: no such model")
+        assert next_message(connection) == Failed("bach: no such model")
         with pytest.raises(EOFError):
-            link.recv_bytes()
+            connection.recv_bytes()
 
 
 def test_it_ends_when_the_other_end_is_gone_before_a_word():
@@ -101,12 +101,12 @@ def test_it_ends_when_the_other_end_is_gone_before_a_word():
 
 
 def test_what_it_says_is_explained_by_the_calls_that_it_told_before():
-    with engine("echo") as link:
-        link.send_bytes(encode(SETTINGS))
-        link.send_bytes(encode(Heard(note(60, 0, 1))))
+    with engine("echo") as connection:
+        connection.send_bytes(encode(SETTINGS))
+        connection.send_bytes(encode(Heard(note(60, 0, 1))))
         told: list[Call] = []
-        while not isinstance(message := decode(link.recv_bytes()), Planned):
-            told += message.calls if isinstance(message, Did) else ()
+        while not isinstance(message := decode(connection.recv_bytes()), PlayEvents):
+            told += message.calls if isinstance(message, CallLog) else ()
         plan = message
 
     assert [call.act for call in told if call.act != "imagine"] == ["take"]
@@ -125,4 +125,4 @@ def test_while_nobody_plays_it_gives_no_account():
     thread.join(10)
 
     assert said[:2] == [Loaded(bundle.sha256, "bach"), Ready()]
-    assert [type(message) for message in said[2:]] == [Did, *[Beat] * 5]  # the first call only
+    assert [type(message) for message in said[2:]] == [CallLog, *[Heartbeat] * 5]  # the first call only

@@ -2,30 +2,30 @@
 
 import pytest
 
-from livegen.events import Control, NoteOff, NoteOn, Position, Program, Timed, Transport
+from livegen.events import ControlChange, NoteOff, NoteOn, ProgramChange, SongPosition, Timed, Transport
 from livegen.ipc.messages import (
-    Beat,
-    Became,
     Call,
+    CallLog,
     Configure,
-    Did,
     Failed,
     Follow,
     Heard,
+    Heartbeat,
     Loaded,
     Message,
     Notice,
     Panic,
-    Planned,
+    PlayEvents,
     Ready,
     Retract,
+    RoleChanged,
     decode,
     encode,
 )
-from livegen.music.transport import Song
+from livegen.music.transport import TransportState
 
-EVENTS = (Timed(-1, NoteOn(60, 64, 15)), Timed(2**62, NoteOff(127, 1)), Timed(0, Control(64, 127, 3)))
-RARE = (Timed(1, Program(5, 9)), Timed(2, Position(16_383)), *(Timed(3, event) for event in Transport))
+EVENTS = (Timed(-1, NoteOn(60, 64, 15)), Timed(2**62, NoteOff(127, 1)), Timed(0, ControlChange(64, 127, 3)))
+RARE = (Timed(1, ProgramChange(5, 9)), Timed(2, SongPosition(16_383)), *(Timed(3, event) for event in Transport))
 MESSAGES = (
     Configure('{"play": {"key": "E♭"}}'),
     Heard(EVENTS),
@@ -33,16 +33,16 @@ MESSAGES = (
     Panic(),
     Ready(),
     Failed("bach.onnx: truncated"),
-    Beat(),
+    Heartbeat(),
     Retract(-(2**63)),
     Retract(5, (0, 60, 127)),
-    Follow(Song(True, -40, 2**62, 500_000_000, 3)),  # noqa: FBT003 (as it is packed)
-    Planned(EVENTS),
-    Planned(()),
-    Became("accompany"),
+    Follow(TransportState(True, -40, 2**62, 500_000_000, 3)),  # noqa: FBT003 (as it is packed)
+    PlayEvents(EVENTS),
+    PlayEvents(()),
+    RoleChanged("accompany"),
     Notice("heard 8 notes, G major"),
-    Did(7, (Call("take", -1), Call("imagine", 2**62), Call("change", 0))),
-    Did(-7, ()),
+    CallLog(7, (Call("take", -1), Call("imagine", 2**62), Call("change", 0))),
+    CallLog(-7, ()),
     Loaded("ab" * 32, "my models/a b.onnx"),
 )
 
@@ -58,12 +58,12 @@ def test_what_is_encoded_is_what_is_decoded(message: Message):
         (b"", "no kind of message"),
         (b"\xff", "no kind of message"),
         (encode(Retract(5))[:-1], "Retract has 7 bytes where 8 were expected"),
-        (encode(Became("solo"))[:1] + b"sing", "'sing' is no role"),
-        (encode(Beat()) + b"\x00", "Beat has 1 bytes where 0 were expected"),
-        (encode(Planned(EVENTS))[:-1], "Planned has 32 bytes where 22 were expected"),
-        (encode(Did(5, (Call("take", 1),)))[:-1], "Did has 16 bytes where 8 were expected"),
-        (encode(Did(5, ()))[:4], "Did has 3 bytes where 8 were expected"),
-        (encode(Did(5, ())) + b"\x09" + bytes(8), "Did has a call that no engine knows"),
+        (encode(RoleChanged("solo"))[:1] + b"sing", "'sing' is no role"),
+        (encode(Heartbeat()) + b"\x00", "Heartbeat has 1 bytes where 0 were expected"),
+        (encode(PlayEvents(EVENTS))[:-1], "PlayEvents has 32 bytes where 22 were expected"),
+        (encode(CallLog(5, (Call("take", 1),)))[:-1], "CallLog has 16 bytes where 8 were expected"),
+        (encode(CallLog(5, ()))[:4], "CallLog has 3 bytes where 8 were expected"),
+        (encode(CallLog(5, ())) + b"\x09" + bytes(8), "CallLog has a call that no engine knows"),
         (encode(Heard(()))[:1] + bytes(8) + b"\xf0\x00\x00", "f0 00 00 is no event"),
     ],
 )
@@ -73,4 +73,4 @@ def test_a_malformed_frame_is_refused_with_its_reason(frame: bytes, complaint: s
 
 
 def test_an_event_takes_eleven_bytes():
-    assert len(encode(Planned(EVENTS))) == 1 + 11 * len(EVENTS)
+    assert len(encode(PlayEvents(EVENTS))) == 1 + 11 * len(EVENTS)

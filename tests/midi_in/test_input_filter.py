@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from livegen.clock import NS_PER_MS, NS_PER_S
-from livegen.events import Control, Event, NoteOff, NoteOn, Position, Timed, Transport
-from livegen.midi_in.input_filter import Keyboard
-from livegen.midi_in.loop_detector import Feedback
+from livegen.events import ControlChange, Event, NoteOff, NoteOn, SongPosition, Timed, Transport
+from livegen.midi_in.input_filter import InputFilter
+from livegen.midi_in.loop_detector import LoopDetector
 from livegen.routing import InputRoute
 
 ON, OFF = "90 3c 50", "80 3c 00"
@@ -17,20 +17,20 @@ ON, OFF = "90 3c 50", "80 3c 00"
 class Stand:
     """A keyboard, and what goes on from it."""
 
-    def __init__(self, route: InputRoute | None = None, feedback: Feedback | None = None) -> None:
+    def __init__(self, route: InputRoute | None = None, loop_detector: LoopDetector | None = None) -> None:
         self.heard: list[Timed] = []
         self.passed: list[str] = []
-        self.keyboard = Keyboard(
+        self.input_filter = InputFilter(
             "Keys",
             route or InputRoute(),
             self.heard.append,
             thru=lambda message: self.passed.append(message.hex(" ")),
-            feedback=feedback,
+            loop_detector=loop_detector,
         )
 
     def play(self, *messages: str, at_ns: int = 0) -> None:
         for message in messages:
-            self.keyboard.take(list(bytes.fromhex(message)), at_ns)
+            self.input_filter.take(list(bytes.fromhex(message)), at_ns)
 
     def events(self) -> list[Event]:
         return [timed.event for timed in self.heard]
@@ -69,9 +69,9 @@ def test_what_a_vanished_keyboard_held_ends():
     stand.heard.clear()
     stand.passed.clear()
 
-    released = [stand.keyboard.release(9), stand.keyboard.release(10)]
+    released = [stand.input_filter.release(9), stand.input_filter.release(10)]
 
-    assert stand.heard == [Timed(9, NoteOff(61)), Timed(9, NoteOff(49, 1)), Timed(9, Control(64, 0))]
+    assert stand.heard == [Timed(9, NoteOff(61)), Timed(9, NoteOff(49, 1)), Timed(9, ControlChange(64, 0))]
     assert stand.passed == ["80 3d 00", "81 31 00", "b0 40 00"]
     assert released == [True, False]
 
@@ -80,8 +80,8 @@ def test_a_keyboard_that_stops_sensing_has_let_go():
     stand = Stand()
     stand.play("fe", ON, at_ns=0)
 
-    lines = stand.keyboard.look(300 * NS_PER_MS) + stand.keyboard.look(301 * NS_PER_MS)
-    lines += stand.keyboard.look(302 * NS_PER_MS)
+    lines = stand.input_filter.poll(300 * NS_PER_MS) + stand.input_filter.poll(301 * NS_PER_MS)
+    lines += stand.input_filter.poll(302 * NS_PER_MS)
 
     assert lines == ["'Keys' has fallen silent; its notes are ended"]
     assert stand.events() == [NoteOn(60, 80), NoteOff(60)]
@@ -91,7 +91,7 @@ def test_a_keyboard_that_never_sensed_may_be_silent():
     stand = Stand()
     stand.play(ON)
 
-    assert stand.keyboard.look(60 * NS_PER_S) == []
+    assert stand.input_filter.poll(60 * NS_PER_S) == []
     assert stand.events() == [NoteOn(60, 80)]
 
 
@@ -100,7 +100,7 @@ def test_the_clock_is_heard_but_neither_sensed_nor_passed_on():
 
     stand.play("fe", "f8", "fa", "f2 10 00", "fc")
 
-    assert stand.events() == [Transport.PULSE, Transport.START, Position(16), Transport.STOP]
+    assert stand.events() == [Transport.CLOCK, Transport.START, SongPosition(16), Transport.STOP]
     assert stand.passed == []
 
 
@@ -117,7 +117,7 @@ def test_a_flood_is_cut_to_twice_what_a_cable_carries_and_said_once():
     for step in range(10_000):  # a second of ten messages a millisecond
         stand.play(f"9{step % 16:x} {step // 16 % 128:02x} 50", at_ns=step * NS_PER_MS // 10)
 
-    lines = stand.keyboard.look(NS_PER_S) + stand.keyboard.look(NS_PER_S)
+    lines = stand.input_filter.poll(NS_PER_S) + stand.input_filter.poll(NS_PER_S)
 
     note_ons = sum(isinstance(event, NoteOn) for event in stand.events())
     assert note_ons == 512 + 1_999
@@ -134,10 +134,10 @@ def test_all_keys_of_all_channels_at_the_speed_of_a_cable_pass_whole():
 
 
 def test_a_loop_is_left_out_and_not_passed_on_for_ever():
-    feedback = Feedback()
-    stand = Stand(feedback=feedback)
+    loop_detector = LoopDetector()
+    stand = Stand(loop_detector=loop_detector)
     for index in range(20):
-        feedback.sent(NoteOn(60, 80), index * 10 * NS_PER_MS)
+        loop_detector.sent(NoteOn(60, 80), index * 10 * NS_PER_MS)
         stand.play(ON, OFF, at_ns=index * 10 * NS_PER_MS + NS_PER_MS)
 
     assert stand.passed == [ON, OFF] * 3
@@ -147,12 +147,12 @@ def test_a_bug_of_ours_does_not_reach_the_midi_systems_thread_and_is_said_once()
     def fail(_: Timed) -> None:
         raise ZeroDivisionError("no")
 
-    keyboard = Keyboard("Keys", InputRoute(), fail)
-    keyboard.take([0x90, 60, 80], 0)
-    keyboard.take([0x90, 61, 80], 0)
+    input_filter = InputFilter("Keys", InputRoute(), fail)
+    input_filter.take([0x90, 60, 80], 0)
+    input_filter.take([0x90, 61, 80], 0)
 
-    assert keyboard.look(0) == ["'Keys': ZeroDivisionError: no; a bug of livegen's, please report it"]
-    assert keyboard.look(0) == []
+    assert input_filter.poll(0) == ["'Keys': ZeroDivisionError: no; a bug of livegen's, please report it"]
+    assert input_filter.poll(0) == []
 
 
 @settings(max_examples=200)
@@ -170,8 +170,8 @@ def test_whatever_comes_every_note_and_pedal_that_goes_on_has_one_end(received: 
     stand = Stand()
 
     for index, message in enumerate(received):
-        stand.keyboard.take(message, index * step_ns)
-    stand.keyboard.release(len(received) * step_ns)
+        stand.input_filter.take(message, index * step_ns)
+    stand.input_filter.release(len(received) * step_ns)
 
     sounding: Counter[tuple[int, int]] = Counter()
     for event in stand.events():
@@ -182,4 +182,4 @@ def test_whatever_comes_every_note_and_pedal_that_goes_on_has_one_end(received: 
             sounding[event.channel, event.pitch] -= 1
             assert sounding[event.channel, event.pitch] == 0
     assert not any(sounding.values())
-    assert stand.keyboard.look(NS_PER_S) == []
+    assert stand.input_filter.poll(NS_PER_S) == []

@@ -5,11 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from livegen.events import from_bytes
-from livegen.midi_in.parser import Reader
+from livegen.midi_in.parser import MidiParser
 
 
 def read(*received: str) -> list[str]:
-    reader = Reader()
+    reader = MidiParser()
     return [message.hex(" ") for part in received for message in reader.read(list(bytes.fromhex(part)))]
 
 
@@ -37,7 +37,7 @@ def test_bytes_become_whole_messages(received: list[str], messages: list[str]):
 
 @given(st.lists(st.lists(st.integers(0, 255), max_size=12), max_size=12))
 def test_whatever_comes_what_is_read_is_whole(received: list[list[int]]):
-    reader = Reader()
+    reader = MidiParser()
 
     messages = [message for part in received for message in reader.read(part)]
 
@@ -47,7 +47,7 @@ def test_whatever_comes_what_is_read_is_whole(received: list[list[int]]):
 
 
 def test_an_exclusive_message_without_an_end_takes_no_memory():
-    reader = Reader()
+    reader = MidiParser()
     reader.read([0xF0])
 
     for _ in range(100):

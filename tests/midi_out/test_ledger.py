@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis.strategies import dictionaries, integers
 
 from livegen.errors import RunningError
-from livegen.events import Control, NoteOff, NoteOn
+from livegen.events import ControlChange, NoteOff, NoteOn
 from livegen.midi_out.ledger import blank_ledger, keep_ledger, ledger_folder, open_ledger
 
 SOUNDING = 16  # where the counts begin, after the header
@@ -41,11 +41,11 @@ def test_each_note_on_is_owed_its_own_note_off():
 
 def test_endings_are_every_note_off_and_then_the_controls_on_the_channels_in_use():
     ledger = blank_ledger()
-    for event in (NoteOn(60), NoteOn(64, 1, 9), Control(64, 127, 3)):
+    for event in (NoteOn(60), NoteOn(64, 1, 9), ControlChange(64, 127, 3)):
         ledger.leaves(event)
 
-    controls = [Control(number, 0, channel) for channel in (0, 3, 9) for number in (64, 123, 120)]
-    assert ledger.endings() == (NoteOff(60), NoteOff(64, 9), *controls)
+    controls = [ControlChange(number, 0, channel) for channel in (0, 3, 9) for number in (64, 123, 120)]
+    assert ledger.note_offs() == (NoteOff(60), NoteOff(64, 9), *controls)
 
 
 def test_a_stray_note_off_changes_nothing():
@@ -53,40 +53,40 @@ def test_a_stray_note_off_changes_nothing():
 
     ledger.has_left(NoteOff(60))
 
-    assert ledger.endings() == ()
+    assert ledger.note_offs() == ()
 
 
 def test_a_pedal_is_down_until_it_is_lifted():
     ledger = blank_ledger()
 
-    ledger.leaves(Control(64, 64, 1))
+    ledger.leaves(ControlChange(64, 64, 1))
     down = ledger.pedals()
-    ledger.has_left(Control(64, 0, 1))
+    ledger.has_left(ControlChange(64, 0, 1))
 
-    assert (down, ledger.pedals()) == ((Control(64, 0, 1),), ())
+    assert (down, ledger.pedals()) == ((ControlChange(64, 0, 1),), ())
 
 
 def test_what_a_killed_process_left_sounding_is_owed_by_the_next(tmp_path: Path):
     script = """
 import os, sys
 from pathlib import Path
-from livegen.events import Control, NoteOn
+from livegen.events import ControlChange, NoteOn
 from livegen.midi_out.ledger import open_ledger
 with open_ledger("duo", Path(sys.argv[1])) as ledger:
-    for event in (NoteOn(60), NoteOn(60), NoteOn(64, 1, 9), Control(64, 127, 3)):
+    for event in (NoteOn(60), NoteOn(60), NoteOn(64, 1, 9), ControlChange(64, 127, 3)):
         ledger.leaves(event)
     os.kill(os.getpid(), 9)
 """
     subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=False)
 
     with open_ledger("duo", tmp_path) as ledger:
-        owed = ledger.owed()
+        pending_offs = ledger.pending_offs()
         sounding = ledger.sounding()
-        ledger.settle()
+        ledger.clear_pending()
     with open_ledger("duo", tmp_path) as ledger:
-        owed_after = ledger.owed()
+        owed_after = ledger.pending_offs()
 
-    assert owed == (NoteOff(60), NoteOff(60), NoteOff(64, 9), Control(64, 0, 3))
+    assert pending_offs == (NoteOff(60), NoteOff(60), NoteOff(64, 9), ControlChange(64, 0, 3))
     assert (sounding, owed_after) == ((), ())
 
 
@@ -96,33 +96,33 @@ def test_what_is_owed_outlives_another_kill(tmp_path: Path):
             ledger.leaves(NoteOn(60))
 
     with open_ledger("duo", tmp_path) as ledger:
-        assert ledger.owed() == (NoteOff(60),)
+        assert ledger.pending_offs() == (NoteOff(60),)
 
 
 def test_an_owed_note_that_sounds_anew_is_left_alone():
     ledger = blank_ledger()
     ledger.leaves(NoteOn(60))
     ledger.leaves(NoteOn(62))
-    ledger.owe()
+    ledger.mark_pending_off()
 
     ledger.leaves(NoteOn(60))
 
-    assert ledger.owed() == (NoteOff(62),)
+    assert ledger.pending_offs() == (NoteOff(62),)
 
 
 def test_an_owed_pedal_that_is_pressed_anew_is_left_alone_and_owed_again_when_it_is_up():
     ledger = blank_ledger()
-    up = Control(64, 0, 1)
-    ledger.leaves(Control(64, 127, 1))
-    ledger.owe()
-    owed = [ledger.owed()]
-    ledger.leaves(Control(64, 127, 1))
-    owed.append(ledger.owed())
+    up = ControlChange(64, 0, 1)
+    ledger.leaves(ControlChange(64, 127, 1))
+    ledger.mark_pending_off()
+    pending_offs = [ledger.pending_offs()]
+    ledger.leaves(ControlChange(64, 127, 1))
+    pending_offs.append(ledger.pending_offs())
     ledger.has_left(up)
-    owed.append(ledger.owed())
-    ledger.settle()
+    pending_offs.append(ledger.pending_offs())
+    ledger.clear_pending()
 
-    assert (*owed, ledger.owed()) == ((up,), (), (up,), ())
+    assert (*pending_offs, ledger.pending_offs()) == ((up,), (), (up,), ())
 
 
 def test_a_second_process_is_refused_in_one_line_that_names_the_first(tmp_path: Path):
@@ -150,25 +150,27 @@ def test_a_file_that_is_no_ledger_is_begun_anew(tmp_path: Path):
     (tmp_path / "duo.ledger").write_bytes(b"\x01" * 10_000)
 
     with open_ledger("duo", tmp_path) as ledger:
-        assert ledger.owed() == ()
+        assert ledger.pending_offs() == ()
 
 
 def test_a_note_or_two_that_nobody_began_are_simply_ended(tmp_path: Path):
     flip(tmp_path, {SOUNDING + 5 * 128 + 60: 0x41})
 
     with open_ledger("duo", tmp_path) as ledger:
-        assert ledger.owed() == (NoteOff(60, 5),) * 0x41
+        assert ledger.pending_offs() == (NoteOff(60, 5),) * 0x41
 
 
 def test_a_ledger_whose_bits_were_flipped_everywhere_owes_each_channel_its_silence_once(tmp_path: Path):
     flip(tmp_path, dict.fromkeys(range(SOUNDING, SOUNDING + 2 * 2048 + 16), 0xFF))
 
     with open_ledger("duo", tmp_path) as ledger:
-        owed = ledger.owed()
-        ledger.settle()
-        after = ledger.owed()
+        pending_offs = ledger.pending_offs()
+        ledger.clear_pending()
+        after = ledger.pending_offs()
 
-    assert owed == tuple(Control(number, 0, channel) for channel in range(16) for number in (64, 123, 120))
+    assert pending_offs == tuple(
+        ControlChange(number, 0, channel) for channel in range(16) for number in (64, 123, 120)
+    )
     assert after == ()
 
 
@@ -176,7 +178,7 @@ def test_a_pedal_that_is_neither_up_nor_down_is_owed_its_silence(tmp_path: Path)
     flip(tmp_path, {SOUNDING + 2 * 2048 + 3: 0x80})
 
     with open_ledger("duo", tmp_path) as ledger:
-        assert ledger.owed() == tuple(Control(number, 0, 3) for number in (64, 123, 120))
+        assert ledger.pending_offs() == tuple(ControlChange(number, 0, 3) for number in (64, 123, 120))
 
 
 @given(
@@ -189,11 +191,11 @@ def test_whatever_was_flipped_or_cut_off_it_opens_and_owes_little(damage: dict[i
         path = folder / "duo.ledger"
         path.write_bytes(path.read_bytes()[:length])
         with open_ledger("duo", folder) as ledger:
-            owed = len(ledger.owed())
-            ledger.settle()
-            assert ledger.owed() == ()
+            pending_offs = len(ledger.pending_offs())
+            ledger.clear_pending()
+            assert ledger.pending_offs() == ()
 
-    assert owed <= 256 + 16 * 3
+    assert pending_offs <= 256 + 16 * 3
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="it takes a Linux file system of its own")
@@ -262,7 +264,7 @@ def test_a_bit_that_flips_anywhere_in_the_file_leaves_no_note_and_no_pedal_hangi
     path = tmp_path / "duo.ledger"
     with open_ledger("duo", tmp_path) as ledger:
         ledger.leaves(NoteOn(60))
-        ledger.leaves(Control(64, 127, 3))
+        ledger.leaves(ControlChange(64, 127, 3))
     whole = path.read_bytes()
 
     lost = []
@@ -271,7 +273,7 @@ def test_a_bit_that_flips_anywhere_in_the_file_leaves_no_note_and_no_pedal_hangi
         damaged[bit // 8] ^= 1 << bit % 8
         path.write_bytes(damaged)
         with open_ledger("duo", tmp_path) as ledger:
-            if not {NoteOff(60), Control(64, 0, 3)} <= set(ledger.owed()):
+            if not {NoteOff(60), ControlChange(64, 0, 3)} <= set(ledger.pending_offs()):
                 lost.append(bit)
 
     assert lost == []
@@ -279,25 +281,25 @@ def test_a_bit_that_flips_anywhere_in_the_file_leaves_no_note_and_no_pedal_hangi
 
 def test_what_ended_since_the_receiver_was_last_seen_is_owed_too():
     ledger = blank_ledger()
-    for event in (NoteOn(60), NoteOn(62), Control(64, 127, 3)):
+    for event in (NoteOn(60), NoteOn(62), ControlChange(64, 127, 3)):
         ledger.leaves(event)
     ledger.has_left(NoteOff(60))
-    ledger.assure()
-    ledger.assure()
+    ledger.confirm_delivery()
+    ledger.confirm_delivery()
     ledger.has_left(NoteOff(62))
-    ledger.has_left(Control(64, 0, 3))
+    ledger.has_left(ControlChange(64, 0, 3))
 
-    ledger.owe()
+    ledger.mark_pending_off()
 
-    assert ledger.owed() == (NoteOff(62), Control(64, 0, 3))
+    assert ledger.pending_offs() == (NoteOff(62), ControlChange(64, 0, 3))
 
 
 def test_a_note_that_begins_anew_is_first_told_what_it_is_owed():
     ledger = blank_ledger()
     ledger.leaves(NoteOn(60))
-    ledger.owe()
+    ledger.mark_pending_off()
 
-    before = ledger.owed_before(NoteOn(60))
+    before = ledger.pending_before(NoteOn(60))
     ledger.leaves(NoteOn(60))
 
-    assert (before, ledger.owed_before(NoteOn(60))) == ((NoteOff(60),), ())
+    assert (before, ledger.pending_before(NoteOn(60))) == ((NoteOff(60),), ())

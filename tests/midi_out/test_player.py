@@ -3,7 +3,7 @@
 import threading
 
 from livegen.clock import NS_PER_MS, NS_PER_S, ManualClock
-from livegen.events import Control, Event, NoteOff, NoteOn, Timed, from_bytes
+from livegen.events import ControlChange, Event, NoteOff, NoteOn, Timed, from_bytes
 from livegen.midi_out.ledger import blank_ledger
 from livegen.midi_out.player import Player
 from livegen.routing import OutputRoute
@@ -66,8 +66,8 @@ def test_ending_all_sends_each_note_off_and_the_controls_at_once():
     stand.player.end_all()
     stand.move_to(99)
 
-    endings = [NoteOff(60), NoteOff(60), Control(64, 0), Control(123, 0), Control(120, 0)]
-    assert stand.tape.events == [NoteOn(60), NoteOn(60), *endings]
+    note_offs = [NoteOff(60), NoteOff(60), ControlChange(64, 0), ControlChange(123, 0), ControlChange(120, 0)]
+    assert stand.tape.events == [NoteOn(60), NoteOn(60), *note_offs]
 
 
 def test_ending_all_when_nothing_sounds_sends_nothing():
@@ -87,11 +87,11 @@ def test_a_lost_output_leaves_its_notes_owed_to_the_next_for_five_seconds():
 
     stand.player.attach(returned)
     stand.clock.move_to(4 * NS_PER_S)
-    is_owed = stand.player.repay()
+    is_owed = stand.player.resend_pending()
     stand.clock.move_to(6 * NS_PER_S)
-    stand.player.repay()
+    stand.player.resend_pending()
 
-    assert (is_owed, stand.player.repay()) == (True, False)
+    assert (is_owed, stand.player.resend_pending()) == (True, False)
     assert returned.events == [NoteOff(60)] * 3
     assert stand.player.hanging == 1
 
@@ -104,7 +104,7 @@ def test_a_note_on_ten_ms_late_is_left_out_and_counted_but_no_note_off():
 
     assert stand.tape.events == [NoteOff(60)]
     assert stand.player.late_note_ons == 1
-    assert stand.player.lateness.max_ns == 1 * NS_PER_MS
+    assert stand.player.latency.max_ns == 1 * NS_PER_MS
 
 
 def test_the_end_of_a_note_that_was_left_out_at_one_output_ends_none_of_another():
@@ -155,12 +155,12 @@ def test_a_note_is_in_the_ledger_before_its_note_on_leaves_and_until_its_note_of
     ledger = blank_ledger()
     sounding_at_send: list[tuple[NoteOff, ...]] = []
 
-    class Witness:
+    class FrameTap:
         def send(self, _message: bytes) -> None:
             sounding_at_send.append(ledger.sounding())
 
     player = Player(ledger, lambda _: None, clock=lambda: 1)
-    player.attach(Witness())
+    player.attach(FrameTap())
     player.play([Timed(0, NoteOn(60)), Timed(1, NoteOff(60))])
     player.send_due()
 
@@ -188,7 +188,7 @@ def test_each_output_has_its_own_moment_channels_and_pitch():
     assert early.events == [NoteOn(60, channel=3), NoteOff(60, 3)]
     assert late.events == [NoteOn(72), NoteOff(72)]
     assert seen == [Timed(150, NoteOn(60)), Timed(170, NoteOff(60))]
-    assert player.lateness.max_ns == 0
+    assert player.latency.max_ns == 0
 
 
 def test_a_retraction_ends_on_each_output_what_sounds_there_and_only_that():
@@ -227,7 +227,7 @@ def test_the_machines_end_is_not_the_end_of_what_is_passed_on():
     stand = Stand()
     stand.player.play([Timed(0, NoteOn(72))])
     stand.move_to(0)
-    stand.player.wire.pass_on(bytes((0x91, 60, 80)))
+    stand.player.sender.pass_on(bytes((0x91, 60, 80)))
 
     stand.player.end_all()
 
@@ -245,11 +245,11 @@ def test_what_is_owed_waits_for_an_output_that_is_away():
     stand.player.see(is_whole=False)
 
     stand.clock.move_to(60 * NS_PER_S)
-    while_away = stand.player.repay()
+    while_away = stand.player.resend_pending()
     stand.player.see(is_whole=True)
-    stand.player.repay()
+    stand.player.resend_pending()
     stand.clock.move_to(66 * NS_PER_S)
-    stand.player.repay()
+    stand.player.resend_pending()
 
-    assert (while_away, stand.player.repay()) == (False, False)
+    assert (while_away, stand.player.resend_pending()) == (False, False)
     assert returned.events == [NoteOff(60)] * 3

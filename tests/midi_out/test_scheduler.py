@@ -1,6 +1,6 @@
 """What is still to be played, and in which order."""
 
-from livegen.events import Control, NoteOff, NoteOn, Timed, Transport
+from livegen.events import ControlChange, NoteOff, NoteOn, Timed, Transport
 from livegen.midi_out.scheduler import Scheduler
 
 
@@ -17,12 +17,12 @@ def test_events_come_due_at_their_moment_and_not_before():
 
 def test_at_one_moment_what_ends_comes_before_what_begins():
     scheduler = Scheduler()
-    at_once = [NoteOn(60), NoteOn(64), Control(64, 0), NoteOff(60), NoteOff(64)]
+    at_once = [NoteOn(60), NoteOn(64), ControlChange(64, 0), NoteOff(60), NoteOff(64)]
     scheduler.add(Timed(5, event) for event in at_once)
 
     played = [timed.event for timed in scheduler.due(5)]
 
-    assert played == [NoteOff(60), NoteOff(64), Control(64, 0), NoteOn(60), NoteOn(64)]
+    assert played == [NoteOff(60), NoteOff(64), ControlChange(64, 0), NoteOn(60), NoteOn(64)]
 
 
 def test_retracting_forgets_only_what_is_due_later():
@@ -46,9 +46,9 @@ def test_a_note_whose_end_was_retracted_ends_at_the_moment_of_the_retraction():
 def test_a_retraction_in_the_past_ends_notes_now():
     scheduler = Scheduler()
 
-    scheduler.retract(20, now_ns=30, endings=[NoteOff(48), NoteOff(48), Control(64, 0)])
+    scheduler.retract(20, now_ns=30, endings=[NoteOff(48), NoteOff(48), ControlChange(64, 0)])
 
-    assert scheduler.due(99) == [Timed(30, NoteOff(48)), Timed(30, NoteOff(48)), Timed(30, Control(64, 0))]
+    assert scheduler.due(99) == [Timed(30, NoteOff(48)), Timed(30, NoteOff(48)), Timed(30, ControlChange(64, 0))]
 
 
 def test_a_note_that_still_has_its_end_gets_no_second_one():
@@ -80,8 +80,8 @@ def test_a_note_that_begins_at_the_moment_of_a_retraction_ends_after_it_has_begu
 
 def test_what_is_kept_sounds_on_and_the_clock_goes_on_through_a_retraction() -> None:
     scheduler = Scheduler()
-    scheduler.add([Timed(150, NoteOn(64)), Timed(150, Transport.PULSE)])
+    scheduler.add([Timed(150, NoteOn(64)), Timed(150, Transport.CLOCK)])
 
     scheduler.retract(100, 100, [NoteOff(60), NoteOff(67)], kept_pitches=(67,))
 
-    assert [timed.event for timed in scheduler.due(300)] == [NoteOff(60), Transport.PULSE]
+    assert [timed.event for timed in scheduler.due(300)] == [NoteOff(60), Transport.CLOCK]

@@ -3,9 +3,9 @@
 from collections import Counter
 
 from livegen.clock import NS_PER_MS, ManualClock
-from livegen.events import Control, NoteOff, NoteOn
+from livegen.events import ControlChange, NoteOff, NoteOn
 from livegen.midi_out.ledger import Ledger, blank_ledger
-from livegen.midi_out.sender import Wire
+from livegen.midi_out.sender import MidiSender
 from livegen.routing import OutputRoute
 
 
@@ -26,11 +26,11 @@ class Stand:
         self.clock = ManualClock()
         self.ledger: Ledger = blank_ledger()
         self.plain, self.moved = Tape(), Tape()
-        self.wire = Wire(self.ledger, self.clock.now_ns)
-        self.wire.attach([(self.plain, OutputRoute()), (self.moved, OutputRoute(channels=(5,), transpose=-12))])
+        self.sender = MidiSender(self.ledger, self.clock.now_ns)
+        self.sender.attach([(self.plain, OutputRoute()), (self.moved, OutputRoute(channels=(5,), transpose=-12))])
 
     def pass_on(self, message: str, channel: int | None = None) -> None:
-        self.wire.pass_on(bytes.fromhex(message), channel)
+        self.sender.pass_on(bytes.fromhex(message), channel)
 
 
 def test_what_is_passed_on_reaches_every_output_as_it_likes_it():
@@ -50,18 +50,18 @@ def test_a_note_passed_on_is_in_the_ledger_until_it_ends_and_owed_when_the_outpu
     stand.pass_on("b0 40 7f", channel=3)
 
     sounding = stand.ledger.sounding()
-    hanging = stand.wire.detach()
+    hanging = stand.sender.detach()
     stand.pass_on("80 3c 00")  # to nobody
     back = Tape()
-    stand.wire.attach([(back, OutputRoute())])
-    is_owing = stand.wire.repay()
-    stand.wire.settle()
+    stand.sender.attach([(back, OutputRoute())])
+    is_owing = stand.sender.resend_pending()
+    stand.sender.clear_pending()
 
     assert sounding == (NoteOff(60, 0), NoteOff(48, 5))
     assert hanging == 2
     assert is_owing
     assert Counter(back.messages) == Counter(["80 3c 00", "85 30 00", "b3 40 00"])
-    assert not stand.wire.repay()
+    assert not stand.sender.resend_pending()
 
 
 def test_a_pedal_that_is_let_go_twice_within_a_moment_is_up():
@@ -88,10 +88,10 @@ def test_a_controller_that_comes_round_again_is_not_passed_on_for_ever():
 def test_each_note_on_that_leaves_is_told():
     stand = Stand()
     told: list[tuple[NoteOn, int, bool]] = []
-    stand.wire.on_note = lambda note, at_ns, is_passed: told.append((note, at_ns, is_passed))
+    stand.sender.on_note = lambda note, at_ns, is_passed: told.append((note, at_ns, is_passed))
     stand.clock.move_to(7)
 
-    stand.wire.send(stand.plain, [NoteOn(60, 80), NoteOff(60), Control(1, 2)])
+    stand.sender.send(stand.plain, [NoteOn(60, 80), NoteOff(60), ControlChange(1, 2)])
     stand.pass_on("90 3e 50")
 
     assert told == [
@@ -103,9 +103,11 @@ def test_each_note_on_that_leaves_is_told():
 
 def test_nothing_leaves_louder_than_the_caps_whoever_sent_it():
     stand = Stand()
-    stand.wire.caps.velocity, stand.wire.caps.volume = 90, 100
+    stand.sender.limiter.velocity, stand.sender.limiter.volume = 90, 100
 
-    stand.wire.send(stand.plain, [NoteOn(60, 127), Control(7, 127), Control(7, 20), Control(10, 127)])
+    stand.sender.send(
+        stand.plain, [NoteOn(60, 127), ControlChange(7, 127), ControlChange(7, 20), ControlChange(10, 127)]
+    )
     stand.pass_on("91 3e 7f")
 
     assert stand.plain.messages == ["90 3c 5a", "b0 07 64", "b0 07 14", "b0 0a 7f", "91 3e 5a"]
@@ -114,8 +116,8 @@ def test_nothing_leaves_louder_than_the_caps_whoever_sent_it():
 def test_on_the_way_to_silence_notes_become_softer_and_then_none_begins():
     stand = Stand()
     for level in (1.0, 0.5, 0.001, 0.0):
-        stand.wire.caps.level = level
-        stand.wire.send(stand.plain, [NoteOn(60, 100), NoteOff(60)])
+        stand.sender.limiter.level = level
+        stand.sender.send(stand.plain, [NoteOn(60, 100), NoteOff(60)])
 
     assert [message for message in stand.plain.messages if message.startswith("90")] == [
         "90 3c 64",
@@ -127,18 +129,18 @@ def test_on_the_way_to_silence_notes_become_softer_and_then_none_begins():
 
 def test_whatever_sounds_for_too_long_is_ended_the_rest_sounds_on():
     stand = Stand()
-    stand.wire.caps.longest_ns = 30 * NS_PER_MS
-    stand.wire.send(stand.plain, [NoteOn(60), NoteOn(60), Control(64, 127)])
+    stand.sender.limiter.longest_ns = 30 * NS_PER_MS
+    stand.sender.send(stand.plain, [NoteOn(60), NoteOn(60), ControlChange(64, 127)])
     stand.clock.move_to(20 * NS_PER_MS)
-    stand.wire.send(stand.plain, [NoteOff(60), NoteOn(62)])
+    stand.sender.send(stand.plain, [NoteOff(60), NoteOn(62)])
     stand.pass_on("91 40 50")
     before = len(stand.plain.messages)
 
     stand.clock.move_to(30 * NS_PER_MS)
-    first = stand.wire.end_overlong()
-    again = stand.wire.end_overlong()
+    first = stand.sender.end_overlong()
+    again = stand.sender.end_overlong()
     stand.clock.move_to(50 * NS_PER_MS)
-    last = stand.wire.end_overlong()
+    last = stand.sender.end_overlong()
 
     assert (first, again, last) == (2, 0, 3)
     assert stand.plain.messages[before:] == ["80 3c 00", "b0 40 00", "80 3e 00", "81 40 00"]
@@ -149,27 +151,27 @@ def test_whatever_sounds_for_too_long_is_ended_the_rest_sounds_on():
 
 def test_a_note_that_was_ended_may_begin_anew_and_its_late_note_off_hangs_nothing():
     stand = Stand()
-    stand.wire.caps.longest_ns = 30 * NS_PER_MS
-    stand.wire.send(stand.plain, [NoteOn(60)])
+    stand.sender.limiter.longest_ns = 30 * NS_PER_MS
+    stand.sender.send(stand.plain, [NoteOn(60)])
     stand.clock.move_to(30 * NS_PER_MS)
-    stand.wire.end_overlong()
+    stand.sender.end_overlong()
 
-    stand.wire.send(stand.plain, [NoteOff(60), NoteOn(60)])
+    stand.sender.send(stand.plain, [NoteOff(60), NoteOn(60)])
     sounding = stand.ledger.sounding()
     stand.clock.move_to(60 * NS_PER_MS)
-    ended = stand.wire.end_overlong()
+    ended = stand.sender.end_overlong()
 
     assert (sounding, ended, stand.ledger.sounding()) == ((NoteOff(60),), 1, ())
 
 
 def test_without_a_cap_a_note_sounds_for_hours_and_where_nothing_may_sound_it_ends_at_once():
     stand = Stand()
-    stand.wire.send(stand.plain, [NoteOn(60)])
+    stand.sender.send(stand.plain, [NoteOn(60)])
     stand.clock.move_to(10 * 3_600_000 * NS_PER_MS)
 
-    ended = [stand.wire.end_overlong()]
-    stand.wire.caps.level = 0.0
-    ended.append(stand.wire.end_overlong())
+    ended = [stand.sender.end_overlong()]
+    stand.sender.limiter.level = 0.0
+    ended.append(stand.sender.end_overlong())
 
     assert ended == [0, 1]
     assert stand.plain.messages == ["90 3c 40", "80 3c 00"]
@@ -178,6 +180,6 @@ def test_without_a_cap_a_note_sounds_for_hours_and_where_nothing_may_sound_it_en
 def test_a_controller_is_set_on_the_channels_of_each_output():
     stand = Stand()
 
-    stand.wire.control(7, 30)
+    stand.sender.control(7, 30)
 
     assert (stand.plain.messages, stand.moved.messages) == (["b0 07 1e"], ["b5 07 1e"])

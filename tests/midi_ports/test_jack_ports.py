@@ -16,7 +16,7 @@ import pytest
 import rtmidi
 
 from livegen.clock import NS_PER_MS, NS_PER_S, now_ns
-from livegen.events import ALL_NOTES_OFF, Control, NoteOff, NoteOn, to_bytes
+from livegen.events import ALL_NOTES_OFF, ControlChange, NoteOff, NoteOn, to_bytes
 from tests.conftest import SERVER, start_jack, stop_jack
 from tests.support.jack_stage import Daemon, Voice, hanging, percentile, report, wait_for, wait_for_quiet
 from tests.support.jack_voice import connect
@@ -56,11 +56,11 @@ class Hotplug:
     def wait_for_event(self, event: NoteOn | NoteOff, after_ns: int) -> float:
         """How long after that moment, in ms, the synth got it."""
 
-        def look() -> int | None:
+        def poll() -> int | None:
             found = (timed.at_ns for timed in self.synth.events() if timed.at_ns >= after_ns and timed.event == event)
             return next(found, None)
 
-        return (wait_for(look, str(event)) - after_ns) / NS_PER_MS
+        return (wait_for(poll, str(event)) - after_ns) / NS_PER_MS
 
     def open_files(self) -> int:
         return len(list(Path(f"/proc/{self.daemon.process.pid}/fd").iterdir()))
@@ -88,7 +88,7 @@ def test_devices_pulled_out_while_they_play_come_back_by_name_and_nothing_hangs(
             returns += [back_keys(stage, count), *pull_synth(stage, count)]
             files.append(stage.open_files())
             memory.append(stage.memory_kib())
-        stage.keys.play([(0, list(to_bytes(Control(ALL_NOTES_OFF, 0))))])  # no answer to a phrase of minutes
+        stage.keys.play([(0, list(to_bytes(ControlChange(ALL_NOTES_OFF, 0))))])  # no answer to a phrase of minutes
         wait_for_quiet(stage.synth)
         lines = stage.daemon.lines()
         left = hanging(stage.synth.events())

@@ -2,9 +2,9 @@
 
 from livegen.events import Note
 from livegen.music.phrase import lay_out
-from livegen.music.tempo_map import Meter
+from livegen.music.tempo_map import SteadyTempo
 
-METER = Meter(0, 960_000)  # a tick is a microsecond
+METER = SteadyTempo(0, 960_000)  # a tick is a microsecond
 
 
 def test_small_gaps_are_articulation_and_long_ones_rests() -> None:
@@ -29,15 +29,15 @@ def test_of_a_long_phrase_the_last_beats_are_kept_even_under_a_held_note() -> No
 
     assert phrase.notes == (Note(0, 48, 32 * 960, 70),)
     assert (phrase.length, phrase.whole_length) == (32 * 960, 60 * 960)
-    assert phrase.meter.anchor_ns == 28 * 960_000
+    assert phrase.tempo.anchor_ns == 28 * 960_000
 
 
 def test_a_long_note_that_is_cut_by_its_own_pitch_does_not_push_everything_out_of_the_phrase() -> None:
-    meter = Meter(0, 1_000_000_000)
+    tempo = SteadyTempo(0, 1_000_000_000)
     held = (0, 200_000_000_000, 60, 80)
     struck_beside_it = (1_000_000_000, 2_000_000_000, 60, 80)
 
-    phrase = lay_out([held, struck_beside_it], meter, 240)
+    phrase = lay_out([held, struck_beside_it], tempo, 240)
 
     assert [(note.onset, note.end, note.pitch) for note in phrase.notes] == [(0, 960, 60), (960, 1920, 60)]
     assert phrase.whole_length == 1920

@@ -2,22 +2,22 @@
 
 import pytest
 
-from livegen.music.tempo_map import Meter, nearest, next_multiple
+from livegen.music.tempo_map import SteadyTempo, nearest, next_multiple
 
 
 @pytest.mark.parametrize("beat_ns", [200_000_001, 600_000_000, 1_499_999_999])
 def test_a_tick_and_its_moment_find_each_other(beat_ns: int) -> None:
-    meter = Meter(10**15, beat_ns)
+    tempo = SteadyTempo(10**15, beat_ns)
 
-    assert [meter.tick_at(meter.ns_at(tick)) for tick in range(-5000, 500_000, 7919)] == list(
+    assert [tempo.tick_at(tempo.ns_at(tick)) for tick in range(-5000, 500_000, 7919)] == list(
         range(-5000, 500_000, 7919)
     )
 
 
 def test_ten_hours_of_beats_do_not_drift() -> None:
-    meter = Meter(0, 333_333_333)
+    tempo = SteadyTempo(0, 333_333_333)
 
-    assert meter.ns_at(960 * 108_000) == 108_000 * 333_333_333
+    assert tempo.ns_at(960 * 108_000) == 108_000 * 333_333_333
 
 
 def test_multiples_round_as_they_say() -> None:

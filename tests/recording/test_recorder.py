@@ -10,7 +10,7 @@ from livegen.clock import NS_PER_S
 from livegen.errors import SessionError
 from livegen.recording.format import Kind, Record, decode_session, read_session
 from livegen.recording.library import find_session, free_path, list_sessions, prune, save_session
-from livegen.recording.recent import PIECES, next_piece, ring_content
+from livegen.recording.recent import PIECES, next_piece, recent_content
 from livegen.recording.recorder import Recorder, open_recorder
 from livegen.settings import load
 
@@ -43,7 +43,7 @@ def test_what_is_played_is_in_the_ring_and_in_the_folder(tmp_path: Path):
         recording.save(record.at_ns)
 
     (path,) = (tmp_path / "sessions").iterdir()
-    ring = decode_session(ring_content(tmp_path / "run" / "livegen", "livegen"), "ring")
+    ring = decode_session(recent_content(tmp_path / "run" / "livegen", "livegen"), "ring")
     assert played(read_session(path).records) == played(ring.records) == events
     assert ring.records[0].kind is Kind.OPENED
 
@@ -92,7 +92,7 @@ def test_where_the_ring_cannot_be_written_that_is_said_once_and_it_stays_in_memo
     recording.save(9 * NS_PER_S)
 
     (path,) = (tmp_path / "sessions").iterdir()
-    ring = decode_session(ring_content(tmp_path / "run" / "livegen", "livegen"), "ring")
+    ring = decode_session(recent_content(tmp_path / "run" / "livegen", "livegen"), "ring")
     assert played(ring.records) == played(read_session(path).records) == [event(second) for second in range(1, 5)]
     assert complaints == [
         f"{tmp_path / 'run' / 'livegen'}/livegen.1.ring: cannot record (Not a directory); playing on, trying again"
@@ -107,7 +107,7 @@ def test_the_ring_keeps_the_last_minutes_and_not_much_more(tmp_path: Path):
         recording.save(second * NS_PER_S)
 
     folder = tmp_path / "run" / "livegen"
-    kept = played(decode_session(ring_content(folder, "livegen"), "ring").records)
+    kept = played(decode_session(recent_content(folder, "livegen"), "ring").records)
     lasts_s = (kept[-1].at_ns - kept[0].at_ns) / NS_PER_S
     assert kept[-1].at_ns == 3590 * NS_PER_S
     assert 5 * 60 <= lasts_s + 10 <= 6 * 60 + 10
@@ -121,7 +121,7 @@ def test_a_daemon_that_is_started_again_and_again_pushes_nothing_out_of_the_ring
         recording.record(event(start))
         recording.save(start * NS_PER_S)
 
-    kept = played(decode_session(ring_content(tmp_path / "run" / "livegen", "livegen"), "ring").records)
+    kept = played(decode_session(recent_content(tmp_path / "run" / "livegen", "livegen"), "ring").records)
     assert kept == [event(start) for start in range(1, 3 * PIECES)]
 
 
@@ -129,9 +129,9 @@ def test_the_rings_of_two_names_are_apart_even_if_one_begins_with_the_other(tmp_
     for name in ("a", "a.1"):
         next_piece(tmp_path, name).write_bytes(name.encode())
 
-    assert (ring_content(tmp_path, "a"), ring_content(tmp_path, "a.1")) == (b"a", b"a.1")
+    assert (recent_content(tmp_path, "a"), recent_content(tmp_path, "a.1")) == (b"a", b"a.1")
     with pytest.raises(SessionError, match=r"^nothing is kept of 'b' in "):
-        ring_content(tmp_path, "b")
+        recent_content(tmp_path, "b")
 
 
 def test_the_quota_is_kept_and_the_oldest_sessions_go_first(tmp_path: Path):

@@ -14,9 +14,9 @@ import pytest
 
 from livegen.errors import SessionError
 from livegen.events import NoteOn, Timed
-from livegen.ipc.messages import Did, Loaded, Message, Planned, Ready, decode, encode
+from livegen.ipc.messages import CallLog, Loaded, Message, PlayEvents, Ready, decode, encode
 from livegen.recording.format import Kind, Record, Session, decode_session, encode_frames, read_session
-from livegen.recording.tracks import voice
+from livegen.recording.tracks import track
 from livegen.session.replay import Replayed, model_opener, replay
 from tests.support.recital import (
     Recital,
@@ -49,7 +49,7 @@ SCENES: dict[str, Scene] = {
     "solo": (left_alone, {"play": {"seed": 7, "role": "solo"}}),
     "clock": (answers(), {"play": {"seed": 8}, "time": {"clock": "internal", "begin_on": "bar", "tempo_bpm": 140}}),
     "piano": (answers(), {"play": {"seed": 9, "model": "piano-lstm"}}),
-    "killed solo": (killed_in_mid_answer(2), {"play": {"seed": 10, "role": "solo", "touched_role": "solo"}}),
+    "killed solo": (killed_in_mid_answer(2), {"play": {"seed": 10, "role": "solo", "role_after_touch": "solo"}}),
 }
 
 
@@ -93,11 +93,11 @@ def test_a_session_played_again_gives_the_same_bytes(scene: str, tmp_path: Path)
     done = played_again(session)
 
     frames = [decode(record.content) for record in session.records if record.kind is Kind.SAID]
-    assert done.frames >= sum(isinstance(frame, Planned) for frame in frames) > 0
-    assert done.calls == sum(len(frame.calls) for frame in frames if isinstance(frame, Did))
+    assert done.frames >= sum(isinstance(frame, PlayEvents) for frame in frames) > 0
+    assert done.calls == sum(len(frame.calls) for frame in frames if isinstance(frame, CallLog))
     assert done.lives == figures.engine_restarts + 1
     assert done.cut == session.damaged == 0
-    assert onsets(voice(session, "machine")) == onsets(made.machine)
+    assert onsets(track(session, "machine")) == onsets(made.machine)
     if not figures.late_note_ons:
         assert onsets(done.machine) == onsets(made.machine)
 
@@ -105,22 +105,24 @@ def test_a_session_played_again_gives_the_same_bytes(scene: str, tmp_path: Path)
 def test_one_byte_of_music_that_differs_is_found(recorded: Path):
     session = read_session(recorded)
     records = list(session.records)
-    at, planned = next((index, frame) for index, frame in said(records) if isinstance(frame, Planned))
+    at, planned = next((index, frame) for index, frame in said(records) if isinstance(frame, PlayEvents))
     first, *rest = planned.events
     louder = Timed(first.at_ns, replace(first.event, velocity=first.event.velocity + 1))
-    records[at] = replace(records[at], content=encode(Planned((louder, *rest))))
+    records[at] = replace(records[at], content=encode(PlayEvents((louder, *rest))))
 
-    with pytest.raises(SessionError, match=r"^life 1, \d+\.\d{3} s: the engine said Planned\(.*; replayed, it says Pl"):
+    with pytest.raises(
+        SessionError, match=r"^life 1, \d+\.\d{3} s: the engine said PlayEvents\(.*; replayed, it says Pl"
+    ):
         played_again(Session(tuple(records)))
 
 
 def test_music_that_is_missing_or_more_is_found(recorded: Path):
     records = list(read_session(recorded).records)
-    planned = [index for index, frame in said(records) if isinstance(frame, Planned)]
+    planned = [index for index, frame in said(records) if isinstance(frame, PlayEvents)]
 
-    with pytest.raises(SessionError, match=r"replayed, the engine says Planned\(.*; it said nothing$"):
+    with pytest.raises(SessionError, match=r"replayed, the engine says PlayEvents\(.*; it said nothing$"):
         played_again(Session(tuple(records[: planned[0]] + records[planned[0] + 1 :])))
-    with pytest.raises(SessionError, match=r"the engine said Planned\(.*; replayed, it says nothing$"):
+    with pytest.raises(SessionError, match=r"the engine said PlayEvents\(.*; replayed, it says nothing$"):
         played_again(Session(tuple(records[: planned[0] + 1] + records[planned[0] :])))
 
 
@@ -157,7 +159,7 @@ def test_a_session_cut_at_any_second_is_played_again_up_to_there(recorded: Path)
 
 def test_a_life_with_a_gap_is_played_again_up_to_the_gap(recorded: Path):
     records = read_session(recorded).records
-    calls = [index for index, frame in said(records) if isinstance(frame, Did) and frame.calls]
+    calls = [index for index, frame in said(records) if isinstance(frame, CallLog) and frame.calls]
     begin, end = calls[len(calls) // 3], calls[2 * len(calls) // 3]
     before, lost, after = map(encode_frames, (records[:begin], records[begin:end], records[end:]))
     session = decode_session(before + lost[:-1] + bytes([lost[-1] ^ 1]) + after, "damaged")
@@ -214,7 +216,7 @@ def test_the_command_replays_exports_draws_and_lists(recorded: Path, tmp_path: P
 def test_a_replay_that_differs_ends_with_status_1_and_one_line(recorded: Path, tmp_path: Path):
     session = read_session(recorded)
     at = next(
-        i for i, r in enumerate(session.records) if r.kind is Kind.SAID and r.content[0] == encode(Planned(()))[0]
+        i for i, r in enumerate(session.records) if r.kind is Kind.SAID and r.content[0] == encode(PlayEvents(()))[0]
     )
     broken = tmp_path / "broken.session"
     broken.write_bytes(encode_frames((*session.records[:at], *session.records[at + 1 :])))
@@ -234,7 +236,7 @@ def test_what_was_that_is_saved_after_the_fact_from_the_ring(tmp_path: Path):
     path = Path(saved.stdout.strip())
     assert (saved.returncode, saved.stderr) == (0, "")
     assert path.is_relative_to(tmp_path / "state" / "livegen" / "sessions")
-    assert onsets(voice(read_session(path), "machine")) == onsets(made.machine)
+    assert onsets(track(read_session(path), "machine")) == onsets(made.machine)
     assert livegen("replay", path.stem).returncode == 0
 
 

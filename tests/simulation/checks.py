@@ -59,7 +59,7 @@ class Checks:
         now_ns = world.agenda.now_ns()
         if now_ns - self._looked_ns >= _LOOK_NS:
             self._looked_ns = now_ns
-            self._look(now_ns)
+            self._poll(now_ns)
 
     def machine_plays(self, timed: Timed, now_ns: int) -> None:
         """An event of the machine leaves."""
@@ -75,14 +75,14 @@ class Checks:
         begun_ns = world.agenda.now_ns()
         bound_ns = _STOPPED_NS if is_stopped else _KILLED_NS
 
-        def look() -> None:
+        def poll() -> None:
             if is_stopped and engine and not engine.is_stopped:
                 return
             hanging = [key for key, since_ns in world.machine.items() if since_ns <= begun_ns]
             if hanging:
                 world.fail(f"{bound_ns // NS_PER_MS} ms after its engine was lost, {hanging} still sounds")
 
-        world.agenda.once(begun_ns + bound_ns, look)
+        world.agenda.once(begun_ns + bound_ns, poll)
 
     def port_begins(self) -> None:
         """A new back-off begins with it."""
@@ -115,14 +115,14 @@ class Checks:
                 if not session.records or any(record.kind is Kind.GAP for record in session.records):
                     self._world.fail(f"{path} is not whole")
 
-    def _look(self, now_ns: int) -> None:
+    def _poll(self, now_ns: int) -> None:
         world = self._world
         port = world.port
         assert port
         if port.player.waiting > _MOST_WAITING:
             world.fail(f"{port.player.waiting} events wait for their moment")
-        if port.onlookers.waiting > _MOST_UNSEEN:
-            world.fail(f"{port.onlookers.waiting} events wait for the disk")
+        if port.monitor.waiting > _MOST_UNSEEN:
+            world.fail(f"{port.monitor.waiting} events wait for the disk")
         longest_ns = (LONGEST_S + 2) * NS_PER_S if world.room and world.room.look_at_rules() else _LONGEST_NOTE_NS
         for key, since_ns in world.machine.items():
             if now_ns - max(since_ns, self.unsettled_ns) > longest_ns:

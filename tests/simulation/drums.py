@@ -91,13 +91,15 @@ class DrumMachine:
         world = self._world
         if not (self._is_known and world.port) or self._agenda.now_ns() - self._aside_ns < _ASIDE_NS:
             return
-        song = world.port.timekeeper.song
-        if song is None or not song.is_running:
+        transport = world.port.clock_source.transport
+        if transport is None or not transport.is_running:
             world.fail(f"the song is at tick {tick} of the drum machine's, and livegen does not follow")
             return
         self.compared += 1
-        if abs(song.tick_at(at_ns) - tick) > TICKS_PER_PULSE // 2:
-            world.fail(f"the song is at tick {tick} of the drum machine's, and at {song.tick_at(at_ns)} of livegen's")
+        if abs(transport.tick_at(at_ns) - tick) > TICKS_PER_PULSE // 2:
+            world.fail(
+                f"the song is at tick {tick} of the drum machine's, and at {transport.tick_at(at_ns)} of livegen's"
+            )
 
 
 def performances(random: Random) -> Iterator[Step]:

@@ -201,7 +201,7 @@ class Faults:
 
     def panic(self) -> None:
         if self._world.port:
-            self._world.port.courier.panic()
+            self._world.port.router.panic()
 
     # time
 

@@ -1,4 +1,4 @@
-"""The port process as ``serve/daemon.py`` puts it together, without its threads."""
+"""The port process as ``daemon/daemon.py`` puts it together, without its threads."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, cast
 
 from livegen.clock import NS_PER_S
 from livegen.daemon.controls import Controls
-from livegen.daemon.event_router import Courier
+from livegen.daemon.event_router import EventRouter
 from livegen.daemon.file_watch import FileWatch
-from livegen.daemon.health import Caretaker
-from livegen.daemon.monitor import Onlookers
-from livegen.daemon.ports import pause_s, wire
+from livegen.daemon.health import HealthMonitor
+from livegen.daemon.monitor import Monitor
+from livegen.daemon.ports import open_ports, pause_s
 from livegen.daemon.supervisor import Supervisor
 from livegen.events import Timed
 from livegen.ipc.messages import decode
@@ -19,10 +19,10 @@ from livegen.midi_out.player import Player
 from livegen.midi_out.sender import Output
 from livegen.recording.format import Kind, Record, encode_frames
 from livegen.recording.recorder import Recorder
-from livegen.recording.writer import Tape
+from livegen.recording.writer import SessionWriter
 from livegen.routing import OutputRoute
 from livegen.settings import Settings, load
-from livegen.sync.clock_source import LOOK_S, Timekeeper
+from livegen.sync.clock_source import POLL_S, ClockSource
 
 from .agenda import Alarm
 from .disk import DiskPath
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from .world import World
 
 RECORDINGS = "/recordings"
-_REPAY_S = 0.25
+_RESEND_S = 0.25
 _LARGEST_RECORDING = 2**16  # small, so that there are many
 _RECORDINGS = 3  # that are kept
 _WATCHDOG_S = 20
@@ -44,38 +44,40 @@ def _opening(at_ns: int) -> bytes:
 
 
 class PortProcess:
-    """From its start to its end. ``settle`` does what its threads would do at once."""
+    """From its start to its end. ``clear_pending`` does what its threads would do at once."""
 
     def __init__(self, world: "World", settings: Settings, cells: bytearray) -> None:
         self._world = world
         self._agenda = world.agenda
         self.ledger = Ledger(cells)
-        self.ledger.owe()
-        self.recorder = Recorder([Tape(self._next_recording, _opening, world.note, largest=_LARGEST_RECORDING)])
-        self.onlookers = Onlookers(self.recorder, world.see)
+        self.ledger.mark_pending_off()
+        self.recorder = Recorder(
+            [SessionWriter(self._next_recording, _opening, world.note, largest=_LARGEST_RECORDING)]
+        )
+        self.monitor = Monitor(self.recorder, world.see)
         self.player = Player(self.ledger, self._sent)
         self._attach = self.player.attach_routed
         self.player.attach_routed = self._attach_tapped  # type: ignore[method-assign]
         self._detach = self.player.detach
         self.player.detach = self._detach_tapped  # type: ignore[method-assign]
         self.controls = Controls(settings, world.note, cast(Path, DiskPath(world.disk, "/settings.toml")))
-        self.timekeeper = Timekeeper(settings.time, self.player, self._follow, is_realtime=False)
-        self.courier = Courier(
+        self.clock_source = ClockSource(settings.time, self.player, self._follow, is_realtime=False)
+        self.router = EventRouter(
             self._heard,
             self.player.end_all,
             self.controls,
-            on_clock=self.timekeeper.hear,
-            on_change=lambda changed: self.timekeeper.change(changed.time),
+            on_clock=self.clock_source.hear,
+            on_change=lambda changed: self.clock_source.change(changed.time),
         )
         self.settings = settings
-        self.wiring = wire(settings.ports, None, self.courier.hear, self.player, world.note)
-        self.supervisor = Supervisor((), self.player, self.courier, world.note)
+        self.wiring = open_ports(settings.ports, None, self.router.hear, self.player, world.note)
+        self.supervisor = Supervisor((), self.player, self.router, world.note)
         self.supervisor.replace = self._replace  # type: ignore[method-assign]
-        self.caretaker = Caretaker(
+        self.health = HealthMonitor(
             self.player,
-            self.courier,
+            self.router,
             self.supervisor,
-            lambda: self.onlookers.notes["machine"],
+            lambda: self.monitor.notes["machine"],
             world.note,
             world.wall_time,
         )
@@ -84,7 +86,7 @@ class PortProcess:
         self.watch = FileWatch(path, lambda: load(path), world.note)
         self.child: EngineProcess | None = None
         self._play = Alarm(self._agenda, lambda: None)  # what is due is sent whenever anything has happened
-        self._look = Alarm(self._agenda, self._look_round)
+        self._poll = Alarm(self._agenda, self._look_round)
         self._onlook = Alarm(self._agenda, self._onlook_now)
         self._patience = Alarm(self._agenda, self._lose_patience)
         self._start = Alarm(self._agenda, self._start_child)
@@ -93,11 +95,11 @@ class PortProcess:
     def open(self) -> None:
         """As ``run_daemon`` begins."""
         self.wiring.open()
-        self.timekeeper.begin()
+        self.clock_source.begin()
         now_ns = self._agenda.now_ns()
         if self.settings.time.clock != "player":
-            self._tick.set(now_ns + round(LOOK_S * NS_PER_S))
-        self._look.set(now_ns)
+            self._tick.set(now_ns + round(POLL_S * NS_PER_S))
+        self._poll.set(now_ns)
         self._start.set(now_ns)
 
     def close(self) -> None:
@@ -107,11 +109,11 @@ class PortProcess:
             self.player.end_all()
             self.child.discard()
             self.child = None
-        self.timekeeper.end()
-        self.courier.work_off()
+        self.clock_source.end()
+        self.router.work_off()
         self.wiring.close()
         self.player.send_due()
-        self.onlookers.work_off()
+        self.monitor.work_off()
 
     def be_killed(self) -> None:
         """SIGKILL: nothing is done any more."""
@@ -121,7 +123,7 @@ class PortProcess:
 
     def settle(self) -> None:
         """The courier and the player do what there is to do."""
-        self.courier.work_off()
+        self.router.work_off()
         next_ns = self.player.send_due()
         self._play.set(None if next_ns is None else next_ns + self._world.wake_ns)
 
@@ -132,7 +134,7 @@ class PortProcess:
         if child is not self.child:
             return
         try:
-            self.supervisor.obey(decode(frame))
+            self.supervisor.dispatch(decode(frame))
         except ValueError as error:  # as in ``Supervisor``
             self.lose_child(f"made no sense ({error})")
         else:
@@ -150,7 +152,7 @@ class PortProcess:
         self._patience.set(None)
         self.supervisor.end_music()
         child.discard()
-        wait_s = self.supervisor.mourn(reason)
+        wait_s = self.supervisor.handle_exit(reason)
         self._world.mourned(wait_s)
         self._start.set(self._agenda.now_ns() + round(wait_s * NS_PER_S))
 
@@ -184,40 +186,40 @@ class PortProcess:
         if until_ns > self._agenda.now_ns():
             self._patience.set(until_ns)
         else:
-            self.lose_child(self.supervisor.complaint)
+            self.lose_child(self.supervisor.timeout_reason)
 
     def _look_round(self) -> None:
-        self.wiring.look()
-        self.watch.look(self.courier)
-        self.caretaker.look(self.timekeeper.song, self._agenda.now_ns())
-        wait_s = _REPAY_S if self.player.repay() else pause_s(self.settings.ports)
-        self._look.set(self._agenda.now_ns() + round(wait_s * NS_PER_S))
-        self._unwell_s = 0.0 if self.caretaker.vigil.is_well else self._unwell_s + wait_s
+        self.wiring.poll()
+        self.watch.poll(self.router)
+        self.health.poll(self.clock_source.transport, self._agenda.now_ns())
+        wait_s = _RESEND_S if self.player.resend_pending() else pause_s(self.settings.ports)
+        self._poll.set(self._agenda.now_ns() + round(wait_s * NS_PER_S))
+        self._unwell_s = 0.0 if self.health.watchdog.is_well else self._unwell_s + wait_s
         if self._unwell_s > _WATCHDOG_S:
             self._world.note("the service manager has lost patience")
             self._world.kill_port()
 
     def _look_at_clock(self) -> None:
-        self.timekeeper.look()
-        self._tick.set(self._agenda.now_ns() + round(LOOK_S * NS_PER_S))
+        self.clock_source.poll()
+        self._tick.set(self._agenda.now_ns() + round(POLL_S * NS_PER_S))
 
     def _onlook_now(self) -> None:
         if self._world.is_disk_stalled:
             self._onlook.set(self._agenda.now_ns() + NS_PER_S)
             return
-        self.onlookers.work_off()
+        self.monitor.work_off()
 
     def _heard(self, timed: Timed) -> None:
-        self.onlookers.heard(timed)
+        self.monitor.heard(timed)
         self._onlook.set_by(self._agenda.now_ns() + NS_PER_S)
 
     def _sent(self, timed: Timed) -> None:
         self._world.machine_plays(timed)
-        self.onlookers.sent(timed)
+        self.monitor.sent(timed)
         self._onlook.set_by(self._agenda.now_ns() + NS_PER_S)
 
-    def _follow(self, song: object) -> None:
-        self.courier.follow(song)  # type: ignore[arg-type]
+    def _follow(self, transport: object) -> None:
+        self.router.follow(transport)  # type: ignore[arg-type]
 
     def _attach_tapped(self, outputs: Sequence[tuple[Output, OutputRoute]]) -> None:
         tape = self._world.tape
@@ -231,5 +233,5 @@ class PortProcess:
         self._world.forget_machine()
 
     def _silence_alarms(self) -> None:
-        for alarm in (self._play, self._look, self._onlook, self._patience, self._start, self._tick):
+        for alarm in (self._play, self._poll, self._onlook, self._patience, self._start, self._tick):
             alarm.set(None)

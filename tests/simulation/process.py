@@ -11,7 +11,7 @@ from livegen.clock import NS_PER_MS, NS_PER_S
 from livegen.engine.engine import Engine
 from livegen.errors import LivegenError, ModelError
 from livegen.ipc.engine_calls import Performer
-from livegen.ipc.engine_worker import BEAT_NS, Service
+from livegen.ipc.engine_worker import HEARTBEAT_NS, Service
 from livegen.ipc.messages import Configure, Failed, Loaded, Message, Ready, decode, encode
 from livegen.model.bundle import Bundle
 from livegen.model.loader import Loader
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 LATENCY_NS = 60_000  # of the link
 _STEP_NS = 160_000  # that a step of a shipped network takes
 _TURN_NS = 20_000  # that everything else takes
-_BEAT_S = BEAT_NS / NS_PER_S
+_BEAT_S = HEARTBEAT_NS / NS_PER_S
 
 
 class CostlyStepper(Stepper):
@@ -215,7 +215,7 @@ class EngineProcess:
         """From here on its beats count: the last one came so long ago."""
         if self._idle_ns is not None:
             now_ns = self._agenda.now_ns()
-            self.heard_ns = now_ns - (now_ns - self._idle_ns) % BEAT_NS
+            self.heard_ns = now_ns - (now_ns - self._idle_ns) % HEARTBEAT_NS
             self._idle_ns = None
             self._world.expect_word()
 

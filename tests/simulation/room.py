@@ -28,7 +28,7 @@ class Room:
         self._world = world
         self.has_hours = random.random() < 0.6
         self._fade_by = random.choice(("velocity", "volume"))
-        self._alarm = Alarm(world.agenda, self._look)
+        self._alarm = Alarm(world.agenda, self._poll)
         self._open_ns = self._struck_ns = self._played_ns = self._troubled_ns = world.agenda.now_ns()
         self._unruled_ns = 0
         self._jumped_ns = 0
@@ -48,13 +48,13 @@ fade_by = "{self._fade_by}"
 loudest = {LOUDEST}
 most_volume = {MOST_VOLUME}
 longest_note_s = {LONGEST_S}
-mute_s = {_MUTE_S}
+max_silence_s = {_MUTE_S}
 stand_in = "bach"
 """
 
     def begin(self) -> None:
         """Look on from now on."""
-        self._look()
+        self._poll()
 
     def end(self) -> None:
         """Look on no longer."""
@@ -86,7 +86,7 @@ stand_in = "bach"
             return
         struck_ns, jumped_ns = self._struck_ns, world.agenda.jumped_ns
 
-        def look() -> None:
+        def poll() -> None:
             is_same = port is world.port and jumped_ns == world.agenda.jumped_ns
             if not is_same or self._troubled_ns > struck_ns - _TROUBLE_NS:
                 return
@@ -94,7 +94,7 @@ stand_in = "bach"
             if before := [key for key, since_ns in world.machine.items() if since_ns <= struck_ns]:
                 world.fail(f"a visitor plays, and {before} goes on")
 
-        world.agenda.once(struck_ns + _YIELD_NS, look)
+        world.agenda.once(struck_ns + _YIELD_NS, poll)
 
     def trouble(self) -> None:
         """Something goes wrong."""
@@ -126,7 +126,7 @@ stand_in = "bach"
         self._jumped_ns = agenda.jumped_ns
         return self._open_ns
 
-    def _look(self) -> None:
+    def _poll(self) -> None:
         world = self._world
         now_ns = world.agenda.now_ns()
         self._alarm.set(now_ns + _LOOK_S * NS_PER_S)

@@ -13,18 +13,18 @@ from typing import Any
 import pytest
 
 from livegen.clock import NS_PER_MS, NS_PER_S
-from livegen.daemon.health import Vigil
-from livegen.daemon.schedule import Attendant
+from livegen.daemon.health import SilenceWatchdog
+from livegen.daemon.schedule import OpeningSchedule
 from livegen.daemon.supervisor import Backoff, Supervisor
 from livegen.events import Timed
-from livegen.midi_in.input_filter import Allowance, Keyboard
-from livegen.midi_in.parser import Reader
+from livegen.midi_in.input_filter import InputFilter, RateLimiter
+from livegen.midi_in.parser import MidiParser
 from livegen.midi_out import player
 from livegen.midi_out.ledger import Ledger
-from livegen.midi_out.limiter import Caps
+from livegen.midi_out.limiter import OutputLimiter
 from livegen.midi_out.player import Player
 from livegen.midi_out.scheduler import Scheduler
-from livegen.sync.jack_stall import ServedTrain
+from livegen.sync.jack_stall import JackStall
 from livegen.sync.midi_clock_in import ClockFollower
 from tests.simulation.checks import Violation
 from tests.simulation.world import Plot, World
@@ -133,35 +133,35 @@ PROTECTIONS: dict[str, tuple[Plot, tuple[Act, ...], Patch, str]] = {
     "what is owed is paid": (
         HELD,
         (play(0x90, 100, 80), strike("livegen_killed"), nothing),
-        (Ledger, "owed", lambda _: ()),
+        (Ledger, "pending_offs", lambda _: ()),
         "hear",
     ),
     "an input that is pulled out lets go": (
         HELD,
         (play(0x90, 100, 80), strike("keyboard_unplugged"), nothing),
-        (Keyboard, "_release", lambda *_: False),
+        (InputFilter, "_release", lambda *_: False),
         "hear",
     ),
     "what left while the cable was out is told again": (
         SOLO,
         UNPLUGS,
-        (Ledger, "owe", lambda ledger: None),
+        (Ledger, "mark_pending_off", lambda ledger: None),
         "hear",
     ),
     "what is no message is not passed on": (
         HELD,
         (play(0x90, 60, 200),),
-        (Reader, "read", lambda _, received: [bytes(received)]),
+        (MidiParser, "read", lambda _, received: [bytes(received)]),
         "is no MIDI message",
     ),
-    "a flood is left out": (HELD, (strike("flood"),) * 6, (Allowance, "takes", lambda *_: True), "wait"),
+    "a flood is left out": (HELD, (strike("flood"),) * 6, (RateLimiter, "allows", lambda *_: True), "wait"),
     "what is retracted ends": (
         VISITED,
         (touch_now_and_then, *(nothing,) * 20),
         (Scheduler, "retract", forget),
         "has sounded for",
     ),
-    "pulses are counted": (BY_CLOCK, (nothing,) * 99, (ServedTrain, "hear", lambda *_: 2), "of livegen's"),
+    "pulses are counted": (BY_CLOCK, (nothing,) * 99, (JackStall, "hear", lambda *_: 2), "of livegen's"),
     "a song that begins is followed": (
         BY_CLOCK,
         (nothing,) * 99,
@@ -171,19 +171,19 @@ PROTECTIONS: dict[str, tuple[Plot, tuple[Act, ...], Patch, str]] = {
     "closed is silent": (
         installed("solo", has_hours=True),
         (nothing,) * 4,
-        (Attendant, "_is_open", lambda *_: True),
+        (OpeningSchedule, "_is_open", lambda *_: True),
         "while the room is closed",
     ),
     "nothing is too loud": (
         installed("solo", has_hours=False),
         (play(0x90, 64, 127),),
-        (Caps, "bounded", lambda _, event: event),
+        (OutputLimiter, "limited", lambda _, event: event),
         "is too loud",
     ),
     "alone it plays": (
         installed("respond", has_hours=False),
         (nothing,) * 20,
-        (Attendant, "_is_alone", lambda *_: False),
+        (OpeningSchedule, "_is_alone", lambda *_: False),
         "alone, and silent",
     ),
     "a visitor is yielded to": (
@@ -195,13 +195,13 @@ PROTECTIONS: dict[str, tuple[Plot, tuple[Act, ...], Patch, str]] = {
     "an engine that plays is let be": (
         installed("solo", has_hours=False),
         (nothing,) * 8,
-        (Vigil, "look", lambda _self, at_ns, *_: at_ns // NS_PER_S == 90),
+        (SilenceWatchdog, "poll", lambda _self, at_ns, *_: at_ns // NS_PER_S == 90),
         "nothing is wrong",
     ),
     "a refused model is given up": (
         HELD,
         (play(0xC0, 6), strike("engine_killed"), *(nothing,) * 8),
-        (Supervisor, "_fallback", lambda it: it._courier.settings),
+        (Supervisor, "_fallback", lambda it: it._router.settings),
         "no engine",
     ),
 }

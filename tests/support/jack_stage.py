@@ -37,10 +37,10 @@ class Played:
     channel: int
 
 
-def wait_for(look: Callable[[], Found | None], what: str, patience_s: float = 20) -> Found:
-    """What ``look`` finds, as soon as it finds something."""
+def wait_for(poll: Callable[[], Found | None], what: str, patience_s: float = 20) -> Found:
+    """What ``poll`` finds, as soon as it finds something."""
     until = time.monotonic() + patience_s
-    while not (found := look()):
+    while not (found := poll()):
         assert time.monotonic() < until, f"waited {patience_s} s for {what}"
         time.sleep(_LOOK_S)
     return found
@@ -233,11 +233,11 @@ def wait_for_chord(receiver: Voice, after_ns: int) -> int:
 def wait_for_notes(receiver: Voice, count: int, after_ns: int) -> int:
     """Wait until so many notes that began after that moment sound together; when the first of them began."""
 
-    def look() -> int | None:
+    def poll() -> int | None:
         sounding = [n for n in notes(receiver.events()) if n.end_ns is None and n.onset_ns > after_ns]
         return sounding[0].onset_ns if len(sounding) >= count else None
 
-    return wait_for(look, f"{count} notes together")
+    return wait_for(poll, f"{count} notes together")
 
 
 def silence_ms(events: Sequence[Timed], killed_ns: int) -> float:
@@ -250,11 +250,11 @@ def silence_ms(events: Sequence[Timed], killed_ns: int) -> float:
 def wait_for_quiet(receiver: Voice, quiet_ms: float = 1_500) -> None:
     """Wait until nothing has come for a while and nothing sounds."""
 
-    def look() -> bool:
+    def poll() -> bool:
         events = receiver.events()
         return bool(events) and now_ns() - events[-1].at_ns > quiet_ms * NS_PER_MS and not hanging(events)
 
-    wait_for(look, "the end of the answer", patience_s=60)
+    wait_for(poll, "the end of the answer", patience_s=60)
 
 
 def report(title: str, **figures: list[float]) -> None:

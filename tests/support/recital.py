@@ -15,7 +15,7 @@ from livegen.clock import NS_PER_S, now_ns
 from livegen.daemon.daemon import run_daemon
 from livegen.daemon.ports import MemoryPorts
 from livegen.daemon.status_file import Figures
-from livegen.events import Control, Event, NoteOff, NoteOn, Program, Timed
+from livegen.events import ControlChange, Event, NoteOff, NoteOn, ProgramChange, Timed
 from livegen.recording.tracks import Who
 from livegen.settings import load
 
@@ -67,7 +67,7 @@ class Recital:
         os.kill(killed, signal.SIGKILL)
         self._wait(lambda: [pid for pid in engines() if pid != killed], "another engine")
 
-    def watch(self, who: Who, timed: Timed) -> None:
+    def observe(self, who: Who, timed: Timed) -> None:
         if who == "machine":
             self.machine.append(timed)
 
@@ -79,9 +79,9 @@ class Recital:
     def _onsets(self) -> int:
         return sum(isinstance(timed.event, NoteOn) for timed in list(self.machine))
 
-    def _wait(self, look: Callable[[], Any], what: str) -> Any:
+    def _wait(self, poll: Callable[[], Any], what: str) -> Any:
         until = time.monotonic() + _PATIENCE_S
-        while not (found := look()):
+        while not (found := poll()):
             assert time.monotonic() < until, f"waited for {what}"
             time.sleep(_LOOK_S)
         return found
@@ -93,7 +93,7 @@ def recital(folder: Path, program: Callable[[Recital], None], **sections: dict[s
     settings = load(None, {"ports": {"system": "memory"}, **sections, "daemon": daemon})
     made, stop = Recital(), threading.Event()
     with ThreadPoolExecutor(1) as pool:
-        future = pool.submit(run_daemon, settings, say=made.say, stop=stop, watch=made.watch, ports=made.ports)
+        future = pool.submit(run_daemon, settings, say=made.say, stop=stop, observe=made.observe, memory=made.ports)
         try:
             assert made.is_ready.wait(_PATIENCE_S), made.lines
             program(made)
@@ -107,7 +107,7 @@ def engines() -> list[int]:
     """The engines' processes that this process has started."""
     command = ["ps", "-ww", "--ppid", str(os.getpid()), "-o", "pid=,stat=,args="]
     found = subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines()
-    return [int(line.split()[0]) for line in found if "engine_process" in line and "Z" not in line.split()[1]]
+    return [int(line.split()[0]) for line in found if "engine_worker" in line and "Z" not in line.split()[1]]
 
 
 def answers(count: int = 1) -> Callable[[Recital], None]:
@@ -138,7 +138,7 @@ def interrupted(on: Recital) -> None:
     """An answer is interrupted by a note, and the next one by a panic."""
     on.ask()
     on.ask()
-    on.play(Control(123, 0))
+    on.play(ControlChange(123, 0))
     on.ask()
 
 
@@ -159,11 +159,11 @@ def under_the_hands(on: Recital) -> None:
     """Knobs, another role and another model in mid-music."""
     on.ask()
     for value in range(0, 128, 8):
-        on.play(Control(1, value))
-    on.play(Program(1))
+        on.play(ControlChange(1, value))
+    on.play(ProgramChange(1))
     on.phrase()
     time.sleep(1)
-    on.play(Program(2))
+    on.play(ProgramChange(2))
     time.sleep(2)
-    on.play(Program(0))
+    on.play(ProgramChange(0))
     on.ask()

@@ -22,8 +22,8 @@ from livegen.clock import NS_PER_MS, NS_PER_S
 from livegen.engine.plan import Plan
 from livegen.errors import ModelError
 from livegen.events import NoteOff, NoteOn, Timed
-from livegen.ipc.engine_worker import open_link, run_engine
-from livegen.music.transport import Song
+from livegen.ipc.engine_worker import open_connection, run_engine
+from livegen.music.transport import TransportState
 from livegen.settings import Settings
 
 MIDDLE_C = 60
@@ -72,7 +72,7 @@ class ScriptedEngine:
             self._left_ns, events = now_ns + 800 * NS_PER_MS, events[:1]
         return Plan(events, notices=(f"heard {len(heard)}",))
 
-    def follow(self, song: Song, now_ns: int) -> None:
+    def follow(self, transport: TransportState, now_ns: int) -> None:
         pass
 
     def change(self, settings: Settings, now_ns: int, bundle: None = None) -> None:
@@ -94,4 +94,4 @@ def load(script: str, settings: Settings) -> ScriptedEngine:
 
 
 if __name__ == "__main__":
-    run_engine(open_link(int(sys.argv[2])), lambda settings: load(sys.argv[1], settings))
+    run_engine(open_connection(int(sys.argv[2])), lambda settings: load(sys.argv[1], settings))

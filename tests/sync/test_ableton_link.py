@@ -35,10 +35,15 @@ def test_a_session_is_a_song():
     link = LinkClock(PlayedByHand(clock), shares_transport=False, clock=clock.now_ns)
 
     clock.move_to(1_250_300_000)
-    song = link.look()
+    transport = link.poll()
 
-    assert (song.is_running, song.tick, song.beat_ns, song.jumps) == (True, 2400, 500_000_000, 1)
-    assert abs(song.ns_at(0)) <= 1
+    assert (transport.is_running, transport.tick, transport.beat_ns, transport.discontinuities) == (
+        True,
+        2400,
+        500_000_000,
+        1,
+    )
+    assert abs(transport.ns_at(0)) <= 1
 
 
 def test_a_song_starts_and_stops_with_the_transport_where_it_is_shared():
@@ -50,8 +55,8 @@ def test_a_song_starts_and_stops_with_the_transport_where_it_is_shared():
     for second, is_playing in enumerate((False, True, True, False, True)):
         clock.move_to(second * NS_PER_S)
         session.playing = is_playing
-        song = link.look()
-        seen.append((song.is_running, song.tick, song.jumps))
+        transport = link.poll()
+        seen.append((transport.is_running, transport.tick, transport.discontinuities))
 
     assert seen == [(False, 0, 0), (True, 1920, 1), (True, 3840, 1), (False, 5760, 1), (True, 7680, 2)]
 
@@ -62,26 +67,26 @@ def test_another_tempo_is_no_jump():
     link = LinkClock(session, shares_transport=False, clock=clock.now_ns)
 
     clock.move_to(NS_PER_S)
-    link.look()
+    link.poll()
     clock.move_to(NS_PER_S + 50 * NS_PER_MS)
     session.go_on_at(200)
     clock.move_to(NS_PER_S + 100 * NS_PER_MS)
-    song = link.look()
+    transport = link.poll()
 
-    assert (song.jumps, song.tempo_bpm) == (1, 200)
+    assert (transport.discontinuities, transport.tempo_bpm) == (1, 200)
 
 
 def test_another_place_is_a_jump():
     clock = ManualClock()
     session = PlayedByHand(clock)
     link = LinkClock(session, shares_transport=False, clock=clock.now_ns)
-    link.look()
+    link.poll()
 
     clock.move_to(NS_PER_S)
     session.first_beat = 0.5
-    song = link.look()
+    transport = link.poll()
 
-    assert (song.tick, song.jumps) == (2400, 2)
+    assert (transport.tick, transport.discontinuities) == (2400, 2)
 
 
 def test_without_aalink_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch):
@@ -100,7 +105,7 @@ def test_two_peers_stand_at_the_same_place_in_the_bar():
             pytest.skip("no multicast here: two peers do not find each other")
         time.sleep(0.05)
 
-    songs = one.look(), other.look()
+    songs = one.poll(), other.poll()
     bar_ns = 4 * songs[0].beat_ns
     apart_ns = (songs[0].ns_at(0) - songs[1].ns_at(0) + bar_ns // 2) % bar_ns - bar_ns // 2
 

@@ -4,27 +4,27 @@ from livegen.clock import NS_PER_MS, NS_PER_S
 from livegen.events import Timed, Transport
 from livegen.midi_out.ledger import blank_ledger
 from livegen.midi_out.player import Player
-from livegen.music.transport import Song
+from livegen.music.transport import TransportState
 from livegen.settings import Time
-from livegen.sync.clock_source import Timekeeper
+from livegen.sync.clock_source import ClockSource
 
 PULSE_NS = NS_PER_S // 48  # 120 bpm
 
 
-def keeper(settings: Time) -> tuple[Timekeeper, list[Song]]:
-    told: list[Song] = []
+def keeper(settings: Time) -> tuple[ClockSource, list[TransportState]]:
+    told: list[TransportState] = []
     player = Player(blank_ledger(), lambda _: None)
-    return Timekeeper(settings, player, told.append, is_realtime=False), told
+    return ClockSource(settings, player, told.append, is_realtime=False), told
 
 
 def test_another_s_clock_is_told_when_it_begins_now_and_then_and_when_it_stops() -> None:
     clock, told = keeper(Time(clock="midi"))
     clock.hear(Timed(NS_PER_S, Transport.START))
     for pulse in range(48):
-        clock.hear(Timed(NS_PER_S + pulse * PULSE_NS, Transport.PULSE))
+        clock.hear(Timed(NS_PER_S + pulse * PULSE_NS, Transport.CLOCK))
     clock.hear(Timed(2 * NS_PER_S, Transport.STOP))
 
-    running = [song for song in told if song.is_running]
+    running = [transport for transport in told if transport.is_running]
     assert 7 <= len(running) <= 24
     assert abs(running[-1].tempo_bpm - 120) < 0.5
     assert abs(running[-1].ns_at(1_920) - 2 * NS_PER_S) < NS_PER_MS
@@ -35,6 +35,6 @@ def test_a_player_s_own_time_follows_no_pulses() -> None:
     clock, told = keeper(Time())
 
     clock.hear(Timed(NS_PER_S, Transport.START))
-    clock.hear(Timed(NS_PER_S, Transport.PULSE))
+    clock.hear(Timed(NS_PER_S, Transport.CLOCK))
 
     assert told == []

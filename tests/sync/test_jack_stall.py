@@ -8,7 +8,7 @@ import pytest
 
 from livegen.clock import NS_PER_MS, NS_PER_S
 from livegen.events import TICKS_PER_PULSE, Timed, Transport
-from livegen.music.transport import Song
+from livegen.music.transport import TransportState
 from livegen.sync.midi_clock_in import ClockFollower
 
 PERIOD_NS = round(64 / 48 * NS_PER_MS)  # of the server
@@ -43,11 +43,11 @@ def pulse_train(
         lost_ns = sum(length - counted for at_ns, length, counted in stalls if at_ns <= arrived_ns)
         began_ns = (arrived_ns - lost_ns) // PERIOD_NS * PERIOD_NS
         at_ns = round(began_ns + lost_ns + late.uniform(0, late_ms) * NS_PER_MS)
-        heard.append(Heard(number, sent_ns, Timed(at_ns, Transport.PULSE, round(at_ns - began_ns + SERVED_NS))))
+        heard.append(Heard(number, sent_ns, Timed(at_ns, Transport.CLOCK, round(at_ns - began_ns + SERVED_NS))))
     return heard
 
 
-def follow(heard: Sequence[Heard]) -> list[Song]:
+def follow(heard: Sequence[Heard]) -> list[TransportState]:
     """What is believed after each pulse."""
     follower = ClockFollower()
     songs = []
@@ -57,9 +57,9 @@ def follow(heard: Sequence[Heard]) -> list[Song]:
     return songs
 
 
-def is_right(pulse: Heard, song: Song) -> bool:
+def is_right(pulse: Heard, transport: TransportState) -> bool:
     """Is the song where it is meant to be, to two periods of the server?"""
-    return song.tick == pulse.number * TICKS_PER_PULSE and abs(song.at_ns - pulse.meant_ns) < 2 * PERIOD_NS
+    return transport.tick == pulse.number * TICKS_PER_PULSE and abs(transport.at_ns - pulse.meant_ns) < 2 * PERIOD_NS
 
 
 def shares_right(heard: Sequence[Heard]) -> float:
@@ -85,7 +85,7 @@ def test_a_sender_that_does_not_is_found_out_by_its_first_pulses_after_a_stall(p
 
     songs = follow(heard)
 
-    wrong = [pulse for pulse, song in zip(heard[12:], songs[12:], strict=True) if not is_right(pulse, song)]
+    wrong = [pulse for pulse, transport in zip(heard[12:], songs[12:], strict=True) if not is_right(pulse, transport)]
     assert all(STALLS[0][0] <= pulse.timed.at_ns < STALLS[0][0] + NS_PER_S for pulse in wrong)  # the first: unknown yet
     assert songs[-1].tick == heard[-1].number * TICKS_PER_PULSE
 
@@ -129,14 +129,14 @@ def test_a_new_tempo_is_no_stall(after: float):
     heard = pulse_train([], is_inside=True)
     turn_ns = heard[500].meant_ns
     moved = [
-        Heard(pulse.number, meant_ns, Timed(round(meant_ns), Transport.PULSE, SERVED_NS))
+        Heard(pulse.number, meant_ns, Timed(round(meant_ns), Transport.CLOCK, SERVED_NS))
         for pulse in heard
         for meant_ns in [pulse.meant_ns + max(pulse.meant_ns - turn_ns, 0) * (after - 1)]
     ]
 
     songs = follow(moved)
 
-    assert all(song.tick == pulse.number * TICKS_PER_PULSE for pulse, song in zip(moved, songs, strict=True))
+    assert all(transport.tick == pulse.number * TICKS_PER_PULSE for pulse, transport in zip(moved, songs, strict=True))
     assert all(map(is_right, moved[548:], songs[548:]))
     assert songs[-1].beat_ns == pytest.approx(24 * PULSE_NS * after, rel=0.01)
 
@@ -150,7 +150,7 @@ def test_a_new_tempo_of_a_sender_that_is_early_and_late_is_no_stall_either(after
         for number in range(600):
             at_ns += PULSE_NS * (after if number > 300 else 1)
             arrives_ns = round(at_ns + early.uniform(-1, 1) * NS_PER_MS)
-            follower.hear(Timed(arrives_ns, Transport.PULSE, SERVED_NS))
+            follower.hear(Timed(arrives_ns, Transport.CLOCK, SERVED_NS))
         wrong += follower.state.tick != 599 * TICKS_PER_PULSE
 
     assert wrong == 0

@@ -6,16 +6,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from livegen.clock import NS_PER_MS, NS_PER_S
-from livegen.events import Position, Timed, Transport
+from livegen.events import SongPosition, Timed, Transport
 from livegen.midi_out.scheduler import Scheduler
 from livegen.sync.midi_clock_in import ClockFollower
 from livegen.sync.midi_clock_out import ClockOut
 
-START, CONTINUE, STOP, PULSE = Transport.START, Transport.CONTINUE, Transport.STOP, Transport.PULSE
+START, CONTINUE, STOP, CLOCK = Transport.START, Transport.CONTINUE, Transport.STOP, Transport.CLOCK
 MS = NS_PER_MS
 
 
-def in_ms(events: list[Timed]) -> list[tuple[float, Transport | Position]]:
+def in_ms(events: list[Timed]) -> list[tuple[float, Transport | SongPosition]]:
     """Milliseconds and events."""
     return [(timed.at_ns / MS, timed.event) for timed in events]
 
@@ -25,7 +25,7 @@ def test_a_start_is_told_a_millisecond_before_its_first_pulse():
 
     clock.start(100 * MS)
 
-    assert in_ms(clock.due(150 * MS)) == [(99, START), (100, PULSE), (120, PULSE), (140, PULSE)]
+    assert in_ms(clock.due(150 * MS)) == [(99, START), (100, CLOCK), (120, CLOCK), (140, CLOCK)]
 
 
 def test_nothing_is_handed_out_twice():
@@ -34,7 +34,7 @@ def test_nothing_is_handed_out_twice():
 
     handed = [in_ms(clock.due(until_ms * MS)) for until_ms in (99, 120, 120, 139, 140)]
 
-    assert handed == [[(99, START)], [(100, PULSE), (120, PULSE)], [], [], [(140, PULSE)]]
+    assert handed == [[(99, START)], [(100, CLOCK), (120, CLOCK)], [], [], [(140, CLOCK)]]
 
 
 def test_a_clock_that_was_not_started_is_silent():
@@ -49,7 +49,7 @@ def test_after_a_day_at_an_odd_tempo_the_pulse_is_where_it_belongs():
     moments = []
 
     for until_ns in (0, NS_PER_S):
-        moments += [timed.at_ns for timed in clock.due(until_ns) if timed.event is PULSE]
+        moments += [timed.at_ns for timed in clock.due(until_ns) if timed.event is CLOCK]
 
     assert moments == [MS + k * beat_ns // 24 for k in range(len(moments))]
     assert abs(clock.state.ns_at(clock.state.tick_at(day_ns)) - day_ns) < beat_ns // 960
@@ -63,17 +63,17 @@ def test_it_goes_on_where_it_was_stopped():
 
     clock.resume(500 * MS)
 
-    assert (stopped.is_running, stopped.tick, stopped.jumps) == (False, 80, 1)
+    assert (stopped.is_running, stopped.tick, stopped.discontinuities) == (False, 80, 1)
     assert in_ms(clock.due(520 * MS)) == [
         (99, START),
-        (100, PULSE),
-        (120, PULSE),
+        (100, CLOCK),
+        (120, CLOCK),
         (130, STOP),
         (499, CONTINUE),
-        (500, PULSE),
-        (520, PULSE),
+        (500, CLOCK),
+        (520, CLOCK),
     ]
-    assert (clock.state.ns_at(80), clock.state.jumps) == (500 * MS, 2)
+    assert (clock.state.ns_at(80), clock.state.discontinuities) == (500 * MS, 2)
 
 
 def test_it_stops_after_what_was_handed_out():
@@ -95,7 +95,7 @@ def test_stopped_and_started_at_one_moment_it_still_tells_a_stop_before_a_start(
     clock.stop(110 * MS)
     clock.start(110 * MS)
 
-    assert in_ms(clock.due(160 * MS)) == [(150, STOP), (150, START), (151, PULSE)]
+    assert in_ms(clock.due(160 * MS)) == [(150, STOP), (150, START), (151, CLOCK)]
 
 
 def test_a_second_start_takes_the_place_of_the_first():
@@ -105,13 +105,13 @@ def test_a_second_start_takes_the_place_of_the_first():
 
     assert in_ms(clock.due(160 * MS)) == [
         (99, START),
-        (100, PULSE),
-        (120, PULSE),
+        (100, CLOCK),
+        (120, CLOCK),
         (129, START),
-        (130, PULSE),
-        (150, PULSE),
+        (130, CLOCK),
+        (150, CLOCK),
     ]
-    assert (clock.state.ns_at(0), clock.state.jumps) == (130 * MS, 2)
+    assert (clock.state.ns_at(0), clock.state.discontinuities) == (130 * MS, 2)
 
 
 def test_resume_while_it_runs_and_stop_while_it_does_not_are_nothing():
@@ -120,7 +120,7 @@ def test_resume_while_it_runs_and_stop_while_it_does_not_are_nothing():
     clock.start(100 * MS)
     clock.resume(110 * MS)
 
-    assert in_ms(clock.due(120 * MS)) == [(99, START), (100, PULSE), (120, PULSE)]
+    assert in_ms(clock.due(120 * MS)) == [(99, START), (100, CLOCK), (120, CLOCK)]
 
 
 def test_a_place_set_while_it_stands_is_where_it_goes_on():
@@ -129,7 +129,7 @@ def test_a_place_set_while_it_stands_is_where_it_goes_on():
     clock.locate(8, 50 * MS)
     clock.resume(100 * MS)
 
-    assert in_ms(clock.due(100 * MS)) == [(50, Position(8)), (99, CONTINUE), (100, PULSE)]
+    assert in_ms(clock.due(100 * MS)) == [(50, SongPosition(8)), (99, CONTINUE), (100, CLOCK)]
     assert clock.state.ns_at(8 * 240) == 100 * MS
 
 
@@ -141,12 +141,12 @@ def test_a_place_set_while_it_runs_keeps_the_beat():
 
     assert in_ms(clock.due(140 * MS)) == [
         (99, START),
-        (100, PULSE),
+        (100, CLOCK),
         (119, STOP),
-        (119, Position(8)),
+        (119, SongPosition(8)),
         (119, CONTINUE),
-        (120, PULSE),
-        (140, PULSE),
+        (120, CLOCK),
+        (140, CLOCK),
     ]
     assert clock.state.ns_at(8 * 240) == 120 * MS
 
@@ -159,13 +159,13 @@ def test_a_new_tempo_keeps_what_is_left_of_a_pulse():
 
     assert in_ms(clock.due(160 * MS)) == [
         (99, START),
-        (100, PULSE),
-        (120, PULSE),
-        (135, PULSE),
-        (145, PULSE),
-        (155, PULSE),
+        (100, CLOCK),
+        (120, CLOCK),
+        (135, CLOCK),
+        (145, CLOCK),
+        (155, CLOCK),
     ]
-    assert (clock.state.ns_at(80), clock.state.jumps) == (135 * MS, 1)
+    assert (clock.state.ns_at(80), clock.state.discontinuities) == (135 * MS, 1)
 
 
 def test_a_new_tempo_begins_after_what_was_handed_out():
@@ -175,7 +175,7 @@ def test_a_new_tempo_begins_after_what_was_handed_out():
 
     clock.set_tempo(250, 110 * MS)
 
-    assert in_ms(clock.due(170 * MS)) == [(155, PULSE), (165, PULSE)]
+    assert in_ms(clock.due(170 * MS)) == [(155, CLOCK), (165, CLOCK)]
 
 
 def test_a_new_tempo_does_not_move_a_start_to_come():
@@ -184,7 +184,7 @@ def test_a_new_tempo_does_not_move_a_start_to_come():
 
     clock.set_tempo(250, 10 * MS)
 
-    assert in_ms(clock.due(110 * MS)) == [(99, START), (100, PULSE), (110, PULSE)]
+    assert in_ms(clock.due(110 * MS)) == [(99, START), (100, CLOCK), (110, CLOCK)]
 
 
 @given(st.lists(st.tuples(st.floats(20, 300), st.integers(1, 300)), min_size=1, max_size=30))
@@ -199,7 +199,7 @@ def test_pulses_are_never_further_apart_than_the_slower_tempo_nor_nearer_than_th
         now_ns += wait_ms * MS
         events += clock.due(now_ns)
         clock.set_tempo(tempo_bpm, now_ns)
-    moments = [timed.at_ns for timed in events if timed.event is PULSE]
+    moments = [timed.at_ns for timed in events if timed.event is CLOCK]
     tempi = [120.0, *(tempo_bpm for tempo_bpm, _ in changes)]
 
     for before, after in pairwise(moments):

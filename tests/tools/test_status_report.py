@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from livegen.appliance.support_bundle import write_bundle
-from livegen.daemon.status_file import Figures, Said, Standing, read_standing
+from livegen.daemon.status_file import Figures, RecentLog, StatusFile, read_status
 from livegen.errors import LivegenError
 from livegen.settings import Settings, load
 from livegen.tools.status_report import as_text, to_do
@@ -30,11 +30,11 @@ def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def written(settings: Settings, plugged: tuple[str, ...] = ("in: Keys", "out: Synth"), **more: Any) -> dict[str, Any]:
     """How a daemon stood that wrote this."""
-    standing = Standing(settings.ports.name)
+    status = StatusFile(settings.ports.name)
     (Path(os.environ["XDG_RUNTIME_DIR"]) / "livegen").mkdir(exist_ok=True)
-    standing.look(plugged, 0)
-    standing.write(settings, lambda: FIGURES, None, lambda _: {**MORE, **more})
-    return read_standing(settings.ports.name)
+    status.poll(plugged, 0)
+    status.write(settings, lambda: FIGURES, None, lambda _: {**MORE, **more})
+    return read_status(settings.ports.name)
 
 
 def test_a_technician_reads_what_is_plugged_in_what_failed_and_what_to_do() -> None:
@@ -59,18 +59,18 @@ def test_what_is_to_be_done_comes_with_its_reason() -> None:
 
 
 def test_what_is_plugged_in_is_so_since_it_was_first_seen() -> None:
-    standing = Standing("livegen")
-    standing.look(["in: Keys"], 1)
-    standing.look(["in: Keys", "out: Synth"], 2)
-    standing.look(["out: Synth"], 3)
-    standing.look(["in: Keys", "out: Synth"], 4)
+    status = StatusFile("livegen")
+    status.poll(["in: Keys"], 1)
+    status.poll(["in: Keys", "out: Synth"], 2)
+    status.poll(["out: Synth"], 3)
+    status.poll(["in: Keys", "out: Synth"], 4)
 
-    assert standing._plugged == {"in: Keys": 4, "out: Synth": 2}
+    assert status._plugged == {"in: Keys": 4, "out: Synth": 2}
 
 
 def test_the_last_lines_are_kept_with_their_moments() -> None:
     out: list[str] = []
-    said = Said(out.append)
+    said = RecentLog(out.append)
     for number in range(50):
         said(str(number))
 
@@ -80,13 +80,13 @@ def test_the_last_lines_are_kept_with_their_moments() -> None:
 def test_a_standing_that_cannot_be_written_stops_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "file"))
-    standing = Standing("livegen")
+    status = StatusFile("livegen")
 
-    standing.write(load(), lambda: FIGURES, None, lambda _: MORE)
-    standing.end()
+    status.write(load(), lambda: FIGURES, None, lambda _: MORE)
+    status.end()
 
     with pytest.raises(LivegenError, match="livegen is not running as 'livegen'"):
-        read_standing("livegen")
+        read_status("livegen")
 
 
 def test_who_may_not_read_how_a_service_stands_is_told_to_ask_root(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,7 +96,7 @@ def test_who_may_not_read_how_a_service_stands_is_told_to_ask_root(monkeypatch: 
     monkeypatch.setattr(Path, "read_text", refuse)
 
     with pytest.raises(LivegenError, match="only root may read how that one stands; try again with sudo"):
-        read_standing("livegen")
+        read_status("livegen")
 
 
 def test_the_bundle_has_what_helps_and_no_names_and_music_only_when_asked(

@@ -14,11 +14,10 @@ from numpy.typing import NDArray
 
 from livegen.codecs.abc import grammar, transposing, writing
 from livegen.codecs.abc.fields import write_key
-from livegen.codecs.abc.reading import ACCIDENTALS, NOTE_LETTERS, AbcCursor, begun_by, read, settle
-from livegen.codecs.codec import Mask, PitchSet, Tokens
+from livegen.codecs.abc.reading import ACCIDENTALS, NOTE_LETTERS, AbcCursor, begun_by, complete, read
 from livegen.codecs.decoding import ends, paired
 from livegen.codecs.prompt import TokenPrompt
-from livegen.codecs.vocabulary import Vocabulary
+from livegen.codecs.vocabulary import Mask, PitchSet, Tokens, Vocabulary
 from livegen.events import TICKS_PER_QUARTER, Note, Ticked
 from livegen.music.key import Key
 
@@ -106,20 +105,20 @@ class AbcCodec:
         if token == START:
             return AbcCursor(tick=cursor.tick, origin=cursor.tick, is_inside=True), ()
         if token == END:
-            settled, events = settle(cursor)
+            settled, events = complete(cursor)
             off = ends((settled.tick, pitch) for pitch in settled.sounding)
             return AbcCursor(tick=settled.tick, origin=settled.tick, is_piece_end=True), (*events, *off)
         return read(cursor, "?" if token == UNKNOWN else self.vocabulary.text(token))
 
-    def faults(self, cursor: AbcCursor) -> Mask | None:
+    def voice_leading_errors(self, cursor: AbcCursor) -> Mask | None:
         """None: a tune is one voice."""
         return None
 
-    def outside(self, pitch_classes: Collection[int]) -> Mask:
+    def out_of_scale(self, pitch_classes: Collection[int]) -> Mask:
         """Accidentals: the signature has the scale."""
         return self._mask(frozenset("^_="))
 
-    def beyond(self, cursor: AbcCursor, allowed: PitchSet) -> Mask:
+    def disallowed(self, cursor: AbcCursor, allowed: PitchSet) -> Mask:
         """Letters and octave marks that make a pitch which is not allowed, accidentals that leave no letter."""
         struck = []
         for character in NOTE_LETTERS + ",'":
@@ -132,14 +131,14 @@ class AbcCodec:
                 struck.append(mark)
         return self._mask(frozenset(struck))
 
-    def busyness(self) -> NDArray[np.float32]:
+    def density_weights(self) -> NDArray[np.float32]:
         """A ``/`` is busy, a long length is calm."""
         weights = np.zeros(len(self.vocabulary), np.float32)
         for character, weight in {"/": 1.0, "2": -0.5, "3": -0.7, "4": -1.0, "6": -1.0, "8": -1.0}.items():
             weights[self._tokens[character]] = weight
         return weights
 
-    def guess(self, cursor: AbcCursor) -> tuple[int, ...]:
+    def draft_tokens(self, cursor: AbcCursor) -> tuple[int, ...]:
         """Nothing."""
         return ()
 

@@ -83,14 +83,14 @@ def read(cursor: AbcCursor, character: str) -> tuple[AbcCursor, tuple[Ticked, ..
         return _in_line(replace(cursor, told=told), character), ()
     if _goes_on(cursor.note, character):
         return replace(cursor, told=told, note=cursor.note + character, last=character, bar="", is_whole=False), ()
-    settled, events = settle(cursor, character)
+    settled, events = complete(cursor, character)
     settled = replace(settled, told=told, is_whole=settled.time > cursor.time, is_phrase_end=False)
     if settled.closing:
         return replace(settled, closing="" if character == settled.closing else settled.closing, last=character), events
     return _open(settled, character), events
 
 
-def settle(cursor: AbcCursor, following: str = "") -> tuple[AbcCursor, tuple[Ticked, ...]]:
+def complete(cursor: AbcCursor, following: str = "") -> tuple[AbcCursor, tuple[Ticked, ...]]:
     """The cursor after the note that was being written, if any, and its events."""
     letter = cursor.note.lstrip(ACCIDENTALS)[:1]
     if not letter:

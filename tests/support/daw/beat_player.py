@@ -38,7 +38,7 @@ class Clock:
         """A byte of the clock."""
         if status == Transport.START.value:
             self._pulses = []
-        elif status == Transport.PULSE.value:
+        elif status == Transport.CLOCK.value:
             self._pulses.append((self._number(at_ns - stalled_ns), at_ns - stalled_ns))
             self._stalled_ns = stalled_ns
 
