@@ -146,7 +146,7 @@ def test_whatever_sounds_for_too_long_is_ended_the_rest_sounds_on():
     assert stand.plain.messages[before:] == ["80 3c 00", "b0 40 00", "80 3e 00", "81 40 00"]
     assert stand.moved.messages[-1] == "85 34 00"
     assert stand.ledger.sounding() == ()
-    assert stand.ledger.pedals() == ()
+    assert stand.ledger.held() == ()
 
 
 def test_a_note_that_was_ended_may_begin_anew_and_its_late_note_off_hangs_nothing():
