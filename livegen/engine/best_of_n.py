@@ -6,36 +6,36 @@ Summarize from Human Feedback, 2020, with the model itself as the judge). One ca
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Generic
 
 import numpy as np
 
-from livegen.codecs.codec import Codec
+from livegen.codecs.codec import C, Codec
 from livegen.codecs.vocabulary import Mask
 from livegen.engine.checkpoint import Checkpoint
 from livegen.events import Ticked
 from livegen.model.stepper import Logits, Stepper
 
-Ask = Callable[[Checkpoint], Mask | None]  # the tokens that may come next; None where a way ends
-Draw = Callable[[Logits, Mask, Checkpoint], int]
+Ask = Callable[[Checkpoint[C]], Mask | None]  # the tokens that may come next; None where a way ends
+Draw = Callable[[Logits, Mask, Checkpoint[C]], int]
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(Generic[C]):
     """One way: where it leads, what it settled on the way, and its log-probability in nats."""
 
-    checkpoint: Checkpoint
+    checkpoint: Checkpoint[C]
     events: tuple[Ticked, ...] = ()
     nats: float = 0.0
 
 
 def likeliest(
-    stepper: Stepper, codec: Codec[Any], checkpoint: Checkpoint, ask: Ask, draw: Draw, count: int
-) -> Candidate:
+    stepper: Stepper, codec: Codec[C], checkpoint: Checkpoint[C], ask: Ask[C], draw: Draw[C], count: int
+) -> Candidate[C]:
     """The likeliest of ``count`` ways that ``draw`` takes from ``checkpoint`` until ``ask`` ends them."""
-    candidates, done = [Candidate(checkpoint)], list[Candidate]()
+    candidates, done = [Candidate(checkpoint)], list[Candidate[C]]()
     while candidates:
-        open_candidates: list[tuple[Candidate, Mask]] = []
+        open_candidates: list[tuple[Candidate[C], Mask]] = []
         for candidate in candidates:
             settled, mask = _settled(codec, candidate, ask)
             if mask is None:
@@ -47,7 +47,7 @@ def likeliest(
     return max(done, key=lambda candidate: candidate.nats)
 
 
-def _settled(codec: Codec[Any], candidate: Candidate, ask: Ask) -> tuple[Candidate, Mask | None]:
+def _settled(codec: Codec[C], candidate: Candidate[C], ask: Ask[C]) -> tuple[Candidate[C], Mask | None]:
     """The way up to its next choice, and what may be chosen there."""
     checkpoint, events = candidate.checkpoint, candidate.events
     while (mask := ask(checkpoint)) is not None and np.count_nonzero(mask) == 1:
@@ -57,10 +57,10 @@ def _settled(codec: Codec[Any], candidate: Candidate, ask: Ask) -> tuple[Candida
 
 
 def _branched(
-    stepper: Stepper, codec: Codec[Any], candidates: list[tuple[Candidate, Mask]], draw: Draw, count: int
-) -> list[Candidate]:
+    stepper: Stepper, codec: Codec[C], candidates: list[tuple[Candidate[C], Mask]], draw: Draw[C], count: int
+) -> list[Candidate[C]]:
     """Each way a token further; a single one in ``count`` ways, each of them once."""
-    branched: dict[tuple[int, int, int], Candidate] = {}  # (tokens fed, row, token)
+    branched: dict[tuple[int, int, int], Candidate[C]] = {}  # (tokens fed, row, token)
     for length in sorted({len(candidate.checkpoint.unfed) for candidate, _ in candidates}):
         same = [(candidate, mask) for candidate, mask in candidates if len(candidate.checkpoint.unfed) == length]
         tokens = np.array([candidate.checkpoint.unfed for candidate, _ in same], np.int64)

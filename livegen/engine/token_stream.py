@@ -7,12 +7,12 @@ agrees with the guess (speculative decoding, Leviathan et al., 2023, with the co
 
 from collections import deque
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Generic
 
 import numpy as np
 
 from livegen.codecs.chorale_frames import FramePrompt
-from livegen.codecs.codec import Codec, Prompt
+from livegen.codecs.codec import C, Codec, Prompt
 from livegen.codecs.vocabulary import Mask, PitchSet
 from livegen.engine.best_of_n import Candidate, likeliest
 from livegen.engine.checkpoint import Checkpoint, beginning
@@ -33,7 +33,7 @@ class _Drafted:
     logits: Logits
     after: State
 
-    def covers(self, checkpoint: Checkpoint) -> bool:
+    def covers(self, checkpoint: Checkpoint[C]) -> bool:
         """The logits that ``checkpoint`` needs are among these."""
         count = len(checkpoint.unfed)
         return (
@@ -41,13 +41,13 @@ class _Drafted:
         )
 
 
-class TokenStream:
+class TokenStream(Generic[C]):
     """Owner of a stream of tokens."""
 
     def __init__(
         self,
         stepper: Stepper,
-        codec: Codec[Any],
+        codec: Codec[C],
         sampler: Sampler,
         *,
         repetition: RepetitionGuard | None = None,
@@ -59,13 +59,13 @@ class TokenStream:
         self._repetition = repetition
         self._avoids_errors = avoids_errors
         self._checkpoint = beginning(codec, stepper.initial(), is_guarded=repetition is not None)
-        self._checkpoints: deque[Checkpoint] = deque([self._checkpoint], maxlen=_MOST_CHECKPOINTS)
+        self._checkpoints: deque[Checkpoint[C]] = deque([self._checkpoint], maxlen=_MOST_CHECKPOINTS)
         self._drafted: _Drafted | None = None
         self._bias: Logits = np.zeros(len(codec.vocabulary), np.float32)
         self._allowed: PitchSet | None = None
 
     @property
-    def cursor(self) -> Any:
+    def cursor(self) -> C:
         """Where the stream has got to."""
         return self._checkpoint.cursor
 
@@ -77,11 +77,11 @@ class TokenStream:
         """From now on choose nothing that begins another pitch, unless nothing else may come; None allows all."""
         self._allowed = pitches
 
-    def begin(self, prompt: Prompt[Any]) -> None:
+    def begin(self, prompt: Prompt[C]) -> None:
         """Make ready to tell of what was heard."""
         self._checkpoint = replace(self._checkpoint, cursor=prompt.begin(self._checkpoint.cursor))
 
-    def prime(self, prompt: Prompt[Any], most_tokens: int) -> bool:
+    def prime(self, prompt: Prompt[C], most_tokens: int) -> bool:
         """Feed up to ``most_tokens`` of what was heard, choosing what it leaves open; True when all is told."""
         for _ in range(most_tokens):
             mask = prompt.mask(self._checkpoint.cursor)
@@ -102,11 +102,13 @@ class TokenStream:
                 return tuple(events)
 
     @property
-    def checkpoint(self) -> Checkpoint:
+    def checkpoint(self) -> Checkpoint[C]:
         """Where the stream has got to, with all that it takes to come back."""
         return self._checkpoint
 
-    def harmonise_frame(self, prompt: FramePrompt, candidates: int, checkpoint: Checkpoint | None = None) -> Candidate:
+    def harmonise_frame(
+        self, prompt: FramePrompt[C], candidates: int, checkpoint: Checkpoint[C] | None = None
+    ) -> Candidate[C]:
         """The likeliest of so many candidates that write all a prompt asks for, from ``checkpoint`` or from here.
 
         The same checkpoint and prompt find the same one, whatever else was tried before.
@@ -114,16 +116,16 @@ class TokenStream:
         checkpoint = checkpoint or self._checkpoint
         sampler = self._sampler.branch(checkpoint.cursor.tick, *prompt.numbers())
 
-        def ask(at: Checkpoint) -> Mask | None:
+        def ask(at: Checkpoint[C]) -> Mask | None:
             mask = prompt.mask(at.cursor)
             return mask if mask is None or np.count_nonzero(mask) == 1 else self._sound(mask, at)
 
-        def draw(logits: Logits, mask: Mask, at: Checkpoint) -> int:
+        def draw(logits: Logits, mask: Mask, at: Checkpoint[C]) -> int:
             return self._draw(logits, mask, at, sampler)
 
         return likeliest(self._stepper, self._codec, checkpoint, ask, draw, candidates)
 
-    def go(self, checkpoint: Checkpoint) -> None:
+    def go(self, checkpoint: Checkpoint[C]) -> None:
         """Be there from now on: on a way that ``harmonise_frame`` found, or back where the stream has been."""
         self._checkpoint = checkpoint
 
@@ -142,7 +144,7 @@ class TokenStream:
             self._checkpoints.pop()
         self._checkpoint = self._checkpoints[-1]
 
-    def _sound(self, mask: Mask, checkpoint: Checkpoint) -> Mask:
+    def _sound(self, mask: Mask, checkpoint: Checkpoint[C]) -> Mask:
         """``mask`` without the way on in a loop, pitches that may not sound, and faults, as far as that leaves any."""
         if self._repetition and checkpoint.history:
             mask = self._repetition.allowed(checkpoint.history, mask)
@@ -159,7 +161,7 @@ class TokenStream:
             self._checkpoints.append(self._checkpoint)
         return events
 
-    def _draw(self, logits: Logits, mask: Mask, checkpoint: Checkpoint, sampler: Sampler) -> int:
+    def _draw(self, logits: Logits, mask: Mask, checkpoint: Checkpoint[C], sampler: Sampler) -> int:
         temperature_factor = (
             self._repetition.temperature_factor(checkpoint.history) if self._repetition and checkpoint.history else 1.0
         )

@@ -1,11 +1,16 @@
-"""Turns and happenings: the words that every role's table is written in."""
+"""Who plays when: turns, what can change them, and the roles, a row each."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import Enum, auto
+from typing import Literal
+
+from livegen import settings
+from livegen.clock import NS_PER_S
 
 
 class Turn(Enum):
-    """Who has the floor."""
+    """Who plays."""
 
     IDLE = auto()
     LISTENING = auto()  # the player
@@ -24,32 +29,41 @@ class TurnEvent(Enum):
 
 
 Table = Mapping[tuple[Turn, TurnEvent], Turn]  # what is not in it changes nothing
+PartName = Literal["answer", "solo", "accompaniment"]
 
 
-RESPOND: Table = {
+@dataclass(frozen=True, slots=True)
+class Role:
+    """A row: how turns change, which part plays, and how."""
+
+    turns: Table
+    part: PartName
+    patience_ns: int = 0  # of a part that plays beside a player who has stopped
+    is_immediate: bool = False  # each note is answered at once, and silence with silence
+    is_left_by_a_touch: bool = False  # a note-on makes it the role that the settings name
+    goes_on: bool = False  # chosen while music plays, it goes on from that
+    begins_alone: bool = False  # chosen while music plays, it begins before a key is touched
+
+
+_ANSWERING: Table = {
     (Turn.IDLE, TurnEvent.NOTE_ON): Turn.LISTENING,
     (Turn.LISTENING, TurnEvent.PHRASE_END): Turn.PLAYING,
     (Turn.PLAYING, TurnEvent.NOTE_ON): Turn.LISTENING,
     (Turn.PLAYING, TurnEvent.ANSWER_END): Turn.IDLE,
 }
-
-
-ACCOMPANY: Table = {
+_BESIDE: Table = {
     (Turn.IDLE, TurnEvent.NOTE_ON): Turn.TOGETHER,
     (Turn.TOGETHER, TurnEvent.SILENCE): Turn.IDLE,
 }
-
-
-HARMONISE: Table = {
-    (Turn.IDLE, TurnEvent.NOTE_ON): Turn.TOGETHER,
-    (Turn.TOGETHER, TurnEvent.SILENCE): Turn.IDLE,
-}
-
-
-SOLO: Table = {
+_ALONE: Table = {
     (Turn.IDLE, TurnEvent.BEGIN): Turn.PLAYING,
-    (Turn.PLAYING, TurnEvent.NOTE_ON): Turn.LISTENING,  # and the role becomes the one that the settings name
+    (Turn.PLAYING, TurnEvent.NOTE_ON): Turn.LISTENING,
 }
 
-
-ROLES = {"respond": RESPOND, "accompany": ACCOMPANY, "harmonise": HARMONISE, "solo": SOLO}
+ROLES: Mapping[settings.Role, Role] = {
+    "respond": Role(_ANSWERING, "answer"),  # I stop, it answers; I play again, it yields
+    "accompany": Role(_BESIDE, "accompaniment", patience_ns=4 * NS_PER_S, begins_alone=True),  # it plays while I play
+    "harmonise": Role(_BESIDE, "accompaniment", patience_ns=30 * NS_PER_S, is_immediate=True),  # each note, at once
+    "solo": Role(_ALONE, "solo", is_left_by_a_touch=True, goes_on=True),  # it plays by itself, until I touch a key
+}
+OTHERWISE: settings.Role = "respond"  # what is played where a model cannot play a role

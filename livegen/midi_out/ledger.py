@@ -110,6 +110,10 @@ class Ledger:
         cells = bytes(self._cells[_HELD:_UNCONFIRMED])
         return tuple(_lift(index) for index, cell in enumerate(cells) if cell & _DOWN)
 
+    def lasting(self) -> tuple[Event, ...]:
+        """What ends each note that sounds, each pedal that is down and each bend."""
+        return (*self.sounding(), *self.held())
+
     def note_offs(self) -> tuple[Event, ...]:
         """All it takes to be silent: each note's own note-off, the controls on the channels in use, then bends."""
         notes, held = self.sounding(), self.held()

@@ -81,7 +81,7 @@ def test_after_an_interruption_the_state_is_that_of_a_straight_run_over_what_was
         if checkpoint.unfed:
             _, state = bundle.stepper.step(np.array([checkpoint.unfed], np.int64), state)
         furthest = max(furthest, *(float(np.abs(straight[name] - state[name]).max()) for name in state))
-        heard_ns = part.beat.ns_at(checkpoint.cursor.tick + part._offset)
+        heard_ns = part._beat.ns_at(checkpoint.cursor.tick + part._offset)
         assert heard_ns <= touched_ns + STEP_NS or checkpoint.cursor.tick == part._begin_tick
 
     assert late_onsets == []
