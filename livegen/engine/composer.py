@@ -98,7 +98,7 @@ class Composer:
         match role.part:
             case "answer":
                 return self._answer(beginning.played, beginning.transport)
-            case "solo":
+            case "endless":
                 return self._solo(self._beat(beginning))
             case "accompaniment":
                 return self._accompaniment(role, beginning)

@@ -29,7 +29,7 @@ class TurnEvent(Enum):
 
 
 Table = Mapping[tuple[Turn, TurnEvent], Turn]  # what is not in it changes nothing
-PartName = Literal["answer", "solo", "accompaniment"]
+PartName = Literal["answer", "endless", "accompaniment"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,6 @@ ROLES: Mapping[settings.Role, Role] = {
     "respond": Role(_ANSWERING, "answer"),  # I stop, it answers; I play again, it yields
     "accompany": Role(_BESIDE, "accompaniment", patience_ns=4 * NS_PER_S, begins_alone=True),  # it plays while I play
     "harmonise": Role(_BESIDE, "accompaniment", patience_ns=30 * NS_PER_S, is_immediate=True),  # each note, at once
-    "solo": Role(_ALONE, "solo", is_left_by_a_touch=True, goes_on=True),  # it plays by itself, until I touch a key
+    "solo": Role(_ALONE, "endless", is_left_by_a_touch=True, goes_on=True),  # it plays by itself, until I touch a key
 }
 OTHERWISE: settings.Role = "respond"  # what is played where a model cannot play a role

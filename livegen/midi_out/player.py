@@ -50,8 +50,7 @@ class OutputQueue:
 
     def retract(self, after_ns: int, now_ns: int, kept: Collection[int] = ()) -> None:
         """Forget what is due after that moment, and end what would then hang, but for these pitches."""
-        note_offs: list[Event] = self._sounding.lasting()
-        self._scheduler.retract(after_ns + self._offset_ns, now_ns, note_offs, kept)
+        self._scheduler.retract(after_ns + self._offset_ns, now_ns, self._sounding.lasting(), kept)
 
     def note_offs(self) -> tuple[Event, ...]:
         """All it takes to be silent, as written."""

@@ -1,4 +1,4 @@
-"""The schema of the link between the two processes."""
+"""The messages of the pipe between the two processes."""
 
 import pytest
 
@@ -16,6 +16,7 @@ from livegen.ipc.messages import (
     Notice,
     Panic,
     PlayEvents,
+    Prepare,
     Ready,
     Retract,
     RoleChanged,
@@ -74,3 +75,25 @@ def test_a_malformed_frame_is_refused_with_its_reason(frame: bytes, complaint: s
 
 def test_an_event_takes_eleven_bytes():
     assert len(encode(PlayEvents(EVENTS))) == 1 + 11 * len(EVENTS)
+
+
+def test_each_kind_keeps_its_number() -> None:
+    """Sessions on disk hold them."""
+    numbers = {
+        Configure("{}"): 0,
+        Heard(()): 1,
+        Panic(): 2,
+        Follow(TransportState(True, 0, 0, 1)): 3,  # noqa: FBT003 (as a clock gives it)
+        Ready(): 4,
+        Failed(""): 5,
+        Heartbeat(): 6,
+        Retract(0): 7,
+        PlayEvents(()): 8,
+        RoleChanged("solo"): 9,
+        Notice(""): 10,
+        Prepare("{}"): 11,
+        CallLog(0, ()): 12,
+        Loaded("", ""): 13,
+    }
+
+    assert {message: encode(message)[0] for message in numbers} == numbers
