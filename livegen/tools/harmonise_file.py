@@ -26,12 +26,12 @@ from livegen.files.piano_roll import draw_roll
 from livegen.model.bundle import Bundle, load_bundle
 from livegen.model.stepper import Stepper
 from livegen.music.key import Key, find_key, parse_key
+from livegen.terminal import Report
 
 NAMES = ("soprano", "alto", "tenor", "bass")
 _LOWEST = 21  # a piano's
 _LONGEST_GAP = TICKS_PER_QUARTER  # a shorter one between two notes is articulation, not a rest
 
-Report = Callable[[int, int], None]
 _Candidate = Candidate[ChoraleCursor]
 Melody = Sequence[tuple[int, bool] | None]  # for each frame (pitch, tied), None is a rest
 
