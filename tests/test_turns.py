@@ -41,8 +41,10 @@ def test_a_timed_test_and_any_other_do_not_run_at_once(
     marker: str, other: str, tmp_path: Path, *, may_begin: bool
 ) -> None:
     wanted = fcntl.LOCK_EX if other else fcntl.LOCK_SH
+    path = tmp_path / "turn"
+    path.touch()
 
-    with turn(Item(tmp_path, "a", marker), tmp_path), (tmp_path / "turn").open("a") as beside:  # type: ignore[arg-type]
+    with turn(Item(path, "a", marker), path), path.open() as beside:  # type: ignore[arg-type]
         try:
             fcntl.flock(beside, wanted | fcntl.LOCK_NB)
             has_begun = True

@@ -91,7 +91,6 @@ def test_after_an_interruption_the_state_is_that_of_a_straight_run_over_what_was
 
 
 @pytest.mark.jack
-@pytest.mark.timed
 @pytest.mark.usefixtures("jack_server")
 @amounts("interruptions", everyday=6, whole=20, variable=_ASKED)
 def test_on_real_ports_nothing_begins_once_the_player_has_come_back(

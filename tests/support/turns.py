@@ -23,9 +23,9 @@ def in_turn(items: list[pytest.Item]) -> list[pytest.Item]:
 
 
 @contextmanager
-def turn(item: pytest.Item, folder: Path) -> Iterator[None]:
-    """Wait until this test may run beside those of other workers with the same ``folder``; then keep its turn."""
-    with (folder / "turn").open("a") as file:
+def turn(item: pytest.Item, path: Path) -> Iterator[None]:
+    """Wait until this test may run beside those of other workers, who lock the same file; then keep its turn."""
+    with path.open() as file:
         fcntl.flock(file, fcntl.LOCK_EX if item.get_closest_marker("timed") else fcntl.LOCK_SH)
         try:
             yield
