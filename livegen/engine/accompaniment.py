@@ -1,8 +1,8 @@
-"""Voices that sound together with the player's: frame by frame, the player's notes given, the others the network's.
+"""Voices that sound together with the player's, frame by frame: the player gives some notes, the network the others.
 
-A frame is written when it is needed, at most a horizon ahead. When the player moves, the frames that have not sounded
-are taken back, the state with them, and others are written from the last one that was heard. Between two notes the
-harmony of the likely next ones is computed ahead, so that most notes find theirs waiting.
+A frame is written when it is needed, at most a horizon ahead. When the player's notes change, the frames that have not
+sounded are retracted, and the stream goes back to the checkpoint after the last frame that sounded. Between two notes
+the frames for the likely next notes are computed ahead, so that most notes find their harmony ready.
 """
 
 from collections import deque
@@ -22,16 +22,19 @@ from livegen.events import Event, NoteOff, NoteOn, Timed, ending_of
 from livegen.music.tempo_map import TempoMap, next_multiple
 from livegen.music.transport import TransportState
 
-_REMEMBERED = 32  # frames, for a change of key
-_LATEST_NS = NS_PER_S  # frames that should have begun longer ago would only take their time
-_TOGETHER_NS = 50 * NS_PER_MS  # keys that go down so near to each other are a chord, not a melody
-_LIKELY_NS = 4 * NS_PER_S  # after so long without a key nobody is likely to go on with the melody
-_STEPS = (2, -2, -1, 1, 0, 3, -3, 4, -4, 5, -5, 7, -7, 12, -12)  # of melodies, in semitones, the likely ones first
+_REMEMBERED = 32  # frames that prime the new stream after a change of key
+_LATEST_NS = NS_PER_S  # frames that should have begun longer ago are not written: they would cost time for nothing
+_TOGETHER_NS = 50 * NS_PER_MS  # keys pressed within this time are a chord, not a melody
+_LIKELY_NS = 4 * NS_PER_S  # after so long without a key press, no next note is computed ahead
+_STEPS = (2, -2, -1, 1, 0, 3, -3, 4, -4, 5, -5, 7, -7, 12, -12)  # intervals of melodies, semitones, likeliest first
 
 
 @dataclass(frozen=True, slots=True)
 class KeySetting:
-    """The key and the odds that voices are written in: ``shift`` semitones from the model's key to the player's."""
+    """The transposition and the stream that voices are written with.
+
+    ``shift``: semitones from the model's key to the player's.
+    """
 
     shift: int
     stream: TokenStream[Cursor]
@@ -40,16 +43,16 @@ class KeySetting:
 @dataclass(frozen=True, slots=True)
 class _Frame:
     at_ns: int
-    checkpoint: Checkpoint[Cursor]  # before it
-    voices: FrameNotes  # all of them, as the player hears them
-    struck: frozenset[int]  # keys of the player that it took as newly struck
-    before: frozenset[int]  # what of ours sounded before it
+    checkpoint: Checkpoint[Cursor]  # before this frame
+    voices: FrameNotes  # all voices, at the pitches that the player hears
+    struck: frozenset[int]  # the player's keys that this frame counts as newly struck
+    before: frozenset[int]  # our pitches that sounded before this frame
 
 
 class Accompaniment:
-    """Owner of the other voices. ``is_immediate``: each note is answered at once, and silence with silence.
+    """Owner of the other voices. ``is_immediate``: each note is harmonised at once, and silence is kept as silence.
 
-    ``update_key`` is asked for another key after each note; silence of ``patience_ns`` ends it.
+    ``update_key`` is called after each note, for another key. The accompaniment ends after ``patience_ns`` of silence.
     """
 
     def __init__(
@@ -73,21 +76,21 @@ class Accompaniment:
         self._patience_ns = patience_ns
         self._update_key = update_key
         self._held: set[int] = set()  # the player's keys that are down
-        self._given: dict[int, bool] = {}  # of these, those that are written into frames, and whether one has been
+        self._given: dict[int, bool] = {}  # the held keys that go into frames → is already written into a frame
         self._last_pitch: int | None = None
         self._last_touch_ns = 0
-        self._precomputed: dict[FrameNotes, Candidate[Cursor]] = {}  # the next frame, by what is given of it
+        self._precomputed: dict[FrameNotes, Candidate[Cursor]] = {}  # the next frame, by its given notes
         self._precomputed_from: Checkpoint[Cursor] | None = None
-        self._touched_ns: int | None = None  # when the note was struck that waits for its answer
+        self._touched_ns: int | None = None  # when the key was pressed whose note has no frame yet
         self._is_key_known = self._is_precomputed = True
         self._is_ending = False
         self._handed_ns = 0  # up to where events have been handed over
-        self._sent_ns = 0  # the latest moment that anything was handed over for at once
-        self._sounding: frozenset[int] = frozenset()  # of ours, after all that was written
-        self._lifts: dict[Event, None] = {}  # what lifts the pedals that are down, and centres bends
-        self._frames: deque[_Frame] = deque()  # written, and not yet heard
-        self._last_ns: int | None = None  # the moment of the last frame that was heard
-        self._heard: deque[FrameNotes] = deque(maxlen=_REMEMBERED)
+        self._sent_ns = 0  # the latest moment of events that were to sound at once
+        self._sounding: frozenset[int] = frozenset()  # our pitches that sound after the last written frame
+        self._lifts: dict[Event, None] = {}  # the events that lift pressed pedals and centre pitch bends
+        self._frames: deque[_Frame] = deque()  # written, and not yet sounding
+        self._last_ns: int | None = None  # when the last frame that has sounded began
+        self._heard: deque[FrameNotes] = deque(maxlen=_REMEMBERED)  # frames that have sounded
         self._out: deque[Timed] = deque()
         self._velocity = 64
         self._is_closed = False
@@ -99,27 +102,27 @@ class Accompaniment:
 
     @property
     def sounding(self) -> frozenset[int]:
-        """Pitches of ours that are to sound on now, for a retraction to spare."""
+        """Our pitches that keep sounding through a retraction."""
         return self._sounding
 
     @property
     def is_behind(self) -> bool:
-        """As ``Part.is_behind``: the key, or the harmony of notes that are likely to come, is to be looked for."""
+        """As ``Part.is_behind``: the key is to be found anew, or likely next notes have no harmony yet."""
         return not (self._is_key_known and self._is_precomputed)
 
     @property
     def is_between_phrases(self) -> bool:
-        """Its phrases are the player's."""
+        """Always False: an accompaniment has no phrases of its own."""
         return False
 
     def begin(self, at_ns: int) -> None:
-        """Play from this moment on, before any key is touched."""
+        """Play from this moment on, before any key is pressed."""
         self._last_ns = self._last_touch_ns = at_ns
 
     def note_on(self, event: NoteOn, at_ns: int) -> int | None:
-        """As ``Part.note_on``: what was to sound later is taken back.
+        """As ``Part.note_on``: frames that were to sound later are retracted.
 
-        Where notes are answered at once, the newest is the melody: a key that is still down from before is left out.
+        With ``is_immediate`` the newest note is the melody: keys still down from before are left out of the frame.
         """
         pitch = event.pitch
         self._held.add(pitch)
@@ -143,7 +146,7 @@ class Accompaniment:
         return self._take_back(at_ns)
 
     def plan(self, moment: Moment) -> Sequence[str]:
-        """As ``Part.plan``. A note is answered before anything else is done; the rest when that was handed over."""
+        """As ``Part.plan``. After a key press, only its frame is written; the other work waits for the next call."""
         now_ns, ahead = moment.now_ns, moment.ahead
         if self._touched_ns is not None:
             self._is_key_known = self._is_precomputed = False
@@ -165,7 +168,7 @@ class Accompaniment:
     def hand_over(self, until_ns: int) -> tuple[Timed, ...]:
         """Events up to a moment, each once.
 
-        Frames that come too late all sound at once: a note that one of them begins and the next one ends is left out.
+        Late frames all sound at once: a note that one of them begins and the next one ends is left out.
         """
         self._handed_ns = max(self._handed_ns, until_ns)
         events: list[Timed] = []
@@ -179,18 +182,18 @@ class Accompaniment:
         return tuple(events)
 
     def pending(self) -> tuple[Timed, ...]:
-        """What is planned and not yet handed over."""
+        """As ``Part.pending``."""
         return tuple(self._out)
 
     def retract(self, after_ns: int) -> None:
-        """As ``Part.retract``; it writes nothing any more."""
+        """As ``Part.retract``; no frame is written afterwards."""
         self._take_back(after_ns)
         self._out.clear()
         self._sounding = frozenset()
         self._is_closed = True
 
     def follow(self, transport: TransportState, moment: Moment, *, is_same_run: bool) -> bool:
-        """As ``Part.follow``: a clock that stops ends it."""
+        """As ``Part.follow``: a clock that stops ends the accompaniment."""
         self._beat = transport
         if is_same_run or transport.is_running:
             return False
@@ -198,7 +201,7 @@ class Accompaniment:
         return True
 
     def due_ns(self, ahead: LookAhead) -> int:
-        """Always soon: it listens."""
+        """Always 0: it follows the player."""
         return 0
 
     def ending(self, now_ns: int) -> TurnEvent | None:
@@ -206,15 +209,15 @@ class Accompaniment:
         return TurnEvent.SILENCE if self._is_closed else None
 
     def apply_settings(self, style: PlaybackStyle, shift: int, candidates: int) -> None:
-        """As ``Part.apply_settings``: its voices are written as high as the player hears them."""
+        """As ``Part.apply_settings``; ``shift`` is ignored: voices are transposed where they are written."""
         self._style, self._candidates = style, candidates
 
     def without_end(self) -> "Accompaniment":
-        """It ends when the player does."""
+        """The same object: an accompaniment ends when the player ends."""
         return self
 
     def _precompute(self) -> bool:
-        """Look for the harmony of one more note that may come next; False when all likely ones have theirs."""
+        """Compute the harmony of one more likely next note; False when all likely notes have one."""
         if not self._is_immediate or self._last_pitch is None or self._is_closed:
             return False
         checkpoint = self._frames[0].checkpoint if self._frames else self.stream.checkpoint
@@ -229,14 +232,14 @@ class Accompaniment:
         return False
 
     def _advance(self, now_ns: int) -> None:
-        """What began by now has been heard."""
+        """Move the frames that have begun to the history."""
         while self._frames and self._frames[0].at_ns <= now_ns:
             frame = self._frames.popleft()
             self._last_ns = frame.at_ns
             self._heard.append(frame.voices)
 
     def _write_until(self, now_ns: int, until_ns: int) -> None:
-        """Write the frame that a touch asks for, then those that begin before a moment."""
+        """Write the frame for a key press, if one waits, then the frames that begin before a moment."""
         self._advance(now_ns)
         if self._is_ending:
             self._end(now_ns)
@@ -249,7 +252,7 @@ class Accompaniment:
             self._write(at_ns, max(at_ns, now_ns))
 
     def _change_key(self, setting: KeySetting) -> None:
-        """From now on in another key: a new stream is told what was heard."""
+        """Continue in another key: a new stream is primed with the frames that have sounded."""
         self._key_setting = setting
         stream = setting.stream
         for voices in self._heard:
@@ -262,7 +265,7 @@ class Accompaniment:
         return self._frames[-1].at_ns if self._frames else self._last_ns
 
     def _next_moment(self, earliest_ns: int) -> int:
-        """The sixteenth of the beat after the last frame, which lasted at least half of one, or after a moment."""
+        """The next sixteenth of the beat, at least half a sixteenth after the last frame or after ``earliest_ns``."""
         last_ns = self._last_moment
         assert last_ns is not None
         last_ns = max(last_ns, earliest_ns)
@@ -289,11 +292,11 @@ class Accompaniment:
         if checkpoint is self._precomputed_from and given in self._precomputed:
             return self._precomputed[given]
         is_struck = any(not tied for _, tied in given)
-        candidates = self._candidates if is_struck else 1  # the likeliest way to hold is to hold
+        candidates = self._candidates if is_struck else 1  # a frame in which all given notes are held needs no search
         return self.stream.harmonise_frame(self._prompt(checkpoint, given, is_top=self._is_immediate), candidates)
 
     def _passed(self, candidate: Candidate[Cursor], at_ns: int) -> Iterator[Timed]:
-        """What is no note of it passes as it is."""
+        """Events other than notes pass unchanged."""
         for ticked in candidate.events:
             if not isinstance(ticked.event, NoteOn | NoteOff):
                 if lift := ending_of(ticked.event):
@@ -301,7 +304,7 @@ class Accompaniment:
                 yield Timed(at_ns, ticked.event)
 
     def _changes(self, voices: Sequence[tuple[int, bool]], at_ns: int) -> tuple[Timed, ...]:
-        """From what sounds of ours to these voices. A key that the player holds is not struck, nor ended, by us."""
+        """Note-offs and note-ons from our sounding pitches to these voices, without keys that the player holds."""
         before = self._sounding
         ours = {pitch: tied for voice, tied in voices if (pitch := self._style.pitch(voice)) not in self._held}
         ours |= dict.fromkeys(before & self._held, True)
@@ -318,14 +321,17 @@ class Accompaniment:
         return FramePrompt(self._codec, notes, checkpoint.cursor.tick + FRAME_TICKS, is_top)
 
     def _written(self, notes: Sequence[tuple[int, bool]]) -> FrameNotes:
-        """Pitches as the player hears them, as the model writes them: each once, the outer ones when they are many."""
+        """The player's pitches, transposed for the model: each once, of more than four the top three and the lowest."""
         shift = self._key_setting.shift
         written = {self._codec.fold(pitch - shift): tied for pitch, tied in notes}
         voices = sorted(written.items(), reverse=True)
         return (*voices[: VOICES - 1], *voices[VOICES - 1 :][-1:])
 
     def _take_back(self, after_ns: int) -> int | None:
-        """Unwrite the frames after a moment, or after the last one that was sent at once; return which it was."""
+        """Retract the frames after a moment, or after the last events that were to sound at once.
+
+        Return the moment after which handed-over events are invalid; None if none are.
+        """
         after_ns = max(after_ns, self._sent_ns)
         handed = False
         while self._frames and self._frames[-1].at_ns > after_ns:

@@ -1,8 +1,8 @@
-"""A search over branching streams of tokens: candidates are stepped side by side, one call of the network for all.
+"""A search over branching streams of tokens: candidates are stepped in one batch, one call of the network for all.
 
-Two searches are made of it: best-of-n samples a few candidates and keeps the one that the model finds likeliest
-(Stiennon et al., Learning to Summarize from Human Feedback, 2020, with the model itself as the judge); a beam
-(``tools/harmonise_file.py``) keeps the likeliest of all that come out of its candidates.
+It serves two searches: best-of-n samples a few candidates and keeps the one to which the model gives the highest
+probability (Stiennon et al., Learning to Summarize from Human Feedback, 2020, with the model itself as the judge);
+beam search (``tools/harmonise_file.py``) keeps the likeliest of all expansions of its candidates.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -17,13 +17,13 @@ from livegen.engine.checkpoint import Checkpoint
 from livegen.events import Ticked
 from livegen.model.stepper import Logits, Stepper
 
-Ask = Callable[[Checkpoint[C]], Mask | None]  # the tokens that may come next; None where a candidate is whole
+Ask = Callable[[Checkpoint[C]], Mask | None]  # the tokens that may come next; None where a candidate is complete
 Draw = Callable[[Logits, Mask, Checkpoint[C]], int]
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate(Generic[C]):
-    """One way to go on: where it leads, its tokens, what they settled, and its log-probability in nats."""
+    """One continuation: the checkpoint after it, its tokens, the events they settled, its log-probability in nats."""
 
     checkpoint: Checkpoint[C]
     tokens: tuple[int, ...] = ()
@@ -31,21 +31,21 @@ class Candidate(Generic[C]):
     nats: float = 0.0
 
     def after(self, codec: Codec[C], token: int, nats: float = 0.0) -> "Candidate[C]":
-        """One more token, of this log-probability."""
+        """The candidate with one more token, of log-probability ``nats``."""
         checkpoint, events = self.checkpoint.after(codec, token)
         return Candidate(checkpoint, (*self.tokens, token), self.events + events, self.nats + nats)
 
 
 @dataclass(frozen=True, slots=True)
 class Branch(Generic[C]):
-    """A candidate whose tokens have all been fed, the logits [vocab] of the next, and the tokens that may be it."""
+    """A candidate whose tokens are all fed, the logits [vocab] of its next token, and the mask [vocab] for it."""
 
     candidate: Candidate[C]
     logits: Logits
     mask: Mask
 
 
-Advance = Callable[[Candidate[C]], tuple[Candidate[C], Mask | None]]  # to the next choice; None where it is whole
+Advance = Callable[[Candidate[C]], tuple[Candidate[C], Mask | None]]  # to the next choice; None where it is complete
 Expand = Callable[[Sequence[Branch[C]]], Iterable[Candidate[C]]]
 
 
@@ -56,7 +56,7 @@ def search(
     expand: Expand[C],
     most: int | None = None,
 ) -> list[Candidate[C]]:
-    """The candidates that are whole, once all are; with ``most``, no more of the likeliest than that go on."""
+    """The candidates, once all are complete; with ``most``, only that many of the likeliest are kept at each step."""
     waiting, whole = list(candidates), list[Candidate[C]]()
     while waiting:
         choices: list[tuple[Candidate[C], Mask]] = []
@@ -75,16 +75,16 @@ def search(
 def likeliest(
     stepper: Stepper, codec: Codec[C], checkpoint: Checkpoint[C], ask: Ask[C], draw: Draw[C], count: int
 ) -> Candidate[C]:
-    """The likeliest of ``count`` ways that ``draw`` takes from ``checkpoint`` until ``ask`` ends them."""
+    """The likeliest of ``count`` candidates that ``draw`` samples from ``checkpoint`` until ``ask`` ends them."""
 
     def advance(candidate: Candidate[C]) -> tuple[Candidate[C], Mask | None]:
-        """Up to its next choice: what is settled costs no step of the network of its own."""
+        """Go on to the next choice: a token without alternative needs no step of the network of its own."""
         while (mask := ask(candidate.checkpoint)) is not None and np.count_nonzero(mask) == 1:
             candidate = candidate.after(codec, int(mask.argmax()))
         return candidate, mask
 
     def expand(branches: Sequence[Branch[C]]) -> Iterable[Candidate[C]]:
-        """A token further; the first choice in ``count`` ways, each of them once."""
+        """Add one token to each; the first choice is drawn ``count`` times, equal draws counting once."""
         nonlocal count
         expanded = []
         for branch in branches:
@@ -99,7 +99,7 @@ def likeliest(
 
 
 def _fed(stepper: Stepper, choices: Sequence[tuple[Candidate[C], Mask]]) -> list[Branch[C]]:
-    """Each candidate with all its tokens fed: one call of the network for those that have equally many."""
+    """Feed each candidate's tokens: one call of the network for all candidates with the same number of tokens."""
     branches = []
     for length in sorted({len(candidate.checkpoint.unfed) for candidate, _ in choices}):
         same = [(candidate, mask) for candidate, mask in choices if len(candidate.checkpoint.unfed) == length]
@@ -115,7 +115,7 @@ def _fed(stepper: Stepper, choices: Sequence[tuple[Candidate[C], Mask]]) -> list
 
 
 def _log_softmax(logits: Logits, mask: Mask) -> Logits:
-    """Among the tokens that may come."""
+    """Log-probabilities [vocab] among the tokens of ``mask`` only."""
     top = logits[mask].max()
     total: Logits = logits - top - np.log(np.exp(logits[mask] - top).sum())
     return total

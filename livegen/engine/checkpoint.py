@@ -1,4 +1,4 @@
-"""Where a stream of tokens has got to: all that its next token depends on."""
+"""The position of a stream of tokens: all that its next token depends on."""
 
 from dataclasses import dataclass
 from typing import Generic
@@ -11,15 +11,15 @@ from livegen.model.stepper import State
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint(Generic[C]):
-    """An immutable value, so keeping an old one is a way back.
+    """An immutable value: a stream returns to any checkpoint that was kept.
 
-    ``unfed`` tokens are settled but not yet in the state.
+    ``unfed`` tokens are settled but not yet fed into the state.
     """
 
     cursor: C
     state: State
     unfed: tuple[int, ...] = ()
-    history: RepetitionHistory | None = None  # None where nobody asks for it
+    history: RepetitionHistory | None = None  # None without a repetition guard
 
     def after(self, codec: Codec[C], token: int) -> tuple["Checkpoint[C]", tuple[Ticked, ...]]:
         """The checkpoint after one more token, and the events that it settled."""
@@ -29,5 +29,5 @@ class Checkpoint(Generic[C]):
 
 
 def beginning(codec: Codec[C], state: State, *, is_guarded: bool) -> Checkpoint[C]:
-    """Before the first token."""
+    """The checkpoint before the first token."""
     return Checkpoint(codec.begin(), state, (), NO_HISTORY if is_guarded else None)

@@ -1,4 +1,4 @@
-"""Hear, plan, hand over: joined, and told the time."""
+"""The engine: hears what is played, plans music, hands it over."""
 
 from livegen.clock import NS_PER_MS, NS_PER_S
 from livegen.engine.composer import Beginning, Composer
@@ -12,12 +12,15 @@ from livegen.music.transport import TransportState
 from livegen.routing import LEFT_HAND
 from livegen.settings import Role, Settings
 
-_BREATH_NS = NS_PER_S  # without a key: between two phrases of who plays together with us
-_KEY_NOTES = 16  # that the key is found by while playing together
+_BREATH_NS = NS_PER_S  # so long without a held key is a pause between two phrases of a player whom we accompany
+_KEY_NOTES = 16  # newest notes that the key is found from during an accompaniment
 
 
 class Engine:
-    """Owner of one conversation. No thread, port, sleep or clock: it is told the time, in ns of one clock."""
+    """Owner of the turns and of the part that plays.
+
+    It has no thread, port, sleep or clock: each call gives the time, in ns of one clock.
+    """
 
     def __init__(self, bundle: Bundle, settings: Settings) -> None:
         self.sha256 = bundle.sha256  # of the model that it begins with
@@ -36,14 +39,14 @@ class Engine:
         self._take_role(settings.play.role)
 
     def hear(self, timed: Timed) -> None:
-        """Something was played. During an answer a note takes the turn: the rest of the answer is retracted."""
+        """Take what was played. A note during an answer takes the turn: the rest of the answer is retracted."""
         event = timed.event
         is_conducted = self._settings.limits.left_hand == "chord"
         if is_conducted and isinstance(event, NoteOn | NoteOff) and event.channel == LEFT_HAND:
             self._composer.set_chord(event)
             return self._apply_settings()
         if self._turn is Turn.LISTENING and self._capture.has_ended(timed.at_ns):
-            self._capture.take()  # its answer would come too late
+            self._capture.take()  # drop the phrase: its answer would come too late
         before = self._capture.held
         self._capture.hear(timed)
         if isinstance(event, NoteOn):
@@ -53,7 +56,7 @@ class Engine:
                 self._take_back(self._part, self._part.note_off(pitch, timed.at_ns))
 
     def imagine(self, now_ns: int) -> Plan:
-        """See to it that music is planned a horizon ahead; hand over what is due within the commitment."""
+        """Plan music up to the horizon; hand over the events up to the commit time."""
         if self._turn is Turn.IDLE and self._take_turn(TurnEvent.BEGIN) is Turn.PLAYING:
             self._part = self._make(now_ns)
         if self._turn is Turn.LISTENING and self._capture.has_ended(now_ns):
@@ -64,13 +67,13 @@ class Engine:
         return self._plan(())
 
     def retract(self, after_ns: int) -> None:
-        """Forget what is due after a moment; the state goes back to the last whole moment that was heard."""
+        """Drop the events after a moment; the stream goes back to its last checkpoint before that moment."""
         if self._part:
             self._part.retract(after_ns)
             self._retraction = after_ns, ()
 
     def silence(self, now_ns: int) -> Plan:
-        """Stop at once and forget the phrase; music that a touch ends goes on when a key is touched."""
+        """Stop at once and forget the phrase; a role that a key press ends (solo) is left for the role after it."""
         self._stop(now_ns)
         self._capture.take()
         if self._role.is_left_by_a_touch:
@@ -79,7 +82,7 @@ class Engine:
         return self._plan(())
 
     def follow(self, transport: TransportState, now_ns: int) -> None:
-        """A clock says where the song stands: what is planned moves with it; a stop silences, a jump re-anchors."""
+        """Take a new transport state: planned events move with the clock; a stop silences, a jump re-anchors them."""
         before, self._transport = self._transport, transport
         self._ahead = look_ahead(self._settings, transport)
         is_same_run = before is not None and before.run == transport.run
@@ -89,7 +92,7 @@ class Engine:
             self._stop(now_ns)
 
     def change(self, settings: Settings, now_ns: int, bundle: Bundle | None = None) -> None:
-        """From now on by these settings, and with this model if there is one; SettingsError when one is refused."""
+        """Use these settings from now on, and this model if one is given; SettingsError when a setting is refused."""
         self._composer.change(settings, bundle)
         before, self._settings = self._settings, settings
         self._ahead = look_ahead(settings, self._transport)
@@ -99,11 +102,11 @@ class Engine:
         self._apply_settings()
 
     def pending(self) -> tuple[Timed, ...]:
-        """The plan that has not been handed over yet, as it stands."""
+        """The events that are planned and not yet handed over."""
         return self._part.pending() if self._part else ()
 
     def is_between_phrases(self, now_ns: int) -> bool:
-        """Is there no phrase, of the player's or of ours, that a change would break off?"""
+        """Would a change now interrupt no phrase, neither the player's nor ours?"""
         if self._turn is Turn.PLAYING:
             return self._part is None or self._part.is_between_phrases
         is_quiet = not self._capture.held and now_ns - self._touched_ns > _BREATH_NS
@@ -131,11 +134,11 @@ class Engine:
             self._take_back(self._part, self._part.note_on(event, at_ns))
 
     def _take_role(self, name: Role) -> None:
-        """Begin a role; one that the model cannot play is said, and another is played instead."""
+        """Begin a role; when the model cannot play it, add a notice and begin ``OTHERWISE`` instead."""
         if not self._composer.can_play(ROLES[name]):
             codec = self._composer.codec.name
-            remedy = f"take a model of chorales (bach); playing '{OTHERWISE}' instead"
-            self._notices.append(f"a model of '{codec}' writes one voice after the other and cannot {name}: {remedy}")
+            remedy = f"choose a chorale model (bach); playing '{OTHERWISE}' instead"
+            self._notices.append(f"this model (codec '{codec}') only answers or plays solo; it cannot {name}: {remedy}")
             name = OTHERWISE
         self._role, self._turn = ROLES[name], Turn.IDLE
         if name != self._settings.play.role:
@@ -144,7 +147,7 @@ class Engine:
             self._role_changed = name
 
     def _go_over(self, name: Role, now_ns: int, *, is_new_model: bool) -> None:
-        """Change roles while playing: one that goes on takes what plays over, any other ends it."""
+        """Change roles while music plays: a role with ``goes_on`` takes over the part, any other role ends it."""
         was_playing = self._turn is Turn.PLAYING
         part = self._part if was_playing and not is_new_model else None
         if part and ROLES[name].goes_on and not part.is_behind:
@@ -174,7 +177,7 @@ class Engine:
             earlier_ns = self._retraction[0] if self._retraction else after_ns
             self._retraction = min(earlier_ns, after_ns), tuple(sorted(part.sounding))
 
-    # what is played
+    # parts
 
     def _make(self, now_ns: int, *, played: list[HeardNote] | None = None, pitch: int = 0) -> Part:
         beginning = Beginning(now_ns, self._transport, played or (), pitch, lambda: self._capture.last(_KEY_NOTES))
@@ -208,7 +211,7 @@ class Engine:
         return Moment(now_ns, self._ahead, is_stopped, bool(self._capture.held))
 
     def _due_ns(self) -> int | None:
-        """When there may be something to do again; 0 is soon, None not before something is heard."""
+        """When to call again; 0: soon, None: not before something is played."""
         if self._turn is Turn.IDLE:
             return None
         if self._turn is Turn.LISTENING:
@@ -217,5 +220,5 @@ class Engine:
 
 
 def load_engine(settings: Settings) -> Engine:
-    """The engine of these settings; LivegenError when the model or a setting is refused."""
+    """An engine with these settings; LivegenError when the model or a setting is refused."""
     return Engine(load_bundle(settings.play.model), settings)

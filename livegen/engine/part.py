@@ -1,4 +1,4 @@
-"""What the engine asks of whatever plays: it knows no kind of part."""
+"""The protocol of a part: what the engine asks of an answer, a solo or an accompaniment alike."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,12 +12,12 @@ from livegen.events import NoteOn, Timed
 from livegen.music.key import octave_fold
 from livegen.music.transport import TransportState
 
-_MIDDLING = 64  # the velocity of whoever does not follow the player's
+_MIDDLING = 64  # the velocity when ``velocity_follow`` is 0
 
 
 @dataclass(frozen=True, slots=True)
 class PlaybackStyle:
-    """How what was imagined is played: ``shift`` semitones from the model's key to the player's."""
+    """How generated music is played; ``shift``: semitones from the model's key to the player's."""
 
     shift: int = 0
     lowest: int = 21
@@ -27,80 +27,80 @@ class PlaybackStyle:
     velocity_follow: float = 1.0
 
     def pitch(self, pitch: int) -> int:
-        """Where a pitch of the model sounds."""
+        """The pitch at which a pitch of the model sounds."""
         return octave_fold(pitch + self.shift, self.lowest, self.highest)
 
     def shifted(self, semitones: int, velocity: int | None) -> "PlaybackStyle":
-        """The same, higher by so many semitones and at this velocity."""
+        """The same style, higher by ``semitones`` and at ``velocity``."""
         return replace(self, shift=self.shift + semitones, velocity=velocity)
 
     def loudness(self, own: int) -> int:
-        """The velocity of a note whose own would be this."""
+        """The velocity, 1-127, to play for a note with velocity ``own``."""
         wanted = own if self.velocity is None else self.velocity
         return min(127, max(1, round(_MIDDLING + self.velocity_follow * (wanted - _MIDDLING))))
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """When a part is asked, and how things stand then."""
+    """The time of a call to a part, and the state of the player and the clock then."""
 
     now_ns: int
     ahead: LookAhead
-    is_stopped: bool  # there is a clock, and it does not run
-    is_held: bool  # the player holds a key, or the pedal does
+    is_stopped: bool  # there is a clock, and it is stopped
+    is_held: bool  # a key is down, or the pedal holds a note
 
 
 class Part(Protocol):
-    """Owner of what it has planned, until that is handed over. It is told the time."""
+    """Owner of the events that it has planned, until they are handed over. Each call gives the time."""
 
     @property
     def stream(self) -> TokenStream[Cursor]:
-        """The tokens that its music is written in."""
+        """The stream of tokens that its music comes from."""
 
     @property
     def sounding(self) -> frozenset[int]:
-        """Pitches that are to sound on through a retraction."""
+        """Pitches that keep sounding through a retraction."""
 
     @property
     def is_behind(self) -> bool:
-        """Work waits: it is to be asked again at once."""
+        """Work is waiting: call ``plan`` again at once."""
 
     @property
     def is_between_phrases(self) -> bool:
-        """It has come to the end of a phrase."""
+        """The part is at the end of a phrase."""
 
     def begin(self, at_ns: int) -> None:
-        """Play from this moment on, before any key is touched."""
+        """Play from this moment on, before any key is pressed."""
 
     def note_on(self, event: NoteOn, at_ns: int) -> int | None:
-        """The player strikes a key beside it. The moment after which what it has handed over is taken back, if any."""
+        """A key is pressed. Return the moment after which handed-over events are retracted; None if none are."""
 
     def note_off(self, pitch: int, at_ns: int) -> int | None:
-        """The player lets a key go; as ``note_on``."""
+        """A key is released; returns the same as ``note_on``."""
 
     def plan(self, moment: Moment) -> Sequence[str]:
-        """See to it that music is planned a horizon ahead; lines for the person at the keyboard."""
+        """Plan music up to the horizon; return lines for the person at the keyboard."""
 
     def hand_over(self, until_ns: int) -> tuple[Timed, ...]:
-        """Events up to a moment, each once; they are promised from now on."""
+        """Events up to a moment, each once; from now on only a retraction takes them back."""
 
     def pending(self) -> tuple[Timed, ...]:
-        """What is planned and not yet handed over."""
+        """Events that are planned and not yet handed over."""
 
     def retract(self, after_ns: int) -> None:
-        """Forget what was not heard by a moment; the stream goes back with it, and nothing sounds on."""
+        """Drop the events after a moment; the stream goes back to that moment, and no pitch keeps sounding."""
 
     def follow(self, transport: TransportState, moment: Moment, *, is_same_run: bool) -> bool:
-        """The clock stands there. True when what was handed over is to be taken back."""
+        """Take a new transport state. True when the handed-over events are to be retracted."""
 
     def due_ns(self, ahead: LookAhead) -> int:
-        """From when on there is something to do; 0 is soon."""
+        """When to call ``plan`` again; 0: soon."""
 
     def ending(self, now_ns: int) -> TurnEvent | None:
-        """What its end is to the turns, once its last note has ended; None while it goes on."""
+        """The turn event that its end causes, once its last note has ended; None before."""
 
     def apply_settings(self, style: PlaybackStyle, shift: int, candidates: int) -> None:
-        """From now on so; ``shift`` semitones from the model's key to the player's."""
+        """Play by these settings from now on; ``shift``: semitones from the model's key to the player's."""
 
     def without_end(self) -> "Part":
-        """The same music, going on for ever."""
+        """A part that continues the same music without an end."""

@@ -1,4 +1,4 @@
-"""Music by itself: an answer to a phrase, and a solo."""
+"""The parts that play without the player: an answer to a phrase, and a solo."""
 
 from collections import Counter, deque
 from collections.abc import Sequence
@@ -23,24 +23,24 @@ from livegen.events import (
 from livegen.music.tempo_map import TempoMap, next_multiple
 from livegen.music.transport import TransportState
 
-_TOKENS_A_CALL = 32  # of a phrase that is told: a call lasts some milliseconds at the most
-_EARLIEST_END = 0.7  # of the length aimed at: a phrase end after it ends the answer
+_TOKENS_A_CALL = 32  # of a prompt: a call lasts some milliseconds at the most
+_EARLIEST_END = 0.7  # of the intended length: a phrase end after this ends the answer
 _BREATH = 2 * TICKS_PER_QUARTER  # between two pieces, at the least
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Where music begins: on a multiple of ``grid`` ticks, not before a tick of the beat; and what is to be said."""
+    """Where a part begins."""
 
-    grid: int = TICKS_PER_QUARTER
-    not_before: int = 0
-    said: str = ""
+    grid: int = TICKS_PER_QUARTER  # ticks: it begins on a multiple of this
+    not_before: int = 0  # tick of the beat
+    said: str = ""  # a line for the person at the keyboard
 
 
 class Line:
     """A part that is planned in ticks, handed over in nanoseconds, and ended note by note.
 
-    What has not been handed over moves with the beat. Notes are transposed; other events pass as they are.
+    Events that are not handed over move with the beat. Notes are transposed; other events pass unchanged.
     """
 
     def __init__(self, stream: TokenStream[Cursor], style: PlaybackStyle, beat: TempoMap, start: Start) -> None:
@@ -53,14 +53,14 @@ class Line:
         self._begin_tick = stream.cursor.tick
         self._offset = 0  # from the stream's ticks to the beat's
         self._planned: deque[Ticked] = deque()  # in the beat's ticks
-        self._begun: dict[int, list[int | None]] = {}  # the model's pitch → where it sounds; None was left out
-        self._voices: Counter[int] = Counter()  # on each key: folding can put two on one
-        self._held: dict[Event, None] = {}  # what lifts the pedals that are down, and centres bends
+        self._begun: dict[int, list[int | None]] = {}  # the model's pitch → the pitch that sounds; None: left out
+        self._voices: Counter[int] = Counter()  # voices on each pitch: octave folding can put two on one
+        self._held: dict[Event, None] = {}  # the events that lift pressed pedals and centre pitch bends
         self._is_paused = False
 
     @property
     def sounding(self) -> frozenset[int]:
-        """Nothing sounds on through a retraction."""
+        """None: a retraction ends all notes."""
         return frozenset()
 
     @property
@@ -74,14 +74,14 @@ class Line:
         return False
 
     def begin(self, at_ns: int) -> None:
-        """It plays by itself in any case."""
+        """Nothing to do: it begins with the first ``plan``."""
 
     def note_on(self, event: NoteOn, at_ns: int) -> int | None:
-        """It does not play beside the player."""
+        """Ignored: it does not accompany the player."""
         return None
 
     def note_off(self, pitch: int, at_ns: int) -> int | None:
-        """It does not play beside the player."""
+        """Ignored: it does not accompany the player."""
         return None
 
     def plan(self, moment: Moment) -> Sequence[str]:
@@ -116,7 +116,7 @@ class Line:
         self.stream.retract(max(heard, self._begin_tick))
 
     def follow(self, transport: TransportState, moment: Moment, *, is_same_run: bool) -> bool:
-        """As ``Part.follow``: after a stop or a jump it goes on at the same place within the beat."""
+        """As ``Part.follow``: after a stop or a jump it goes on at the same position within the beat."""
         if is_same_run:
             self._beat = transport
             return False
@@ -141,7 +141,7 @@ class Line:
         return None
 
     def apply_settings(self, style: PlaybackStyle, shift: int, candidates: int) -> None:
-        """As ``Part.apply_settings``; it stays as loud as it was."""
+        """As ``Part.apply_settings``; the velocity stays as it was."""
         self.style = style.shifted(shift, self.style.velocity)
 
     def without_end(self) -> "Solo":
@@ -151,11 +151,11 @@ class Line:
         return solo
 
     def _prepare(self) -> bool:
-        """Get some tokens nearer to being ready; True when it is."""
+        """Do a limited amount of the work before the beginning; True when the part is ready to begin."""
         return True
 
     def _begin(self, moment: Moment) -> Sequence[str]:
-        """Lay the first note on the grid, within what can still be promised."""
+        """Put the first note on the grid, not before the commit time."""
         earliest = self._beat.tick_at(moment.now_ns + moment.ahead.commit_ns)
         tick = next_multiple(max(earliest, self._start.not_before), self._start.grid)
         self._begin_tick = self.stream.cursor.tick
@@ -167,7 +167,7 @@ class Line:
         return ()
 
     def _write_until(self, until_ns: int) -> None:
-        """Imagine everything that begins before a moment."""
+        """Generate all events that begin before a moment."""
         raise NotImplementedError
 
     def _pause(self, after_ns: int) -> None:
@@ -177,11 +177,11 @@ class Line:
             self._is_paused = True
 
     def _moment(self) -> int:
-        """When what is imagined next begins."""
+        """When the next generated event begins."""
         return self._beat.ns_at(self.stream.cursor.tick + self._offset)
 
     def _keep(self, ticked: Ticked) -> None:
-        """Move an event to the player's key, loudness and time."""
+        """Plan an event at the player's pitch, velocity and time."""
         event, tick = ticked.event, ticked.tick + self._offset
         if isinstance(event, NoteOn):
             self._strike(event, tick)
@@ -224,7 +224,7 @@ class Line:
 
 
 class Answer(Line):
-    """Music that follows a phrase, about ``length`` ticks long."""
+    """The answer to a phrase, about ``length`` ticks long."""
 
     def __init__(
         self,
@@ -238,9 +238,9 @@ class Answer(Line):
         super().__init__(stream, style, beat, start)
         self._prompt = prompt
         self._length = length
-        self._closing: int | None = None  # ticks from the beginning to the end, once it is decided
-        self._end: int | None = None  # the beat's tick
-        self._end_ns: int | None = None  # of an answer that was cut short
+        self._closing: int | None = None  # ticks from the beginning to the end, once the end is decided
+        self._end: int | None = None  # in the beat's ticks
+        self._end_ns: int | None = None  # the end of an answer that was retracted
 
     def retract(self, after_ns: int) -> None:
         """As ``Part.retract``. The answer is over."""
@@ -299,7 +299,7 @@ class Answer(Line):
                 self._strike_what_is_held()
 
     def _decide_closing(self) -> None:
-        """Close with a phrase end of the network's own when it comes late enough, else in the last beat."""
+        """End with the network's own phrase end when it comes late enough, else in the last beat."""
         if self._closing is not None:
             return
         length, written = self._length, self._written
@@ -309,18 +309,18 @@ class Answer(Line):
             self._closing = next_multiple(written + 1, TICKS_PER_QUARTER)
 
     def _strike_what_is_held(self) -> None:
-        """A voice that the network holds on from the phrase has not sounded yet."""
+        """Begin the voices that the network holds over from the phrase: they have not sounded yet."""
         for pitch in self.stream.cursor.sounding:
             if not self._voices[self.style.pitch(pitch)]:
                 self._keep(Ticked(self._begin_tick, NoteOn(pitch)))
 
 
 class Solo(Line):
-    """Music without end: piece after piece, with a breath between them."""
+    """Music without end: piece after piece, with a rest between them."""
 
     @property
     def is_between_phrases(self) -> bool:
-        """As ``Part.is_between_phrases``; or of a piece, or it waits."""
+        """As ``Part.is_between_phrases``; also at the end of a piece, and while the clock is stopped."""
         cursor = self.stream.cursor
         return self._is_paused or cursor.is_phrase_end or cursor.is_piece_end
 

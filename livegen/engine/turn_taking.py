@@ -1,4 +1,4 @@
-"""Who plays when: turns, what can change them, and the roles, a row each."""
+"""Who plays when: turns, the events that change them, and a table of the roles."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class Turn(Enum):
 
 
 class TurnEvent(Enum):
-    """What can change whose turn it is."""
+    """The events that can change the turn."""
 
     BEGIN = auto()  # the role begins
     NOTE_ON = auto()  # the player's note-on
@@ -28,21 +28,21 @@ class TurnEvent(Enum):
     ANSWER_END = auto()  # the last note of the answer has ended
 
 
-Table = Mapping[tuple[Turn, TurnEvent], Turn]  # what is not in it changes nothing
+Table = Mapping[tuple[Turn, TurnEvent], Turn]  # a pair that is not in it changes nothing
 PartName = Literal["answer", "endless", "accompaniment"]
 
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """A row: how turns change, which part plays, and how."""
+    """A row of the table: how turns change, which part plays, and how."""
 
     turns: Table
     part: PartName
-    patience_ns: int = 0  # of a part that plays beside a player who has stopped
-    is_immediate: bool = False  # each note is answered at once, and silence with silence
-    is_left_by_a_touch: bool = False  # a note-on makes it the role that the settings name
-    goes_on: bool = False  # chosen while music plays, it goes on from that
-    begins_alone: bool = False  # chosen while music plays, it begins before a key is touched
+    patience_ns: int = 0  # how long an accompaniment goes on after the player has stopped
+    is_immediate: bool = False  # each note is harmonised at once, and silence is kept as silence
+    is_left_by_a_touch: bool = False  # a note-on changes to the role that ``role_after_touch`` names
+    goes_on: bool = False  # chosen while music plays, it continues that music
+    begins_alone: bool = False  # chosen while music plays, it begins before a key is pressed
 
 
 _ANSWERING: Table = {
@@ -61,9 +61,9 @@ _ALONE: Table = {
 }
 
 ROLES: Mapping[settings.Role, Role] = {
-    "respond": Role(_ANSWERING, "answer"),  # I stop, it answers; I play again, it yields
+    "respond": Role(_ANSWERING, "answer"),  # I stop, it answers; I play again, it stops
     "accompany": Role(_BESIDE, "accompaniment", patience_ns=4 * NS_PER_S, begins_alone=True),  # it plays while I play
     "harmonise": Role(_BESIDE, "accompaniment", patience_ns=30 * NS_PER_S, is_immediate=True),  # each note, at once
-    "solo": Role(_ALONE, "endless", is_left_by_a_touch=True, goes_on=True),  # it plays by itself, until I touch a key
+    "solo": Role(_ALONE, "endless", is_left_by_a_touch=True, goes_on=True),  # it plays by itself, until I press a key
 }
-OTHERWISE: settings.Role = "respond"  # what is played where a model cannot play a role
+OTHERWISE: settings.Role = "respond"  # the role to play when the model cannot play the chosen one
