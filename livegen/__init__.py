@@ -7,6 +7,7 @@ This page is the map. The path of an event:
 A folder runs in one process. The port process owns the ports and the time; it never runs a network:
 
     midi_ports/names.py          which port is meant, and which is a keyboard
+    midi_ports/rtmidi_client.py  the one place that speaks rtmidi: systems, clients, ports that are plugged in
     midi_ports/jack.py           what rtmidi cannot ask of JACK
     midi_in/port.py              where notes come in, stamped at arrival; also a port in memory
     midi_in/parser.py            whole messages out of whatever bytes come in

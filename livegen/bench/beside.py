@@ -12,8 +12,9 @@ from livegen.clock import now_ns
 from livegen.errors import LivegenError
 from livegen.events import Event, Timed, to_bytes
 from livegen.midi_in.input_filter import InputFilter
-from livegen.midi_in.port import MidiInput, list_inputs, open_input
+from livegen.midi_in.port import MidiInput, open_input
 from livegen.midi_out.port import MidiOutput, open_output
+from livegen.midi_ports.rtmidi_client import answering_system
 from livegen.routing import input_route
 from livegen.settings import Ports
 
@@ -71,7 +72,7 @@ class MidiProbe:
 @contextmanager
 def probes() -> Iterator[tuple[str, MidiProbe, MidiProbe]]:
     """The MIDI system, a wire through the daemon, and one of the same kind from port to port; the control."""
-    system, _ = list_inputs("auto", NAME)
+    system = answering_system("auto", NAME)
     with ExitStack() as stack:
         out = f"{NAME}-out:out" if system == "jack" else f"{NAME}:out"
         through = _probe(system, f"{NAME}-probe", f"{NAME}:in", out)
