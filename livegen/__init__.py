@@ -16,6 +16,7 @@ A folder runs in one process. The port process owns the ports and the time; it n
     midi_out/port.py             where notes leave; also a port in memory
     midi_out/sender.py           sends messages, one at a time, and writes each note down first
     midi_out/limiter.py          how loud and how long notes may be
+    midi_out/sounding.py         what sounds at one output
     midi_out/ledger.py           every note that sounds, in a file that outlives the process
     midi_out/scheduler.py        what is still to be played
     midi_out/player.py           the thread that waits for each moment and sends

@@ -5,25 +5,25 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 
 from livegen.clock import NS_PER_MS, NS_PER_S, now_ns
-from livegen.events import Event, NoteOff, NoteOn, SongPosition, Timed, Transport
+from livegen.events import Event, NoteOn, SongPosition, Timed, Transport
 from livegen.latency import LatencyHistogram
-from livegen.midi_out.ledger import Ledger, blank_ledger
+from livegen.midi_out.ledger import Ledger
 from livegen.midi_out.scheduler import Scheduler
-from livegen.midi_out.sender import MidiSender, Output
+from livegen.midi_out.sender import AttachedOutput, MidiSender, Output
 from livegen.realtime import PLAYING, raise_thread
 from livegen.routing import OutputRoute, VoiceAllocator
 
 
 class OutputQueue:
-    """Without an output its music goes on unheard. Owner: the player's lock."""
+    """What waits for one output. Without an output its music goes on unheard. Owner: the player's lock."""
 
-    def __init__(self, output: Output | None, route: OutputRoute) -> None:
-        self._output = output
-        self._route = route
-        self._offset_ns = route.offset_ns
+    def __init__(self, attached: AttachedOutput, sender: MidiSender) -> None:
+        self._attached = attached
+        self._sender = sender
+        self._route = attached.route
+        self._offset_ns = attached.route.offset_ns
         self._scheduler = Scheduler()
-        self._allocator = VoiceAllocator(route)
-        self._sounding = blank_ledger()  # as written
+        self._allocator = VoiceAllocator(attached.route)
 
     def add(self, events: Sequence[Timed]) -> None:
         """Take events over, in any order."""
@@ -50,20 +50,16 @@ class OutputQueue:
 
     def retract(self, after_ns: int, now_ns: int, kept: Collection[int] = ()) -> None:
         """Forget what is due after that moment, and end what would then hang, but for these pitches."""
-        note_offs: list[Event] = [*self._sounding.sounding(), *self._sounding.pedals()]
-        self._scheduler.retract(after_ns + self._offset_ns, now_ns, note_offs, kept)
+        endings = self._sender.written_endings(self._attached)
+        self._scheduler.retract(after_ns + self._offset_ns, now_ns, endings, kept)
 
-    def note_offs(self) -> tuple[Event, ...]:
+    def note_offs(self) -> list[Event]:
         """All it takes to be silent, as written."""
-        return self._sounding.note_offs()
+        return self._sender.written_silence(self._attached)
 
-    def send(self, event: Event, sender: MidiSender) -> None:
-        """Send an event, as written, to this lane's output now."""
-        is_stray = isinstance(event, NoteOff) and not self._sounding.has(event)  # its note-on was left out
-        self._sounding.leaves(event)
-        if self._output is not None:
-            sender.send(self._output, self._allocator.sent(event), is_stray=is_stray)
-        self._sounding.has_left(event)
+    def send(self, event: Event) -> None:
+        """Send an event, as written, to this queue's output now."""
+        self._sender.send(self._attached, self._allocator.sent(event), written=event)
 
     def as_written(self, timed: Timed) -> Timed:
         """An event that was due, with its moment as written."""
@@ -103,13 +99,11 @@ class Player:
         self._is_realtime = is_realtime
         self._clock = clock
         self._changed = threading.Condition()
-        self._queues: Sequence[OutputQueue] = (
-            OutputQueue(None, _PLAIN),
-        )  # one for each output; the first tells who looks on
         self._resend_until_ns = 0
         self._is_whole = True
         self._is_stopping = False
         self.sender = MidiSender(ledger, clock)
+        self._queues = self._unheard()  # one for each output; the first tells who looks on
         self.latency = LatencyHistogram()
         self.late_note_ons = 0
         self.hanging = 0  # notes that sounded when their output went away
@@ -149,8 +143,7 @@ class Player:
     def attach_routed(self, outputs: Sequence[tuple[Output, OutputRoute]]) -> None:
         """Play to these from now on; first of all what is owed, for as long as a receiver may be away."""
         with self._changed:
-            self.sender.attach(outputs)
-            self._queues = tuple(OutputQueue(output, route) for output, route in outputs)
+            self._queues = tuple(OutputQueue(attached, self.sender) for attached in self.sender.attach(outputs))
             self._resend_until_ns = self._clock() + _RESEND_NS
         self.resend_pending()
 
@@ -158,7 +151,7 @@ class Player:
         """The outputs are gone: forget everything, and owe the endings of what sounds."""
         with self._changed:
             self.hanging += self.sender.detach()
-            self._queues = (OutputQueue(None, _PLAIN),)
+            self._queues = self._unheard()
 
     def resend_pending(self) -> bool:
         """Send the note-offs that are owed, again; to be called a few times a second while there are any."""
@@ -223,7 +216,10 @@ class Player:
             while self._clock() < next_ns:
                 pass
 
+    def _unheard(self) -> tuple[OutputQueue, ...]:
+        return (OutputQueue(AttachedOutput(None, _PLAIN), self.sender),)
+
     def _send(self, queue: OutputQueue, timed: Timed) -> None:
-        queue.send(timed.event, self.sender)
+        queue.send(timed.event)
         if queue is self._queues[0] and not isinstance(timed.event, Transport | SongPosition):
             self._on_sent(queue.as_written(timed))

@@ -94,7 +94,9 @@ class Destination:
         self._port = HotPlug("output", system, client_name, self._let_go, most=1)
         self._using = threading.Lock()  # of the client: who sends must not meet who lets go
         self._client: RtmidiClient | None = None
-        self._ledger = blank_ledger()  # as far as it has heard
+        # As far as it has heard. The sender cannot tell: it sends on while the port is away, and what it then ends is
+        # still to be ended here.
+        self._ledger = blank_ledger()
 
     @property
     def name(self) -> str:

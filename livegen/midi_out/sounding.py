@@ -1,0 +1,101 @@
+"""What sounds at one output, counted once for everybody who may have to end it."""
+
+from collections.abc import Iterator
+
+from livegen.events import ALL_NOTES_OFF, ALL_SOUND_OFF, SUSTAIN_PEDAL, ControlChange, Event, NoteOff, NoteOn
+
+PEDALS = range(SUSTAIN_PEDAL, 70)  # controllers that are on or off; only the first of them holds notes
+
+_Begun = dict[int, list[int]]  # key → the moments at which it began; of notes of one pitch the oldest ends first
+_PITCHES, _CHANNELS = 128, 16
+_FIRST_PEDAL = _PITCHES * _CHANNELS  # keys of notes are lower
+_NO_MORE_SUSTAIN = _FIRST_PEDAL + _CHANNELS
+_MOST = 255  # of one pitch at once: as many as the ledger counts
+
+
+class SoundingNotes:
+    """What has begun and not ended: as it was written, and as it was sent. Owner: the sender's lock.
+
+    The two differ. A note may be written and not sent: too late, out of range, or at a level of 0. A note may be sent
+    and not written: a player's, passed on. And a note that was ended for its length is still to be ended by its writer.
+    """
+
+    def __init__(self) -> None:
+        self._written: _Begun = {}
+        self._sent: _Begun = {}
+
+    def wrote(self, event: Event, at_ns: int) -> None:
+        """An event was written for this output."""
+        _take(self._written, event, at_ns)
+
+    def sent(self, event: Event, at_ns: int) -> None:
+        """An event has left."""
+        _take(self._sent, event, at_ns)
+
+    def is_stray(self, event: Event) -> bool:
+        """Is it a note-off, and no such note was sent?"""
+        return isinstance(event, NoteOff) and event.channel * _PITCHES + event.pitch not in self._sent
+
+    def is_down(self, pedal: int, channel: int) -> bool:
+        """Was this pedal, one of ``PEDALS``, sent and not let go?"""
+        return _pedal(pedal, channel) in self._sent
+
+    def overdue(self, before_ns: int) -> list[Event]:
+        """What ends everything that was sent by that moment, once for each."""
+        return [
+            _ending(key)
+            for key, moments in self._sent.items()
+            for at_ns in moments
+            if key < _NO_MORE_SUSTAIN and at_ns <= before_ns
+        ]
+
+    def written_endings(self) -> list[NoteOff | ControlChange]:
+        """A note-off for each note, a pedal-up for each sustain pedal, as written."""
+        return list(_ended_by(self._written))
+
+    def written_silence(self) -> list[Event]:
+        """All it takes to be silent, as written: each note's own note-off, then controls on the channels in use."""
+        endings = self.written_endings()
+        channels = sorted({ending.channel for ending in endings})
+        numbers = (SUSTAIN_PEDAL, ALL_NOTES_OFF, ALL_SOUND_OFF)
+        controls = [ControlChange(number, 0, channel) for channel in channels for number in numbers]
+        return [*(ending for ending in endings if isinstance(ending, NoteOff)), *controls]
+
+
+def _take(begun: _Begun, event: Event, at_ns: int) -> None:
+    match event:
+        case NoteOn(pitch, _, channel):
+            moments = begun.setdefault(channel * _PITCHES + pitch, [])
+            if len(moments) < _MOST:
+                moments.append(at_ns)
+        case NoteOff(pitch, channel):
+            _end(begun, channel * _PITCHES + pitch)
+        case ControlChange(number, value, channel) if number in PEDALS:
+            if value >= 64:
+                begun.setdefault(_pedal(number, channel), [at_ns])
+            else:
+                _end(begun, _pedal(number, channel))
+
+
+def _end(begun: _Begun, key: int) -> None:
+    if moments := begun.get(key):
+        del moments[0]
+        if not moments:
+            del begun[key]
+
+
+def _pedal(number: int, channel: int) -> int:
+    return _FIRST_PEDAL + (number - SUSTAIN_PEDAL) * _CHANNELS + channel
+
+
+def _ended_by(begun: _Begun) -> Iterator[NoteOff | ControlChange]:
+    """By channel and pitch, the pedals last."""
+    for key in sorted(begun):
+        if key < _NO_MORE_SUSTAIN:
+            yield from (_ending(key) for _ in begun[key])
+
+
+def _ending(key: int) -> NoteOff | ControlChange:
+    if key < _FIRST_PEDAL:
+        return NoteOff(key % _PITCHES, key // _PITCHES)
+    return ControlChange(SUSTAIN_PEDAL, 0, key % _CHANNELS)
