@@ -40,7 +40,7 @@ A folder runs in one process. The port process owns the ports and the time; it n
     daemon/resend_buffer.py      what a new engine has to be told
     daemon/controls.py           the settings under the player's hands
     daemon/supervisor.py         starts the engine's process, ends its notes when it dies, starts the next
-    daemon/ports.py              ports and MIDI systems that come and go
+    daemon/ports.py              ports of several kinds, each of which comes and goes by itself
     daemon/monitor.py            the thread that counts, shows and records every event
     daemon/status_file.py        how the daemon stands, for livegen status
     daemon/health.py             sees that all is well, and that there is music where it is due

@@ -129,6 +129,10 @@ class MemoryInput:
         """Hand what is played to ``hear`` from now on."""
         self._hear = hear
 
+    def close(self) -> None:
+        """Hand nothing on any more."""
+        self._hear = None
+
     def play(self, event: Event) -> None:
         """Play an event now; before ``open`` nobody hears it."""
         if self._hear:

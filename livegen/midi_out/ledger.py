@@ -11,7 +11,7 @@ import mmap
 import os
 import struct
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -92,10 +92,6 @@ class Ledger:
         if unconfirmed != _ALL_CONFIRMED:
             self._cells[_UNCONFIRMED:_END] = unconfirmed.translate(_OLDER)
 
-    def has(self, ending: NoteOff) -> bool:
-        """Does the note sound that this ends?"""
-        return bool(self._cells[_SOUNDING + ending.channel * _PITCHES + ending.pitch])
-
     def sounding(self) -> tuple[NoteOff, ...]:
         """One note-off for every note-on that has not had its own."""
         counts = self.counts()
@@ -131,13 +127,32 @@ class Ledger:
                 self._write(_SOUNDING + cell, 0)
         for pedal in self.pedals():
             self._write(_PEDALS + pedal.channel, self._cells[_PEDALS + pedal.channel] & ~_DOWN | _LEFT_DOWN)
+        self._owe_unconfirmed()
+        self._cells[_UNCONFIRMED:_END] = _ALL_CONFIRMED
+        self._mend()
+
+    def mark_pending(self, endings: Iterable[Event], down_elsewhere: Collection[int]) -> None:
+        """Owe these of what sounds, for their output is gone, and what has ended of late; the rest sounds on.
+
+        ``down_elsewhere`` are the channels whose pedal another output has down.
+        """
+        for ending in endings:
+            match ending:
+                case NoteOff(pitch, channel):
+                    place = channel * _PITCHES + pitch
+                    self._write(_PENDING + place, min(self._cells[_PENDING + place] + 1, 255))
+                    self._write(_SOUNDING + place, max(self._cells[_SOUNDING + place] - 1, 0))
+                case ControlChange(_, _, channel):
+                    down = self._cells[_PEDALS + channel] & _DOWN if channel in down_elsewhere else 0
+                    self._write(_PEDALS + channel, self._cells[_PEDALS + channel] & ~_DOWN | _LEFT_DOWN | down)
+        self._owe_unconfirmed()
+
+    def _owe_unconfirmed(self) -> None:
         for place, unconfirmed_for in enumerate(self._cells[_UNCONFIRMED:_END]):
             if unconfirmed_for and place < _NOTES:
                 self._write(_PENDING + place, max(self._cells[_PENDING + place], 1))
             elif unconfirmed_for:
                 self._write(_PENDING + place, self._cells[_PENDING + place] | _LEFT_DOWN)
-        self._cells[_UNCONFIRMED:_END] = _ALL_CONFIRMED
-        self._mend()
 
     def _mend(self) -> None:
         """Where the file cannot be right, owe each channel its silence: no flood of note-offs nobody began."""

@@ -32,6 +32,11 @@ class OutputQueue:
         self._scheduler.add(self._moved(events))
 
     @property
+    def output(self) -> Output | None:
+        """Where it is played to; None where the music is unheard."""
+        return self._attached.output
+
+    @property
     def waiting(self) -> int:
         """How many events wait for their moment."""
         return len(self._scheduler)
@@ -100,7 +105,7 @@ class Player:
         self._clock = clock
         self._changed = threading.Condition()
         self._resend_until_ns = 0
-        self._is_whole = True
+        self._is_complete = True
         self._is_stopping = False
         self.sender = MidiSender(ledger, clock)
         self._queues = self._unheard()  # one for each output; the first tells who looks on
@@ -137,39 +142,45 @@ class Player:
         return sounded
 
     def attach(self, *outputs: Output) -> None:
-        """Play to these from now on, as it is written; see ``attach_routed``."""
+        """Play to these, too, as it is written; see ``attach_routed``."""
         self.attach_routed([(output, _PLAIN) for output in outputs])
 
     def attach_routed(self, outputs: Sequence[tuple[Output, OutputRoute]]) -> None:
-        """Play to these from now on; first of all what is owed, for as long as a receiver may be away."""
+        """Play to these, too, from now on; first of all what is owed, for as long as a receiver may be away."""
         with self._changed:
-            self._queues = tuple(OutputQueue(attached, self.sender) for attached in self.sender.attach(outputs))
+            heard = (queue for queue in self._queues if queue.output)
+            added = (OutputQueue(attached, self.sender) for attached in self.sender.attach(outputs))
+            self._queues = (*heard, *added)
             self._resend_until_ns = self._clock() + _RESEND_NS
         self.resend_pending()
 
-    def detach(self) -> None:
-        """The outputs are gone: forget everything, and owe the endings of what sounds."""
+    def detach(self, *outputs: Output, are_there: bool = False) -> None:
+        """Play to these no more, and forget what waits for them; elsewhere the music goes on.
+
+        Where they ``are_there``, what sounds ends now. Where they are gone, its endings are owed to whoever comes back.
+        """
         with self._changed:
-            self.hanging += self.sender.detach()
-            self._queues = self._unheard()
+            self.hanging += self.sender.detach(outputs, are_there=are_there)
+            self._queues = tuple(queue for queue in self._queues if queue.output not in outputs) or self._unheard()
 
     def resend_pending(self) -> bool:
         """Send the note-offs that are owed, again; to be called a few times a second while there are any."""
         is_over = self._clock() > self._resend_until_ns
-        if is_over and not self._is_whole:
+        if is_over and not self._is_complete:
             return False  # kept, for the one that is away
         is_owing = self.sender.resend_pending()
         if is_owing and is_over:
             self.sender.clear_pending()
         return is_owing
 
-    def see(self, *, is_whole: bool) -> None:
-        """Every output has been seen to be there, or one of them is away: what is owed waits for it."""
+    def see(self, *, is_whole: bool, is_awaited: bool = False) -> None:
+        """Has every output that is played to been seen to be there? Is another awaited? What is owed waits for both."""
         if is_whole:
             self.sender.confirm_delivery()
-        if is_whole and not self._is_whole:
+        is_complete = is_whole and not is_awaited
+        if is_complete and not self._is_complete:
             self._resend_until_ns = self._clock() + _RESEND_NS
-        self._is_whole = is_whole
+        self._is_complete = is_complete
 
     def send_due(self) -> int | None:
         """Send what is due now; the moment of the next event, None when nothing waits."""

@@ -25,13 +25,14 @@ class MidiOutput:
     def __init__(self, name: str, wanted: Sequence[OutputPort], client: RtmidiClient, jack: JackClient | None) -> None:
         self._name = name
         self._client = client
+        self._virtual = VirtualOutput(client)
         self._wanted = wanted
         self._named = [Destination(client.system, f"{name}-to", port.name) for port in wanted[1:]]
         self.jack = jack
 
     def routed(self) -> list[tuple[Output, OutputRoute]]:
         """Each output, whether its device is there or not, and what it makes of what it is sent."""
-        outputs: list[Output] = [VirtualOutput(self._client), *self._named]
+        outputs: list[Output] = [self._virtual, *self._named]
         return [(output, output_route(port)) for output, port in zip(outputs, self._wanted, strict=True)]
 
     def names(self) -> list[str]:

@@ -2,12 +2,12 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from livegen.clock import NS_PER_MS
-from livegen.events import ControlChange, Event, NoteOn, from_bytes, to_bytes
+from livegen.events import SUSTAIN_PEDAL, ControlChange, Event, NoteOff, NoteOn, from_bytes, to_bytes
 from livegen.midi_out.ledger import Ledger
 from livegen.midi_out.limiter import OutputLimiter
 from livegen.midi_out.sounding import PEDALS, SoundingNotes
@@ -39,6 +39,11 @@ class AttachedOutput:
     route: OutputRoute
     sounding: SoundingNotes = field(default_factory=SoundingNotes)
 
+    def send(self, event: Event) -> None:
+        """Send an event as it is, whatever sounds."""
+        if self.output:
+            self.output.send(to_bytes(event))
+
 
 class MidiSender:
     """The outputs and the ledger under one lock, which is held for a message and never while waiting. Any thread.
@@ -51,23 +56,32 @@ class MidiSender:
         self._clock = clock
         self._sending = threading.Lock()
         self._attached: Sequence[AttachedOutput] = ()
+        self._returned: Sequence[AttachedOutput] = ()  # since one went: what is owed is owed to them
         self._passed: deque[tuple[int, bytes]] = deque(maxlen=_REMEMBERED)
         self.limiter = OutputLimiter()
         self.on_note: OnNote | None = None  # set before anything is sent
 
     def attach(self, outputs: Sequence[tuple[Output, OutputRoute]]) -> Sequence[AttachedOutput]:
-        """From now on these; nothing sounds there."""
+        """From now on these, too; nothing sounds there."""
         with self._sending:
-            self._attached = tuple(AttachedOutput(output, route) for output, route in outputs)
-            return self._attached
+            added = [AttachedOutput(output, route) for output, route in outputs]
+            self._attached, self._returned = (*self._attached, *added), (*self._returned, *added)
+            return added
 
-    def detach(self) -> int:
-        """No output any more; what sounds is owed. How many notes that is."""
+    def detach(self, outputs: Collection[Output], *, are_there: bool = False) -> int:
+        """These no more. What sounds there ends now if they ``are_there``, else it is owed: how many notes that is."""
         with self._sending:
-            self._attached = ()
-            hanging = len(self._ledger.sounding())
-            self._ledger.mark_pending_off()
-            return hanging
+            gone = [attached for attached in self._attached if attached.output in outputs]
+            if are_there:
+                self._end_all(gone)
+            self._attached, self._returned = [each for each in self._attached if each not in gone], ()
+            endings = [ending for attached in gone for ending in attached.sounding.sent_endings()]
+            if self._attached:
+                pedals = [ending.channel for ending in endings if self._is_down(SUSTAIN_PEDAL, ending.channel)]
+                self._ledger.mark_pending(endings, pedals)
+            else:
+                self._ledger.mark_pending_off()
+            return sum(isinstance(ending, NoteOff) for ending in endings)
 
     def confirm_delivery(self) -> None:
         """The outputs are there; to be called whenever that has been seen."""
@@ -124,10 +138,12 @@ class MidiSender:
             return len(overdue)
 
     def resend_pending(self) -> bool:
-        """Send what is owed to every output; False when nothing is, or nobody is there."""
+        """Send what is owed to every output that has come since; False when nothing is, or nobody has."""
         with self._sending:
-            pending_offs = self._ledger.pending_offs() if self._attached else ()
-            self._send_all(pending_offs)
+            pending_offs = self._ledger.pending_offs() if self._returned else ()
+            for attached in self._returned:
+                for event in pending_offs:
+                    attached.send(event)
             return bool(pending_offs)
 
     def clear_pending(self) -> None:
@@ -145,7 +161,9 @@ class MidiSender:
             return
         if limited is not event:
             event, message = limited, to_bytes(limited)
-        self._send_all(self._ledger.pending_before(event))
+        for ending in self._ledger.pending_before(event):
+            for each in self._returned:
+                each.send(ending)
         self._ledger.leaves(event)
         now_ns = self._clock()
         if isinstance(event, NoteOn) and self.on_note:
@@ -154,12 +172,13 @@ class MidiSender:
         self._ledger.has_left(event)
         attached.sounding.sent(event, now_ns)
 
-    def _send_all(self, note_offs: Sequence[Event]) -> None:
-        """Send these to every output, as they are, whatever sounds there."""
-        for attached in self._attached:
-            for event in note_offs:
-                if attached.output:
-                    attached.output.send(to_bytes(event))
+    def _end_all(self, outputs: Sequence[AttachedOutput]) -> None:
+        for attached in outputs:
+            for ending in attached.sounding.sent_endings():
+                self._send(attached, ending, to_bytes(ending), is_passed=False)
+
+    def _is_down(self, pedal: int, channel: int) -> bool:
+        return any(attached.sounding.is_down(pedal, channel) for attached in self._attached)
 
     def _goes_round(self, message: bytes, channel: int | None) -> bool:
         """Is it no note, and the very message that was passed on a moment ago? A cable from out to in does that.

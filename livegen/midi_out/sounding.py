@@ -49,6 +49,10 @@ class SoundingNotes:
             if key < _NO_MORE_SUSTAIN and at_ns <= before_ns
         ]
 
+    def sent_endings(self) -> list[NoteOff | ControlChange]:
+        """A note-off for each note, a pedal-up for each sustain pedal, as sent."""
+        return list(_ended_by(self._sent))
+
     def written_endings(self) -> list[NoteOff | ControlChange]:
         """A note-off for each note, a pedal-up for each sustain pedal, as written."""
         return list(_ended_by(self._written))

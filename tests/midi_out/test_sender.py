@@ -52,7 +52,7 @@ def test_a_note_passed_on_is_in_the_ledger_until_it_ends_and_owed_when_the_outpu
     stand.pass_on("b0 40 7f", channel=3)
 
     sounding = stand.ledger.sounding()
-    hanging = stand.sender.detach()
+    hanging = stand.sender.detach((stand.plain, stand.moved))
     stand.pass_on("80 3c 00")  # to nobody
     back = Tape()
     stand.sender.attach([(back, OutputRoute())])
@@ -64,6 +64,27 @@ def test_a_note_passed_on_is_in_the_ledger_until_it_ends_and_owed_when_the_outpu
     assert is_owing
     assert Counter(back.messages) == Counter(["80 3c 00", "85 30 00", "b3 40 00"])
     assert not stand.sender.resend_pending()
+
+
+def test_what_is_owed_to_an_output_that_went_is_sent_to_no_other_and_a_pedal_down_elsewhere_stays_down():
+    stand = Stand()
+    stand.sender.attach([(also := Tape(), OutputRoute())])
+    stand.pass_on("90 3c 50")
+    stand.pass_on("b0 40 7f")
+
+    hanging = stand.sender.detach((stand.plain,))
+    sounding, pedals = stand.ledger.sounding(), stand.ledger.pedals()
+    for message in ("80 3c 00", "b0 40 00"):
+        stand.pass_on(message)
+    is_sent_to_others = stand.sender.resend_pending()
+    stand.sender.attach([(back := Tape(), OutputRoute())])
+    stand.sender.resend_pending()
+
+    assert (hanging, is_sent_to_others) == (1, False)
+    assert (sounding, pedals) == ((NoteOff(60), NoteOff(48, 5)), (ControlChange(64, 0), ControlChange(64, 0, 5)))
+    assert also.messages == ["90 3c 50", "b0 40 7f", "80 3c 00", "b0 40 00"]
+    assert back.messages == ["80 3c 00", "b0 40 00"]
+    assert stand.ledger.sounding() == stand.ledger.pedals() == ()
 
 
 def test_a_pedal_that_is_let_go_twice_within_a_moment_is_up():
