@@ -21,6 +21,7 @@ A folder runs in one process. The port process owns the ports and the time; it n
     midi_out/scheduler.py        what is still to be played
     midi_out/player.py           the thread that waits for each moment and sends
     midi_out/offline.py          what would sound, without threads and ports
+    sync/clock_message.py        what another's MIDI clock says
     sync/midi_clock_in.py        follows another's MIDI clock
     sync/pulse_tracker.py        clock pulses as they were meant: which were late, lost or doubled
     sync/pulse_regression.py     the line through them

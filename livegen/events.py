@@ -78,14 +78,10 @@ Event = NoteOn | NoteOff | ControlChange | ProgramChange | SongPosition | Transp
 
 @dataclass(frozen=True, slots=True)
 class Timed:
-    """An event and its moment, in nanoseconds of the engine's clock.
-
-    ``stalled_ns``: how long the MIDI server that brought it has stood still by then, up to a constant; for pulses only.
-    """
+    """An event and its moment, in nanoseconds of the engine's clock."""
 
     at_ns: int
     event: Event
-    stalled_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)

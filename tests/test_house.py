@@ -29,7 +29,7 @@ MAY_IMPORT = {  # folder → the folders below it; "" are the files of livegen/ 
     "midi_ports": {""},
     "model": {"", "music", "codecs"},
     "engine": {"", "music", "codecs", "model"},
-    "midi_in": {"", "midi_ports"},
+    "midi_in": {"", "midi_ports", "sync"},
     "midi_out": {"", "midi_ports"},
     "sync": {"", "music", "midi_out"},
     "recording": {"", "midi_out"},

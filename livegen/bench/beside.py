@@ -17,6 +17,7 @@ from livegen.midi_out.port import MidiOutput, open_output
 from livegen.midi_ports.rtmidi_client import answering_system
 from livegen.routing import input_route
 from livegen.settings import Ports
+from livegen.sync.clock_message import ClockMessage
 
 NAME = "livegen-bench"
 _LIVEGEN = (sys.executable, "-c", "from livegen.cli import main; main()")
@@ -85,8 +86,13 @@ def probes() -> Iterator[tuple[str, MidiProbe, MidiProbe]]:
 
 def _probe(system: str, name: str, target: str, source: str) -> MidiProbe:
     arrived: list[Timed] = []
+
+    def hear(heard: Timed | ClockMessage) -> None:
+        if isinstance(heard, Timed):
+            arrived.append(heard)
+
     ports = Ports.model_validate({"system": system, "name": name, "input": source, "output": target})
-    heard = open_input(ports, lambda port, settings: InputFilter(port, input_route(settings), arrived.append))
+    heard = open_input(ports, lambda port, settings: InputFilter(port, input_route(settings), hear))
     played = open_output(system, name, ports.all_outputs)
     for missing in (*heard.missing(), *played.missing()):
         raise missing

@@ -8,12 +8,13 @@ from queue import Empty, SimpleQueue
 from livegen.clock import now_ns
 from livegen.daemon.controls import Controls
 from livegen.daemon.resend_buffer import ResendBuffer
-from livegen.events import ALL_NOTES_OFF, ALL_SOUND_OFF, ControlChange, NoteOff, NoteOn, SongPosition, Timed, Transport
+from livegen.events import ALL_NOTES_OFF, ALL_SOUND_OFF, ControlChange, NoteOff, NoteOn, Timed, Transport
 from livegen.ipc.messages import Configure, Follow, Heard, Message, Panic, Prepare, RoleChanged
 from livegen.music.transport import TransportState
 from livegen.realtime import CARRYING, raise_thread
 from livegen.routing import LEFT_HAND
 from livegen.settings import Parameter, Settings
+from livegen.sync.clock_message import ClockMessage
 
 Send = Callable[[Message], None]
 
@@ -55,6 +56,7 @@ class SetOpen:
 
 _Item = (
     Timed
+    | ClockMessage
     | EngineLost
     | TransportState
     | Settings
@@ -80,7 +82,7 @@ class EventRouter:
         on_panic: Callable[[], object],
         controls: Controls,
         *,
-        on_clock: Callable[[Timed], None] = lambda _: None,
+        on_clock: Callable[[ClockMessage], None] = lambda _: None,
         on_change: Callable[[Settings], None] = lambda _: None,
         is_realtime: bool = False,
     ) -> None:
@@ -112,9 +114,9 @@ class EventRouter:
         """When the last note of a phrase began that waits for its answer; None while a key is down. Any thread."""
         return None if self._resend.is_held else self._asked_ns
 
-    def hear(self, timed: Timed) -> None:
-        """Something was played. Any thread; returns at once."""
-        self._queue.put(timed)
+    def hear(self, heard: Timed | ClockMessage) -> None:
+        """Something was played, or a clock has said something. Any thread; returns at once."""
+        self._queue.put(heard)
 
     def follow(self, transport: TransportState) -> None:
         """The clock stands there. Any thread."""
@@ -181,6 +183,8 @@ class EventRouter:
         match item:
             case Timed():
                 self._carry(item)
+            case ClockMessage():
+                self._on_clock(item)
             case EngineLost():
                 self._engine_gone(item)
             case TransportState():
@@ -237,8 +241,6 @@ class EventRouter:
         event = timed.event
         if event is Transport.RESET:
             self._be_silent()
-        elif isinstance(event, Transport | SongPosition):
-            self._on_clock(timed)
         elif self._is_open or isinstance(event, NoteOff | ControlChange):  # what was held may be let go when shut
             self._on_heard(timed)
             self._configure(is_new=self._is_open and self._controls.hear(event))

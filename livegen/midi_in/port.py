@@ -7,7 +7,7 @@ from functools import partial
 from livegen.clock import now_ns
 from livegen.errors import PortError
 from livegen.events import Event, Timed, Transport
-from livegen.midi_in.input_filter import Hear, InputFilter
+from livegen.midi_in.input_filter import InputFilter
 from livegen.midi_ports.jack import JackClient, Peer
 from livegen.midi_ports.names import find_port, is_keyboard, missing_ports, without_numbers
 from livegen.midi_ports.rtmidi_client import HotPlug, MidiSystemError, RtmidiClient, open_client
@@ -123,9 +123,9 @@ class MemoryInput:
     """An input that is played by a program: for ``livegen demo`` and for tests."""
 
     def __init__(self) -> None:
-        self._hear: Hear | None = None
+        self._hear: Callable[[Timed], None] | None = None
 
-    def open(self, hear: Hear) -> None:
+    def open(self, hear: Callable[[Timed], None]) -> None:
         """Hand what is played to ``hear`` from now on."""
         self._hear = hear
 
