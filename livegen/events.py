@@ -78,10 +78,14 @@ Event = NoteOn | NoteOff | ControlChange | ProgramChange | SongPosition | Transp
 
 @dataclass(frozen=True, slots=True)
 class Timed:
-    """An event and its moment, in nanoseconds of the engine's clock."""
+    """An event and its moment, in nanoseconds of the engine's clock.
+
+    ``is_left_hand``: it is a note that was played below the split of a keyboard.
+    """
 
     at_ns: int
     event: Event
+    is_left_hand: bool = False
 
 
 @dataclass(frozen=True, slots=True)

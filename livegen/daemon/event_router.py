@@ -9,10 +9,9 @@ from livegen.clock import now_ns
 from livegen.daemon.controls import Controls
 from livegen.daemon.resend_buffer import ResendBuffer
 from livegen.events import ALL_NOTES_OFF, ALL_SOUND_OFF, ControlChange, NoteOff, NoteOn, Timed, Transport
-from livegen.ipc.messages import Configure, Follow, Heard, Message, Panic, Prepare, RoleChanged
+from livegen.ipc.messages import Configure, Follow, Message, Panic, Prepare, RoleChanged, heard
 from livegen.music.transport import TransportState
 from livegen.realtime import CARRYING, raise_thread
-from livegen.routing import LEFT_HAND
 from livegen.settings import Parameter, Settings
 from livegen.sync.clock_message import ClockMessage
 
@@ -114,9 +113,9 @@ class EventRouter:
         """When the last note of a phrase began that waits for its answer; None while a key is down. Any thread."""
         return None if self._resend.is_held else self._asked_ns
 
-    def hear(self, heard: Timed | ClockMessage) -> None:
+    def hear(self, event: Timed | ClockMessage) -> None:
         """Something was played, or a clock has said something. Any thread; returns at once."""
-        self._queue.put(heard)
+        self._queue.put(event)
 
     def follow(self, transport: TransportState) -> None:
         """The clock stands there. Any thread."""
@@ -220,7 +219,7 @@ class EventRouter:
         if self._resend.is_stale(now_ns()):
             self._forget()
         if missed := self._resend.events():
-            send(Heard(missed))
+            send(heard(missed))
 
     def _engine_gone(self, lost: EngineLost) -> None:
         self._send = None
@@ -249,12 +248,12 @@ class EventRouter:
             else:
                 self._resend.remember(timed)
                 self._welcome(timed)
-                self._tell_engine(Heard((timed,)))
+                self._tell_engine(heard((timed,)))
 
     def _welcome(self, timed: Timed) -> None:
         if isinstance(timed.event, NoteOn):
             self.visited_ns = timed.at_ns
-            is_chord = timed.event.channel == LEFT_HAND and self._controls.settings.limits.left_hand == "chord"
+            is_chord = timed.is_left_hand and self._controls.settings.limits.left_hand == "chord"
             self._asked_ns = self._asked_ns if is_chord else timed.at_ns
 
     def _be_silent(self) -> None:

@@ -12,7 +12,6 @@ from livegen.model.bundle import Bundle, load_bundle
 from livegen.music.phrase_capture import PhraseCapture
 from livegen.music.tempo_map import TempoMap
 from livegen.music.transport import TransportState
-from livegen.routing import LEFT_HAND
 from livegen.settings import Role, Settings
 
 _TOKENS_A_CALL = 32  # a call of imagine lasts some milliseconds at the most
@@ -50,7 +49,7 @@ class Engine:
         """Something was played. During an answer a note takes the floor: the rest of the answer is retracted."""
         event = timed.event
         is_conducted = self._settings.limits.left_hand == "chord"
-        if is_conducted and isinstance(event, NoteOn | NoteOff) and event.channel == LEFT_HAND:
+        if is_conducted and isinstance(event, NoteOn | NoteOff) and timed.is_left_hand:
             self._composer.set_chord(event)
             return self._apply_settings()
         if self._turn is Turn.LISTENING and self._capture.has_ended(timed.at_ns):

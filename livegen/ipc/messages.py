@@ -1,8 +1,9 @@
 """What the two processes say to each other, as bytes.
 
 A frame is one byte for the kind, then its content: events as 11 bytes each (moment as a little-endian int64,
-then the MIDI message in three bytes), moments as int64, pitches as a byte each, text as UTF-8. Moments are
-nanoseconds of the monotonic clock, which both processes share. Sessions on disk hold frames: a kind keeps its number.
+then the MIDI message in three bytes; in ``HeardHands`` one byte more for the hand), moments as int64, pitches as a
+byte each, text as UTF-8. Moments are nanoseconds of the monotonic clock, which both processes share. Sessions on disk
+hold frames: a kind keeps its number.
 """
 
 import struct
@@ -10,11 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, cast, get_args
 
-from livegen.events import Timed, from_bytes, to_bytes
+from livegen.events import NoteOff, NoteOn, Timed, from_bytes, to_bytes
 from livegen.music.transport import TransportState
 from livegen.settings import Role
 
 _EVENT = struct.Struct("<q3s")
+_EVENT_OF_A_HAND = struct.Struct("<q3s?")
+_LEFT_HAND = 15  # the channel of left hands in ``Heard``
 _MOMENT = struct.Struct("<q")
 _TRANSPORT_STATE = struct.Struct("<?qqqq")
 _CALL = struct.Struct("<Bq")
@@ -55,7 +58,17 @@ class Prepare:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """To the engine: what was played, oldest first; taken in as a whole before anything is imagined."""
+    """To the engine: what was played, oldest first; taken in as a whole before anything is imagined.
+
+    What is on channel 16 is the left hand: it was sent so before there was ``HeardHands``.
+    """
+
+    events: tuple[Timed, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HeardHands:
+    """The same where a left hand plays, or somebody on channel 16."""
 
     events: tuple[Timed, ...]
 
@@ -164,6 +177,7 @@ Message = (
     | Prepare
     | CallLog
     | Loaded
+    | HeardHands
 )
 
 _KINDS: tuple[type[Message], ...] = (
@@ -181,7 +195,14 @@ _KINDS: tuple[type[Message], ...] = (
     Prepare,
     CallLog,
     Loaded,
+    HeardHands,
 )
+
+
+def heard(events: tuple[Timed, ...]) -> Heard | HeardHands:
+    """The smaller of the two messages that can say what was played."""
+    is_plain = not any(timed.is_left_hand or _is_on_left_channel(timed) for timed in events)
+    return Heard(events) if is_plain else HeardHands(events)
 
 
 def encode(message: Message) -> bytes:
@@ -194,8 +215,14 @@ def decode(frame: bytes) -> Message:
     if not frame or frame[0] >= len(_KINDS):
         raise ValueError(f"link: no kind of message begins with {frame[:1]!r}")
     kind, content = _KINDS[frame[0]], frame[1:]
-    if kind in (Heard, PlayEvents):
-        return kind(_events(kind, content))
+    if kind is PlayEvents:
+        return PlayEvents(_events(kind, content))
+    if kind is Heard:
+        events = _events(kind, content)
+        return Heard(tuple(Timed(each.at_ns, each.event, _is_on_left_channel(each)) for each in events))
+    if kind is HeardHands:
+        _check(kind, content, size=len(content) // _EVENT_OF_A_HAND.size * _EVENT_OF_A_HAND.size)
+        return HeardHands(tuple(_event(*packed) for packed in _EVENT_OF_A_HAND.iter_unpack(content)))
     if kind in (Configure, Failed, Notice, Prepare):
         return kind(content.decode())
     if kind is Retract:
@@ -220,6 +247,9 @@ def _content(message: Message) -> bytes:
     match message:
         case Heard(events) | PlayEvents(events):
             return b"".join(_EVENT.pack(timed.at_ns, to_bytes(timed.event)) for timed in events)
+        case HeardHands(events):
+            packed = (_EVENT_OF_A_HAND.pack(each.at_ns, to_bytes(each.event), each.is_left_hand) for each in events)
+            return b"".join(packed)
         case Configure(text) | Failed(text) | Notice(text) | RoleChanged(text) | Prepare(text):
             return text.encode()
         case CallLog(ready_ns, calls):
@@ -241,11 +271,15 @@ def _events(kind: type[Message], content: bytes) -> tuple[Timed, ...]:
     return tuple(_event(at_ns, message) for at_ns, message in _EVENT.iter_unpack(content))
 
 
-def _event(at_ns: int, message: Sequence[int]) -> Timed:
+def _is_on_left_channel(timed: Timed) -> bool:
+    return isinstance(timed.event, NoteOn | NoteOff) and timed.event.channel == _LEFT_HAND
+
+
+def _event(at_ns: int, message: Sequence[int], is_left_hand: bool = False) -> Timed:  # noqa: FBT001, FBT002 (as packed)
     event = from_bytes(message)
     if event is None:
         raise ValueError(f"link: {bytes(message).hex(' ')} is no event")
-    return Timed(at_ns, event)
+    return Timed(at_ns, event, is_left_hand)
 
 
 def _did(content: bytes) -> CallLog:

@@ -172,6 +172,5 @@ class InputFilter:
         if self._thru and (passed := self._route.passed(message)):
             self._thru(passed)
         event = from_bytes(message)
-        heard = self._route.heard(event) if event is not None else None
-        if heard is not None:
-            self._hear(Timed(at_ns, heard))
+        if event is not None and (heard := self._route.heard(event)) is not None:
+            self._hear(Timed(at_ns, heard, is_left_hand=self._route.is_left_hand(event)))

@@ -7,7 +7,7 @@ from livegen.events import ControlChange, NoteOff, NoteOn, Timed
 from livegen.midi_in.input_filter import InputFilter
 from livegen.midi_out.ledger import blank_ledger
 from livegen.midi_out.player import Player
-from livegen.routing import LEFT_HAND, InputRoute
+from livegen.routing import InputRoute
 from livegen.settings import Ports
 
 
@@ -28,13 +28,15 @@ class Stand:
         return [timed.event for timed in self.ports.output.sent]
 
 
-def test_the_left_hand_is_heard_on_a_channel_of_its_own():
+def test_each_note_is_heard_with_its_hand_and_on_its_own_channel():
     stand = Stand(Ports(split=60))
 
-    for event in (NoteOn(59, 80), NoteOn(60, 80), NoteOff(59), NoteOff(60)):
+    events = [NoteOn(59, 80, 2), NoteOn(60, 80, 15), NoteOff(59, 2), NoteOff(60, 15), ControlChange(1, 2)]
+    for event in events:
         stand.ports.input.play(event)
 
-    assert stand.heard_events() == [NoteOn(59, 80, LEFT_HAND), NoteOn(60, 80), NoteOff(59, LEFT_HAND), NoteOff(60)]
+    assert stand.heard_events() == events
+    assert [timed.is_left_hand for timed in stand.heard] == [True, False, True, False, False]
     assert stand.sent() == []
 
 
