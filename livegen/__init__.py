@@ -7,6 +7,7 @@ This page is the map. The path of an event:
 A folder runs in one process. The port process owns the ports and the time; it never runs a network:
 
     midi_ports/names.py          which port is meant, and which is a keyboard
+    midi_ports/rtmidi_client.py  the one place that speaks rtmidi: systems, clients, ports that are plugged in
     midi_ports/jack.py           what rtmidi cannot ask of JACK
     midi_in/port.py              where notes come in, stamped at arrival; also a port in memory
     midi_in/parser.py            whole messages out of whatever bytes come in
@@ -15,10 +16,12 @@ A folder runs in one process. The port process owns the ports and the time; it n
     midi_out/port.py             where notes leave; also a port in memory
     midi_out/sender.py           sends messages, one at a time, and writes each note down first
     midi_out/limiter.py          how loud and how long notes may be
+    midi_out/sounding.py         what sounds at one output
     midi_out/ledger.py           every note that sounds, in a file that outlives the process
     midi_out/scheduler.py        what is still to be played
     midi_out/player.py           the thread that waits for each moment and sends
     midi_out/offline.py          what would sound, without threads and ports
+    sync/clock_message.py        what another's MIDI clock says
     sync/midi_clock_in.py        follows another's MIDI clock
     sync/pulse_tracker.py        clock pulses as they were meant: which were late, lost or doubled
     sync/pulse_regression.py     the line through them
@@ -38,7 +41,7 @@ A folder runs in one process. The port process owns the ports and the time; it n
     daemon/resend_buffer.py      what a new engine has to be told
     daemon/controls.py           the settings under the player's hands
     daemon/supervisor.py         starts the engine's process, ends its notes when it dies, starts the next
-    daemon/ports.py              ports and MIDI systems that come and go
+    daemon/ports.py              ports of several kinds, each of which comes and goes by itself
     daemon/monitor.py            the thread that counts, shows and records every event
     daemon/status_file.py        how the daemon stands, for livegen status
     daemon/health.py             sees that all is well, and that there is music where it is due

@@ -89,12 +89,12 @@ _BEND_CENTRE = 0x2000  # of 14 bits
 class Timed:
     """An event and its moment, in nanoseconds of the engine's clock.
 
-    ``stalled_ns``: how long the MIDI server that brought it has stood still by then, up to a constant; for pulses only.
+    ``is_left_hand``: it is a note that was played below the split of a keyboard.
     """
 
     at_ns: int
     event: Event
-    stalled_ns: int = 0
+    is_left_hand: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ from livegen.clock import NS_PER_MS
 from livegen.events import ControlChange, Event, NoteOff, NoteOn, PitchBend, ProgramChange
 from livegen.settings import InputPort, OutputPort
 
-LEFT_HAND = 15  # what arrives on this channel (16 for people) is the left hand: chords
 _CHANNELS = 16
 _LEFT_OUT = -1
 _WITH_PITCH = (0x80, 0x90, 0xA0)  # kinds of message whose first data byte is a key
@@ -25,7 +24,7 @@ class InputRoute:
     split: int = 0  # keys below it are the left hand; 0 is no split
 
     def heard(self, event: Event) -> Event | None:
-        """The event as the engine is to hear it; None when it is left out. Keys are split as they were played."""
+        """The event as the engine is to hear it; None when it is left out."""
         if isinstance(event, PitchBend):
             return None  # no model reads bends
         if not isinstance(event, NoteOn | NoteOff | ControlChange | ProgramChange):
@@ -36,11 +35,13 @@ class InputRoute:
         if isinstance(event, ControlChange | ProgramChange):
             return replace(event, channel=channel) if channel != event.channel else event
         pitch = event.pitch + self.transpose
-        if self.split:
-            channel = LEFT_HAND if event.pitch < self.split else channel % LEFT_HAND  # the right hand is never on it
         if (channel, pitch) == (event.channel, event.pitch):
             return event
         return replace(event, channel=channel, pitch=pitch) if 0 <= pitch < 128 else None
+
+    def is_left_hand(self, event: Event) -> bool:
+        """Is it a note below the split, by its key as it was played?"""
+        return isinstance(event, NoteOn | NoteOff) and event.pitch < self.split
 
     def passed(self, message: bytes) -> bytes | None:
         """A whole channel message as it is passed on at once, both hands alike; None when it is left out."""

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from livegen.clock import NS_PER_MS
 from livegen.events import ControlChange, NoteOff, NoteOn, Transport
-from livegen.routing import LEFT_HAND, InputRoute, OutputRoute, VoiceAllocator, input_route, output_route
+from livegen.routing import InputRoute, OutputRoute, VoiceAllocator, input_route, output_route
 from livegen.settings import InputPort, OutputPort
 
 QUARTET = OutputRoute(channels=(0, 1, 2, 3))
@@ -22,10 +22,7 @@ QUARTET = OutputRoute(channels=(0, 1, 2, 3))
         (InputPort(channels={1: 3}), ControlChange(64, 127, 0), ControlChange(64, 127, 2)),
         (InputPort(channels={10: 0}), NoteOn(60, 80, 9), None),  # left out
         (InputPort(channels={10: 0}), ControlChange(64, 127, 9), None),
-        (InputPort(split=60), NoteOn(59, 80), NoteOn(59, 80, LEFT_HAND)),
-        (InputPort(split=60), NoteOn(60, 80), NoteOn(60, 80)),
-        (InputPort(split=60), NoteOn(60, 80, LEFT_HAND), NoteOn(60, 80, 0)),  # a right hand all the same
-        (InputPort(split=60, transpose=12), NoteOff(59), NoteOff(71, LEFT_HAND)),  # split as it was played
+        (InputPort(split=60), NoteOn(59, 80, 3), NoteOn(59, 80, 3)),
         (InputPort(split=60), Transport.CLOCK, Transport.CLOCK),
     ],
 )
@@ -33,8 +30,22 @@ def test_what_an_input_sends_is_heard_on_its_channel_and_pitch(port: InputPort, 
     assert input_route(port).heard(played) == heard
 
 
+@pytest.mark.parametrize(
+    ("port", "played", "hand"),
+    [
+        (InputPort(split=60), NoteOn(59, 80), "left"),
+        (InputPort(split=60), NoteOff(59), "left"),
+        (InputPort(split=60), NoteOn(60, 80, 15), "right"),
+        (InputPort(split=60, transpose=12), NoteOff(59), "left"),  # split as it was played
+        (InputPort(split=60), ControlChange(1, 2), "right"),
+        (InputPort(), NoteOn(0, 80, 15), "right"),  # without a split there is one hand
+    ],
+)
+def test_the_left_hand_is_below_the_split(port: InputPort, played, hand: str):
+    assert ("left" if input_route(port).is_left_hand(played) else "right") == hand
+
+
 def test_people_count_channels_from_one():
-    assert LEFT_HAND + 1 == 16
     assert output_route(OutputPort(channels=(1, 16), transpose=-12, offset_ms=-2.5)) == OutputRoute(
         channels=(0, 15), transpose=-12, offset_ns=-2_500_000
     )

@@ -12,10 +12,12 @@ from livegen.clock import now_ns
 from livegen.errors import LivegenError
 from livegen.events import Event, Timed, to_bytes
 from livegen.midi_in.input_filter import InputFilter
-from livegen.midi_in.port import MidiInput, list_inputs, open_input
+from livegen.midi_in.port import MidiInput, open_input
 from livegen.midi_out.port import MidiOutput, open_output
+from livegen.midi_ports.rtmidi_client import answering_system
 from livegen.routing import input_route
 from livegen.settings import Ports
+from livegen.sync.clock_message import ClockMessage
 
 NAME = "livegen-bench"
 _LIVEGEN = (sys.executable, "-c", "from livegen.cli import main; main()")
@@ -71,7 +73,7 @@ class MidiProbe:
 @contextmanager
 def probes() -> Iterator[tuple[str, MidiProbe, MidiProbe]]:
     """The MIDI system, a wire through the daemon, and one of the same kind from port to port; the control."""
-    system, _ = list_inputs("auto", NAME)
+    system = answering_system("auto", NAME)
     with ExitStack() as stack:
         out = f"{NAME}-out:out" if system == "jack" else f"{NAME}:out"
         through = _probe(system, f"{NAME}-probe", f"{NAME}:in", out)
@@ -84,8 +86,13 @@ def probes() -> Iterator[tuple[str, MidiProbe, MidiProbe]]:
 
 def _probe(system: str, name: str, target: str, source: str) -> MidiProbe:
     arrived: list[Timed] = []
+
+    def hear(heard: Timed | ClockMessage) -> None:
+        if isinstance(heard, Timed):
+            arrived.append(heard)
+
     ports = Ports.model_validate({"system": system, "name": name, "input": source, "output": target})
-    heard = open_input(ports, lambda port, settings: InputFilter(port, input_route(settings), arrived.append))
+    heard = open_input(ports, lambda port, settings: InputFilter(port, input_route(settings), hear))
     played = open_output(system, name, ports.all_outputs)
     for missing in (*heard.missing(), *played.missing()):
         raise missing

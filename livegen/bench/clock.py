@@ -8,8 +8,9 @@ from typing import Any
 
 from livegen.bench.conditions import conditions
 from livegen.clock import NS_PER_MS, NS_PER_S
-from livegen.events import PULSES_PER_QUARTER, TICKS_PER_PULSE, TICKS_PER_QUARTER, SongPosition, Timed, Transport
+from livegen.events import PULSES_PER_QUARTER, TICKS_PER_PULSE, TICKS_PER_QUARTER, SongPosition, Transport
 from livegen.music.transport import TransportState
+from livegen.sync.clock_message import ClockMessage
 from livegen.sync.midi_clock_in import ClockFollower
 
 _FIRST_NS = NS_PER_S
@@ -63,10 +64,10 @@ def ramp(before_bpm: float, after_bpm: float, beat: float, beats: float) -> Temp
     return tempo
 
 
-def pulse_train(scenario: Scenario, seed: int) -> tuple[list[Timed], list[Truth]]:
+def pulse_train(scenario: Scenario, seed: int) -> tuple[list[ClockMessage], list[Truth]]:
     """What arrives, and what was meant, pulse by pulse. Jitter is uniform; MIDI keeps the order."""
     jitter = random.Random(seed)
-    events: list[Timed] = []
+    messages: list[ClockMessage] = []
     truth: list[Truth] = []
     at_ns, tick, is_running = float(_FIRST_NS), 0, False
     arrived_ns = 0
@@ -74,13 +75,13 @@ def pulse_train(scenario: Scenario, seed: int) -> tuple[list[Timed], list[Truth]
         off_ns = jitter.uniform(-1, 1) * scenario.jitter_ms * NS_PER_MS
         arrived_ns = max(arrived_ns, _stepped(at_ns + off_ns, scenario.step_ms * NS_PER_MS))
         for cue in (cue for beat, cue in scenario.cues if beat * PULSES_PER_QUARTER == pulse):
-            events.append(Timed(arrived_ns, cue))
+            messages.append(ClockMessage(arrived_ns, cue))
             tick, is_running = _after(cue, tick, is_running=is_running)
-        events.append(Timed(arrived_ns, Transport.CLOCK))
+        messages.append(ClockMessage(arrived_ns, Transport.CLOCK))
         truth.append(Truth(at_ns, tick if is_running else None))
         tick += TICKS_PER_PULSE * is_running
         at_ns += 60 * NS_PER_S / PULSES_PER_QUARTER / scenario.tempo((pulse + 0.5) / PULSES_PER_QUARTER)
-    return events, truth
+    return messages, truth
 
 
 def scenarios() -> list[Scenario]:
@@ -168,13 +169,13 @@ def _stepped(at_ns: float, step_ns: float) -> int:
     return round(round(at_ns / step_ns) * step_ns if step_ns else at_ns)
 
 
-def _songs(events: Sequence[Timed]) -> Iterator[TransportState]:
+def _songs(messages: Sequence[ClockMessage]) -> Iterator[TransportState]:
     """What is believed after each pulse."""
     follower = ClockFollower()
-    for timed in events:
-        follower.poll(timed.at_ns)
-        follower.hear(timed)
-        if timed.event is Transport.CLOCK:
+    for message in messages:
+        follower.poll(message.at_ns)
+        follower.hear(message)
+        if message.event is Transport.CLOCK:
             yield follower.state
 
 

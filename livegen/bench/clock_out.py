@@ -24,11 +24,11 @@ from livegen.bench.waking import percentile, wake_ups
 from livegen.clock import NS_PER_MS, NS_PER_S, now_ns
 from livegen.errors import LivegenError
 from livegen.events import PULSES_PER_QUARTER, TICKS_PER_PULSE, Transport, to_bytes
-from livegen.midi_in.port import list_inputs
 from livegen.midi_out.ledger import blank_ledger
 from livegen.midi_out.player import Player
 from livegen.midi_out.port import MidiOutput, open_output
 from livegen.midi_out.sender import Output
+from livegen.midi_ports.rtmidi_client import answering_system
 from livegen.music.tempo_map import round_div
 from livegen.realtime import CARRYING, PLAYING, lock_memory, raise_thread
 from livegen.sync.midi_clock_out import ClockOut
@@ -116,7 +116,7 @@ def measure_clock_out(minutes: float, report: Callable[[int, int], None]) -> dic
 @contextmanager
 def _wired() -> Iterator[tuple[str, MidiOutput, Receiver]]:
     """The MIDI system, a port to send to, and who receives what is sent there."""
-    system, _ = list_inputs("auto", _NAME)
+    system = answering_system("auto", _NAME)
     with ExitStack() as stack:
         port = open_output(system, _NAME)
         stack.callback(port.close)

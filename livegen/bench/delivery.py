@@ -21,10 +21,10 @@ from livegen.clock import NS_PER_MS, NS_PER_S, now_ns
 from livegen.errors import LivegenError, PortError
 from livegen.events import NoteOff, NoteOn, Timed
 from livegen.latency import LatencyHistogram
-from livegen.midi_in.port import list_inputs
 from livegen.midi_out.ledger import blank_ledger
 from livegen.midi_out.player import Player
 from livegen.midi_out.port import MemoryOutput, open_output
+from livegen.midi_ports.rtmidi_client import answering_system
 from livegen.realtime import CARRYING, lock_memory, raise_thread
 from livegen.routing import OutputRoute
 
@@ -127,7 +127,7 @@ def _playing() -> Iterator[tuple[Player, str]]:
     player = Player(blank_ledger(), lambda _: None, is_realtime=True)
     thread = threading.Thread(target=player.run)
     try:
-        system, _ = list_inputs("auto", "livegen-bench")
+        system = answering_system("auto", "livegen-bench")
         port = open_output(system, "livegen-bench")
     except PortError:
         system, port = "memory", None

@@ -18,10 +18,10 @@ from livegen.events import (
     TICKS_PER_QUARTER,
     NoteOn,
     SongPosition,
-    Timed,
     Transport,
 )
 from livegen.realtime import CARRYING, lock_memory, raise_thread
+from livegen.sync.clock_message import ClockMessage
 from livegen.terminal import Report
 
 _GRID = TICKS_PER_QUARTER // 4  # that the solo's onsets stand on
@@ -76,10 +76,10 @@ def measure_phase(report: Report) -> dict[str, Any]:
 
 
 def _measure(probe: MidiProbe, scenario: Scenario, way_ns: int) -> dict[str, Any]:
-    events, truth = pulse_train(scenario, seed=0)
-    shift_ns = now_ns() + _LEAD_NS - events[0].at_ns
+    messages, truth = pulse_train(scenario, seed=0)
+    shift_ns = now_ns() + _LEAD_NS - messages[0].at_ns
     before = len(probe.arrived)
-    _send(probe, events, shift_ns)
+    _send(probe, messages, shift_ns)
     probe.send(Transport.STOP)
     time.sleep(0.5)
     onsets = [t.at_ns - shift_ns - way_ns for t in probe.arrived[before:] if isinstance(t.event, NoteOn)]
@@ -91,12 +91,12 @@ def _measure(probe: MidiProbe, scenario: Scenario, way_ns: int) -> dict[str, Any
     return {"onsets": len(errors), **{f"p{p}": round(errors[last * p // 100], 3) for p in (50, 99, 100)}}
 
 
-def _send(probe: MidiProbe, events: Sequence[Timed], shift_ns: int) -> None:
+def _send(probe: MidiProbe, messages: Sequence[ClockMessage], shift_ns: int) -> None:
     """Each at its moment."""
     awake = threading.Event()
-    for timed in events:
-        awake.wait(max(timed.at_ns + shift_ns - now_ns(), 0) / NS_PER_S)
-        probe.send(timed.event)
+    for message in messages:
+        awake.wait(max(message.at_ns + shift_ns - now_ns(), 0) / NS_PER_S)
+        probe.send(message.event)
 
 
 def _error(onset_ns: float, truth: Sequence[Truth], scenario: Scenario) -> float | None:

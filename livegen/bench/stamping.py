@@ -16,6 +16,7 @@ from livegen.midi_in.port import open_input
 from livegen.realtime import lock_memory
 from livegen.routing import InputRoute
 from livegen.settings import Ports
+from livegen.sync.clock_message import ClockMessage
 
 NAME = "livegen-bench-stamps"
 
@@ -24,9 +25,9 @@ def main(system: str, source: str) -> None:
     """Do so until the standard input ends; PortError when there is no such source."""
     stamps: list[int] = []
 
-    def hear(timed: Timed) -> None:
-        if timed.event is Transport.CLOCK:
-            stamps.append(timed.at_ns)
+    def hear(heard: Timed | ClockMessage) -> None:
+        if heard.event is Transport.CLOCK:
+            stamps.append(heard.at_ns)
 
     settings = Ports.model_validate({"system": system, "name": NAME, "input": source})
     port = open_input(settings, lambda name, _: InputFilter(name, InputRoute(), hear))

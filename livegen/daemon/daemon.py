@@ -57,7 +57,8 @@ def run_daemon(
     ``say`` gets one line at a time, from any thread. ``observe`` sees every event, on a thread of its own.
     ``engine`` is the command that starts an engine's process. ``path`` is where learnt controllers are saved, and
     ``on_poll`` is called a few times a second, on the caller's thread. ``local_time`` is the wall clock, which opening
-    hours go by and nothing else.
+    hours go by and nothing else. ``memory`` are ports to play at and listen to, beside the MIDI system if the settings
+    name one.
     """
     log, is_realtime = RecentLog(say), settings.daemon.realtime
     with ExitStack() as stack:
@@ -178,7 +179,6 @@ def _start_ports(
     )
     ports = open_ports(settings.ports, memory, router.hear, player, log)
     threads.stack.callback(ports.close)
-    ports.open()
     threads.start(router)
     threads.start(clock_source)
     return _Daemon(threads, controls, monitor, player, clock_source, router, ports, log)

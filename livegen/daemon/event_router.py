@@ -8,12 +8,12 @@ from queue import Empty, SimpleQueue
 from livegen.clock import now_ns
 from livegen.daemon.controls import Controls
 from livegen.daemon.resend_buffer import ResendBuffer
-from livegen.events import ALL_NOTES_OFF, ALL_SOUND_OFF, ControlChange, NoteOff, NoteOn, SongPosition, Timed, Transport
-from livegen.ipc.messages import Configure, Follow, Heard, Message, Panic, Prepare, RoleChanged
+from livegen.events import ALL_NOTES_OFF, ALL_SOUND_OFF, ControlChange, NoteOff, NoteOn, Timed, Transport
+from livegen.ipc.messages import Configure, Follow, Message, Panic, Prepare, RoleChanged, heard
 from livegen.music.transport import TransportState
 from livegen.realtime import CARRYING, raise_thread
-from livegen.routing import LEFT_HAND
 from livegen.settings import Parameter, Settings
+from livegen.sync.clock_message import ClockMessage
 
 Send = Callable[[Message], None]
 
@@ -55,6 +55,7 @@ class SetOpen:
 
 _Item = (
     Timed
+    | ClockMessage
     | EngineLost
     | TransportState
     | Settings
@@ -80,7 +81,7 @@ class EventRouter:
         on_panic: Callable[[], object],
         controls: Controls,
         *,
-        on_clock: Callable[[Timed], None] = lambda _: None,
+        on_clock: Callable[[ClockMessage], None] = lambda _: None,
         on_change: Callable[[Settings], None] = lambda _: None,
         is_realtime: bool = False,
     ) -> None:
@@ -112,9 +113,9 @@ class EventRouter:
         """When the last note of a phrase began that waits for its answer; None while a key is down. Any thread."""
         return None if self._resend.is_held else self._asked_ns
 
-    def hear(self, timed: Timed) -> None:
-        """Something was played. Any thread; returns at once."""
-        self._queue.put(timed)
+    def hear(self, event: Timed | ClockMessage) -> None:
+        """Something was played, or a clock has said something. Any thread; returns at once."""
+        self._queue.put(event)
 
     def follow(self, transport: TransportState) -> None:
         """The clock stands there. Any thread."""
@@ -181,6 +182,8 @@ class EventRouter:
         match item:
             case Timed():
                 self._carry(item)
+            case ClockMessage():
+                self._on_clock(item)
             case EngineLost():
                 self._engine_gone(item)
             case TransportState():
@@ -216,7 +219,7 @@ class EventRouter:
         if self._resend.is_stale(now_ns()):
             self._forget()
         if missed := self._resend.events():
-            send(Heard(missed))
+            send(heard(missed))
 
     def _engine_gone(self, lost: EngineLost) -> None:
         self._send = None
@@ -237,8 +240,6 @@ class EventRouter:
         event = timed.event
         if event is Transport.RESET:
             self._be_silent()
-        elif isinstance(event, Transport | SongPosition):
-            self._on_clock(timed)
         elif self._is_open or isinstance(event, NoteOff | ControlChange):  # what was held may be let go when shut
             self._on_heard(timed)
             self._configure(is_new=self._is_open and self._controls.hear(event))
@@ -247,12 +248,12 @@ class EventRouter:
             else:
                 self._resend.remember(timed)
                 self._welcome(timed)
-                self._tell_engine(Heard((timed,)))
+                self._tell_engine(heard((timed,)))
 
     def _welcome(self, timed: Timed) -> None:
         if isinstance(timed.event, NoteOn):
             self.visited_ns = timed.at_ns
-            is_chord = timed.event.channel == LEFT_HAND and self._controls.settings.limits.left_hand == "chord"
+            is_chord = timed.is_left_hand and self._controls.settings.limits.left_hand == "chord"
             self._asked_ns = self._asked_ns if is_chord else timed.at_ns
 
     def _be_silent(self) -> None:

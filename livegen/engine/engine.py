@@ -9,7 +9,6 @@ from livegen.events import NoteOff, NoteOn, Timed
 from livegen.model.bundle import Bundle, load_bundle
 from livegen.music.phrase_capture import HeardNote, PhraseCapture
 from livegen.music.transport import TransportState
-from livegen.routing import LEFT_HAND
 from livegen.settings import Role, Settings
 
 _BREATH_NS = NS_PER_S  # so long without a held key is a pause between two phrases of a player whom we accompany
@@ -42,7 +41,7 @@ class Engine:
         """Take what was played. A note during an answer takes the turn: the rest of the answer is retracted."""
         event = timed.event
         is_conducted = self._settings.limits.left_hand == "chord"
-        if is_conducted and isinstance(event, NoteOn | NoteOff) and event.channel == LEFT_HAND:
+        if is_conducted and isinstance(event, NoteOn | NoteOff) and timed.is_left_hand:
             self._composer.set_chord(event)
             return self._apply_settings()
         if self._turn is Turn.LISTENING and self._capture.has_ended(timed.at_ns):

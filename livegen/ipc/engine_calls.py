@@ -11,6 +11,7 @@ from livegen.ipc.messages import (
     Configure,
     Follow,
     Heard,
+    HeardHands,
     Message,
     Notice,
     Panic,
@@ -39,7 +40,7 @@ class Performer:
     def take(self, message: Message, at_ns: int) -> Plan:
         """Take in what the port process sent; ValueError for what it sends to no engine."""
         match message:
-            case Heard(events):
+            case Heard(events) | HeardHands(events):
                 for timed in events:
                     self._engine.hear(timed)
             case Panic():

@@ -1,21 +1,24 @@
 """What the two processes say to each other, as bytes.
 
 A frame is one byte for the kind, then its content: events as 11 bytes each (moment as a little-endian int64,
-then the MIDI message in three bytes), moments as int64, pitches as a byte each, text as UTF-8. Moments are
-nanoseconds of the monotonic clock, which both processes share. Sessions on disk hold frames: a kind keeps its number.
+then the MIDI message in three bytes; in ``HeardHands`` one byte more for the hand), moments as int64, pitches as a
+byte each, text as UTF-8. Moments are nanoseconds of the monotonic clock, which both processes share. Sessions on disk
+hold frames: a kind keeps its number.
 """
 
 import struct
 from collections.abc import Callable
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from operator import attrgetter
 from typing import Any, Literal, NamedTuple, Protocol, get_args
 
-from livegen.events import Event, Timed, from_bytes, to_bytes
+from livegen.events import Event, NoteOff, NoteOn, Timed, from_bytes, to_bytes
 from livegen.music.transport import TransportState
 from livegen.settings import Role
 
 _EVENT = struct.Struct("<q3s")
+_EVENT_OF_A_HAND = struct.Struct("<q3s?")
+_LEFT_HAND = 15  # the channel of left hands in ``Heard``
 _MOMENT = struct.Struct("<q")
 _TRANSPORT_STATE = struct.Struct("<?qqqq")
 _CALL = struct.Struct("<Bq")
@@ -56,7 +59,17 @@ class Prepare:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """To the engine: what was played, oldest first; taken in as a whole before anything is imagined."""
+    """To the engine: what was played, oldest first; taken in as a whole before anything is imagined.
+
+    What is on channel 16 is the left hand: it was sent so before there was ``HeardHands``.
+    """
+
+    events: tuple[Timed, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HeardHands:
+    """The same where a left hand plays, or somebody on channel 16."""
 
     events: tuple[Timed, ...]
 
@@ -165,6 +178,7 @@ Message = (
     | Prepare
     | CallLog
     | Loaded
+    | HeardHands
 )
 
 
@@ -196,6 +210,26 @@ def _pack_events(message: Heard | PlayEvents) -> bytes:
 def _unpack_events(kind: type[Heard | PlayEvents], content: bytes) -> tuple[Timed, ...]:
     _check(kind, content, size=len(content) // _EVENT.size * _EVENT.size)
     return tuple(Timed(at_ns, _event(message)) for at_ns, message in _EVENT.iter_unpack(content))
+
+
+def _unpack_heard(content: bytes) -> Heard:
+    events = _unpack_events(Heard, content)
+    return Heard(tuple(replace(each, is_left_hand=_is_on_left_channel(each)) for each in events))
+
+
+def _pack_hands(message: HeardHands) -> bytes:
+    packed = (_EVENT_OF_A_HAND.pack(each.at_ns, to_bytes(each.event), each.is_left_hand) for each in message.events)
+    return b"".join(packed)
+
+
+def _unpack_hands(content: bytes) -> HeardHands:
+    _check(HeardHands, content, size=len(content) // _EVENT_OF_A_HAND.size * _EVENT_OF_A_HAND.size)
+    events = _EVENT_OF_A_HAND.iter_unpack(content)
+    return HeardHands(tuple(Timed(at_ns, _event(message), is_left_hand) for at_ns, message, is_left_hand in events))
+
+
+def _is_on_left_channel(timed: Timed) -> bool:
+    return isinstance(timed.event, NoteOn | NoteOff) and timed.event.channel == _LEFT_HAND
 
 
 def _event(message: bytes) -> Event:
@@ -253,7 +287,7 @@ def _unpack_loaded(content: bytes) -> Loaded:
 
 _TABLE = (  # a row's place is its number, which sessions on disk hold: new rows come last
     _Row(Configure, *_text(Configure, "settings")),
-    _Row(Heard, _pack_events, lambda content: Heard(_unpack_events(Heard, content))),
+    _Row(Heard, _pack_events, _unpack_heard),
     _Row(Panic, *_empty(Panic)),
     _Row(Follow, _pack_follow, _unpack_follow),
     _Row(Ready, *_empty(Ready)),
@@ -266,8 +300,15 @@ _TABLE = (  # a row's place is its number, which sessions on disk hold: new rows
     _Row(Prepare, *_text(Prepare, "settings")),
     _Row(CallLog, _pack_calls, _unpack_calls),
     _Row(Loaded, lambda message: f"{message.sha256} {message.name}".encode(), _unpack_loaded),
+    _Row(HeardHands, _pack_hands, _unpack_hands),
 )
 _PACK = {row.kind: (bytes((number,)), row.pack) for number, row in enumerate(_TABLE)}
+
+
+def heard(events: tuple[Timed, ...]) -> Heard | HeardHands:
+    """The smaller of the two messages that can say what was played."""
+    is_plain = not any(timed.is_left_hand or _is_on_left_channel(timed) for timed in events)
+    return Heard(events) if is_plain else HeardHands(events)
 
 
 def encode(message: Message) -> bytes:

@@ -4,18 +4,19 @@ import threading
 from collections.abc import Callable, Sequence
 
 from livegen.clock import NS_PER_MS, NS_PER_S
-from livegen.events import SUSTAIN_PEDAL, NoteOn, Timed, Transport, from_bytes
+from livegen.events import SUSTAIN_PEDAL, NoteOn, SongPosition, Timed, Transport, from_bytes
 from livegen.midi_in.loop_detector import LoopDetector
 from livegen.midi_in.parser import MidiParser
 from livegen.routing import InputRoute
+from livegen.sync.clock_message import ClockMessage
 
-Hear = Callable[[Timed], None]  # called on the MIDI system's own thread: must return at once
+Hear = Callable[[Timed | ClockMessage], None]  # called on the MIDI system's own thread: must return at once
 Pass = Callable[[bytes], None]  # the same, for a whole channel message that goes straight to the outputs
 
 _SENSING_NS = 300 * NS_PER_MS  # MIDI 1.0: an active sender never says nothing for longer
 _MOST_A_SECOND = 2_000  # messages: twice what a DIN cable can carry
 _MOST_AT_ONCE = 512  # with their ends: what leaves within one of JACK's periods, which holds some 1,300
-_SENSING, _RESET = Transport.SENSING.value, Transport.RESET.value
+_SENSING = Transport.SENSING.value
 
 
 class RateLimiter:
@@ -141,11 +142,13 @@ class InputFilter:
         if message[0] == _SENSING:
             self._is_sensed = True
             return
-        if message[0] == _RESET:
-            self._release(at_ns)
         event = from_bytes(message)
-        if event is not None and self._pulses.allows(at_ns):
-            self._hear(Timed(at_ns, event, self._stalled_ns))
+        if event is Transport.RESET:
+            self._release(at_ns)
+        if not isinstance(event, Transport | SongPosition) or not self._pulses.allows(at_ns):
+            return
+        is_clock = event is not Transport.RESET
+        self._hear(ClockMessage(at_ns, event, self._stalled_ns) if is_clock else Timed(at_ns, event))
 
     def _limit(self, message: bytes, at_ns: int) -> None:
         if self._is_allowed(at_ns):
@@ -169,6 +172,5 @@ class InputFilter:
         if self._thru and (passed := self._route.passed(message)):
             self._thru(passed)
         event = from_bytes(message)
-        heard = self._route.heard(event) if event is not None else None
-        if heard is not None:
-            self._hear(Timed(at_ns, heard))
+        if event is not None and (heard := self._route.heard(event)) is not None:
+            self._hear(Timed(at_ns, heard, is_left_hand=self._route.is_left_hand(event)))

@@ -11,7 +11,7 @@ import mmap
 import os
 import struct
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -92,10 +92,6 @@ class Ledger:
         if unconfirmed != _ALL_CONFIRMED:
             self._cells[_UNCONFIRMED:_END] = unconfirmed.translate(_OLDER)
 
-    def has(self, ending: NoteOff) -> bool:
-        """Does the note sound that this ends?"""
-        return bool(self._cells[_SOUNDING + ending.channel * _PITCHES + ending.pitch])
-
     def sounding(self) -> tuple[NoteOff, ...]:
         """One note-off for every note-on that has not had its own."""
         counts = self.counts()
@@ -131,13 +127,32 @@ class Ledger:
         for cell in range(_HELD, _UNCONFIRMED):
             if self._cells[cell] & _DOWN:
                 self._write(cell, self._cells[cell] & ~_DOWN | _LEFT_DOWN)
+        self._keep_unconfirmed()
+        self._cells[_UNCONFIRMED:_END] = _ALL_CONFIRMED
+        self._mend()
+
+    def mark_pending(self, endings: Iterable[Event], elsewhere: Collection[Event]) -> None:
+        """These of what sounds are pending, for their output is gone, and what has ended of late; the rest sounds on.
+
+        ``elsewhere`` are those of pedals and bends that are held at another output, too.
+        """
+        for ending in endings:
+            if isinstance(ending, NoteOff):
+                place = ending.channel * _PITCHES + ending.pitch
+                self._write(_PENDING + place, min(self._cells[_PENDING + place] + 1, 255))
+                self._write(_SOUNDING + place, max(self._cells[_SOUNDING + place] - 1, 0))
+            elif cell := _held_cell(ending):
+                down = self._cells[cell] & _DOWN if ending in elsewhere else 0
+                self._write(cell, self._cells[cell] & ~_DOWN | _LEFT_DOWN | down)
+        self._keep_unconfirmed()
+
+    def _keep_unconfirmed(self) -> None:
+        """What has ended of late is pending, too: nobody may have heard it."""
         for place, unconfirmed_for in enumerate(self._cells[_UNCONFIRMED:_END]):
             if unconfirmed_for and place < _NOTES:
                 self._write(_PENDING + place, max(self._cells[_PENDING + place], 1))
             elif unconfirmed_for:
                 self._write(_PENDING + place, self._cells[_PENDING + place] | _LEFT_DOWN)
-        self._cells[_UNCONFIRMED:_END] = _ALL_CONFIRMED
-        self._mend()
 
     def _mend(self) -> None:
         """Where the file cannot be right, each channel gets its silence: no flood of note-offs nobody began."""

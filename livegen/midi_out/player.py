@@ -5,31 +5,36 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 
 from livegen.clock import NS_PER_MS, NS_PER_S, now_ns
-from livegen.events import Event, NoteOff, NoteOn, SongPosition, Timed, Transport
+from livegen.events import Event, NoteOn, SongPosition, Timed, Transport
 from livegen.latency import LatencyHistogram
-from livegen.midi_out.ledger import Ledger, blank_ledger
+from livegen.midi_out.ledger import Ledger
 from livegen.midi_out.scheduler import Scheduler
-from livegen.midi_out.sender import MidiSender, Output
+from livegen.midi_out.sender import AttachedOutput, MidiSender, Output
 from livegen.realtime import PLAYING, raise_thread
 from livegen.routing import OutputRoute, VoiceAllocator
 
 
 class OutputQueue:
-    """Without an output its music goes on unheard. Owner: the player's lock."""
+    """What waits for one output. Without an output its music goes on unheard. Owner: the player's lock."""
 
-    def __init__(self, output: Output | None, route: OutputRoute) -> None:
-        self._output = output
-        self._route = route
-        self._offset_ns = route.offset_ns
+    def __init__(self, attached: AttachedOutput, sender: MidiSender) -> None:
+        self._attached = attached
+        self._sender = sender
+        self._route = attached.route
+        self._offset_ns = attached.route.offset_ns
         self._scheduler = Scheduler()
-        self._allocator = VoiceAllocator(route)
-        self._sounding = blank_ledger()  # as written
+        self._allocator = VoiceAllocator(attached.route)
 
     def add(self, events: Sequence[Timed]) -> None:
         """Take events over, in any order."""
         if len(self._route.channels) > 1:
             events = sorted(events, key=_highest_first)
         self._scheduler.add(self._moved(events))
+
+    @property
+    def output(self) -> Output | None:
+        """Where it is played to; None where the music is unheard."""
+        return self._attached.output
 
     @property
     def waiting(self) -> int:
@@ -50,19 +55,16 @@ class OutputQueue:
 
     def retract(self, after_ns: int, now_ns: int, kept: Collection[int] = ()) -> None:
         """Forget what is due after that moment, and end what would then hang, but for these pitches."""
-        self._scheduler.retract(after_ns + self._offset_ns, now_ns, self._sounding.lasting(), kept)
+        endings = self._sender.written_endings(self._attached)
+        self._scheduler.retract(after_ns + self._offset_ns, now_ns, endings, kept)
 
-    def note_offs(self) -> tuple[Event, ...]:
+    def note_offs(self) -> list[Event]:
         """All it takes to be silent, as written."""
-        return self._sounding.note_offs()
+        return self._sender.written_silence(self._attached)
 
-    def send(self, event: Event, sender: MidiSender) -> None:
-        """Send an event, as written, to this lane's output now."""
-        is_stray = isinstance(event, NoteOff) and not self._sounding.has(event)  # its note-on was left out
-        self._sounding.leaves(event)
-        if self._output is not None:
-            sender.send(self._output, self._allocator.sent(event), is_stray=is_stray)
-        self._sounding.has_left(event)
+    def send(self, event: Event) -> None:
+        """Send an event, as written, to this queue's output now."""
+        self._sender.send(self._attached, self._allocator.sent(event), written=event)
 
     def as_written(self, timed: Timed) -> Timed:
         """An event that was due, with its moment as written."""
@@ -102,13 +104,11 @@ class Player:
         self._is_realtime = is_realtime
         self._clock = clock
         self._changed = threading.Condition()
-        self._queues: Sequence[OutputQueue] = (
-            OutputQueue(None, _PLAIN),
-        )  # one for each output; the first tells who looks on
         self._resend_until_ns = 0
-        self._is_whole = True
+        self._is_complete = True
         self._is_stopping = False
         self.sender = MidiSender(ledger, clock)
+        self._queues = self._unheard()  # one for each output; the first tells who looks on
         self.latency = LatencyHistogram()
         self.late_note_ons = 0
         self.hanging = 0  # notes that sounded when their output went away
@@ -142,40 +142,45 @@ class Player:
         return sounded
 
     def attach(self, *outputs: Output) -> None:
-        """Play to these from now on, as it is written; see ``attach_routed``."""
+        """Play to these, too, as it is written; see ``attach_routed``."""
         self.attach_routed([(output, _PLAIN) for output in outputs])
 
     def attach_routed(self, outputs: Sequence[tuple[Output, OutputRoute]]) -> None:
-        """Play to these from now on; first of all what is owed, for as long as a receiver may be away."""
+        """Play to these, too, from now on; first of all what is owed, for as long as a receiver may be away."""
         with self._changed:
-            self.sender.attach(outputs)
-            self._queues = tuple(OutputQueue(output, route) for output, route in outputs)
+            heard = (queue for queue in self._queues if queue.output)
+            added = (OutputQueue(attached, self.sender) for attached in self.sender.attach(outputs))
+            self._queues = (*heard, *added)
             self._resend_until_ns = self._clock() + _RESEND_NS
         self.resend_pending()
 
-    def detach(self) -> None:
-        """The outputs are gone: forget everything, and owe the endings of what sounds."""
+    def detach(self, *outputs: Output, are_there: bool = False) -> None:
+        """Play to these no more, and forget what waits for them; elsewhere the music goes on.
+
+        Where they ``are_there``, what sounds ends now. Where they are gone, its endings are owed to whoever comes back.
+        """
         with self._changed:
-            self.hanging += self.sender.detach()
-            self._queues = (OutputQueue(None, _PLAIN),)
+            self.hanging += self.sender.detach(outputs, are_there=are_there)
+            self._queues = tuple(queue for queue in self._queues if queue.output not in outputs) or self._unheard()
 
     def resend_pending(self) -> bool:
         """Send the note-offs that are owed, again; to be called a few times a second while there are any."""
         is_over = self._clock() > self._resend_until_ns
-        if is_over and not self._is_whole:
+        if is_over and not self._is_complete:
             return False  # kept, for the one that is away
         is_owing = self.sender.resend_pending()
         if is_owing and is_over:
             self.sender.clear_pending()
         return is_owing
 
-    def see(self, *, is_whole: bool) -> None:
-        """Every output has been seen to be there, or one of them is away: what is owed waits for it."""
+    def see(self, *, is_whole: bool, is_awaited: bool = False) -> None:
+        """Has every output that is played to been seen to be there? Is another awaited? What is owed waits for both."""
         if is_whole:
             self.sender.confirm_delivery()
-        if is_whole and not self._is_whole:
+        is_complete = is_whole and not is_awaited
+        if is_complete and not self._is_complete:
             self._resend_until_ns = self._clock() + _RESEND_NS
-        self._is_whole = is_whole
+        self._is_complete = is_complete
 
     def send_due(self) -> int | None:
         """Send what is due now; the moment of the next event, None when nothing waits."""
@@ -222,7 +227,10 @@ class Player:
             while self._clock() < next_ns:
                 pass
 
+    def _unheard(self) -> tuple[OutputQueue, ...]:
+        return (OutputQueue(AttachedOutput(None, _PLAIN), self.sender),)
+
     def _send(self, queue: OutputQueue, timed: Timed) -> None:
-        queue.send(timed.event, self.sender)
+        queue.send(timed.event)
         if queue is self._queues[0] and not isinstance(timed.event, Transport | SongPosition):
             self._on_sent(queue.as_written(timed))

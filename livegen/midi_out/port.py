@@ -3,26 +3,17 @@
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
-
-import rtmidi
 
 from livegen.clock import now_ns
 from livegen.errors import PortError
 from livegen.events import Timed, from_bytes, to_bytes
 from livegen.midi_out.ledger import blank_ledger
 from livegen.midi_out.sender import Output
-from livegen.midi_ports.jack import JackClient, open_jack, owners_of
-from livegen.midi_ports.names import find_port, listed, missing_ports, without_numbers
+from livegen.midi_ports.jack import JackClient, open_jack
+from livegen.midi_ports.names import find_port, missing_ports, without_numbers
+from livegen.midi_ports.rtmidi_client import HotPlug, MidiSystemError, RtmidiClient
 from livegen.routing import OutputRoute, output_route
 from livegen.settings import OutputPort
-
-_APIS = {
-    "alsa": rtmidi.API_LINUX_ALSA,
-    "jack": rtmidi.API_UNIX_JACK,
-    "core": rtmidi.API_MACOSX_CORE,
-    "windows": rtmidi.API_WINDOWS_MM,
-}
 
 
 class MidiOutput:
@@ -31,24 +22,22 @@ class MidiOutput:
     ``wanted`` are the settings of the virtual port first, then those of each named one.
     """
 
-    def __init__(
-        self, system: str, name: str, wanted: Sequence[OutputPort], client: Any, jack: JackClient | None
-    ) -> None:
-        self._system = system
+    def __init__(self, name: str, wanted: Sequence[OutputPort], client: RtmidiClient, jack: JackClient | None) -> None:
         self._name = name
         self._client = client
+        self._virtual = VirtualOutput(client)
         self._wanted = wanted
-        self._named = [Destination(system, f"{name}-to", port.name) for port in wanted[1:]]
+        self._named = [Destination(client.system, f"{name}-to", port.name) for port in wanted[1:]]
         self.jack = jack
 
     def routed(self) -> list[tuple[Output, OutputRoute]]:
         """Each output, whether its device is there or not, and what it makes of what it is sent."""
-        outputs: list[Output] = [VirtualOutput(self._client), *self._named]
+        outputs: list[Output] = [self._virtual, *self._named]
         return [(output, output_route(port)) for output, port in zip(outputs, self._wanted, strict=True)]
 
     def names(self) -> list[str]:
         """Every port there is to play to."""
-        return listed(self._client.get_ports)
+        return self._client.names()
 
     def missing(self) -> list[PortError]:
         """What there is to say about each port that was named and is not there."""
@@ -78,7 +67,7 @@ class MidiOutput:
         """Send nothing any more."""
         for destination in self._named:
             destination.close()
-        self._client.delete()
+        self._client.close()
         if self.jack:
             self.jack.close()
 
@@ -86,13 +75,13 @@ class MidiOutput:
 class VirtualOutput:
     """The virtual port."""
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: RtmidiClient) -> None:
         self._client = client
 
     def send(self, message: bytes) -> None:
         """Send one MIDI message now."""
-        with suppress(rtmidi.RtMidiError):  # a MIDI system that has just ended: the wiring says so
-            self._client.send_message(message)
+        with suppress(MidiSystemError):  # a MIDI system that has just ended: the wiring says so
+            self._client.send(message)
 
 
 class Destination:
@@ -102,19 +91,18 @@ class Destination:
     """
 
     def __init__(self, system: str, client_name: str, wanted: str) -> None:
-        self._system = system
-        self._client_name = client_name
         self._wanted = wanted
-        self._name, self._owner = "", ""  # of the port it is connected to
-        self._refused = ""
+        self._port = HotPlug("output", system, client_name, self._let_go, most=1)
         self._using = threading.Lock()  # of the client: who sends must not meet who lets go
-        self._client: Any = None
-        self._ledger = blank_ledger()  # as far as it has heard
+        self._client: RtmidiClient | None = None
+        # As far as it has heard. The sender cannot tell: it sends on while the port is away, and what it then ends is
+        # still to be ended here.
+        self._ledger = blank_ledger()
 
     @property
     def name(self) -> str:
         """Of the port that it is connected to, "" while there is none."""
-        return without_numbers(self._name) if self._client is not None else ""
+        return without_numbers("".join(self._port.names))
 
     @property
     def is_connected(self) -> bool:
@@ -123,57 +111,38 @@ class Destination:
 
     def send(self, message: bytes) -> None:
         """Send one MIDI message now, if anybody is there."""
-        with self._using, suppress(rtmidi.RtMidiError):  # a cable that was pulled out: ``poll`` says so
+        with self._using, suppress(MidiSystemError):  # a cable that was pulled out: ``poll`` says so
             if self._client is None:
                 return
             event = from_bytes(message)
             if event is not None:
                 self._ledger.leaves(event)
                 self._ledger.has_left(event)
-            self._client.send_message(message)
+            self._client.send(message)
 
     def poll(self, present: list[str], jack: JackClient | None) -> list[str]:
         """Let go of the port when it is gone, connect it when it is there; a line for each."""
-        lines = []
-        found = find_port(self._wanted, present) or ""
-        owners = owners_of({self._name, found}.intersection(present), jack)
-        if self._client is not None and owners.get(self._name) != self._owner:
-            self.close()
-            self._ledger.mark_pending_off()
-            lines.append(f"'{without_numbers(self._name)}' is gone; waiting for it to come back")
-        if self._client is not None:
+        found = find_port(self._wanted, present)
+        lines = self._port.poll({found: self._begin} if found else {}, present, jack)
+        if self._client is not None and not lines:
             self._ledger.confirm_delivery()
-            return lines
-        if found not in owners:
-            return lines
-        if self._connect(found, owners[found]):
-            return [*lines, f"playing to '{without_numbers(found)}'"]
-        is_news, self._refused = found != self._refused, found
-        line = f"'{without_numbers(found)}' cannot be opened: taken by another program? trying again"
-        return [*lines, line] if is_news else lines
+        return lines
 
     def close(self) -> None:
         """Send nothing any more."""
-        with self._using:
-            client, self._client = self._client, None
-        if client is not None:
-            client.delete()
+        self._port.close()
 
-    def _connect(self, name: str, owner: str) -> bool:
-        client = None
-        with suppress(rtmidi.RtMidiError, ValueError):  # it may be pulled out, or be taken, this very moment
-            client = rtmidi.MidiOut(_APIS[self._system], name=self._client_name)
-            client.open_port(client.get_ports().index(name), name="out")
-            for ending in self._ledger.pending_offs():
-                client.send_message(to_bytes(ending))
-            self._ledger.clear_pending()
-            self._name, self._owner, self._refused = name, owner, ""
-            with self._using:
-                self._client = client
-            return True
-        if client is not None:
-            client.delete()
-        return False
+    def _begin(self, client: RtmidiClient) -> None:
+        for ending in self._ledger.pending_offs():
+            client.send(to_bytes(ending))
+        self._ledger.clear_pending()
+        with self._using:
+            self._client = client
+
+    def _let_go(self, _name: str) -> None:
+        with self._using:
+            self._client = None
+        self._ledger.mark_pending_off()
 
 
 class MemoryOutput:
@@ -200,24 +169,15 @@ def open_output(system: str, name: str, wanted: Sequence[OutputPort] = (OutputPo
     jack = open_jack(f"{name}-watch") if system == "jack" else None  # before the port: see below
     client = None
     try:
-        client = rtmidi.MidiOut(_APIS[system], name=f"{name}-out" if system == "jack" else name)
-        with suppress(rtmidi.UnsupportedOperationError, NotImplementedError):  # Windows has no virtual ports
-            client.open_virtual_port("out")
-    except rtmidi.RtMidiError as error:  # a server that is just coming, or going
+        client = RtmidiClient("output", system, f"{name}-out" if system == "jack" else name)
+        client.open_virtual("out")
+    except MidiSystemError as error:  # a server that is just coming, or going
         if client is not None:
-            client.delete()
+            client.close()
         if jack:
             jack.close()
         raise PortError(f"no MIDI output on {system}: {error}") from None
     # Whoever waits for our port may connect to it from here on. JACK 1.9.21 stalls when clients come and go meanwhile.
     if jack:
         jack.add_alias(f"{name}-out:out", f"{name}:out")
-    return MidiOutput(system, name, wanted, client, jack)
-
-
-def list_outputs(system: str, name: str) -> list[str]:
-    """Every port that ``system`` offers to play to."""
-    client = rtmidi.MidiOut(_APIS[system], name=f"{name}-list")
-    names = listed(client.get_ports)
-    client.delete()
-    return names
+    return MidiOutput(name, wanted, client, jack)

@@ -2,18 +2,19 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from livegen.clock import NS_PER_MS
-from livegen.events import ControlChange, Event, NoteOn, from_bytes, to_bytes
+from livegen.events import ControlChange, Event, NoteOff, NoteOn, from_bytes, to_bytes
 from livegen.midi_out.ledger import Ledger
-from livegen.midi_out.limiter import NoteAges, OutputLimiter
+from livegen.midi_out.limiter import OutputLimiter
+from livegen.midi_out.sounding import PEDALS, SoundingNotes
 from livegen.routing import OutputRoute
 
 _LOOP_NS = 30 * NS_PER_MS
 _REMEMBERED = 128  # messages, no notes, passed on lately
-_PEDALS = range(64, 70)  # controllers that are on or off
 
 
 class OnNote(Protocol):
@@ -30,6 +31,20 @@ class Output(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class AttachedOutput:
+    """An output, what it makes of what it is sent, and what sounds there. ``output`` is None: the music is unheard."""
+
+    output: Output | None
+    route: OutputRoute
+    sounding: SoundingNotes = field(default_factory=SoundingNotes)
+
+    def send(self, event: Event) -> None:
+        """Send an event as it is, whatever sounds."""
+        if self.output:
+            self.output.send(to_bytes(event))
+
+
 class MidiSender:
     """The outputs and the ledger under one lock, which is held for a message and never while waiting. Any thread.
 
@@ -40,57 +55,75 @@ class MidiSender:
         self._ledger = ledger
         self._clock = clock
         self._sending = threading.Lock()
-        self._outputs: Sequence[tuple[Output, OutputRoute]] = ()
+        self._attached: Sequence[AttachedOutput] = ()
+        self._returned: Sequence[AttachedOutput] = ()  # since one went: what is owed is owed to them
         self._passed: deque[tuple[int, bytes]] = deque(maxlen=_REMEMBERED)
-        self._pressed: set[tuple[int, int]] = set()  # (status, controller) of pedals passed on
-        self._ages: NoteAges[Output] = NoteAges()
         self.limiter = OutputLimiter()
         self.on_note: OnNote | None = None  # set before anything is sent
 
-    def attach(self, outputs: Sequence[tuple[Output, OutputRoute]]) -> None:
-        """From now on these."""
+    def attach(self, outputs: Sequence[tuple[Output, OutputRoute]]) -> Sequence[AttachedOutput]:
+        """From now on these, too; nothing sounds there."""
         with self._sending:
-            self._outputs = outputs
+            added = [AttachedOutput(output, route) for output, route in outputs]
+            self._attached, self._returned = (*self._attached, *added), (*self._returned, *added)
+            return added
 
-    def detach(self) -> int:
-        """No output any more; what sounds is owed. How many notes that is."""
+    def detach(self, outputs: Collection[Output], *, are_there: bool = False) -> int:
+        """These no more. What sounds there ends now if they ``are_there``, else it is owed: how many notes that is."""
         with self._sending:
-            self._outputs = ()
-            self._ages.forget()
-            hanging = len(self._ledger.sounding())
-            self._ledger.mark_pending_off()
-            return hanging
+            gone = [attached for attached in self._attached if attached.output in outputs]
+            if are_there:
+                self._end_all(gone)
+            self._attached, self._returned = [each for each in self._attached if each not in gone], ()
+            endings = [ending for attached in gone for ending in attached.sounding.sent_endings()]
+            if self._attached:
+                elsewhere = [
+                    ending for ending in endings if any(each.sounding.lasts(ending) for each in self._attached)
+                ]
+                self._ledger.mark_pending(endings, elsewhere)
+            else:
+                self._ledger.mark_pending_off()
+            return sum(isinstance(ending, NoteOff) for ending in endings)
 
     def confirm_delivery(self) -> None:
         """The outputs are there; to be called whenever that has been seen."""
         with self._sending:
             self._ledger.confirm_delivery()
 
-    def send(self, output: Output, events: Sequence[Event], *, is_stray: bool = False) -> None:
-        """Send these now, as they are; what is stray ends nothing that this output was sent."""
-        for event in events:
-            with self._sending:
-                if is_stray:
-                    output.send(to_bytes(event))
-                else:
-                    self._send(output, event, to_bytes(event), is_passed=False)
+    def send(self, attached: AttachedOutput, events: Sequence[Event], *, written: Event | None = None) -> None:
+        """Send these now, as they are; ``written`` is what they were before they were routed."""
+        with self._sending:
+            if written is not None:
+                attached.sounding.wrote(written, self._clock())
+            for event in events if attached.output else ():
+                self._send(attached, event, to_bytes(event), is_passed=False)
+
+    def written_endings(self, attached: AttachedOutput) -> Sequence[Event]:
+        """What ends the notes and pedals that were written for this output, as written."""
+        with self._sending:
+            return attached.sounding.written_endings()
+
+    def written_silence(self, attached: AttachedOutput) -> list[Event]:
+        """All it takes for what was written for this output to be silent, as written."""
+        with self._sending:
+            return attached.sounding.written_silence()
 
     def pass_on(self, message: bytes, channel: int | None = None) -> None:
         """Send a whole channel message to every output, as each likes it, on ``channel`` if one is given."""
         with self._sending:
-            if self._goes_round(message):
+            if self._goes_round(message, channel):
                 return
-            for output, route in self._outputs:
-                if passed := route.passed(message, channel):
-                    self._send(output, from_bytes(passed), passed, is_passed=True)
+            for attached in self._attached:
+                if passed := attached.route.passed(message, channel):
+                    self._send(attached, from_bytes(passed), passed, is_passed=True)
 
     def control(self, number: int, value: int) -> None:
         """Set a controller at every output, on the channels that it plays on."""
         with self._sending:
-            for output, route in self._outputs:
-                for channel in dict.fromkeys(route.channels or (0,)):
+            for attached in self._attached:
+                for channel in dict.fromkeys(attached.route.channels or (0,)):
                     event = ControlChange(number, value, channel)
-                    self._send(output, event, to_bytes(event), is_passed=False)
+                    self._send(attached, event, to_bytes(event), is_passed=False)
 
     def end_overlong(self) -> int:
         """End what has sounded for longer than the caps allow, and everything where nothing may; how many that was.
@@ -101,18 +134,18 @@ class MidiSender:
             if self.limiter.level and not self.limiter.longest_ns:
                 return 0
             before_ns = self._clock() - (self.limiter.longest_ns if self.limiter.level else 0)
-            overdue = list(self._ages.overdue(before_ns))
-            for output, ending in overdue:
-                self._send(output, ending, to_bytes(ending), is_passed=False)
+            overdue = [(attached, e) for attached in self._attached for e in attached.sounding.overdue(before_ns)]
+            for attached, ending in overdue:
+                self._send(attached, ending, to_bytes(ending), is_passed=False)
             return len(overdue)
 
     def resend_pending(self) -> bool:
-        """Send what is owed to every output; False when nothing is, or nobody is there."""
+        """Send what is owed to every output that has come since; False when nothing is, or nobody has."""
         with self._sending:
-            pending_offs = self._ledger.pending_offs() if self._outputs else ()
-            for output, _ in self._outputs:
+            pending_offs = self._ledger.pending_offs() if self._returned else ()
+            for attached in self._returned:
                 for event in pending_offs:
-                    output.send(to_bytes(event))
+                    attached.send(event)
             return bool(pending_offs)
 
     def clear_pending(self) -> None:
@@ -120,25 +153,34 @@ class MidiSender:
         with self._sending:
             self._ledger.clear_pending()
 
-    def _send(self, output: Output, event: Event | None, message: bytes, *, is_passed: bool) -> None:
-        if event is not None:
-            limited = self.limiter.limited(event)
-            if limited is None:
-                return
-            if limited is not event:
-                event, message = limited, to_bytes(limited)
-            for ending in self._ledger.pending_before(event):
-                for each, _ in self._outputs:
-                    each.send(to_bytes(ending))
-            self._ledger.leaves(event)
+    def _send(self, attached: AttachedOutput, event: Event | None, message: bytes, *, is_passed: bool) -> None:
+        assert attached.output
+        is_stray = isinstance(event, NoteOff) and not attached.sounding.lasts(event)
+        if event is None or is_stray:  # it ends nothing that this output was sent
+            attached.output.send(message)
+            return
+        limited = self.limiter.limited(event)
+        if limited is None:
+            return
+        if limited is not event:
+            event, message = limited, to_bytes(limited)
+        for ending in self._ledger.pending_before(event):
+            for each in self._returned:
+                each.send(ending)
+        self._ledger.leaves(event)
+        now_ns = self._clock()
         if isinstance(event, NoteOn) and self.on_note:
-            self.on_note(event, self._clock(), is_passed=is_passed)
-        output.send(message)
-        if event is not None:
-            self._ledger.has_left(event)
-            self._ages.left(output, event, self._clock())
+            self.on_note(event, now_ns, is_passed=is_passed)
+        attached.output.send(message)
+        self._ledger.has_left(event)
+        attached.sounding.sent(event, now_ns)
 
-    def _goes_round(self, message: bytes) -> bool:
+    def _end_all(self, outputs: Sequence[AttachedOutput]) -> None:
+        for attached in outputs:
+            for ending in attached.sounding.sent_endings():
+                self._send(attached, ending, to_bytes(ending), is_passed=False)
+
+    def _goes_round(self, message: bytes, channel: int | None) -> bool:
         """Is it no note, and the very message that was passed on a moment ago? A cable from out to in does that.
 
         The end of a pedal that is down is never taken for that: it would stay down for ever.
@@ -146,18 +188,19 @@ class MidiSender:
         if message[0] & 0xF0 in (0x80, 0x90):
             return False
         now_ns = self._clock()
-        if not self._lets_go(message) and any(
+        if not self._lets_go(message, channel) and any(
             known == message and now_ns - at_ns < _LOOP_NS for at_ns, known in self._passed
         ):
             return True
         self._passed.append((now_ns, message))
         return False
 
-    def _lets_go(self, message: bytes) -> bool:
-        """Does it end a pedal that was passed on?"""
-        if message[0] & 0xF0 != 0xB0 or message[1] not in _PEDALS:
+    def _lets_go(self, message: bytes, channel: int | None) -> bool:
+        """Does it end a pedal that is down at an output?"""
+        if message[0] & 0xF0 != 0xB0 or message[1] not in PEDALS or message[2] >= 64:
             return False
-        pedal, is_down = (message[0], message[1]), message[2] >= 64
-        was_down = pedal in self._pressed
-        self._pressed = self._pressed | {pedal} if is_down else self._pressed - {pedal}
-        return was_down and not is_down
+        return any(
+            attached.sounding.lasts(ControlChange(message[1], 0, passed[0] & 0x0F))
+            for attached in self._attached
+            if (passed := attached.route.passed(message, channel))
+        )

@@ -4,12 +4,12 @@ import threading
 from collections.abc import Callable
 
 from livegen.clock import NS_PER_MS, NS_PER_S, now_ns
-from livegen.events import Timed
 from livegen.midi_out.player import Player
 from livegen.music.transport import TransportState
 from livegen.realtime import CARRYING, raise_thread
 from livegen.settings import Time
 from livegen.sync.ableton_link import open_link
+from livegen.sync.clock_message import ClockMessage
 from livegen.sync.midi_clock_in import ClockFollower
 from livegen.sync.midi_clock_out import ClockOut
 
@@ -44,12 +44,12 @@ class ClockSource:
         """Where the song stands, as the engine was told last. Any thread."""
         return self._told
 
-    def hear(self, timed: Timed) -> None:
+    def hear(self, message: ClockMessage) -> None:
         """A pulse, a start, a stop or a position has come. One thread; returns at once."""
         if self._follower is None:
             return
         with self._lock:
-            self._follower.hear(timed)
+            self._follower.hear(message)
             self._pulses += 1
             self._follow(self._follower.state, is_due=self._pulses % _TELL_EVERY == 0)
 

@@ -1,8 +1,9 @@
 """Follows another's MIDI clock: where its song stands, and how fast it goes."""
 
 from livegen.clock import NS_PER_S
-from livegen.events import PULSES_PER_QUARTER, TICKS_PER_PULSE, TICKS_PER_QUARTER, SongPosition, Timed, Transport
+from livegen.events import PULSES_PER_QUARTER, TICKS_PER_PULSE, TICKS_PER_QUARTER, SongPosition, Transport
 from livegen.music.transport import TransportState
+from livegen.sync.clock_message import ClockMessage
 from livegen.sync.jack_stall import JackStall
 
 LOST_NS = NS_PER_S // 2  # a clock that is silent for so long is lost
@@ -35,11 +36,11 @@ class ClockFollower:
         beat_ns = round(self._tracker.period_ns * PULSES_PER_QUARTER)
         return TransportState(self._is_running, tick, self._tracker.at_ns, beat_ns, self._discontinuities)
 
-    def hear(self, timed: Timed) -> None:
-        """Take in an event, in the order of arrival; what is no pulse, start, stop or position is nothing to it."""
-        match timed.event:
+    def hear(self, message: ClockMessage) -> None:
+        """Take in a message, in the order of arrival."""
+        match message.event:
             case Transport.CLOCK:
-                self._pulse(timed.at_ns, timed.stalled_ns)
+                self._pulse(message.at_ns, message.stalled_ns)
             case Transport.START:
                 self._go(0)
             case Transport.CONTINUE if not self._is_playing:

@@ -9,10 +9,9 @@ from typing import Any
 from livegen.bench.conditions import conditions, priority
 from livegen.daemon.status_file import read_status
 from livegen.errors import LivegenError
-from livegen.midi_in.port import compiled_systems, list_inputs
 from livegen.midi_out.ledger import ledger_folder
-from livegen.midi_out.port import list_outputs
 from livegen.midi_ports.names import is_keyboard
+from livegen.midi_ports.rtmidi_client import answering_system, compiled_systems, list_ports
 from livegen.model.bundle import load_bundle
 from livegen.realtime import may_lock_memory
 from livegen.settings import Ports, Settings
@@ -79,8 +78,7 @@ def examine(settings: Settings) -> Report:
 
 def describe_ports(ports: Ports) -> list[dict[str, str]]:
     """Every MIDI port, and what jam would do with it; PortError when no MIDI system answers."""
-    system, inputs = list_inputs(ports.system, ports.name)
-    outputs = list_outputs(system, ports.name)
+    system, inputs, outputs = list_ports(ports.system, ports.name)
     rows = [
         {"direction": "in", "name": name, "jam": "listens" if is_keyboard(name, system, ports.name) else ""}
         for name in inputs
@@ -109,7 +107,7 @@ def _build() -> Finding:
 
 def _midi(ports: Ports) -> Finding:
     try:
-        system, _ = list_inputs(ports.system, ports.name)
+        system = answering_system(ports.system, ports.name)
     except LivegenError as error:
         return Finding("MIDI system", is_ok=False, says=str(error), remedy="jam starts all the same and waits for it")
     return Finding("MIDI system", is_ok=True, says=system)

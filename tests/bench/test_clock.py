@@ -8,7 +8,8 @@ import pytest
 
 from livegen.bench.clock import Scenario, Truth, measure_scenario, pulse_train, ramp, steady
 from livegen.clock import NS_PER_MS, NS_PER_S
-from livegen.events import SongPosition, Timed, Transport
+from livegen.events import SongPosition, Transport
+from livegen.sync.clock_message import ClockMessage
 
 START, CONTINUE, STOP, CLOCK = Transport.START, Transport.CONTINUE, Transport.STOP, Transport.CLOCK
 
@@ -16,7 +17,9 @@ START, CONTINUE, STOP, CLOCK = Transport.START, Transport.CONTINUE, Transport.ST
 def test_a_train_without_jitter_arrives_as_it_was_meant():
     events, truth = pulse_train(Scenario("", steady(125), 1, 0), seed=0)
 
-    assert events == [Timed(NS_PER_S, START)] + [Timed(NS_PER_S + k * 20 * NS_PER_MS, CLOCK) for k in range(24)]
+    assert events == [ClockMessage(NS_PER_S, START)] + [
+        ClockMessage(NS_PER_S + k * 20 * NS_PER_MS, CLOCK) for k in range(24)
+    ]
     assert truth == [Truth(NS_PER_S + k * 20 * NS_PER_MS, k * 40) for k in range(24)]
 
 

@@ -1,15 +1,16 @@
 """What is carried to the engine, in which order."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from livegen.clock import NS_PER_S, ManualClock, clock_read_by
 from livegen.daemon.controls import Controls
 from livegen.daemon.event_router import EngineLost, EventRouter
-from livegen.events import ControlChange, NoteOff, NoteOn, Timed
-from livegen.ipc.messages import Heard, Message, Panic
+from livegen.events import ControlChange, NoteOff, NoteOn, Timed, Transport
+from livegen.ipc.messages import Heard, HeardHands, Message, Panic
 from livegen.settings import Settings
+from livegen.sync.clock_message import ClockMessage
 
 PHRASE = (Timed(0, NoteOn(60)), Timed(NS_PER_S, NoteOff(60)))
 NEXT = Timed(2 * NS_PER_S, NoteOn(62))
@@ -26,11 +27,14 @@ def clock() -> Iterator[ManualClock]:
 class Desk:
     """A courier, what it told the engines, and what it told the house."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self, settings: Settings | None = None, on_clock: Callable[[ClockMessage], None] = lambda _: None
+    ) -> None:
         self.told: list[list[Message]] = []
         self.heard: list[Timed] = []
         self.panics = 0
-        self.router = EventRouter(self.heard.append, self.panic, Controls(Settings(), lambda _: None))
+        controls = Controls(settings or Settings(), lambda _: None)
+        self.router = EventRouter(self.heard.append, self.panic, controls, on_clock=on_clock)
 
     def panic(self) -> None:
         self.panics += 1
@@ -60,6 +64,29 @@ def test_what_is_heard_is_told_at_once():
 
     assert desk.told == [[Heard(PHRASE[:1]), Heard(PHRASE[1:])]]
     assert desk.heard == list(PHRASE)
+
+
+def test_a_left_hand_is_told_as_such_to_the_next_engine_too_and_its_chords_ask_for_no_answer():
+    desk = Desk(Settings.model_validate({"limits": {"left_hand": "chord"}}))
+    chord = Timed(0, NoteOn(40), is_left_hand=True)
+    desk.introduce()
+    desk.router.hear(chord)
+    desk.introduce()
+    desk.work_off()
+
+    assert desk.told == [[HeardHands((chord,))], [HeardHands((chord,))]]
+    assert desk.router.asked_ns is None
+
+
+def test_what_a_clock_says_goes_to_the_clock_source_and_to_no_engine():
+    clock: list[ClockMessage] = []
+    desk = Desk(on_clock=clock.append)
+    desk.introduce()
+    desk.router.hear(ClockMessage(5, Transport.CLOCK, 3))
+    desk.work_off()
+
+    assert clock == [ClockMessage(5, Transport.CLOCK, 3)]
+    assert (desk.told, desk.heard) == ([[]], [])
 
 
 def test_what_was_heard_before_the_engine_was_ready_is_told_first_and_as_a_whole():

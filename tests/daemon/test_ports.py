@@ -1,10 +1,13 @@
 """Ports in memory, wired by the settings."""
 
-from livegen.daemon.ports import MemoryPorts, open_ports
+import pytest
+
+from livegen.daemon.ports import MemoryBackend, MemoryPorts, MidiBackend, open_ports
 from livegen.events import ControlChange, NoteOff, NoteOn, Timed
+from livegen.midi_in.input_filter import InputFilter
 from livegen.midi_out.ledger import blank_ledger
 from livegen.midi_out.player import Player
-from livegen.routing import LEFT_HAND
+from livegen.routing import InputRoute
 from livegen.settings import Ports
 
 
@@ -17,7 +20,6 @@ class Stand:
         self.lines: list[str] = []
         self.player = Player(blank_ledger(), lambda _: None)
         self.wiring = open_ports(settings, self.ports, self.heard.append, self.player, self.lines.append)
-        self.wiring.open()
 
     def heard_events(self) -> list[object]:
         return [timed.event for timed in self.heard]
@@ -26,13 +28,15 @@ class Stand:
         return [timed.event for timed in self.ports.output.sent]
 
 
-def test_the_left_hand_is_heard_on_a_channel_of_its_own():
+def test_each_note_is_heard_with_its_hand_and_on_its_own_channel():
     stand = Stand(Ports(split=60))
 
-    for event in (NoteOn(59, 80), NoteOn(60, 80), NoteOff(59), NoteOff(60)):
+    events = [NoteOn(59, 80, 2), NoteOn(60, 80, 15), NoteOff(59, 2), NoteOff(60, 15), ControlChange(1, 2)]
+    for event in events:
         stand.ports.input.play(event)
 
-    assert stand.heard_events() == [NoteOn(59, 80, LEFT_HAND), NoteOn(60, 80), NoteOff(59, LEFT_HAND), NoteOff(60)]
+    assert stand.heard_events() == events
+    assert [timed.is_left_hand for timed in stand.heard] == [True, False, True, False, False]
     assert stand.sent() == []
 
 
@@ -54,3 +58,82 @@ def test_what_is_held_when_the_ports_close_ends():
     assert stand.sent() == [NoteOn(60, 80), NoteOff(60)]
     assert stand.heard_events() == [NoteOn(60, 80), NoteOff(60)]
     assert stand.player.hanging == 0
+
+
+class AwayBackend(MemoryBackend):
+    """Ports of a system that can go by itself."""
+
+    is_there = True
+
+    def go(self) -> None:
+        self._player.detach(self._ports.output)
+        self.is_there = False
+
+    def come(self) -> None:
+        self._player.attach_routed([(self._ports.output, self._route)])
+        self.is_there = True
+
+
+def beside(stand: Stand) -> tuple[AwayBackend, MemoryPorts]:
+    """Another pair of ports, attached."""
+    ports = MemoryPorts()
+    backend = AwayBackend(
+        ports, Ports(), lambda name, _: InputFilter(name, InputRoute(), stand.heard.append), stand.player
+    )
+    stand.wiring.attach(backend)
+    return backend, ports
+
+
+def test_a_backend_that_is_detached_falls_silent_and_the_other_plays_on():
+    stand = Stand(Ports(thru="on"))
+    other, ports = beside(stand)
+    stand.ports.input.play(NoteOn(60, 80))
+
+    stand.wiring.detach(other)
+    ports.input.play(NoteOn(64, 80))
+    stand.ports.input.play(NoteOff(60))
+    stand.wiring.attach(other)
+    stand.ports.input.play(NoteOn(62, 80))
+
+    assert stand.sent() == [NoteOn(60, 80), NoteOff(60), NoteOn(62, 80)]
+    assert [timed.event for timed in ports.output.sent][:2] == [NoteOn(60, 80), NoteOff(60)]
+    assert ports.output.sent[-1].event == NoteOn(62, 80)
+    assert stand.player.hanging == 0
+
+
+def test_what_a_backend_leaves_sounding_waits_for_it_however_long_and_goes_to_nobody_else():
+    stand = Stand(Ports(thru="on"))
+    other, ports = beside(stand)
+    stand.ports.input.play(NoteOn(60, 80))
+
+    other.go()
+    stand.wiring.poll()
+    stand.ports.input.play(NoteOff(60))
+    stand.player._resend_until_ns = 0  # long ago
+    while_away = stand.player.resend_pending()
+    other.come()
+    stand.wiring.poll()
+
+    assert stand.sent() == [NoteOn(60, 80), NoteOff(60)]
+    assert [timed.event for timed in ports.output.sent] == [NoteOn(60, 80), NoteOff(60)]
+    assert (stand.player.hanging, while_away) == (1, False)
+
+
+@pytest.mark.parametrize(
+    ("system", "memory", "kinds"),
+    [
+        ("memory", None, [MemoryBackend]),
+        ("auto", MemoryPorts(), [MemoryBackend]),
+        ("jack", MemoryPorts(), [MidiBackend, MemoryBackend]),
+        ("jack", None, [MidiBackend]),
+    ],
+)
+def test_ports_in_memory_are_beside_a_midi_system_that_is_named(
+    monkeypatch: pytest.MonkeyPatch, system: str, memory: MemoryPorts | None, kinds: list[type]
+):
+    monkeypatch.setattr(MidiBackend, "open", lambda _: None)
+    player = Player(blank_ledger(), lambda _: None)
+
+    manager = open_ports(Ports.model_validate({"system": system}), memory, lambda _: None, player, lambda _: None)
+
+    assert [type(backend) for backend in manager.backends] == kinds

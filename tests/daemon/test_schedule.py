@@ -37,7 +37,7 @@ class Gallery:
         self.day_s = day_s  # what the wall clock shows, in seconds of the day
         self.tape = Tape()
         self.sender = MidiSender(blank_ledger(), self.clock.now_ns)
-        self.sender.attach([(self.tape, OutputRoute())])
+        (self.attached,) = self.sender.attach([(self.tape, OutputRoute())])
         self.said: list[str] = []
         self.schedule = OpeningSchedule(self, self.sender, self.said.append, self.local_time)
         self.visited_ns: int | None = None
@@ -67,7 +67,7 @@ class Gallery:
             self.clock.move_to(self.clock.now_ns() + LOOK_NS)
             self.day_s += LOOK_NS / NS_PER_S
             self.schedule.poll(self.settings, self.clock.now_ns())
-            self.sender.send(self.tape, [NoteOn(60, 100), NoteOff(60)])
+            self.sender.send(self.attached, [NoteOn(60, 100), NoteOff(60)])
         return [event.velocity for event in self.tape.events[before:] if isinstance(event, NoteOn)]
 
     def _take_role(self, role: str) -> None:

@@ -13,7 +13,6 @@ from livegen.events import SUSTAIN_PEDAL, ControlChange, NoteOff, NoteOn, Timed
 from livegen.model.bundle import Bundle, load_bundle
 from livegen.music.key import Key
 from livegen.music.transport import TransportState
-from livegen.routing import LEFT_HAND
 from tests.support.hall import Hall
 
 BEAT_NS = 500 * NS_PER_MS
@@ -262,7 +261,7 @@ def test_the_left_hand_says_what_may_sound(bach: Bundle) -> None:
     hall = Hall(bach, {"play": {"role": "solo"}, "limits": {"left_hand": "chord"}})
     hall.wait(2_000)
     for pitch in (48, 52, 55):
-        hall.play(NoteOn(pitch, 80, LEFT_HAND))
+        hall.play(NoteOn(pitch, 80), is_left_hand=True)
     changed_ns = hall.now_ns
     hall.wait(20_000)
 

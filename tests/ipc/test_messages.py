@@ -10,6 +10,7 @@ from livegen.ipc.messages import (
     Failed,
     Follow,
     Heard,
+    HeardHands,
     Heartbeat,
     Loaded,
     Message,
@@ -22,10 +23,12 @@ from livegen.ipc.messages import (
     RoleChanged,
     decode,
     encode,
+    heard,
 )
 from livegen.music.transport import TransportState
 
-EVENTS = (Timed(-1, NoteOn(60, 64, 15)), Timed(2**62, NoteOff(127, 1)), Timed(0, ControlChange(64, 127, 3)))
+EVENTS = (Timed(-1, NoteOn(60, 64, 14)), Timed(2**62, NoteOff(127, 1)), Timed(0, ControlChange(64, 127, 3)))
+HANDS = (Timed(1, NoteOn(40, 64, 15)), Timed(2, NoteOn(40, 64, 2), is_left_hand=True), *EVENTS)
 RARE = (Timed(1, ProgramChange(5, 9)), Timed(2, SongPosition(16_383)), *(Timed(3, event) for event in Transport))
 MESSAGES = (
     Configure('{"play": {"key": "E♭"}}'),
@@ -45,6 +48,8 @@ MESSAGES = (
     CallLog(7, (Call("take", -1), Call("imagine", 2**62), Call("change", 0))),
     CallLog(-7, ()),
     Loaded("ab" * 32, "my models/a b.onnx"),
+    HeardHands(HANDS),
+    HeardHands(()),
 )
 
 
@@ -94,6 +99,31 @@ def test_each_kind_keeps_its_number() -> None:
         Prepare("{}"): 11,
         CallLog(0, ()): 12,
         Loaded("", ""): 13,
+        HeardHands(()): 14,
     }
 
     assert {message: encode(message)[0] for message in numbers} == numbers
+
+
+def test_an_event_with_its_hand_takes_twelve():
+    assert len(encode(HeardHands(HANDS))) == 1 + 12 * len(HANDS)
+
+
+def test_in_a_session_of_before_channel_16_is_the_left_hand():
+    frame = b"\x01" + bytes(8) + b"\x9f\x30\x50" + bytes(8) + b"\x9e\x48\x50" + bytes(8) + b"\xbf\x40\x7f"
+
+    assert decode(frame) == Heard(
+        (
+            Timed(0, NoteOn(48, 80, 15), is_left_hand=True),
+            Timed(0, NoteOn(72, 80, 14)),
+            Timed(0, ControlChange(64, 127, 15)),
+        )
+    )
+
+
+def test_hands_are_told_only_where_they_must_be():
+    plain = (Timed(1, NoteOn(60)), Timed(2, ControlChange(64, 127, 15)))
+
+    assert heard(plain) == Heard(plain)
+    for event in (Timed(3, NoteOff(60, 15)), Timed(3, NoteOn(40), is_left_hand=True)):
+        assert heard((*plain, event)) == HeardHands((*plain, event))

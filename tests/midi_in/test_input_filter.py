@@ -10,6 +10,7 @@ from livegen.events import ControlChange, Event, NoteOff, NoteOn, SongPosition, 
 from livegen.midi_in.input_filter import InputFilter
 from livegen.midi_in.loop_detector import LoopDetector
 from livegen.routing import InputRoute
+from livegen.sync.clock_message import ClockMessage
 
 ON, OFF = "90 3c 50", "80 3c 00"
 
@@ -102,6 +103,16 @@ def test_the_clock_is_heard_but_neither_sensed_nor_passed_on():
 
     assert stand.events() == [Transport.CLOCK, Transport.START, SongPosition(16), Transport.STOP]
     assert stand.passed == []
+
+
+def test_a_pulse_has_beside_it_how_long_its_server_has_stood_still():
+    heard: list[object] = []
+    input_filter = InputFilter("keys", InputRoute(), heard.append)
+
+    input_filter.take([0xF8], 7, stalled_ns=3)
+    input_filter.take([0xFF], 8)
+
+    assert heard == [ClockMessage(7, Transport.CLOCK, 3), Timed(8, Transport.RESET)]
 
 
 def test_a_reset_ends_what_is_held():

@@ -82,7 +82,7 @@ def test_a_lost_output_leaves_its_notes_owed_to_the_next_for_five_seconds():
     stand = Stand()
     stand.player.play([Timed(0, NoteOn(60))])
     stand.move_to(0)
-    stand.player.detach()
+    stand.player.detach(stand.tape)
     returned = Tape()
 
     stand.player.attach(returned)
@@ -94,6 +94,53 @@ def test_a_lost_output_leaves_its_notes_owed_to_the_next_for_five_seconds():
     assert (is_owed, stand.player.resend_pending()) == (True, False)
     assert returned.events == [NoteOff(60)] * 3
     assert stand.player.hanging == 1
+
+
+def test_what_sounds_at_an_output_that_goes_is_owed_to_it_and_elsewhere_the_music_goes_on():
+    stand = Stand()
+    other, returned = Tape(), Tape()
+    stand.player.attach(other)
+    stand.player.play([Timed(0, NoteOn(60)), Timed(9, NoteOff(60)), Timed(9, NoteOn(62)), Timed(19, NoteOff(62))])
+    stand.move_to(0)
+
+    stand.player.detach(stand.tape)
+    stand.player.see(is_whole=True, is_awaited=True)
+    stand.move_to(19)
+    stand.clock.move_to(6 * NS_PER_S)
+    while_away = stand.player.resend_pending()
+    stand.player.attach(returned)
+
+    assert stand.tape.events == [NoteOn(60)]
+    assert other.events == [NoteOn(60), NoteOff(60), NoteOn(62), NoteOff(62)]
+    assert returned.events.count(NoteOff(60)) == 1
+    assert (stand.player.hanging, while_away) == (1, False)
+
+
+def test_an_output_that_is_there_is_silent_when_it_is_detached():
+    stand = Stand()
+    other = Tape()
+    stand.player.attach(other)
+    stand.player.play([Timed(0, NoteOn(60)), Timed(0, ControlChange(64, 127)), Timed(9, NoteOff(60))])
+    stand.move_to(0)
+
+    stand.player.detach(stand.tape, are_there=True)
+    stand.move_to(9)
+
+    assert stand.tape.events == [ControlChange(64, 127), NoteOn(60), NoteOff(60), ControlChange(64, 0)]
+    assert other.events == [ControlChange(64, 127), NoteOn(60), NoteOff(60)]
+    assert stand.player.hanging == 0
+
+
+def test_when_the_first_output_goes_the_next_tells_who_looks_on():
+    stand = Stand()
+    stand.player.attach(Tape())
+    stand.player.play([Timed(0, NoteOn(60)), Timed(9, NoteOff(60))])
+    stand.move_to(0)
+
+    stand.player.detach(stand.tape)
+    stand.move_to(9)
+
+    assert stand.seen == [Timed(0, NoteOn(60)), Timed(9, NoteOff(60))]
 
 
 def test_a_note_on_ten_ms_late_is_left_out_and_counted_but_no_note_off():
@@ -123,7 +170,7 @@ def test_the_end_of_a_note_that_was_left_out_at_one_output_ends_none_of_another(
 
 def test_without_an_output_the_music_goes_on_unheard():
     stand = Stand()
-    stand.player.detach()
+    stand.player.detach(stand.tape)
     stand.player.play([Timed(10, NoteOn(60)), Timed(20, NoteOff(60))])
 
     stand.move_to(20)
@@ -239,7 +286,7 @@ def test_what_is_owed_waits_for_an_output_that_is_away():
     stand = Stand()
     stand.player.play([Timed(0, NoteOn(60))])
     stand.move_to(0)
-    stand.player.detach()
+    stand.player.detach(stand.tape)
     returned = Tape()
     stand.player.attach(returned)
     stand.player.see(is_whole=False)

@@ -27,7 +27,9 @@ class Stand:
         self.ledger: Ledger = blank_ledger()
         self.plain, self.moved = Tape(), Tape()
         self.sender = MidiSender(self.ledger, self.clock.now_ns)
-        self.sender.attach([(self.plain, OutputRoute()), (self.moved, OutputRoute(channels=(5,), transpose=-12))])
+        self.attached, _ = self.sender.attach(
+            [(self.plain, OutputRoute()), (self.moved, OutputRoute(channels=(5,), transpose=-12))]
+        )
 
     def pass_on(self, message: str, channel: int | None = None) -> None:
         self.sender.pass_on(bytes.fromhex(message), channel)
@@ -50,7 +52,7 @@ def test_a_note_passed_on_is_in_the_ledger_until_it_ends_and_owed_when_the_outpu
     stand.pass_on("b0 40 7f", channel=3)
 
     sounding = stand.ledger.sounding()
-    hanging = stand.sender.detach()
+    hanging = stand.sender.detach((stand.plain, stand.moved))
     stand.pass_on("80 3c 00")  # to nobody
     back = Tape()
     stand.sender.attach([(back, OutputRoute())])
@@ -62,6 +64,27 @@ def test_a_note_passed_on_is_in_the_ledger_until_it_ends_and_owed_when_the_outpu
     assert is_owing
     assert Counter(back.messages) == Counter(["80 3c 00", "85 30 00", "b3 40 00"])
     assert not stand.sender.resend_pending()
+
+
+def test_what_is_owed_to_an_output_that_went_is_sent_to_no_other_and_a_pedal_down_elsewhere_stays_down():
+    stand = Stand()
+    stand.sender.attach([(also := Tape(), OutputRoute())])
+    stand.pass_on("90 3c 50")
+    stand.pass_on("b0 40 7f")
+
+    hanging = stand.sender.detach((stand.plain,))
+    sounding, pedals = stand.ledger.sounding(), stand.ledger.held()
+    for message in ("80 3c 00", "b0 40 00"):
+        stand.pass_on(message)
+    is_sent_to_others = stand.sender.resend_pending()
+    stand.sender.attach([(back := Tape(), OutputRoute())])
+    stand.sender.resend_pending()
+
+    assert (hanging, is_sent_to_others) == (1, False)
+    assert (sounding, pedals) == ((NoteOff(60), NoteOff(48, 5)), (ControlChange(64, 0), ControlChange(64, 0, 5)))
+    assert also.messages == ["90 3c 50", "b0 40 7f", "80 3c 00", "b0 40 00"]
+    assert back.messages == ["80 3c 00", "b0 40 00"]
+    assert stand.ledger.sounding() == stand.ledger.held() == ()
 
 
 def test_a_pedal_that_is_let_go_twice_within_a_moment_is_up():
@@ -91,7 +114,7 @@ def test_each_note_on_that_leaves_is_told():
     stand.sender.on_note = lambda note, at_ns, is_passed: told.append((note, at_ns, is_passed))
     stand.clock.move_to(7)
 
-    stand.sender.send(stand.plain, [NoteOn(60, 80), NoteOff(60), ControlChange(1, 2)])
+    stand.sender.send(stand.attached, [NoteOn(60, 80), NoteOff(60), ControlChange(1, 2)])
     stand.pass_on("90 3e 50")
 
     assert told == [
@@ -106,7 +129,7 @@ def test_nothing_leaves_louder_than_the_caps_whoever_sent_it():
     stand.sender.limiter.velocity, stand.sender.limiter.volume = 90, 100
 
     stand.sender.send(
-        stand.plain, [NoteOn(60, 127), ControlChange(7, 127), ControlChange(7, 20), ControlChange(10, 127)]
+        stand.attached, [NoteOn(60, 127), ControlChange(7, 127), ControlChange(7, 20), ControlChange(10, 127)]
     )
     stand.pass_on("91 3e 7f")
 
@@ -117,7 +140,7 @@ def test_on_the_way_to_silence_notes_become_softer_and_then_none_begins():
     stand = Stand()
     for level in (1.0, 0.5, 0.001, 0.0):
         stand.sender.limiter.level = level
-        stand.sender.send(stand.plain, [NoteOn(60, 100), NoteOff(60)])
+        stand.sender.send(stand.attached, [NoteOn(60, 100), NoteOff(60)])
 
     assert [message for message in stand.plain.messages if message.startswith("90")] == [
         "90 3c 64",
@@ -130,9 +153,9 @@ def test_on_the_way_to_silence_notes_become_softer_and_then_none_begins():
 def test_whatever_sounds_for_too_long_is_ended_the_rest_sounds_on():
     stand = Stand()
     stand.sender.limiter.longest_ns = 30 * NS_PER_MS
-    stand.sender.send(stand.plain, [NoteOn(60), NoteOn(60), ControlChange(64, 127)])
+    stand.sender.send(stand.attached, [NoteOn(60), NoteOn(60), ControlChange(64, 127)])
     stand.clock.move_to(20 * NS_PER_MS)
-    stand.sender.send(stand.plain, [NoteOff(60), NoteOn(62)])
+    stand.sender.send(stand.attached, [NoteOff(60), NoteOn(62)])
     stand.pass_on("91 40 50")
     before = len(stand.plain.messages)
 
@@ -152,11 +175,11 @@ def test_whatever_sounds_for_too_long_is_ended_the_rest_sounds_on():
 def test_a_note_that_was_ended_may_begin_anew_and_its_late_note_off_hangs_nothing():
     stand = Stand()
     stand.sender.limiter.longest_ns = 30 * NS_PER_MS
-    stand.sender.send(stand.plain, [NoteOn(60)])
+    stand.sender.send(stand.attached, [NoteOn(60)])
     stand.clock.move_to(30 * NS_PER_MS)
     stand.sender.end_overlong()
 
-    stand.sender.send(stand.plain, [NoteOff(60), NoteOn(60)])
+    stand.sender.send(stand.attached, [NoteOff(60), NoteOn(60)])
     sounding = stand.ledger.sounding()
     stand.clock.move_to(60 * NS_PER_MS)
     ended = stand.sender.end_overlong()
@@ -166,7 +189,7 @@ def test_a_note_that_was_ended_may_begin_anew_and_its_late_note_off_hangs_nothin
 
 def test_without_a_cap_a_note_sounds_for_hours_and_where_nothing_may_sound_it_ends_at_once():
     stand = Stand()
-    stand.sender.send(stand.plain, [NoteOn(60)])
+    stand.sender.send(stand.attached, [NoteOn(60)])
     stand.clock.move_to(10 * 3_600_000 * NS_PER_MS)
 
     ended = [stand.sender.end_overlong()]

@@ -56,6 +56,7 @@ class PortProcess:
         )
         self.monitor = Monitor(self.recorder, world.see)
         self.player = Player(self.ledger, self._sent)
+        self._taps: dict[Output, Tap] = {}
         self._attach = self.player.attach_routed
         self.player.attach_routed = self._attach_tapped  # type: ignore[method-assign]
         self._detach = self.player.detach
@@ -70,7 +71,6 @@ class PortProcess:
             on_change=lambda changed: self.clock_source.change(changed.time),
         )
         self.settings = settings
-        self.wiring = open_ports(settings.ports, None, self.router.hear, self.player, world.note)
         self.supervisor = Supervisor((), self.player, self.router, world.note)
         self.supervisor.replace = self._replace  # type: ignore[method-assign]
         self.health = HealthMonitor(
@@ -94,7 +94,7 @@ class PortProcess:
 
     def open(self) -> None:
         """As ``run_daemon`` begins."""
-        self.wiring.open()
+        self.wiring = open_ports(self.settings.ports, None, self.router.hear, self.player, self._world.note)
         self.clock_source.begin()
         now_ns = self._agenda.now_ns()
         if self.settings.time.clock != "player":
@@ -225,10 +225,11 @@ class PortProcess:
         tape = self._world.tape
         tape.forget()
         self._world.forget_machine()
-        self._attach([(Tap(number, output, tape), route) for number, (output, route) in enumerate(outputs)])
+        self._taps = {output: Tap(number, output, tape) for number, (output, _) in enumerate(outputs)}
+        self._attach([(self._taps[output], route) for output, route in outputs])
 
-    def _detach_tapped(self) -> None:
-        self._detach()
+    def _detach_tapped(self, *outputs: Output, are_there: bool) -> None:
+        self._detach(*(self._taps[output] for output in outputs), are_there=are_there)
         self._world.tape.forget()
         self._world.forget_machine()
 

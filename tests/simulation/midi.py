@@ -8,8 +8,8 @@ from unittest.mock import patch
 
 import rtmidi
 
-import livegen.midi_in.port
 import livegen.midi_out.port
+from livegen.midi_ports import rtmidi_client
 
 from .receiver import Receiver
 
@@ -97,12 +97,10 @@ class MidiSystem:
     @contextlib.contextmanager
     def in_place(self) -> Iterator[None]:
         """Within this, livegen's ports are in this system."""
-        api = _Rtmidi(self)
         with contextlib.ExitStack() as stack:
-            for module in (livegen.midi_in.port, livegen.midi_out.port):
-                stack.enter_context(patch.object(module, "rtmidi", api))
-            stack.enter_context(patch.object(livegen.midi_in.port, "hush_jack", lambda: None))
-            stack.enter_context(patch.object(livegen.midi_in.port, "_ALSA_SEQUENCER", Path("/")))
+            stack.enter_context(patch.object(rtmidi_client, "rtmidi", _Rtmidi(self)))
+            stack.enter_context(patch.object(rtmidi_client, "hush_jack", lambda: None))
+            stack.enter_context(patch.object(rtmidi_client, "_ALSA_SEQUENCER", Path("/")))
             stack.enter_context(patch.object(livegen.midi_out.port, "open_jack", lambda _: _Jack(self)))
             yield
 

@@ -71,6 +71,12 @@ def nothing(_: World) -> None:
     """Only time passes."""
 
 
+def be_silent(world: World) -> None:
+    """Nobody holds a key any more."""
+    if any(world.tape.counts):
+        world.fail("a note that nobody holds is still heard")
+
+
 def stop_engine(world: World) -> None:
     if world.port and world.port.child:
         world.checks.silence_within(is_stopped=True)
@@ -138,7 +144,7 @@ PROTECTIONS: dict[str, tuple[Plot, tuple[Act, ...], Patch, str]] = {
     ),
     "an input that is pulled out lets go": (
         HELD,
-        (play(0x90, 100, 80), strike("keyboard_unplugged"), nothing),
+        (play(0x90, 100, 80), strike("keyboard_unplugged"), be_silent),
         (InputFilter, "_release", lambda *_: False),
         "hear",
     ),

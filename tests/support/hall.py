@@ -26,9 +26,9 @@ class Hall:
         self.notices: list[str] = []
         self.planned: tuple[Timed, ...] = ()  # what the last step handed over
 
-    def play(self, event: Event) -> None:
+    def play(self, event: Event, *, is_left_hand: bool = False) -> None:
         """Play it now."""
-        self.engine.hear(Timed(self.now_ns, event))
+        self.engine.hear(Timed(self.now_ns, event, is_left_hand))
         self.step(0)
 
     def change(self, **sections: dict[str, Any]) -> None:

@@ -1,11 +1,12 @@
 """Whose clock it is."""
 
 from livegen.clock import NS_PER_MS, NS_PER_S
-from livegen.events import Timed, Transport
+from livegen.events import Transport
 from livegen.midi_out.ledger import blank_ledger
 from livegen.midi_out.player import Player
 from livegen.music.transport import TransportState
 from livegen.settings import Time
+from livegen.sync.clock_message import ClockMessage
 from livegen.sync.clock_source import ClockSource
 
 PULSE_NS = NS_PER_S // 48  # 120 bpm
@@ -19,10 +20,10 @@ def keeper(settings: Time) -> tuple[ClockSource, list[TransportState]]:
 
 def test_another_s_clock_is_told_when_it_begins_now_and_then_and_when_it_stops() -> None:
     clock, told = keeper(Time(clock="midi"))
-    clock.hear(Timed(NS_PER_S, Transport.START))
+    clock.hear(ClockMessage(NS_PER_S, Transport.START))
     for pulse in range(48):
-        clock.hear(Timed(NS_PER_S + pulse * PULSE_NS, Transport.CLOCK))
-    clock.hear(Timed(2 * NS_PER_S, Transport.STOP))
+        clock.hear(ClockMessage(NS_PER_S + pulse * PULSE_NS, Transport.CLOCK))
+    clock.hear(ClockMessage(2 * NS_PER_S, Transport.STOP))
 
     running = [transport for transport in told if transport.is_running]
     assert 7 <= len(running) <= 24
@@ -34,7 +35,7 @@ def test_another_s_clock_is_told_when_it_begins_now_and_then_and_when_it_stops()
 def test_a_player_s_own_time_follows_no_pulses() -> None:
     clock, told = keeper(Time())
 
-    clock.hear(Timed(NS_PER_S, Transport.START))
-    clock.hear(Timed(NS_PER_S, Transport.CLOCK))
+    clock.hear(ClockMessage(NS_PER_S, Transport.START))
+    clock.hear(ClockMessage(NS_PER_S, Transport.CLOCK))
 
     assert told == []

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import pytest
 
 from livegen.clock import NS_PER_MS, NS_PER_S
-from livegen.events import TICKS_PER_PULSE, Timed, Transport
+from livegen.events import TICKS_PER_PULSE, Transport
 from livegen.music.transport import TransportState
+from livegen.sync.clock_message import ClockMessage
 from livegen.sync.midi_clock_in import ClockFollower
 
 PERIOD_NS = round(64 / 48 * NS_PER_MS)  # of the server
@@ -23,7 +24,7 @@ class Heard:
 
     number: int
     meant_ns: float
-    timed: Timed
+    message: ClockMessage
 
 
 def pulse_train(
@@ -43,7 +44,7 @@ def pulse_train(
         lost_ns = sum(length - counted for at_ns, length, counted in stalls if at_ns <= arrived_ns)
         began_ns = (arrived_ns - lost_ns) // PERIOD_NS * PERIOD_NS
         at_ns = round(began_ns + lost_ns + late.uniform(0, late_ms) * NS_PER_MS)
-        heard.append(Heard(number, sent_ns, Timed(at_ns, Transport.CLOCK, round(at_ns - began_ns + SERVED_NS))))
+        heard.append(Heard(number, sent_ns, ClockMessage(at_ns, Transport.CLOCK, round(at_ns - began_ns + SERVED_NS))))
     return heard
 
 
@@ -52,7 +53,7 @@ def follow(heard: Sequence[Heard]) -> list[TransportState]:
     follower = ClockFollower()
     songs = []
     for pulse in heard:
-        follower.hear(pulse.timed)
+        follower.hear(pulse.message)
         songs.append(follower.state)
     return songs
 
@@ -86,7 +87,8 @@ def test_a_sender_that_does_not_is_found_out_by_its_first_pulses_after_a_stall(p
     songs = follow(heard)
 
     wrong = [pulse for pulse, transport in zip(heard[12:], songs[12:], strict=True) if not is_right(pulse, transport)]
-    assert all(STALLS[0][0] <= pulse.timed.at_ns < STALLS[0][0] + NS_PER_S for pulse in wrong)  # the first: unknown yet
+    known_ns = STALLS[0][0] + NS_PER_S  # at the first stall nothing is known yet
+    assert all(STALLS[0][0] <= pulse.message.at_ns < known_ns for pulse in wrong)
     assert songs[-1].tick == heard[-1].number * TICKS_PER_PULSE
 
 
@@ -105,7 +107,7 @@ def test_a_pulse_lost_in_a_stall_is_made_up_for(counted_ms: int):
     stalls = [(at_ns, 30 * NS_PER_MS, counted_ms * NS_PER_MS) for at_ns, _, _ in STALLS]
     heard = pulse_train(stalls, is_inside=True)
     for at_ns, _, _ in stalls:
-        del heard[next(place for place, pulse in enumerate(heard) if pulse.timed.at_ns > at_ns)]
+        del heard[next(place for place, pulse in enumerate(heard) if pulse.message.at_ns > at_ns)]
 
     songs = follow(heard)
 
@@ -129,7 +131,7 @@ def test_a_new_tempo_is_no_stall(after: float):
     heard = pulse_train([], is_inside=True)
     turn_ns = heard[500].meant_ns
     moved = [
-        Heard(pulse.number, meant_ns, Timed(round(meant_ns), Transport.CLOCK, SERVED_NS))
+        Heard(pulse.number, meant_ns, ClockMessage(round(meant_ns), Transport.CLOCK, SERVED_NS))
         for pulse in heard
         for meant_ns in [pulse.meant_ns + max(pulse.meant_ns - turn_ns, 0) * (after - 1)]
     ]
@@ -150,7 +152,7 @@ def test_a_new_tempo_of_a_sender_that_is_early_and_late_is_no_stall_either(after
         for number in range(600):
             at_ns += PULSE_NS * (after if number > 300 else 1)
             arrives_ns = round(at_ns + early.uniform(-1, 1) * NS_PER_MS)
-            follower.hear(Timed(arrives_ns, Transport.CLOCK, SERVED_NS))
+            follower.hear(ClockMessage(arrives_ns, Transport.CLOCK, SERVED_NS))
         wrong += follower.state.tick != 599 * TICKS_PER_PULSE
 
     assert wrong == 0

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from livegen.bench.clock import Scenario, Tempo, Truth, pulse_train, ramp, steady
 from livegen.clock import NS_PER_MS, NS_PER_S
-from livegen.events import TICKS_PER_PULSE, NoteOn, SongPosition, Timed, Transport
+from livegen.events import TICKS_PER_PULSE, SongPosition, Transport
 from livegen.music.transport import TransportState
+from livegen.sync.clock_message import ClockMessage
 from livegen.sync.midi_clock_in import ClockFollower
 from tests.support.amounts import amounts
 
@@ -17,12 +18,12 @@ PULSE_NS = 20 * NS_PER_MS  # of 125 bpm
 START, CONTINUE, STOP, CLOCK = Transport.START, Transport.CONTINUE, Transport.STOP, Transport.CLOCK
 
 
-def tracker(tempo: Tempo, beats: int, jitter_ms: float, seed: int = 0) -> tuple[list[Timed], list[Truth]]:
+def tracker(tempo: Tempo, beats: int, jitter_ms: float, seed: int = 0) -> tuple[list[ClockMessage], list[Truth]]:
     """A song that starts once."""
     return pulse_train(Scenario("", tempo, beats, jitter_ms), seed)
 
 
-def heard(events: Iterable[Timed], follower: ClockFollower | None = None) -> list[TransportState]:
+def heard(events: Iterable[ClockMessage], follower: ClockFollower | None = None) -> list[TransportState]:
     """What is believed after each pulse."""
     follower = follower or ClockFollower()
     songs = []
@@ -44,11 +45,11 @@ def p99(values: Iterable[float]) -> float:
     return ordered[(len(ordered) - 1) * 99 // 100]
 
 
-def at_even_pace(*events: Transport | SongPosition, first_ns: int = NS_PER_S) -> list[Timed]:
+def at_even_pace(*events: Transport | SongPosition, first_ns: int = NS_PER_S) -> list[ClockMessage]:
     """Pulses every 20 ms, anything else just before the pulse that follows."""
     timed, at_ns = [], first_ns
     for event in events:
-        timed.append(Timed(at_ns, event))
+        timed.append(ClockMessage(at_ns, event))
         at_ns += PULSE_NS if event is CLOCK else 0
     return timed
 
@@ -128,7 +129,7 @@ def test_whatever_the_jitter_no_pulse_is_missed_or_made_up(tempo_bpm: float, jit
     jitter_ns = min(jitter_ms * NS_PER_MS, pulse_ns / 4)
     arrivals = [round(NS_PER_S + k * pulse_ns + share * jitter_ns) for k, share in enumerate(jitter)]
 
-    songs = heard(Timed(at_ns, CLOCK) for at_ns in arrivals)
+    songs = heard(ClockMessage(at_ns, CLOCK) for at_ns in arrivals)
 
     assert [transport.tick for transport in songs] == [k * TICKS_PER_PULSE for k in range(len(jitter))]
 
@@ -148,7 +149,7 @@ def test_a_lost_pulse_is_made_up_for(jitter_ms: float):
 @pytest.mark.parametrize("after_ms", [0, 1, 10])
 def test_a_doubled_pulse_counts_once(jitter_ms: float, after_ms: int):
     events, truth = tracker(steady(120), 24, jitter_ms)
-    events.insert(401, Timed(events[400].at_ns + after_ms * NS_PER_MS, CLOCK))
+    events.insert(401, ClockMessage(events[400].at_ns + after_ms * NS_PER_MS, CLOCK))
     truth.insert(400, truth[399])
 
     songs = heard(events)
@@ -160,7 +161,7 @@ def test_a_doubled_pulse_counts_once(jitter_ms: float, after_ms: int):
 def test_pulses_held_up_and_delivered_at_once_move_nothing():
     events, truth = tracker(steady(120), 24, 0.3)
     held_until_ns = events[306].at_ns
-    late = [Timed(held_until_ns, CLOCK) if 300 <= k < 306 else timed for k, timed in enumerate(events)]
+    late = [ClockMessage(held_until_ns, CLOCK) if 300 <= k < 306 else timed for k, timed in enumerate(events)]
 
     songs = heard(late)
 
@@ -195,7 +196,7 @@ def test_pulses_while_stopped_keep_the_tempo_known():
     follower = ClockFollower()
     heard(at_even_pace(START, CLOCK, CLOCK, STOP), follower)
 
-    transport = heard([Timed(2 * NS_PER_S + k * 10 * NS_PER_MS, CLOCK) for k in range(40)], follower)[-1]
+    transport = heard([ClockMessage(2 * NS_PER_S + k * 10 * NS_PER_MS, CLOCK) for k in range(40)], follower)[-1]
 
     assert (transport.is_running, transport.beat_ns) == (False, 24 * 10 * NS_PER_MS)
 
@@ -236,7 +237,7 @@ def test_a_start_begins_at_the_beginning_whatever_the_position():
 
 def test_a_start_without_pulses_starts_nothing():
     follower = ClockFollower()
-    follower.hear(Timed(NS_PER_S, START))
+    follower.hear(ClockMessage(NS_PER_S, START))
 
     follower.poll(10 * NS_PER_S)
 
@@ -287,11 +288,3 @@ def test_a_start_between_two_pulses_moves_the_beat_at_once():
     songs = heard(at_even_pace(START, *[CLOCK] * 10, first_ns=off_grid_ns), follower)
 
     assert [transport.ns_at(0) for transport in songs] == [off_grid_ns] * 10
-
-
-def test_notes_are_nothing_to_it():
-    follower = ClockFollower()
-
-    follower.hear(Timed(NS_PER_S, NoteOn(60)))
-
-    assert follower.state == ClockFollower().state

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from livegen.clock import NS_PER_MS, NS_PER_S
 from livegen.events import SongPosition, Timed, Transport
 from livegen.midi_out.scheduler import Scheduler
+from livegen.sync.clock_message import ClockMessage
 from livegen.sync.midi_clock_in import ClockFollower
 from livegen.sync.midi_clock_out import ClockOut
 
@@ -235,7 +236,7 @@ def test_a_follower_that_hears_all_of_it_stands_where_it_stands(steps: list[tupl
         for timed in scheduler.due(now_ns):
             assert timed.at_ns >= heard_ns
             heard_ns = timed.at_ns
-            follower.hear(timed)
+            follower.hear(ClockMessage(timed.at_ns, timed.event))
 
     meant, believed = clock.state, follower.state
 

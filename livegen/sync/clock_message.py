@@ -1,0 +1,17 @@
+"""What another's MIDI clock says."""
+
+from dataclasses import dataclass
+
+from livegen.events import SongPosition, Transport
+
+
+@dataclass(frozen=True, slots=True)
+class ClockMessage:
+    """A pulse, a start, a stop or a position, and the moment of its arrival.
+
+    ``stalled_ns``: how long the MIDI server that brought it has stood still by then, up to a constant; for pulses only.
+    """
+
+    at_ns: int
+    event: Transport | SongPosition
+    stalled_ns: int = 0
