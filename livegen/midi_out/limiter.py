@@ -9,7 +9,7 @@ VOLUME = 7  # the controller
 
 @dataclass(slots=True)
 class OutputLimiter:
-    """The way out. Written by the daemon's main thread, read under the wire's lock: each field stands for itself."""
+    """The way out. Written by the daemon's main thread, read under the sender's lock: each field stands for itself."""
 
     velocity: int = 127
     volume: int = 127

@@ -72,6 +72,8 @@ class MidiSender:
         """These no more. What sounds there ends now if they ``are_there``, else it is owed: how many notes that is."""
         with self._sending:
             gone = [attached for attached in self._attached if attached.output in outputs]
+            if not gone:
+                return 0
             if are_there:
                 self._end_all(gone)
             self._attached, self._returned = [each for each in self._attached if each not in gone], ()
