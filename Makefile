@@ -1,15 +1,30 @@
-# make demo and make test set themselves up; all they need is Python 3.11 (or 3.12) and make.
+# make demo       plays to the network without any hardware: demo.mid, demo.png
+# make test       the tests of every day, in five minutes on two cores
+# make test-all   all of them, the long ones too, in a quarter of an hour
+# make check      format, lint and types
+# make format     format, and mend what lint can mend
+# make setup      both environments: .venv to play, .venv-dev to work on livegen
+# make clean      removes what these made
+#
+# Each sets itself up; all it needs is Python 3.11 (or 3.12) and make.
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
 BASE := .venv
 DEV := .venv-dev
+# Tests on JACK mostly wait: three workers keep two cores busy. tests/support/turns.py has the order.
+WORKERS ?= 3
+PYTEST := tests/in_own_shm $(DEV)/bin/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test check format setup clean
+.PHONY: demo test test-all check format setup clean
 
 demo: $(BASE)/.ready
 	$(BASE)/bin/livegen demo
 
 test: $(DEV)/.ready
-	$(DEV)/bin/python -m pytest
+	$(PYTEST) -m "not long"
+	@echo "These were the tests of every day. All of them: make test-all"
+
+test-all: $(DEV)/.ready
+	$(PYTEST)
 
 check: $(DEV)/.ready
 	$(DEV)/bin/ruff format --check .

@@ -55,6 +55,7 @@ Both ends of the pipe between the two processes:
     ipc/engine_child.py          the engine's process, as its parent sees it
     ipc/engine_worker.py         the engine's process itself: hears, plans, hands over
     ipc/engine_calls.py          an engine, call by call
+    ipc/plan_receiver.py         takes what the engine says to the player
 
 The engine process. The engine does no input or output, and is told the time:
 

@@ -53,6 +53,14 @@ class ProgramChange:
 
 
 @dataclass(frozen=True, slots=True)
+class PitchBend:
+    """The bend wheel moves: value -8192 to 8191, 0 is its centre; channel 0-15."""
+
+    value: int
+    channel: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class SongPosition:
     """Where the song is to go on, in sixteenths from its beginning, 0-16383."""
 
@@ -73,7 +81,8 @@ class Transport(Enum):
 _POSITION = 0xF2
 _TRANSPORT = {event.value: event for event in Transport}
 
-Event = NoteOn | NoteOff | ControlChange | ProgramChange | SongPosition | Transport
+Event = NoteOn | NoteOff | ControlChange | ProgramChange | PitchBend | SongPosition | Transport
+_BEND_CENTRE = 0x2000  # of 14 bits
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +120,30 @@ class Note:
         return self.onset + self.duration
 
 
+def ending_of(event: Event) -> Event | None:
+    """What ends that which this event begins or ends: a note, a sustain pedal, a bend; None where nothing lasts."""
+    match event:
+        case NoteOn(pitch, _, channel):
+            return NoteOff(pitch, channel)
+        case ControlChange(number, _, channel) if number == SUSTAIN_PEDAL:
+            return ControlChange(number, 0, channel)
+        case PitchBend(_, channel):
+            return PitchBend(0, channel)
+        case NoteOff():
+            return event
+    return None
+
+
+def is_beginning(event: Event) -> bool:
+    """Does something sound, or is something held, from this event on?"""
+    match event:
+        case ControlChange(number, value):
+            return number == SUSTAIN_PEDAL and value >= 64
+        case PitchBend(value):
+            return value != 0
+    return isinstance(event, NoteOn)
+
+
 def from_bytes(message: Sequence[int]) -> Event | None:
     """Read one MIDI message (MIDI 1.0, tables 1 and 5); None for any other kind, and for one cut short."""
     status = message[0] if message else 0
@@ -131,6 +164,8 @@ def from_bytes(message: Sequence[int]) -> Event | None:
         return NoteOff(first, channel)
     if kind == 0xB0:
         return ControlChange(first, second, channel)
+    if kind == 0xE0:
+        return PitchBend((first | second << 7) - _BEND_CENTRE, channel)
     return None
 
 
@@ -145,6 +180,9 @@ def to_bytes(event: Event) -> bytes:
             return bytes((0xB0 | channel, number, value))
         case ProgramChange(number, channel):
             return bytes((0xC0 | channel, number))
+        case PitchBend(value, channel):
+            bits = value + _BEND_CENTRE
+            return bytes((0xE0 | channel, bits & 0x7F, bits >> 7))
         case SongPosition(sixteenths):
             return bytes((_POSITION, sixteenths & 0x7F, sixteenths >> 7))
         case Transport():

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from livegen.clock import NS_PER_MS
-from livegen.events import ControlChange, Event, NoteOff, NoteOn, ProgramChange
+from livegen.events import ControlChange, Event, NoteOff, NoteOn, PitchBend, ProgramChange
 from livegen.settings import InputPort, OutputPort
 
 _CHANNELS = 16
@@ -25,6 +25,8 @@ class InputRoute:
 
     def heard(self, event: Event) -> Event | None:
         """The event as the engine is to hear it; None when it is left out."""
+        if isinstance(event, PitchBend):
+            return None  # no model reads bends
         if not isinstance(event, NoteOn | NoteOff | ControlChange | ProgramChange):
             return event
         channel = self.channels[event.channel]
@@ -83,6 +85,8 @@ class VoiceAllocator:
                 return tuple(ControlChange(number, value, channel) for channel in self._all(event.channel))
             case ProgramChange(number):
                 return tuple(ProgramChange(number, channel) for channel in self._all(event.channel))
+            case PitchBend(value):
+                return tuple(PitchBend(value, channel) for channel in self._all(event.channel))
         return (event,)
 
     def _all(self, own: int) -> Sequence[int]:

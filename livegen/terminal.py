@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+Report = Callable[[int, int], None]  # is told what is done, and what there is in all
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 

@@ -1,10 +1,10 @@
-"""What tests share: a JACK server of their own, where jackd is installed."""
+"""What tests share: a JACK server of each worker's own, where jackd is installed, and the order in which they run."""
 
 import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import hypothesis
 import pytest
 
 from livegen.realtime import raise_thread
+from tests.support.turns import in_turn, turn
 
 hypothesis.settings.register_profile("ci", derandomize=True)  # the gate is the same for everybody
 if os.environ.get("CI"):
@@ -27,6 +28,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for item in items:
             if item.get_closest_marker("jack"):
                 item.add_marker(pytest.mark.skip(reason="jackd is not installed (Debian: jackd2)"))
+    items[:] = in_turn(items)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Beside other workers, tests that depend on time run alone."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return (yield)
+    with turn(item, Path(__file__)):
+        return (yield)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -6,8 +6,11 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import get_args
 
 import pytest
+
+from livegen.settings import Role
 
 ROOT = Path(__file__).parents[1]
 Sources = Mapping[str, str]  # path below the root → text
@@ -40,6 +43,7 @@ MAY_IMPORT = {  # folder → the folders below it; "" are the files of livegen/ 
     "tools": {"", "files", "bench", "ipc", *PORT, *ENGINE},
     "appliance": {"", "files", "tools", "bench", "session", "ipc", *PORT, *ENGINE},
 }
+OF_A_CODEC = {"Codec", "FrameCodec", "Prompt", "TokenPrompt", "FramePrompt", "Checkpoint", "Candidate", "TokenStream"}
 LONGEST_FUNCTION = 40  # lines
 MOST_PUBLIC_METHODS = 20
 
@@ -206,6 +210,32 @@ def old_words_are_gone(sources: Sources) -> Iterator[str]:
                 yield f"{path}: setting {name}"
 
 
+def the_engine_compares_no_role_by_name(sources: Sources) -> Iterator[str]:
+    for path, node in definitions(sources, ast.Compare, ast.MatchValue):
+        names = {each.value for each in ast.walk(node) if isinstance(each, ast.Constant)} & set(get_args(Role))
+        if folder(path) == "engine" and names:
+            yield f"{path} compares with {names}"
+
+
+def codecs_and_cursors_have_types(sources: Sources) -> Iterator[str]:
+    for path, node in definitions(sources, ast.Subscript, ast.arg, ast.AnnAssign, ast.FunctionDef):
+        match node:
+            case ast.Subscript(value=ast.Name(id=name), slice=inside) if name in OF_A_CODEC:
+                is_any = any(isinstance(each, ast.Name) and each.id == "Any" for each in ast.walk(inside))
+            case ast.arg(arg=name, annotation=annotation) | ast.AnnAssign(target=ast.Name(name), annotation=annotation):
+                is_any = name.strip("_") in ("codec", "cursor") and is_the_type_any(annotation)
+            case ast.FunctionDef(name=name, returns=returns):
+                is_any = name.strip("_") in ("codec", "cursor") and is_the_type_any(returns)
+            case _:
+                is_any = False
+        if is_any:
+            yield f"{path}: {ast.unparse(node)[:80]}"
+
+
+def is_the_type_any(annotation: ast.expr | None) -> bool:
+    return isinstance(annotation, ast.Name) and annotation.id == "Any"
+
+
 def the_map_is_true(sources: Sources) -> Iterator[str]:
     drawn = set(
         re.findall(r"^ +([\w/]+\.py)  ", ast.get_docstring(ast.parse(sources["livegen/__init__.py"])) or "", re.M)
@@ -244,6 +274,8 @@ RULES: dict[Callable[[Sources], Iterator[str]], Sources] = {  # each with a hous
     no_function_is_longer_than_a_screen: {"livegen/a.py": "def f():\n" + "    pass\n" * 40},
     no_class_offers_too_much: {"livegen/a.py": "class A:\n" + "".join(f"    def f{n}(self): ...\n" for n in range(21))},
     old_words_are_gone: {"livegen/a.py": "class Courier:\n    def _mourn(self): ..."},
+    the_engine_compares_no_role_by_name: {"livegen/engine/a.py": "def f(role): return role in ('solo', 'x')"},
+    codecs_and_cursors_have_types: {"livegen/engine/a.py": "def f(codec: Codec[Any]): ..."},
     the_map_is_true: {MAP: '"""Map.\n\n    gone.py  nothing\n"""', "livegen/new.py": "x = 1"},
 }
 
@@ -256,6 +288,15 @@ def test_our_house_keeps_the_rule(rule: Callable[[Sources], Iterator[str]]) -> N
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
 def test_a_house_that_breaks_the_rule_is_found(rule: Callable[[Sources], Iterator[str]]) -> None:
     assert list(rule(RULES[rule])) != []
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["def f(cursor: Any): ...", "class A:\n    codec: Any", "class A:\n    def cursor(self) -> Any: ..."],
+    ids=["parameter", "field", "property"],
+)
+def test_a_cursor_or_codec_of_any_type_is_found(text: str) -> None:
+    assert len(list(codecs_and_cursors_have_types({"livegen/codecs/a.py": text}))) == 1
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from livegen.clock import now_ns
@@ -99,6 +99,3 @@ def _probe(system: str, name: str, target: str, source: str) -> MidiProbe:
     heard.poll(played.jack)
     played.poll()
     return MidiProbe(played, heard, arrived)
-
-
-Report = Callable[[int, int], None]

@@ -1,10 +1,11 @@
 """The commands of ``livegen bench``; each imports what it needs when it runs."""
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any
 
 import typer
 
-from livegen.terminal import AsJson, print_figures, progress
+from livegen.terminal import AsJson, Report, print_figures, progress
 
 Load = Annotated[bool, typer.Option("--load", help="Keep every core busy with stress-ng meanwhile.")]
 Stall = Annotated[bool, typer.Option("--stall", help="In every other block stop the engine: 200 ms, again and again.")]
@@ -24,9 +25,7 @@ def bench_step(
     os.environ["OPENBLAS_NUM_THREADS"] = "1"  # before numpy: one thread against one thread
     from livegen.bench.step import measure_step
 
-    with progress("steps") as report:
-        figures = measure_step(model, steps, report)
-    print_figures(figures, as_json=as_json)
+    _print("steps", lambda report: measure_step(model, steps, report), as_json=as_json)
 
 
 @bench.command("delivery", epilog="Example: livegen bench delivery --events 20000 --load --stall --json")
@@ -39,9 +38,7 @@ def bench_delivery(
     """How late events leave while an engine infers all the time, beside cyclictest."""
     from livegen.bench.delivery import measure_delivery
 
-    with progress("events") as report:
-        figures = measure_delivery(events, report, is_loaded=load, is_stalled=stall)
-    print_figures(figures, as_json=as_json)
+    _print("events", lambda report: measure_delivery(events, report, is_loaded=load, is_stalled=stall), as_json=as_json)
 
 
 @bench.command("reaction", epilog="Example: livegen bench reaction --notes 1000 --json")
@@ -52,9 +49,7 @@ def bench_reaction(
     """From a note's arrival to the first note of its harmony, on real ports."""
     from livegen.bench.reaction import measure_reaction
 
-    with progress("notes") as report:
-        figures = measure_reaction(notes, report)
-    print_figures(figures, as_json=as_json)
+    _print("notes", lambda report: measure_reaction(notes, report), as_json=as_json)
 
 
 @bench.command("clock", epilog="Example: livegen bench clock --json")
@@ -66,11 +61,11 @@ def bench_clock(
     from livegen.bench.clock import measure_following
     from livegen.bench.phase import measure_phase
 
-    with progress("scenarios") as report:
-        figures = measure_phase(report)
-        if simulated:
-            figures["simulated"] = measure_following(report)["scenarios"]
-    print_figures(figures, as_json=as_json)
+    def measure(report: Report) -> dict[str, Any]:
+        more = {"simulated": measure_following(report)["scenarios"]} if simulated else {}
+        return {**measure_phase(report), **more}
+
+    _print("scenarios", measure, as_json=as_json)
 
 
 @bench.command("clock-out", epilog="Example: livegen bench clock-out --minutes 10 --json")
@@ -81,9 +76,7 @@ def bench_clock_out(
     """How even our own MIDI clock is where it arrives, beside a loop that does nothing else."""
     from livegen.bench.clock_out import measure_clock_out
 
-    with progress("turns") as report:
-        figures = measure_clock_out(minutes, report)
-    print_figures(figures, as_json=as_json)
+    _print("turns", lambda report: measure_clock_out(minutes, report), as_json=as_json)
 
 
 @bench.command("idle", epilog="Example: livegen bench idle --seconds 60 --json")
@@ -94,6 +87,11 @@ def bench_idle(
     """What livegen takes of a core while nobody plays, both processes."""
     from livegen.bench.idle import measure_idle
 
-    with progress("seconds") as report:
-        figures = measure_idle(seconds, report)
+    _print("seconds", lambda report: measure_idle(seconds, report), as_json=as_json)
+
+
+def _print(what: str, measure: Callable[[Report], dict[str, Any]], *, as_json: bool) -> None:
+    """The figures of a measurement, with a bar that counts while it lasts."""
+    with progress(what) as report:
+        figures = measure(report)
     print_figures(figures, as_json=as_json)

@@ -5,9 +5,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from livegen.bench.beside import Report, daemon
+from livegen.bench.beside import daemon
 from livegen.bench.conditions import conditions
 from livegen.errors import LivegenError
+from livegen.terminal import Report
 
 _SETTLE_S = 3
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-from livegen.bench.beside import MidiProbe, Report, daemon, probes
+from livegen.bench.beside import MidiProbe, daemon, probes
 from livegen.bench.clock import Scenario, Truth, pulse_train, ramp, steady
 from livegen.bench.conditions import conditions
 from livegen.bench.reaction import there_and_back
@@ -22,6 +22,7 @@ from livegen.events import (
 )
 from livegen.realtime import CARRYING, lock_memory, raise_thread
 from livegen.sync.clock_message import ClockMessage
+from livegen.terminal import Report
 
 _GRID = TICKS_PER_QUARTER // 4  # that the solo's onsets stand on
 _LEAD_NS = NS_PER_S // 2

@@ -4,11 +4,12 @@ import random
 import time
 from typing import Any
 
-from livegen.bench.beside import MidiProbe, Report, daemon, probes
+from livegen.bench.beside import MidiProbe, daemon, probes
 from livegen.bench.conditions import conditions, percentiles_us
 from livegen.clock import NS_PER_MS, NS_PER_S
 from livegen.events import NoteOff, NoteOn, Timed
 from livegen.realtime import CARRYING, lock_memory, raise_thread
+from livegen.terminal import Report
 
 _APART_MS = (120, 400)
 _SOUNDING = 0.6  # of the time to the next note

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from livegen.bench.conditions import conditions, percentiles_us
-from livegen.codecs.codec import Codec
+from livegen.codecs.codec import Codec, Cursor
 from livegen.engine.sampler import Sampler
 from livegen.model.bundle import Bundle, load_bundle
 from livegen.model.stepper import Stepper
@@ -80,7 +80,7 @@ def _step(stepper: Stepper, vocab: int) -> Callable[[], None]:
     return run
 
 
-def _token(stepper: Stepper, codec: Codec[Any]) -> Callable[[], None]:
+def _token(stepper: Stepper, codec: Codec[Cursor]) -> Callable[[], None]:
     """A token as the engine makes it, none of them for free: also the forced ones take a step of their own."""
     sampler = Sampler(Sampling(temperature=1, top_p=0.95), seed=0)
     cursor, state, token = codec.begin(), stepper.initial(), int(np.flatnonzero(codec.mask(codec.begin()))[0])

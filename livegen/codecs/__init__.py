@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
-from livegen.codecs.codec import Codec
+from livegen.codecs.codec import Codec, Cursor
 from livegen.errors import ModelError, did_you_mean
 
 CODECS = {
@@ -16,13 +16,13 @@ CODECS = {
 }
 
 
-def make_codec(name: str, parameters: Mapping[str, Any]) -> Codec[Any]:
+def make_codec(name: str, parameters: Mapping[str, Any]) -> Codec[Cursor]:
     """The codec called ``name``; ModelError when it is unknown or refuses the parameters."""
     if name not in CODECS:
         raise ModelError(f"unknown codec '{name}'{did_you_mean(name, CODECS)}")
     module, kind = CODECS[name]
     try:
-        codec: Codec[Any] = getattr(import_module(f"livegen.codecs.{module}"), kind)(**parameters)
+        codec: Codec[Cursor] = getattr(import_module(f"livegen.codecs.{module}"), kind)(**parameters)
     except (TypeError, ValueError) as error:
         raise ModelError(f"codec '{name}': {error}") from error
     return codec

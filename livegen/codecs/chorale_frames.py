@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Generic
 
-from livegen.codecs.codec import FrameCodec
+from livegen.codecs.codec import C, FrameCodec
 from livegen.codecs.vocabulary import Mask
 from livegen.events import TICKS_PER_QUARTER, Note, NoteOff, NoteOn, Ticked
 
@@ -79,15 +79,15 @@ FrameNotes = tuple[tuple[int, bool], ...]  # (pitch, tied), the highest first
 
 
 @dataclass(frozen=True, slots=True)
-class FramePrompt:
+class FramePrompt(Generic[C]):
     """The masks that let only frames through which have ``notes``; ``is_top``: with no other voice above them."""
 
-    codec: FrameCodec[Any]
+    codec: FrameCodec[C]
     notes: FrameNotes
     until: int  # the tick after the frame
     is_top: bool
 
-    def mask(self, cursor: Any) -> Mask | None:
+    def mask(self, cursor: C) -> Mask | None:
         """Tokens that agree with what is given; None after the frame."""
         return None if cursor.tick >= self.until else self.codec.given(cursor, self.notes, is_top=self.is_top)
 

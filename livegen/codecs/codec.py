@@ -35,17 +35,16 @@ class Cursor(Protocol):
         """The piece has ended; the next token begins another."""
 
 
-C = TypeVar("C")
-C_contra = TypeVar("C_contra", contravariant=True)
+C = TypeVar("C", bound=Cursor)
 
 
-class Prompt(Protocol[C_contra]):
+class Prompt(Protocol[C]):
     """What was heard, as the masks that let only tokens through which agree with it."""
 
-    def begin(self, cursor: C_contra) -> Any:
+    def begin(self, cursor: C) -> C:
         """The cursor that the telling begins with, out of the one that the stream had reached."""
 
-    def mask(self, cursor: C_contra) -> Mask | None:
+    def mask(self, cursor: C) -> Mask | None:
         """Tokens that agree with what was heard at ``cursor``; None when all of it has been told."""
 
 

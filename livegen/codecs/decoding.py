@@ -1,13 +1,12 @@
 """From tokens to whole notes: what a stream of events adds up to."""
 
 from collections.abc import Iterable
-from typing import Any
 
-from livegen.codecs.codec import Codec
+from livegen.codecs.codec import C, Codec
 from livegen.events import Note, NoteOff, NoteOn, Ticked
 
 
-def followed(codec: Codec[Any], tokens: Iterable[int], cursor: Any = None) -> tuple[Any, list[Ticked]]:
+def followed(codec: Codec[C], tokens: Iterable[int], cursor: C | None = None) -> tuple[C, list[Ticked]]:
     """Where a stream of tokens leads, and its events; ValueError at the first token that may not come."""
     cursor, events = codec.begin() if cursor is None else cursor, list[Ticked]()
     for token in tokens:

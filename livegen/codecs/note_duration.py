@@ -209,7 +209,7 @@ class NoteDurationCodec:
         end = next_multiple(end, TICKS_PER_QUARTER // GRID_TICKS)
         return [*tokens, *_rests(end - at), END]
 
-    def prompt(self, notes: Sequence[Note], cursor: NoteDurationCursor, key: Key) -> TokenPrompt:
+    def prompt(self, notes: Sequence[Note], cursor: NoteDurationCursor, key: Key) -> TokenPrompt[NoteDurationCursor]:
         """What was heard, up to the end of its last beat."""
         return TokenPrompt(
             self,

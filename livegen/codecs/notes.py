@@ -198,7 +198,7 @@ class NotesCodec:
         ordered = sorted((note.onset, self.fold(note.pitch)) for note in notes)
         return [START, *(FIRST_PITCH + pitch - self.low for _, pitch in dict.fromkeys(ordered)), END]
 
-    def prompt(self, notes: Sequence[Note], cursor: NotesCursor, key: Key) -> TokenPrompt:
+    def prompt(self, notes: Sequence[Note], cursor: NotesCursor, key: Key) -> TokenPrompt[NotesCursor]:
         """The pitches of what was heard, and its rhythm for what follows."""
         folded = [replace(note, pitch=self.fold(note.pitch)) for note in notes]
         heard = sorted({(note.onset, note.pitch): note for note in folded}.values())

@@ -1,27 +1,42 @@
 """What was heard, told token by token."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
-from livegen.codecs.codec import Codec
+from livegen.codecs.codec import Codec, Cursor
 from livegen.codecs.vocabulary import Mask
 
 
-class TokenPrompt:
+class TellingCursor(Cursor, Protocol):
+    """A cursor that also counts the tokens of a prompt."""
+
+    @property
+    def is_inside(self) -> bool:
+        """A piece has begun."""
+
+    @property
+    def told(self) -> int:
+        """Tokens of the prompt so far."""
+
+
+T = TypeVar("T", bound=TellingCursor)
+
+
+class TokenPrompt(Generic[T]):
     """Tokens that are all known; the cursor counts them in ``told``, from 0 where ``begin`` leaves it."""
 
-    def __init__(self, codec: Codec[Any], tokens: Sequence[int], begin: Callable[[Any], Any]) -> None:
+    def __init__(self, codec: Codec[T], tokens: Sequence[int], begin: Callable[[T], T]) -> None:
         self._codec = codec
         self._tokens = tokens
         self._begin = begin
 
-    def begin(self, cursor: Any) -> Any:
+    def begin(self, cursor: T) -> T:
         """As ``Prompt.begin``."""
         return self._begin(cursor)
 
-    def mask(self, cursor: Any) -> Mask | None:
+    def mask(self, cursor: T) -> Mask | None:
         """The token that was heard next, a piece being begun first where there is none; None after the last."""
         if not cursor.is_inside:
             return self._codec.mask(cursor)

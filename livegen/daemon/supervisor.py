@@ -7,7 +7,8 @@ from livegen.clock import NS_PER_MS, NS_PER_S, now_ns
 from livegen.daemon.event_router import EngineLost, EventRouter, Send
 from livegen.errors import LivegenError
 from livegen.ipc.engine_child import EngineChild, FrameTap, start_child
-from livegen.ipc.messages import Configure, Failed, Message, Notice, PlayEvents, Ready, Retract, RoleChanged
+from livegen.ipc.messages import Configure, Failed, Message, Ready
+from livegen.ipc.plan_receiver import PlanReceiver
 from livegen.midi_out.player import Player
 from livegen.realtime import CARRYING, raise_thread
 from livegen.settings import Play, Settings
@@ -50,7 +51,7 @@ class Supervisor:
     ) -> None:
         self._tap = tap
         self._command = command
-        self._player = player
+        self._receiver = PlanReceiver(player, router.role_changed, say)
         self._router = router
         self._say = say
         self._backoff = Backoff()
@@ -63,7 +64,6 @@ class Supervisor:
         self._proven: Play | None = None  # what the last engine that became ready was told
         self._refused: Play | None = None  # what one could not begin with
         self._was_ever_ready = False
-        self._planned_ns = 0  # when the last event of this engine is due; 0 before it has any
         self._alive_ns = 0  # when this engine last said something
         self._silent_restarts = 0  # engines in a row that were told something and planned nothing
         self._replaced_for = ""  # why this child was replaced
@@ -147,22 +147,15 @@ class Supervisor:
                 self._introduce()
             case Failed(reason) if not self.is_ready:
                 self._refuse(reason)
-            case Retract(after_ns, kept):
-                self._player.retract(after_ns, kept)
-            case PlayEvents(events):
-                self._player.play(events)
-                self._planned_ns = max(timed.at_ns for timed in events)
+            case Failed(reason):
+                self._say(reason)
+            case _ if self._receiver.receive(message):
                 self._silent_restarts = 0
                 self._backoff.reset()
-            case RoleChanged():
-                self._router.role_changed(message)
-            case Notice(text) | Failed(text):
-                self._say(text)
 
     def end_music(self) -> None:
         """It is dead: end its notes."""
-        if self._player.end_all():
-            self._planned_ns = self._alive_ns  # its music was not over
+        self._receiver.end_music(self._alive_ns)
 
     def handle_exit(self, reason: str) -> float:
         """It is dead, and its notes have ended; how many seconds to wait before the next."""
@@ -172,8 +165,8 @@ class Supervisor:
         if now_ns() - self._started_ns > _SETTLED_NS:
             self._backoff.reset()
         is_poisoned = self._silent_restarts >= _FATAL_DEATHS
-        self._router.engine_lost(EngineLost(self._planned_ns, self._alive_ns, is_poisoned))
-        self._planned_ns = self._alive_ns = 0
+        self._router.engine_lost(EngineLost(self._receiver.forget(), self._alive_ns, is_poisoned))
+        self._alive_ns = 0
         if is_poisoned:
             self._silent_restarts = 0
         if not self._was_ever_ready and self.restarts >= _FALSE_STARTS:

@@ -1,121 +1,140 @@
-"""Voices that sound together with the player's: frame by frame, the player's notes given, the others the network's.
+"""Voices that sound together with the player's, frame by frame: the player gives some notes, the network the others.
 
-A frame is written when it is needed, at most a horizon ahead. When the player moves, the frames that have not sounded
-are taken back, the state with them, and others are written from the last one that was heard. Between two notes the
-harmony of the likely next ones is foreseen, so that most notes find theirs waiting.
+A frame is written when it is needed, at most a horizon ahead. When the player's notes change, the frames that have not
+sounded are retracted, and the stream goes back to the checkpoint after the last frame that sounded. Between two notes
+the frames for the likely next notes are computed ahead, so that most notes find their harmony ready.
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from livegen.clock import NS_PER_MS, NS_PER_S
 from livegen.codecs.chorale_frames import FRAME_TICKS, VOICES, FrameNotes, FramePrompt
-from livegen.codecs.codec import FrameCodec
+from livegen.codecs.codec import Cursor, FrameCodec
 from livegen.engine.best_of_n import Candidate
 from livegen.engine.checkpoint import Checkpoint
-from livegen.engine.part import PlaybackStyle
+from livegen.engine.part import Moment, PlaybackStyle
+from livegen.engine.plan import LookAhead
 from livegen.engine.token_stream import TokenStream
-from livegen.events import NoteOff, NoteOn, Timed
+from livegen.engine.turn_taking import TurnEvent
+from livegen.events import Event, NoteOff, NoteOn, Timed, ending_of
 from livegen.music.tempo_map import TempoMap, next_multiple
+from livegen.music.transport import TransportState
 
-_REMEMBERED = 32  # frames, for an ensemble that changes its key
-_LATEST_NS = NS_PER_S  # frames that should have begun longer ago would only take their time
-_TOGETHER_NS = 50 * NS_PER_MS  # keys that go down so near to each other are a chord, not a melody
-_STEPS = (2, -2, -1, 1, 0, 3, -3, 4, -4, 5, -5, 7, -7, 12, -12)  # of melodies, in semitones, the likely ones first
+_REMEMBERED = 32  # frames that prime the new stream after a change of key
+_LATEST_NS = NS_PER_S  # frames that should have begun longer ago are not written: they would cost time for nothing
+_TOGETHER_NS = 50 * NS_PER_MS  # keys pressed within this time are a chord, not a melody
+_LIKELY_NS = 4 * NS_PER_S  # after so long without a key press, no next note is computed ahead
+_STEPS = (2, -2, -1, 1, 0, 3, -3, 4, -4, 5, -5, 7, -7, 12, -12)  # intervals of melodies, semitones, likeliest first
 
 
 @dataclass(frozen=True, slots=True)
 class KeySetting:
-    """The key and the odds that an ensemble writes in: ``shift`` semitones from the model's key to the player's."""
+    """The transposition and the stream that voices are written with.
+
+    ``shift``: semitones from the model's key to the player's.
+    """
 
     shift: int
-    stream: TokenStream
+    stream: TokenStream[Cursor]
 
 
 @dataclass(frozen=True, slots=True)
 class _Frame:
     at_ns: int
-    checkpoint: Checkpoint  # before it
-    voices: FrameNotes  # all of them, as the player hears them
-    struck: frozenset[int]  # keys of the player that it took as newly struck
-    before: frozenset[int]  # what of ours sounded before it
+    checkpoint: Checkpoint[Cursor]  # before this frame
+    voices: FrameNotes  # all voices, at the pitches that the player hears
+    struck: frozenset[int]  # the player's keys that this frame counts as newly struck
+    before: frozenset[int]  # our pitches that sounded before this frame
 
 
 class Accompaniment:
-    """Owner of the other voices. ``is_immediate``: each note is answered at once, and silence with silence."""
+    """Owner of the other voices. ``is_immediate``: each note is harmonised at once, and silence is kept as silence.
+
+    ``update_key`` is called after each note, for another key. The accompaniment ends after ``patience_ns`` of silence.
+    """
 
     def __init__(
         self,
-        codec: FrameCodec[Any],
+        codec: FrameCodec[Cursor],
         setting: KeySetting,
         style: PlaybackStyle,
         beat: TempoMap,
         *,
-        is_immediate: bool,
         candidates: int,
+        is_immediate: bool,
+        patience_ns: int,
+        update_key: Callable[[], KeySetting | None],
     ) -> None:
-        self.style = style
-        self.beat = beat
-        self.candidates = candidates
+        self._style = style
+        self._beat = beat
+        self._candidates = candidates
         self._codec = codec
         self._key_setting = setting
         self._is_immediate = is_immediate
+        self._patience_ns = patience_ns
+        self._update_key = update_key
         self._held: set[int] = set()  # the player's keys that are down
-        self._given: dict[int, bool] = {}  # of these, those that are written into frames, and whether one has been
+        self._given: dict[int, bool] = {}  # the held keys that go into frames → is already written into a frame
         self._last_pitch: int | None = None
         self._last_touch_ns = 0
-        self._precomputed: dict[FrameNotes, Candidate] = {}  # ways to write the next frame, by what is given of it
-        self._precomputed_from: Checkpoint | None = None
-        self._touched_ns: int | None = None
+        self._precomputed: dict[FrameNotes, Candidate[Cursor]] = {}  # the next frame, by its given notes
+        self._precomputed_from: Checkpoint[Cursor] | None = None
+        self._touched_ns: int | None = None  # when the key was pressed whose note has no frame yet
+        self._is_key_known = self._is_precomputed = True
         self._is_ending = False
         self._handed_ns = 0  # up to where events have been handed over
-        self._sent_ns = 0  # the latest moment that anything was handed over for at once
-        self._sounding: frozenset[int] = frozenset()  # of ours, after all that was written
-        self._frames: deque[_Frame] = deque()  # written, and not yet heard
-        self._last_ns: int | None = None  # the moment of the last frame that was heard
-        self._heard: deque[FrameNotes] = deque(maxlen=_REMEMBERED)
+        self._sent_ns = 0  # the latest moment of events that were to sound at once
+        self._sounding: frozenset[int] = frozenset()  # our pitches that sound after the last written frame
+        self._lifts: dict[Event, None] = {}  # the events that lift pressed pedals and centre pitch bends
+        self._frames: deque[_Frame] = deque()  # written, and not yet sounding
+        self._last_ns: int | None = None  # when the last frame that has sounded began
+        self._heard: deque[FrameNotes] = deque(maxlen=_REMEMBERED)  # frames that have sounded
         self._out: deque[Timed] = deque()
         self._velocity = 64
         self._is_closed = False
 
     @property
-    def stream(self) -> TokenStream:
-        """The stream that the voices are written in."""
+    def stream(self) -> TokenStream[Cursor]:
+        """As ``Part.stream``."""
         return self._key_setting.stream
 
     @property
     def sounding(self) -> frozenset[int]:
-        """Pitches of ours that are to sound on now, for a retraction to spare."""
+        """Our pitches that keep sounding through a retraction."""
         return self._sounding
 
     @property
-    def is_open(self) -> bool:
-        """Nothing is written that has not been heard."""
-        return not self._frames
+    def is_behind(self) -> bool:
+        """As ``Part.is_behind``: the key is to be found anew, or likely next notes have no harmony yet."""
+        return not (self._is_key_known and self._is_precomputed)
 
     @property
-    def is_touched(self) -> bool:
-        """A note waits for its answer."""
-        return self._touched_ns is not None
+    def is_between_phrases(self) -> bool:
+        """Always False: an accompaniment has no phrases of its own."""
+        return False
 
-    def note_on(self, pitch: int, velocity: int, at_ns: int) -> int | None:
-        """A key went down: what was to sound later is taken back. Return the moment after which it is, if any of it
-        had been handed over.
+    def begin(self, at_ns: int) -> None:
+        """Play from this moment on, before any key is pressed."""
+        self._last_ns = self._last_touch_ns = at_ns
 
-        Where notes are answered at once, the newest is the melody: a key that is still down from before is left out.
+    def note_on(self, event: NoteOn, at_ns: int) -> int | None:
+        """As ``Part.note_on``: frames that were to sound later are retracted.
+
+        With ``is_immediate`` the newest note is the melody: keys still down from before are left out of the frame.
         """
+        pitch = event.pitch
         self._held.add(pitch)
         if self._is_immediate and at_ns - self._last_touch_ns > _TOGETHER_NS:
             self._given.clear()
         self._given[pitch] = False
-        self._velocity, self._last_pitch = velocity, pitch
+        self._velocity, self._last_pitch = event.velocity, pitch
         self._touched_ns = self._last_touch_ns = at_ns
         return self._take_back(at_ns)
 
     def note_off(self, pitch: int, at_ns: int) -> int | None:
-        """A key came up; as ``note_on``."""
+        """As ``Part.note_off``."""
         self._held.discard(pitch)
         self._given.pop(pitch, None)
         if self._held and not self._given:
@@ -126,49 +145,30 @@ class Accompaniment:
         self._is_ending = True
         return self._take_back(at_ns)
 
-    def go_on(self, at_ns: int) -> None:
-        """Play on from this moment, before any key is touched."""
-        self._last_ns = at_ns
-
-    def advance(self, now_ns: int) -> None:
-        """What began by now has been heard."""
-        while self._frames and self._frames[0].at_ns <= now_ns:
-            frame = self._frames.popleft()
-            self._last_ns = frame.at_ns
-            self._heard.append(frame.voices)
-
-    def plan(self, now_ns: int, until_ns: int) -> None:
-        """Write the frame that a touch asks for, then those that begin before a moment."""
-        self.advance(now_ns)
-        if self._is_ending:
-            self._end(now_ns)
-        if self._touched_ns is not None and (self._is_immediate or self._last_moment is None):
-            self._write(max(self._touched_ns, self._last_moment or 0), now_ns)
-        self._touched_ns = None
-        if self._is_closed or (self._is_immediate and not self._held) or self._last_moment is None:
-            return
-        while (at_ns := self._next_moment(now_ns - _LATEST_NS)) <= until_ns:
-            self._write(at_ns, max(at_ns, now_ns))
-
-    def precompute(self) -> bool:
-        """Look for the harmony of one more note that may come next; False when all likely ones have theirs."""
-        if not self._is_immediate or self._last_pitch is None or self._is_closed:
-            return False
-        checkpoint = self._frames[0].checkpoint if self._frames else self.stream.checkpoint
-        if checkpoint is not self._precomputed_from:
-            self._precomputed, self._precomputed_from = {}, checkpoint
-        for step in _STEPS:
-            given = self._written([(self._last_pitch + step, False)])
-            if given not in self._precomputed:
-                prompt = self._prompt(checkpoint, given, is_top=True)
-                self._precomputed[given] = self.stream.harmonise_frame(prompt, self.candidates, checkpoint)
-                return True
-        return False
+    def plan(self, moment: Moment) -> Sequence[str]:
+        """As ``Part.plan``. After a key press, only its frame is written; the other work waits for the next call."""
+        now_ns, ahead = moment.now_ns, moment.ahead
+        if self._touched_ns is not None:
+            self._is_key_known = self._is_precomputed = False
+            self._write_until(now_ns, now_ns)
+            return ()
+        self._advance(now_ns)
+        if not self._is_key_known and not self._frames and (setting := self._update_key()):
+            self._change_key(setting)
+        self._is_key_known = True
+        waited_ns = 0 if moment.is_held else now_ns - self._last_touch_ns
+        if waited_ns > self._patience_ns:
+            self.retract(now_ns)
+            return ()
+        self._write_until(now_ns, now_ns if moment.is_stopped else now_ns + ahead.horizon_ns)
+        is_due = bool(self._out) and self._out[0].at_ns <= now_ns + ahead.commit_ns
+        self._is_precomputed = is_due or waited_ns > _LIKELY_NS or not self._precompute()
+        return ()
 
     def hand_over(self, until_ns: int) -> tuple[Timed, ...]:
         """Events up to a moment, each once.
 
-        Frames that come too late all sound at once: a note that one of them begins and the next one ends is left out.
+        Late frames all sound at once: a note that one of them begins and the next one ends is left out.
         """
         self._handed_ns = max(self._handed_ns, until_ns)
         events: list[Timed] = []
@@ -182,18 +182,77 @@ class Accompaniment:
         return tuple(events)
 
     def pending(self) -> tuple[Timed, ...]:
-        """What is planned and not yet handed over."""
+        """As ``Part.pending``."""
         return tuple(self._out)
 
-    def silence(self, at_ns: int) -> None:
-        """Take back what has not sounded, and write nothing any more; whoever calls ends what sounds."""
-        self._take_back(at_ns)
+    def retract(self, after_ns: int) -> None:
+        """As ``Part.retract``; no frame is written afterwards."""
+        self._take_back(after_ns)
         self._out.clear()
         self._sounding = frozenset()
         self._is_closed = True
 
-    def retune(self, setting: KeySetting) -> None:
-        """From now on in another key, when ``is_open``: what was heard is told to a fresh continuation."""
+    def follow(self, transport: TransportState, moment: Moment, *, is_same_run: bool) -> bool:
+        """As ``Part.follow``: a clock that stops ends the accompaniment."""
+        self._beat = transport
+        if is_same_run or transport.is_running:
+            return False
+        self.retract(moment.now_ns)
+        return True
+
+    def due_ns(self, ahead: LookAhead) -> int:
+        """Always 0: it follows the player."""
+        return 0
+
+    def ending(self, now_ns: int) -> TurnEvent | None:
+        """As ``Part.ending``."""
+        return TurnEvent.SILENCE if self._is_closed else None
+
+    def apply_settings(self, style: PlaybackStyle, shift: int, candidates: int) -> None:
+        """As ``Part.apply_settings``; ``shift`` is ignored: voices are transposed where they are written."""
+        self._style, self._candidates = style, candidates
+
+    def without_end(self) -> "Accompaniment":
+        """The same object: an accompaniment ends when the player ends."""
+        return self
+
+    def _precompute(self) -> bool:
+        """Compute the harmony of one more likely next note; False when all likely notes have one."""
+        if not self._is_immediate or self._last_pitch is None or self._is_closed:
+            return False
+        checkpoint = self._frames[0].checkpoint if self._frames else self.stream.checkpoint
+        if checkpoint is not self._precomputed_from:
+            self._precomputed, self._precomputed_from = {}, checkpoint
+        for step in _STEPS:
+            given = self._written([(self._last_pitch + step, False)])
+            if given not in self._precomputed:
+                prompt = self._prompt(checkpoint, given, is_top=True)
+                self._precomputed[given] = self.stream.harmonise_frame(prompt, self._candidates, checkpoint)
+                return True
+        return False
+
+    def _advance(self, now_ns: int) -> None:
+        """Move the frames that have begun to the history."""
+        while self._frames and self._frames[0].at_ns <= now_ns:
+            frame = self._frames.popleft()
+            self._last_ns = frame.at_ns
+            self._heard.append(frame.voices)
+
+    def _write_until(self, now_ns: int, until_ns: int) -> None:
+        """Write the frame for a key press, if one waits, then the frames that begin before a moment."""
+        self._advance(now_ns)
+        if self._is_ending:
+            self._end(now_ns)
+        if self._touched_ns is not None and (self._is_immediate or self._last_moment is None):
+            self._write(max(self._touched_ns, self._last_moment or 0), now_ns)
+        self._touched_ns = None
+        if self._is_closed or (self._is_immediate and not self._held) or self._last_moment is None:
+            return
+        while (at_ns := self._next_moment(now_ns - _LATEST_NS)) <= until_ns:
+            self._write(at_ns, max(at_ns, now_ns))
+
+    def _change_key(self, setting: KeySetting) -> None:
+        """Continue in another key: a new stream is primed with the frames that have sounded."""
         self._key_setting = setting
         stream = setting.stream
         for voices in self._heard:
@@ -206,12 +265,12 @@ class Accompaniment:
         return self._frames[-1].at_ns if self._frames else self._last_ns
 
     def _next_moment(self, earliest_ns: int) -> int:
-        """The sixteenth of the beat after the last frame, which lasted at least half of one, or after a moment."""
+        """The next sixteenth of the beat, at least half a sixteenth after the last frame or after ``earliest_ns``."""
         last_ns = self._last_moment
         assert last_ns is not None
         last_ns = max(last_ns, earliest_ns)
-        tick = next_multiple(self.beat.tick_at(last_ns) + FRAME_TICKS // 2, FRAME_TICKS)
-        return max(self.beat.ns_at(tick), last_ns + 1)
+        tick = next_multiple(self._beat.tick_at(last_ns) + FRAME_TICKS // 2, FRAME_TICKS)
+        return max(self._beat.ns_at(tick), last_ns + 1)
 
     def _write(self, at_ns: int, sent_ns: int) -> None:
         checkpoint, before = self.stream.checkpoint, self._sounding
@@ -225,43 +284,54 @@ class Accompaniment:
         self._given = dict.fromkeys(self._given, True)
         theirs = {pitch + shift for pitch, _ in given}
         self._out.extend(self._changes([voice for voice in voices if voice[0] not in theirs], sent_ns))
+        self._out.extend(self._passed(candidate, sent_ns))
         self._sent_ns = max(self._sent_ns, sent_ns if sent_ns != at_ns else 0)
         self._frames.append(_Frame(at_ns, checkpoint, voices, newly, before))
 
-    def _candidate(self, checkpoint: Checkpoint, given: FrameNotes) -> Candidate:
+    def _candidate(self, checkpoint: Checkpoint[Cursor], given: FrameNotes) -> Candidate[Cursor]:
         if checkpoint is self._precomputed_from and given in self._precomputed:
             return self._precomputed[given]
-        candidates = (
-            self.candidates if any(not tied for _, tied in given) else 1
-        )  # the likeliest way to hold is to hold
+        is_struck = any(not tied for _, tied in given)
+        candidates = self._candidates if is_struck else 1  # a frame in which all given notes are held needs no search
         return self.stream.harmonise_frame(self._prompt(checkpoint, given, is_top=self._is_immediate), candidates)
 
+    def _passed(self, candidate: Candidate[Cursor], at_ns: int) -> Iterator[Timed]:
+        """Events other than notes pass unchanged."""
+        for ticked in candidate.events:
+            if not isinstance(ticked.event, NoteOn | NoteOff):
+                if lift := ending_of(ticked.event):
+                    self._lifts[lift] = None
+                yield Timed(at_ns, ticked.event)
+
     def _changes(self, voices: Sequence[tuple[int, bool]], at_ns: int) -> tuple[Timed, ...]:
-        """From what sounds of ours to these voices. A key that the player holds is not struck, nor ended, by us."""
+        """Note-offs and note-ons from our sounding pitches to these voices, without keys that the player holds."""
         before = self._sounding
-        ours = {pitch: tied for voice, tied in voices if (pitch := self.style.pitch(voice)) not in self._held}
+        ours = {pitch: tied for voice, tied in voices if (pitch := self._style.pitch(voice)) not in self._held}
         ours |= dict.fromkeys(before & self._held, True)
         self._sounding = frozenset(ours)
         off = sorted(pitch for pitch in before if not ours.get(pitch, False))
         on = [pitch for pitch, tied in ours.items() if not tied or pitch not in before]
-        loudness = self.style.loudness(self._velocity)
+        loudness = self._style.loudness(self._velocity)
         return (
             *(Timed(at_ns, NoteOff(pitch)) for pitch in off),
             *(Timed(at_ns, NoteOn(pitch, loudness)) for pitch in on),
         )
 
-    def _prompt(self, checkpoint: Checkpoint, notes: FrameNotes, *, is_top: bool) -> FramePrompt:
+    def _prompt(self, checkpoint: Checkpoint[Cursor], notes: FrameNotes, *, is_top: bool) -> FramePrompt[Cursor]:
         return FramePrompt(self._codec, notes, checkpoint.cursor.tick + FRAME_TICKS, is_top)
 
     def _written(self, notes: Sequence[tuple[int, bool]]) -> FrameNotes:
-        """Pitches as the player hears them, as the model writes them: each once, the outer ones when they are many."""
+        """The player's pitches, transposed for the model: each once, of more than four the top three and the lowest."""
         shift = self._key_setting.shift
         written = {self._codec.fold(pitch - shift): tied for pitch, tied in notes}
         voices = sorted(written.items(), reverse=True)
         return (*voices[: VOICES - 1], *voices[VOICES - 1 :][-1:])
 
     def _take_back(self, after_ns: int) -> int | None:
-        """Unwrite the frames after a moment, or after the last one that was sent at once; return which it was."""
+        """Retract the frames after a moment, or after the last events that were to sound at once.
+
+        Return the moment after which handed-over events are invalid; None if none are.
+        """
         after_ns = max(after_ns, self._sent_ns)
         handed = False
         while self._frames and self._frames[-1].at_ns > after_ns:
@@ -275,8 +345,9 @@ class Accompaniment:
         return after_ns if handed else None
 
     def _end(self, at_ns: int) -> None:
-        self._out.extend(Timed(at_ns, NoteOff(pitch)) for pitch in sorted(self._sounding))
+        self._out.extend(Timed(at_ns, ending) for ending in (*map(NoteOff, sorted(self._sounding)), *self._lifts))
         self._sounding = frozenset()
+        self._lifts.clear()
         self._is_ending = False
 
 

@@ -1,91 +1,121 @@
-"""A few ways to go on from one place, stepped side by side; the likeliest of them is taken.
+"""A search over branching streams of tokens: candidates are stepped in one batch, one call of the network for all.
 
-Sampling a few candidates and keeping the one the model finds likeliest is best-of-n (Stiennon et al., Learning to
-Summarize from Human Feedback, 2020, with the model itself as the judge). One call of the network serves all ways.
+It serves two searches: best-of-n samples a few candidates and keeps the one to which the model gives the highest
+probability (Stiennon et al., Learning to Summarize from Human Feedback, 2020, with the model itself as the judge);
+beam search (``tools/harmonise_file.py``) keeps the likeliest of all expansions of its candidates.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Generic
 
 import numpy as np
 
-from livegen.codecs.codec import Codec
+from livegen.codecs.codec import C, Codec
 from livegen.codecs.vocabulary import Mask
 from livegen.engine.checkpoint import Checkpoint
 from livegen.events import Ticked
 from livegen.model.stepper import Logits, Stepper
 
-Ask = Callable[[Checkpoint], Mask | None]  # the tokens that may come next; None where a way ends
-Draw = Callable[[Logits, Mask, Checkpoint], int]
+Ask = Callable[[Checkpoint[C]], Mask | None]  # the tokens that may come next; None where a candidate is complete
+Draw = Callable[[Logits, Mask, Checkpoint[C]], int]
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
-    """One way: where it leads, what it settled on the way, and its log-probability in nats."""
+class Candidate(Generic[C]):
+    """One continuation: the checkpoint after it, its tokens, the events they settled, its log-probability in nats."""
 
-    checkpoint: Checkpoint
+    checkpoint: Checkpoint[C]
+    tokens: tuple[int, ...] = ()
     events: tuple[Ticked, ...] = ()
     nats: float = 0.0
 
+    def after(self, codec: Codec[C], token: int, nats: float = 0.0) -> "Candidate[C]":
+        """The candidate with one more token, of log-probability ``nats``."""
+        checkpoint, events = self.checkpoint.after(codec, token)
+        return Candidate(checkpoint, (*self.tokens, token), self.events + events, self.nats + nats)
+
+
+@dataclass(frozen=True, slots=True)
+class Branch(Generic[C]):
+    """A candidate whose tokens are all fed, the logits [vocab] of its next token, and the mask [vocab] for it."""
+
+    candidate: Candidate[C]
+    logits: Logits
+    mask: Mask
+
+
+Advance = Callable[[Candidate[C]], tuple[Candidate[C], Mask | None]]  # to the next choice; None where it is complete
+Expand = Callable[[Sequence[Branch[C]]], Iterable[Candidate[C]]]
+
+
+def search(
+    stepper: Stepper,
+    candidates: Iterable[Candidate[C]],
+    advance: Advance[C],
+    expand: Expand[C],
+    most: int | None = None,
+) -> list[Candidate[C]]:
+    """The candidates, once all are complete; with ``most``, only that many of the likeliest are kept at each step."""
+    waiting, whole = list(candidates), list[Candidate[C]]()
+    while waiting:
+        choices: list[tuple[Candidate[C], Mask]] = []
+        for candidate in waiting:
+            advanced, mask = advance(candidate)
+            if mask is None:
+                whole.append(advanced)
+            else:
+                choices.append((advanced, mask))
+        waiting = list(expand(_fed(stepper, choices))) if choices else []
+        if most and waiting:
+            waiting, whole = sorted((*whole, *waiting), key=lambda candidate: -candidate.nats)[:most], []
+    return whole
+
 
 def likeliest(
-    stepper: Stepper, codec: Codec[Any], checkpoint: Checkpoint, ask: Ask, draw: Draw, count: int
-) -> Candidate:
-    """The likeliest of ``count`` ways that ``draw`` takes from ``checkpoint`` until ``ask`` ends them."""
-    candidates, done = [Candidate(checkpoint)], list[Candidate]()
-    while candidates:
-        open_candidates: list[tuple[Candidate, Mask]] = []
-        for candidate in candidates:
-            settled, mask = _settled(codec, candidate, ask)
-            if mask is None:
-                done.append(settled)
-            else:
-                open_candidates.append((settled, mask))
-        is_first = len(candidates) == 1 and not done
-        candidates = _branched(stepper, codec, open_candidates, draw, count if is_first else 1)
-    return max(done, key=lambda candidate: candidate.nats)
+    stepper: Stepper, codec: Codec[C], checkpoint: Checkpoint[C], ask: Ask[C], draw: Draw[C], count: int
+) -> Candidate[C]:
+    """The likeliest of ``count`` candidates that ``draw`` samples from ``checkpoint`` until ``ask`` ends them."""
+
+    def advance(candidate: Candidate[C]) -> tuple[Candidate[C], Mask | None]:
+        """Go on to the next choice: a token without alternative needs no step of the network of its own."""
+        while (mask := ask(candidate.checkpoint)) is not None and np.count_nonzero(mask) == 1:
+            candidate = candidate.after(codec, int(mask.argmax()))
+        return candidate, mask
+
+    def expand(branches: Sequence[Branch[C]]) -> Iterable[Candidate[C]]:
+        """Add one token to each; the first choice is drawn ``count`` times, equal draws counting once."""
+        nonlocal count
+        expanded = []
+        for branch in branches:
+            nats = _log_softmax(branch.logits, branch.mask)
+            drawn = [draw(branch.logits, branch.mask, branch.candidate.checkpoint) for _ in range(count)]
+            expanded += [branch.candidate.after(codec, token, float(nats[token])) for token in dict.fromkeys(drawn)]
+        count = count if len(expanded) == 1 else 1
+        return expanded
+
+    whole = search(stepper, [Candidate(checkpoint)], advance, expand)
+    return max(whole, key=lambda candidate: candidate.nats)
 
 
-def _settled(codec: Codec[Any], candidate: Candidate, ask: Ask) -> tuple[Candidate, Mask | None]:
-    """The way up to its next choice, and what may be chosen there."""
-    checkpoint, events = candidate.checkpoint, candidate.events
-    while (mask := ask(checkpoint)) is not None and np.count_nonzero(mask) == 1:
-        checkpoint, more = checkpoint.after(codec, int(mask.argmax()))
-        events += more
-    return Candidate(checkpoint, events, candidate.nats), mask
-
-
-def _branched(
-    stepper: Stepper, codec: Codec[Any], candidates: list[tuple[Candidate, Mask]], draw: Draw, count: int
-) -> list[Candidate]:
-    """Each way a token further; a single one in ``count`` ways, each of them once."""
-    branched: dict[tuple[int, int, int], Candidate] = {}  # (tokens fed, row, token)
-    for length in sorted({len(candidate.checkpoint.unfed) for candidate, _ in candidates}):
-        same = [(candidate, mask) for candidate, mask in candidates if len(candidate.checkpoint.unfed) == length]
-        tokens = np.array([candidate.checkpoint.unfed for candidate, _ in same], np.int64)
-        state = {
-            name: np.concatenate([candidate.checkpoint.state[name] for candidate, _ in same])
-            for name in same[0][0].checkpoint.state
-        }
+def _fed(stepper: Stepper, choices: Sequence[tuple[Candidate[C], Mask]]) -> list[Branch[C]]:
+    """Feed each candidate's tokens: one call of the network for all candidates with the same number of tokens."""
+    branches = []
+    for length in sorted({len(candidate.checkpoint.unfed) for candidate, _ in choices}):
+        same = [(candidate, mask) for candidate, mask in choices if len(candidate.checkpoint.unfed) == length]
+        points = [candidate.checkpoint for candidate, _ in same]
+        tokens = np.array([point.unfed for point in points], np.int64)
+        state = {name: np.concatenate([point.state[name] for point in points]) for name in points[0].state}
         logits, after = stepper.step(tokens, state)
         for row, (candidate, mask) in enumerate(same):
-            fed = replace(
-                candidate.checkpoint, state={name: part[row : row + 1] for name, part in after.items()}, unfed=()
-            )
-            nats = _log_softmax(logits[row, -1], mask)
-            for _ in range(count):
-                token = draw(logits[row, -1], mask, fed)
-                if (length, row, token) not in branched:
-                    checkpoint, events = fed.after(codec, token)
-                    branched[length, row, token] = Candidate(
-                        checkpoint, candidate.events + events, candidate.nats + float(nats[token])
-                    )
-    return list(branched.values())
+            own = {name: part[row : row + 1] for name, part in after.items()}
+            fed = replace(candidate, checkpoint=replace(candidate.checkpoint, state=own, unfed=()))
+            branches.append(Branch(fed, logits[row, -1], mask))
+    return branches
 
 
 def _log_softmax(logits: Logits, mask: Mask) -> Logits:
-    """Among the tokens that may come."""
+    """Log-probabilities [vocab] among the tokens of ``mask`` only."""
     top = logits[mask].max()
     total: Logits = logits - top - np.log(np.exp(logits[mask] - top).sum())
     return total

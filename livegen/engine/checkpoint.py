@@ -1,33 +1,33 @@
-"""Where a stream of tokens has got to: all that its next token depends on."""
+"""The position of a stream of tokens: all that its next token depends on."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Generic
 
-from livegen.codecs.codec import Codec
+from livegen.codecs.codec import C, Codec
 from livegen.engine.repetition import NO_HISTORY, RepetitionHistory
 from livegen.events import Ticked
 from livegen.model.stepper import State
 
 
 @dataclass(frozen=True, slots=True)
-class Checkpoint:
-    """An immutable value, so keeping an old one is a way back.
+class Checkpoint(Generic[C]):
+    """An immutable value: a stream returns to any checkpoint that was kept.
 
-    ``unfed`` tokens are settled but not yet in the state.
+    ``unfed`` tokens are settled but not yet fed into the state.
     """
 
-    cursor: Any
+    cursor: C
     state: State
     unfed: tuple[int, ...] = ()
-    history: RepetitionHistory | None = None  # None where nobody asks for it
+    history: RepetitionHistory | None = None  # None without a repetition guard
 
-    def after(self, codec: Codec[Any], token: int) -> tuple["Checkpoint", tuple[Ticked, ...]]:
-        """The place after one more token, and the events that it settled."""
+    def after(self, codec: Codec[C], token: int) -> tuple["Checkpoint[C]", tuple[Ticked, ...]]:
+        """The checkpoint after one more token, and the events that it settled."""
         cursor, events = codec.step(self.cursor, token)
         history = self.history.after(token, is_whole=cursor.is_whole) if self.history else None
         return Checkpoint(cursor, self.state, (*self.unfed, token), history), events
 
 
-def beginning(codec: Codec[Any], state: State, *, is_guarded: bool) -> Checkpoint:
-    """Before the first token."""
+def beginning(codec: Codec[C], state: State, *, is_guarded: bool) -> Checkpoint[C]:
+    """The checkpoint before the first token."""
     return Checkpoint(codec.begin(), state, (), NO_HISTORY if is_guarded else None)

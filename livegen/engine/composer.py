@@ -1,21 +1,21 @@
-"""What the machine plays next, out of a model, the settings and what was heard: the part for each turn."""
+"""Makes the part for each turn from the model, the settings and what the player played."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import log
-from typing import Any
 
 import numpy as np
 
 from livegen.clock import NS_PER_S
-from livegen.codecs.codec import FrameCodec
+from livegen.codecs.codec import Codec, Cursor, FrameCodec
 from livegen.codecs.vocabulary import PitchSet
 from livegen.engine.accompaniment import Accompaniment, KeySetting
 from livegen.engine.part import Part, PlaybackStyle
-from livegen.engine.parts import Answer, Solo
+from livegen.engine.parts import Answer, Solo, Start
 from livegen.engine.repetition import RepetitionGuard
 from livegen.engine.sampler import Sampler
 from livegen.engine.token_stream import TokenStream
+from livegen.engine.turn_taking import Role
 from livegen.events import TICKS_PER_QUARTER, Note, NoteOff, NoteOn
 from livegen.model.bundle import Bundle
 from livegen.model.card import SamplingDefaults
@@ -27,29 +27,30 @@ from livegen.music.tempo_map import SteadyTempo, TempoMap, next_multiple
 from livegen.music.transport import TransportState
 from livegen.settings import Settings
 
-_FEWEST = 4  # notes that tell a key
-_EARLY = TICKS_PER_QUARTER // 4  # how long before its beat a first note may come
+_FEWEST = 4  # notes that are needed to find a key
+_EARLY = TICKS_PER_QUARTER // 4  # how long before its beat a phrase's first note may come
 _DEFAULT_BPM = 100.0
 _PIANO = (21, 108)
-_REGISTER = (62, 80)  # the middle of a melody, as the model writes it, that no new octave is sought for
+_REGISTER = (62, 80)  # a melody with its mean pitch in this range, as the model writes it, keeps its octave
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
-    """An answer, and what was found in its phrase."""
+class Beginning:
+    """What a part is made from."""
 
-    answer: Answer
-    not_before: int  # the tick of its beat at which the phrase is over
-    beats_per_bar: int
-    said: str
+    at_ns: int
+    transport: TransportState | None
+    played: Sequence[HeardNote] = ()  # the phrase that it answers
+    pitch: int = 60  # the first note of the player that it accompanies
+    latest: Callable[[], Sequence[HeardNote]] = tuple  # returns the player's newest notes
 
 
 class Composer:
-    """Owner of the model's side of a conversation: the continuation, the key, the random numbers."""
+    """Owner of the stream of tokens, the key and the random numbers."""
 
     def __init__(self, bundle: Bundle, settings: Settings) -> None:
         self._sampler = Sampler(settings.sampling, settings.play.seed)
-        self._stream: TokenStream | None = None
+        self._stream: TokenStream[Cursor] | None = None
         self._left_hand: frozenset[int] = frozenset()
         self._zone: frozenset[int] | None = None  # pitch classes that the left hand allows
         self._shift = 0
@@ -57,9 +58,9 @@ class Composer:
         self.change(settings, bundle)
 
     def change(self, settings: Settings, bundle: Bundle | None = None) -> None:
-        """From now on by these settings, and with this model if there is one; what is being played goes on.
+        """Use these settings from now on, and this model if one is given; the part that plays goes on.
 
-        SettingsError, and nothing has changed, when a key is unknown.
+        SettingsError when a key is unknown; nothing has changed then.
         """
         self._fixed_key = parse_key(settings.play.key) if settings.play.key else None
         self.settings = settings
@@ -71,17 +72,16 @@ class Composer:
         self._sampler.settings = asked.model_copy(update=defaults)
 
     @property
-    def codec(self) -> Any:
-        """The model's."""
+    def codec(self) -> Codec[Cursor]:
+        """The model's codec."""
         return self._bundle.codec
 
-    @property
-    def has_frames(self) -> bool:
-        """The model writes several voices at a time, and others can be given."""
-        return isinstance(self._bundle.codec, FrameCodec)
+    def can_play(self, role: Role) -> bool:
+        """Can this model write the role's part? An accompaniment needs a ``FrameCodec``."""
+        return role.part != "accompaniment" or isinstance(self.codec, FrameCodec)
 
     def set_chord(self, event: NoteOn | NoteOff) -> None:
-        """The left hand says what may sound; what it held last holds until it holds something else."""
+        """Allow the pitch classes of the left hand's chord; the last chord stays in force until the next one."""
         if isinstance(event, NoteOff):
             self._left_hand -= {event.pitch}
         else:
@@ -90,15 +90,21 @@ class Composer:
 
     @property
     def middle(self) -> int:
-        """The pitch in the middle of what a player would play."""
+        """A pitch in the middle of the player's range."""
         return _REGISTER[0] - self._shift
 
-    def tempo(self, now_ns: int) -> SteadyTempo:
-        """A steady tempo from this moment on."""
-        return SteadyTempo(now_ns, round(60 * NS_PER_S / (self.settings.time.tempo_bpm or _DEFAULT_BPM)))
+    def make(self, role: Role, beginning: Beginning) -> Part:
+        """Make the role's part."""
+        match role.part:
+            case "answer":
+                return self._answer(beginning.played, beginning.transport)
+            case "endless":
+                return self._solo(self._beat(beginning))
+            case "accompaniment":
+                return self._accompaniment(role, beginning)
 
-    def answer(self, played: Sequence[HeardNote], transport: TransportState | None) -> Reply:
-        """The answer to a phrase; under a clock, on its beat."""
+    def _answer(self, played: Sequence[HeardNote], transport: TransportState | None) -> Answer:
+        """The answer to a phrase; with a clock, on the clock's beat."""
         phrase, origin = self._lay_out(played, transport)
         before, self.key = self.key, self._find_key([(n.pitch, n.duration / TICKS_PER_QUARTER) for n in phrase.notes])
         self._shift = self.codec.shift(self.key, [note.pitch for note in phrase.notes])
@@ -108,65 +114,63 @@ class Composer:
         prompt = self.codec.prompt(notes, stream.cursor, self.key.transposed(self._shift))
         stream.begin(prompt)
         length = next_multiple(round(phrase.whole_length * self.settings.play.answer_length), TICKS_PER_QUARTER)
-        answer = Answer(stream, prompt, self.style(phrase.notes), transport or phrase.tempo, length)
         folded = sum(self.codec.fold(note.pitch) != note.pitch for note in notes)
         count = f"{len(played)} notes" + (f" ({folded} out of the model's range, moved by octaves)" if folded else "")
         bar = self.settings.time.beats_per_bar or (4 if transport else detect_beats_per_bar(phrase.notes))
-        said = f"heard {count}, {self.key}, {phrase.tempo.tempo_bpm:.2f} bpm, {bar} beats a bar"
-        return Reply(answer, origin + phrase.length, bar, said)
+        start = Start(
+            TICKS_PER_QUARTER * (bar if self.settings.time.begin_on == "bar" else 1),
+            origin + phrase.length,
+            f"heard {count}, {self.key}, {phrase.tempo.tempo_bpm:.2f} bpm, {bar} beats a bar",
+        )
+        return Answer(stream, prompt, self._line_style(phrase.notes), transport or phrase.tempo, start, length)
 
-    def solo(self, beat: TempoMap) -> Solo:
-        """Music of its own, going on from what was heard last, if anything was."""
+    def _solo(self, beat: TempoMap) -> Solo:
+        """Music without a phrase to answer; it continues the last stream, if there is one."""
         self.key = self.key or self._fixed_key
         stream = self._continue(is_same_key=True)
         self.apply_bias(stream)
-        return Solo(stream, self.style(()), beat)
+        return Solo(stream, self._line_style(()), beat, Start())
 
-    def accompaniment(self, beat: TempoMap, pitch: int, *, is_immediate: bool) -> Accompaniment:
-        """Voices beside the player's, whose first note is this."""
+    def _accompaniment(self, role: Role, beginning: Beginning) -> Accompaniment:
+        """Voices that accompany the player, whose first note is known."""
+        pitch, codec = beginning.pitch, self.codec
+        assert isinstance(codec, FrameCodec)
         self.key = self.key or self._fixed_key or _first_key(pitch)
         if not self._is_in_register([pitch]):
-            self._shift = self.codec.shift(self.key, [pitch])
+            self._shift = codec.shift(self.key, [pitch])
         return Accompaniment(
-            self.codec,
+            codec,
             self._key_setting(),
-            self._beside(),
-            beat,
-            is_immediate=is_immediate,
+            self._style(),
+            self._beat(beginning),
             candidates=self.settings.sampling.candidates,
+            is_immediate=role.is_immediate,
+            patience_ns=role.patience_ns,
+            update_key=lambda: self.update_key(beginning.latest()),
         )
 
-    def update_key(self, accompaniment: Accompaniment, heard: Sequence[HeardNote]) -> None:
-        """Find the key anew, and let the ensemble go over to it when it has changed, or when the melody has moved."""
+    def update_key(self, heard: Sequence[HeardNote]) -> KeySetting | None:
+        """Find the key anew; another ``KeySetting`` when the transposition changes with the key or the register."""
         if len(heard) < _FEWEST:
-            return
+            return None
         before, pitches = self.key, [note.pitch for note in heard]
         self.key = self._find_key([(note.pitch, (note.end_ns - note.onset_ns) / NS_PER_S) for note in heard])
         if self.key == before and self._is_in_register(pitches):
-            return
+            return None
         shift, self._shift = self._shift, self.codec.shift(self.key, pitches)
-        if self._shift == shift:  # as between C major and A minor
-            self.apply_bias(accompaniment.stream)
-        else:
-            accompaniment.retune(self._key_setting())
+        if self._shift != shift:
+            return self._key_setting()
+        if self._stream:  # same transposition, other scale: C major and A minor
+            self.apply_bias(self._stream)
+        return None
 
-    def style(self, notes: Sequence[Note]) -> PlaybackStyle:
-        """How a part is played now; ``notes`` are the phrase that it answers."""
-        loudness = sum(note.velocity for note in notes) // len(notes) if notes else 64
-        velocity = None if self.codec.has_velocities else max(1, loudness)
-        return replace(self._beside(), shift=12 * self.settings.play.octaves - self._shift, velocity=velocity)
-
-    def apply_settings(self, part: Part | Accompaniment) -> None:
-        """Let a part that is being played follow the settings as they are now."""
-        if isinstance(part, Accompaniment):
-            part.style = self._beside()
-            part.candidates = self.settings.sampling.candidates
-        else:
-            part.style = replace(self.style(()), velocity=part.style.velocity)
+    def apply_settings(self, part: Part) -> None:
+        """Apply the present settings to a part that plays."""
+        part.apply_settings(self._style(), -self._shift, self.settings.sampling.candidates)
         self.apply_bias(part.stream)
 
-    def apply_bias(self, stream: TokenStream) -> None:
-        """What may sound, and with which odds."""
+    def apply_bias(self, stream: TokenStream[Cursor]) -> None:
+        """Set the stream's log-odds (density, notes out of key) and its allowed pitches."""
         sampling = self.settings.sampling
         odds = self.codec.density_weights() * np.float32(log(sampling.density))
         if self.key:
@@ -175,8 +179,8 @@ class Composer:
         stream.set_bias(odds)
         stream.set_allowed_pitches(self._allowed())
 
-    def _beside(self) -> PlaybackStyle:
-        """How voices beside the player's are played: as high as they are written."""
+    def _style(self) -> PlaybackStyle:
+        """How an accompaniment is played: without a shift from the model's key, for it is written transposed."""
         play, limits = self.settings.play, self.settings.limits
         return PlaybackStyle(
             shift=12 * play.octaves,
@@ -186,8 +190,18 @@ class Composer:
             velocity_follow=play.velocity_follow,
         )
 
+    def _line_style(self, notes: Sequence[Note]) -> PlaybackStyle:
+        """How an answer or a solo is played; ``notes`` are the phrase that it answers."""
+        loudness = sum(note.velocity for note in notes) // len(notes) if notes else 64
+        return self._style().shifted(-self._shift, None if self.codec.has_velocities else max(1, loudness))
+
+    def _beat(self, beginning: Beginning) -> TempoMap:
+        """The clock's beat, or a steady tempo from that moment on."""
+        tempo_bpm = self.settings.time.tempo_bpm or _DEFAULT_BPM
+        return beginning.transport or SteadyTempo(beginning.at_ns, round(60 * NS_PER_S / tempo_bpm))
+
     def _allowed(self) -> PitchSet | None:
-        """The model's pitches that may sound; None where all may."""
+        """The model's pitches that may sound [128]; None when all may."""
         limits, classes = self.settings.limits, self._zone
         if limits.scale_lock and self.key:
             classes = (self.key.scale & classes if classes else None) or self.key.scale
@@ -203,7 +217,7 @@ class Composer:
         return KeySetting(-self._shift, stream)
 
     def _is_in_register(self, pitches: Sequence[int]) -> bool:
-        """A melody of these pitches lies where the model knows melodies."""
+        """Do these pitches lie in the register of the model's melodies?"""
         middle = sum(pitches) / len(pitches) + self._shift
         return _REGISTER[0] <= middle <= _REGISTER[1] and self._shift % 12 == self._home_shift % 12
 
@@ -215,7 +229,7 @@ class Composer:
         return self._fixed_key or find_key(sounding, self.key)
 
     def _lay_out(self, played: Sequence[HeardNote], transport: TransportState | None) -> tuple[Phrase, int]:
-        """The phrase on its grid, and the tick at which it begins: of the song, or of the meter found in it."""
+        """The phrase on its grid, and the tick at which it begins: the transport's tick, or 0 at the detected tempo."""
         onsets = [note.onset_ns for note in played]
         origin = 0
         if transport:
@@ -227,14 +241,14 @@ class Composer:
         notes = [(note.onset_ns, note.end_ns, note.pitch, note.velocity) for note in played]
         return lay_out(notes, tempo, self.codec.grid_ticks), origin
 
-    def _continue(self, *, is_same_key: bool) -> TokenStream:
-        """Go on from what was heard when key and beat allow it, else begin a new piece."""
+    def _continue(self, *, is_same_key: bool) -> TokenStream[Cursor]:
+        """Continue the last stream when the key is the same and it ended on a beat, else begin a new one."""
         last = self._stream
         if last and is_same_key and last.cursor.tick % TICKS_PER_QUARTER == 0:
             return last
         return self._begun()
 
-    def _begun(self) -> TokenStream:
+    def _begun(self) -> TokenStream[Cursor]:
         bundle, sampling = self._bundle, self.settings.sampling
         longest_run = bundle.card.longest_run
         repetition = RepetitionGuard(longest_run) if longest_run and sampling.avoid_loops else None
@@ -245,7 +259,7 @@ class Composer:
 
 
 def _first_key(pitch: int) -> Key:
-    """The key of a single note: the major one with the fewest sharps or flats that has it."""
+    """A key for a single note: of the major keys with that note, the one with the fewest sharps or flats."""
     return next(Key(tonic) for tonic in (0, 7, 5, 2, 10, 9, 3, 4, 8, 11, 1, 6) if pitch % 12 in Key(tonic).scale)
 
 

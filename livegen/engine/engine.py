@@ -1,44 +1,36 @@
-"""Hear, imagine, play: joined, and told the time."""
+"""The engine: hears what is played, plans music, hands it over."""
 
 from livegen.clock import NS_PER_MS, NS_PER_S
-from livegen.engine.accompaniment import Accompaniment
-from livegen.engine.composer import Composer
-from livegen.engine.part import Part
-from livegen.engine.parts import Answer, Solo
+from livegen.engine.composer import Beginning, Composer
+from livegen.engine.part import Moment, Part
 from livegen.engine.plan import Plan, look_ahead
-from livegen.engine.turn_taking import ROLES, Turn, TurnEvent
-from livegen.events import TICKS_PER_QUARTER, NoteOff, NoteOn, Timed
+from livegen.engine.turn_taking import OTHERWISE, ROLES, Turn, TurnEvent
+from livegen.events import NoteOff, NoteOn, Timed
 from livegen.model.bundle import Bundle, load_bundle
-from livegen.music.phrase_capture import PhraseCapture
-from livegen.music.tempo_map import TempoMap
+from livegen.music.phrase_capture import HeardNote, PhraseCapture
 from livegen.music.transport import TransportState
 from livegen.settings import Role, Settings
 
-_TOKENS_A_CALL = 32  # a call of imagine lasts some milliseconds at the most
-_PATIENCE_NS = 4 * NS_PER_S  # of a machine that plays beside a player who has stopped
-_LONG_PATIENCE_NS = 30 * NS_PER_S  # after which a melody is forgotten
-_BREATH_NS = NS_PER_S  # without a key: between two phrases of who plays together with us
-_KEY_NOTES = 16  # notes that the key is found by while playing together
+_BREATH_NS = NS_PER_S  # so long without a held key is a pause between two phrases of a player whom we accompany
+_KEY_NOTES = 16  # newest notes that the key is found from during an accompaniment
 
 
 class Engine:
-    """Owner of one conversation. No thread, port, sleep or clock: it is told the time, in ns of one clock."""
+    """Owner of the turns and of the part that plays.
+
+    It has no thread, port, sleep or clock: each call gives the time, in ns of one clock.
+    """
 
     def __init__(self, bundle: Bundle, settings: Settings) -> None:
         self.sha256 = bundle.sha256  # of the model that it begins with
         self._composer = Composer(bundle, settings)
         self._settings = settings
-        self._role: Role = "respond"
+        self._role = ROLES[OTHERWISE]
         self._turn = Turn.IDLE
         self._capture = PhraseCapture(settings.play.pause_ms * NS_PER_MS)
         self._transport: TransportState | None = None
         self._ahead = look_ahead(settings, None)
         self._part: Part | None = None
-        self._accompaniment: Accompaniment | None = None
-        self._grid = TICKS_PER_QUARTER  # that the answer being prepared begins on
-        self._not_before = 0
-        self._is_prepared = False
-        self._is_key_known = self._is_precomputed = True
         self._touched_ns = 0
         self._retraction: tuple[int, tuple[int, ...]] | None = None
         self._role_changed: Role | None = None
@@ -46,73 +38,60 @@ class Engine:
         self._take_role(settings.play.role)
 
     def hear(self, timed: Timed) -> None:
-        """Something was played. During an answer a note takes the floor: the rest of the answer is retracted."""
+        """Take what was played. A note during an answer takes the turn: the rest of the answer is retracted."""
         event = timed.event
         is_conducted = self._settings.limits.left_hand == "chord"
         if is_conducted and isinstance(event, NoteOn | NoteOff) and timed.is_left_hand:
             self._composer.set_chord(event)
             return self._apply_settings()
         if self._turn is Turn.LISTENING and self._capture.has_ended(timed.at_ns):
-            self._capture.take()  # its answer would come too late
+            self._capture.take()  # drop the phrase: its answer would come too late
         before = self._capture.held
         self._capture.hear(timed)
         if isinstance(event, NoteOn):
             self._note_on(event, timed.at_ns)
-        elif self._accompaniment and self._turn is Turn.TOGETHER:
+        elif self._part and self._turn is Turn.TOGETHER:
             for pitch in before - self._capture.held:
-                self._take_back(self._accompaniment.note_off(pitch, timed.at_ns))
+                self._take_back(self._part, self._part.note_off(pitch, timed.at_ns))
 
     def imagine(self, now_ns: int) -> Plan:
-        """See to it that music is planned a horizon ahead; hand over what is due within the commitment."""
-        if self._turn is Turn.IDLE:
-            self._wake(now_ns)
+        """Plan music up to the horizon; hand over the events up to the commit time."""
+        if self._turn is Turn.IDLE and self._take_turn(TurnEvent.BEGIN) is Turn.PLAYING:
+            self._part = self._make(now_ns)
         if self._turn is Turn.LISTENING and self._capture.has_ended(now_ns):
             self._take_turn(TurnEvent.PHRASE_END)
-            self._begin_answer()
-        if self._turn is Turn.PLAYING and self._part:
-            return self._plan(self._play_part(self._part, now_ns))
-        if self._turn is Turn.TOGETHER and self._accompaniment:
-            return self._plan(self._play_together(self._accompaniment, now_ns))
+            self._part = self._make(now_ns, played=self._capture.take())
+        if self._part and self._is_playing:
+            return self._plan(self._play(self._part, now_ns))
         return self._plan(())
 
     def retract(self, after_ns: int) -> None:
-        """Forget what is due after a moment; the state goes back to the last whole moment that was heard."""
+        """Drop the events after a moment; the stream goes back to its last checkpoint before that moment."""
         if self._part:
             self._part.retract(after_ns)
             self._retraction = after_ns, ()
 
     def silence(self, now_ns: int) -> Plan:
-        """Stop at once and forget the phrase; a solo goes on when a key is touched."""
+        """Stop at once and forget the phrase; a role that a key press ends (solo) is left for the role after it."""
         self._stop(now_ns)
         self._capture.take()
-        if self._role == "solo":
+        if self._role.is_left_by_a_touch:
             self._take_role(self._settings.play.role_after_touch)
         self._turn = Turn.IDLE
         return self._plan(())
 
     def follow(self, transport: TransportState, now_ns: int) -> None:
-        """A clock says where the song stands: what is planned moves with it; a stop silences, a jump re-anchors."""
+        """Take a new transport state: planned events move with the clock; a stop silences, a jump re-anchors them."""
         before, self._transport = self._transport, transport
         self._ahead = look_ahead(self._settings, transport)
-        is_same = (
-            before is not None
-            and before.discontinuities == transport.discontinuities
-            and before.is_running == transport.is_running
-        )
-        if self._accompaniment:
-            self._accompaniment.beat = transport
-            if not is_same and not transport.is_running:
-                self._stop_together(now_ns)
-        if self._part and is_same:
-            self._part.beat = transport
-        elif self._part:
-            self._part.pause(now_ns)
+        is_same_run = before is not None and before.run == transport.run
+        if self._part and self._part.follow(transport, self._moment(now_ns), is_same_run=is_same_run):
             self._retraction = now_ns, ()
-            if transport.is_running:
-                self._part.go_on(transport, now_ns + self._ahead.commit_ns)
+        if self._turn is Turn.TOGETHER and not is_same_run and not transport.is_running:
+            self._stop(now_ns)
 
     def change(self, settings: Settings, now_ns: int, bundle: Bundle | None = None) -> None:
-        """From now on by these settings, and with this model if there is one; SettingsError when one is refused."""
+        """Use these settings from now on, and this model if one is given; SettingsError when a setting is refused."""
         self._composer.change(settings, bundle)
         before, self._settings = self._settings, settings
         self._ahead = look_ahead(settings, self._transport)
@@ -122,154 +101,99 @@ class Engine:
         self._apply_settings()
 
     def pending(self) -> tuple[Timed, ...]:
-        """The plan that has not been handed over yet, as it stands."""
-        part = self._part if self._turn is Turn.PLAYING else self._accompaniment
-        return part.pending() if part else ()
+        """The events that are planned and not yet handed over."""
+        return self._part.pending() if self._part else ()
 
     def is_between_phrases(self, now_ns: int) -> bool:
-        """Is there no phrase, of the player's or of ours, that a change would break off?"""
+        """Would a change now interrupt no phrase, neither the player's nor ours?"""
         if self._turn is Turn.PLAYING:
             return self._part is None or self._part.is_between_phrases
         is_quiet = not self._capture.held and now_ns - self._touched_ns > _BREATH_NS
         return self._turn is Turn.IDLE or (self._turn is Turn.TOGETHER and is_quiet)
 
-    # what happens
+    # turns
 
-    def _take_turn(self, event: TurnEvent) -> None:
-        self._turn = ROLES[self._role].get((self._turn, event), self._turn)
+    def _take_turn(self, event: TurnEvent) -> Turn:
+        self._turn = self._role.turns.get((self._turn, event), self._turn)
+        return self._turn
 
     def _note_on(self, event: NoteOn, at_ns: int) -> None:
         self._touched_ns = at_ns
         if self._turn is Turn.PLAYING:
             self.retract(at_ns)
-        is_over = self._role == "solo"
+        was_together = self._turn is Turn.TOGETHER
+        is_left = self._role.is_left_by_a_touch
         self._take_turn(TurnEvent.NOTE_ON)
-        if is_over:
+        if is_left:
             self._take_role(self._settings.play.role_after_touch)
             self._take_turn(TurnEvent.NOTE_ON)
         if self._turn is Turn.TOGETHER:
-            if self._accompaniment is None:
-                self._accompaniment = self._start(event.pitch, at_ns)
-            self._take_back(self._accompaniment.note_on(event.pitch, event.velocity, at_ns))
+            if not was_together or self._part is None:
+                self._part = self._make(at_ns, pitch=event.pitch)
+            self._take_back(self._part, self._part.note_on(event, at_ns))
 
-    def _take_role(self, role: Role) -> None:
-        """Begin a role; one that the model cannot play is said, and another is played instead."""
-        if role in ("accompany", "harmonise") and not self._composer.has_frames:
+    def _take_role(self, name: Role) -> None:
+        """Begin a role; when the model cannot play it, add a notice and begin ``OTHERWISE`` instead."""
+        if not self._composer.can_play(ROLES[name]):
             codec = self._composer.codec.name
-            remedy = "take a model of chorales (bach); playing 'respond' instead"
-            self._notices.append(f"a model of '{codec}' writes one voice after the other and cannot {role}: {remedy}")
-            role = "respond"
-        self._role, self._turn = role, Turn.IDLE
-        if role != self._settings.play.role:
-            play = self._settings.play.model_copy(update={"role": role})
+            remedy = f"choose a chorale model (bach); playing '{OTHERWISE}' instead"
+            self._notices.append(f"this model (codec '{codec}') only answers or plays solo; it cannot {name}: {remedy}")
+            name = OTHERWISE
+        self._role, self._turn = ROLES[name], Turn.IDLE
+        if name != self._settings.play.role:
+            play = self._settings.play.model_copy(update={"role": name})
             self._settings = self._settings.model_copy(update={"play": play})
-            self._role_changed = role
+            self._role_changed = name
 
-    def _go_over(self, role: Role, now_ns: int, *, is_new_model: bool) -> None:
-        """Change roles while playing: a solo goes on from what plays, anything else ends it."""
-        part = self._part if self._turn is Turn.PLAYING and not is_new_model else None
-        if role == "solo" and part and self._is_prepared:
-            self._role, self._part = role, Solo.from_part(part)
-            return
+    def _go_over(self, name: Role, now_ns: int, *, is_new_model: bool) -> None:
+        """Change roles while music plays: a role with ``goes_on`` takes over the part, any other role ends it."""
         was_playing = self._turn is Turn.PLAYING
+        part = self._part if was_playing and not is_new_model else None
+        if part and ROLES[name].goes_on and not part.is_behind:
+            self._role, self._part = ROLES[name], part.without_end()
+            return
         self._stop(now_ns)
         self._capture.take()
-        self._take_role(role)
-        if self._role == "accompany" and was_playing:
+        self._take_role(name)
+        if self._role.begins_alone and was_playing:
             self._turn = Turn.TOGETHER
-            self._accompaniment = self._start(self._composer.middle, now_ns)
-            self._accompaniment.go_on(now_ns)
+            self._part = self._make(now_ns, pitch=self._composer.middle)
+            self._part.begin(now_ns)
             self._touched_ns = now_ns
 
     def _apply_settings(self) -> None:
-        for part in (self._part, self._accompaniment):
-            if part:
-                self._composer.apply_settings(part)
+        if self._part:
+            self._composer.apply_settings(self._part)
 
     def _stop(self, now_ns: int) -> None:
-        if self._part:
-            self.retract(now_ns)
-        if self._accompaniment:
-            self._stop_together(now_ns)
+        self.retract(now_ns)
         self._part = None
-
-    def _stop_together(self, now_ns: int) -> None:
-        if self._accompaniment:
-            self._accompaniment.silence(now_ns)
-            self._retraction = now_ns, ()
-        self._accompaniment = None
         if self._turn is Turn.TOGETHER:
             self._take_turn(TurnEvent.SILENCE)
 
-    def _take_back(self, after_ns: int | None) -> None:
-        if after_ns is not None and self._accompaniment:
+    def _take_back(self, part: Part, after_ns: int | None) -> None:
+        if after_ns is not None:
             earlier_ns = self._retraction[0] if self._retraction else after_ns
-            self._retraction = min(earlier_ns, after_ns), tuple(sorted(self._accompaniment.sounding))
+            self._retraction = min(earlier_ns, after_ns), tuple(sorted(part.sounding))
 
-    # what is played
+    # parts
 
-    def _begin_answer(self) -> None:
-        reply = self._composer.answer(self._capture.take(), self._transport)
-        self._part = reply.answer
-        self._not_before = reply.not_before
-        self._grid = TICKS_PER_QUARTER * (reply.beats_per_bar if self._settings.time.begin_on == "bar" else 1)
-        self._is_prepared = False
-        self._notices.append(reply.said)
+    def _make(self, now_ns: int, *, played: list[HeardNote] | None = None, pitch: int = 0) -> Part:
+        beginning = Beginning(now_ns, self._transport, played or (), pitch, lambda: self._capture.last(_KEY_NOTES))
+        return self._composer.make(self._role, beginning)
 
-    def _start(self, pitch: int, at_ns: int) -> Accompaniment:
-        return self._composer.accompaniment(self._beat(at_ns), pitch, is_immediate=self._role == "harmonise")
-
-    def _wake(self, now_ns: int) -> None:
-        self._take_turn(TurnEvent.BEGIN)
-        if self._turn is Turn.PLAYING:
-            self._part = self._composer.solo(self._beat(now_ns))
-            self._grid, self._not_before = TICKS_PER_QUARTER, 0
-            self._is_prepared = False
-
-    def _play_part(self, part: Part, now_ns: int) -> tuple[Timed, ...]:
-        if not self._is_prepared:
-            self._is_prepared = part.prepare(_TOKENS_A_CALL)
-            if not self._is_prepared:
-                return ()
-            self._begin(part, now_ns)
-        if self._is_stopped:
-            return ()
-        part.plan(now_ns + self._ahead.horizon_ns)
+    def _play(self, part: Part, now_ns: int) -> tuple[Timed, ...]:
+        self._notices += part.plan(self._moment(now_ns))
         events = part.hand_over(now_ns + self._ahead.commit_ns)
-        if part.is_over(now_ns):
-            self._take_turn(TurnEvent.ANSWER_END)
-        return events
-
-    def _begin(self, part: Part, now_ns: int) -> None:
-        begin_ns = part.begin(now_ns + self._ahead.commit_ns, self._grid, self._not_before)
-        if self._is_stopped:
-            part.pause(now_ns)
-            self._notices.append("answer when the clock runs")
-        elif isinstance(part, Answer):
-            self._notices.append(f"answer in {(begin_ns - now_ns) / NS_PER_S:.2f} s")
-
-    def _play_together(self, accompaniment: Accompaniment, now_ns: int) -> tuple[Timed, ...]:
-        """A touch is answered before anything else is done; the rest is planned when it has been handed over."""
-        if accompaniment.is_touched:
-            self._is_key_known, self._is_precomputed = False, False
-            accompaniment.plan(now_ns, now_ns)
-            return accompaniment.hand_over(now_ns + self._ahead.commit_ns)
-        accompaniment.advance(now_ns)
-        if not self._is_key_known and accompaniment.is_open:
-            self._composer.update_key(accompaniment, self._capture.last(_KEY_NOTES))
-        self._is_key_known = True
-        waited_ns = 0 if self._capture.held else now_ns - self._touched_ns
-        if waited_ns > (_PATIENCE_NS if self._role == "accompany" else _LONG_PATIENCE_NS):
-            self._stop_together(now_ns)
-            return ()
-        accompaniment.plan(now_ns, now_ns if self._is_stopped else now_ns + self._ahead.horizon_ns)
-        events = accompaniment.hand_over(now_ns + self._ahead.commit_ns)
-        self._is_precomputed = bool(events) or waited_ns > _PATIENCE_NS or not accompaniment.precompute()
+        ending = part.ending(now_ns)
+        if ending is TurnEvent.SILENCE:
+            self._stop(now_ns)
+        elif ending:
+            self._take_turn(ending)
         return events
 
     def _plan(self, events: tuple[Timed, ...]) -> Plan:
-        together = self._is_key_known and self._is_precomputed
-        is_behind = not {Turn.PLAYING: self._is_prepared, Turn.TOGETHER: together}.get(self._turn, True)
+        is_behind = self._is_playing and self._part is not None and self._part.is_behind
         retract_ns, kept = self._retraction or (None, ())
         plan = Plan(events, retract_ns, kept, tuple(self._notices), self._role_changed, is_behind, self._due_ns())
         self._retraction, self._notices, self._role_changed = None, [], None
@@ -277,23 +201,23 @@ class Engine:
 
     # time
 
-    def _beat(self, now_ns: int) -> TempoMap:
-        return self._transport or self._composer.tempo(now_ns)
-
     @property
-    def _is_stopped(self) -> bool:
-        return self._transport is not None and not self._transport.is_running
+    def _is_playing(self) -> bool:
+        return self._turn in (Turn.PLAYING, Turn.TOGETHER)
+
+    def _moment(self, now_ns: int) -> Moment:
+        is_stopped = self._transport is not None and not self._transport.is_running
+        return Moment(now_ns, self._ahead, is_stopped, bool(self._capture.held))
 
     def _due_ns(self) -> int | None:
-        """When there may be something to do again; 0 is soon, None not before something is heard."""
+        """When to call again; 0: soon, None: not before something is played."""
         if self._turn is Turn.IDLE:
             return None
         if self._turn is Turn.LISTENING:
             return self._capture.due_ns
-        is_playing = self._turn is Turn.PLAYING and self._is_prepared and not self._is_stopped
-        return self._part.due_ns(self._ahead) if self._part and is_playing else 0
+        return self._part.due_ns(self._ahead) if self._part else 0
 
 
 def load_engine(settings: Settings) -> Engine:
-    """The engine of these settings; LivegenError when the model or a setting is refused."""
+    """An engine with these settings; LivegenError when the model or a setting is refused."""
     return Engine(load_bundle(settings.play.model), settings)

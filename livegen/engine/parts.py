@@ -1,34 +1,291 @@
-"""One answer: when it begins, how long it lasts, and which of its notes are promised."""
+"""The parts that play without the player: an answer to a phrase, and a solo."""
 
-from livegen.codecs.codec import Prompt
-from livegen.engine.part import Part, PlaybackStyle
+from collections import Counter, deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from livegen.clock import NS_PER_S
+from livegen.codecs.codec import Cursor, Prompt
+from livegen.engine.part import Moment, PlaybackStyle
 from livegen.engine.plan import LookAhead
 from livegen.engine.token_stream import TokenStream
-from livegen.events import TICKS_PER_QUARTER, NoteOn, Ticked
+from livegen.engine.turn_taking import TurnEvent
+from livegen.events import (
+    TICKS_PER_QUARTER,
+    Event,
+    NoteOff,
+    NoteOn,
+    Ticked,
+    Timed,
+    ending_of,
+    is_beginning,
+)
 from livegen.music.tempo_map import TempoMap, next_multiple
+from livegen.music.transport import TransportState
 
-_EARLIEST_END = 0.7  # of the length aimed at: a phrase end after it ends the answer
+_TOKENS_A_CALL = 32  # of a prompt: a call lasts some milliseconds at the most
+_EARLIEST_END = 0.7  # of the intended length: a phrase end after this ends the answer
+_BREATH = 2 * TICKS_PER_QUARTER  # between two pieces, at the least
 
 
-class Answer(Part):
-    """The part that follows a phrase, about ``length`` ticks long."""
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where a part begins."""
+
+    grid: int = TICKS_PER_QUARTER  # ticks: it begins on a multiple of this
+    not_before: int = 0  # tick of the beat
+    said: str = ""  # a line for the person at the keyboard
+
+
+class Line:
+    """A part that is planned in ticks, handed over in nanoseconds, and ended note by note.
+
+    Events that are not handed over move with the beat. Notes are transposed; other events pass unchanged.
+    """
+
+    def __init__(self, stream: TokenStream[Cursor], style: PlaybackStyle, beat: TempoMap, start: Start) -> None:
+        self.stream = stream
+        self.style = style
+        self._beat = beat
+        self._start = start
+        self._lines: tuple[str, ...] = (start.said,) if start.said else ()
+        self._is_begun = False
+        self._begin_tick = stream.cursor.tick
+        self._offset = 0  # from the stream's ticks to the beat's
+        self._planned: deque[Ticked] = deque()  # in the beat's ticks
+        self._begun: dict[int, list[int | None]] = {}  # the model's pitch → the pitch that sounds; None: left out
+        self._voices: Counter[int] = Counter()  # voices on each pitch: octave folding can put two on one
+        self._held: dict[Event, None] = {}  # the events that lift pressed pedals and centre pitch bends
+        self._is_paused = False
+
+    @property
+    def sounding(self) -> frozenset[int]:
+        """None: a retraction ends all notes."""
+        return frozenset()
+
+    @property
+    def is_behind(self) -> bool:
+        """As ``Part.is_behind``."""
+        return not self._is_begun
+
+    @property
+    def is_between_phrases(self) -> bool:
+        """As ``Part.is_between_phrases``."""
+        return False
+
+    def begin(self, at_ns: int) -> None:
+        """Nothing to do: it begins with the first ``plan``."""
+
+    def note_on(self, event: NoteOn, at_ns: int) -> int | None:
+        """Ignored: it does not accompany the player."""
+        return None
+
+    def note_off(self, pitch: int, at_ns: int) -> int | None:
+        """Ignored: it does not accompany the player."""
+        return None
+
+    def plan(self, moment: Moment) -> Sequence[str]:
+        """As ``Part.plan``."""
+        lines, self._lines = self._lines, ()
+        if not self._is_begun:
+            if not self._prepare():
+                return lines
+            lines = (*lines, *self._begin(moment))
+        if not moment.is_stopped:
+            self._write_until(moment.now_ns + moment.ahead.horizon_ns)
+        return lines
+
+    def hand_over(self, until_ns: int) -> tuple[Timed, ...]:
+        """As ``Part.hand_over``."""
+        events = []
+        while self._planned and (at_ns := self._beat.ns_at(self._planned[0].tick)) <= until_ns:
+            events.append(Timed(at_ns, self._planned.popleft().event))
+        return tuple(events)
+
+    def pending(self) -> tuple[Timed, ...]:
+        """As ``Part.pending``."""
+        return tuple(Timed(self._beat.ns_at(ticked.tick), ticked.event) for ticked in self._planned)
+
+    def retract(self, after_ns: int) -> None:
+        """As ``Part.retract``."""
+        self._planned.clear()
+        self._begun.clear()
+        self._voices.clear()
+        self._held.clear()
+        heard = self._beat.tick_at(after_ns) - self._offset
+        self.stream.retract(max(heard, self._begin_tick))
+
+    def follow(self, transport: TransportState, moment: Moment, *, is_same_run: bool) -> bool:
+        """As ``Part.follow``: after a stop or a jump it goes on at the same position within the beat."""
+        if is_same_run:
+            self._beat = transport
+            return False
+        self._pause(moment.now_ns)
+        if transport.is_running:
+            self._beat = transport
+            earliest = transport.tick_at(moment.now_ns + moment.ahead.commit_ns)
+            lag = earliest - (self.stream.cursor.tick + self._offset)
+            self._offset += next_multiple(lag, TICKS_PER_QUARTER)
+            self._is_paused = False
+        return True
+
+    def due_ns(self, ahead: LookAhead) -> int:
+        """As ``Part.due_ns``."""
+        if not self._is_begun or self._is_paused:
+            return 0
+        due_ns = self._moment() - ahead.horizon_ns
+        return min(due_ns, self._beat.ns_at(self._planned[0].tick) - ahead.commit_ns) if self._planned else due_ns
+
+    def ending(self, now_ns: int) -> TurnEvent | None:
+        """As ``Part.ending``."""
+        return None
+
+    def apply_settings(self, style: PlaybackStyle, shift: int, candidates: int) -> None:
+        """As ``Part.apply_settings``; the velocity stays as it was."""
+        self.style = style.shifted(shift, self.style.velocity)
+
+    def without_end(self) -> "Solo":
+        """As ``Part.without_end``."""
+        solo = Solo(self.stream, self.style, self._beat, self._start)
+        vars(solo).update({name: value for name, value in vars(self).items() if name in vars(solo)})
+        return solo
+
+    def _prepare(self) -> bool:
+        """Do a limited amount of the work before the beginning; True when the part is ready to begin."""
+        return True
+
+    def _begin(self, moment: Moment) -> Sequence[str]:
+        """Put the first note on the grid, not before the commit time."""
+        earliest = self._beat.tick_at(moment.now_ns + moment.ahead.commit_ns)
+        tick = next_multiple(max(earliest, self._start.not_before), self._start.grid)
+        self._begin_tick = self.stream.cursor.tick
+        self._offset = tick - self._begin_tick
+        self._is_begun = True
+        if moment.is_stopped:
+            self._pause(moment.now_ns)
+            return ("answer when the clock runs",)
+        return ()
+
+    def _write_until(self, until_ns: int) -> None:
+        """Generate all events that begin before a moment."""
+        raise NotImplementedError
+
+    def _pause(self, after_ns: int) -> None:
+        """As ``retract``; plan nothing until the clock runs."""
+        if not self._is_paused:
+            self.retract(after_ns)
+            self._is_paused = True
+
+    def _moment(self) -> int:
+        """When the next generated event begins."""
+        return self._beat.ns_at(self.stream.cursor.tick + self._offset)
+
+    def _keep(self, ticked: Ticked) -> None:
+        """Plan an event at the player's pitch, velocity and time."""
+        event, tick = ticked.event, ticked.tick + self._offset
+        if isinstance(event, NoteOn):
+            self._strike(event, tick)
+        elif isinstance(event, NoteOff):
+            pitch = self._begun[event.pitch].pop() if self._begun.get(event.pitch) else None
+            if pitch is not None:
+                self._release(pitch, tick)
+        else:
+            self._pass(event, tick)
+
+    def _strike(self, event: NoteOn, tick: int) -> None:
+        pitch = self.style.pitch(event.pitch)
+        most = self.style.most_voices
+        is_left_out = bool(most) and not self._voices[pitch] and len(+self._voices) >= most
+        self._begun.setdefault(event.pitch, []).append(None if is_left_out else pitch)
+        if is_left_out:
+            return
+        self._voices[pitch] += 1
+        if self._voices[pitch] == 1:
+            self._planned.append(Ticked(tick, NoteOn(pitch, self.style.loudness(event.velocity))))
+
+    def _release(self, pitch: int, tick: int) -> None:
+        self._voices[pitch] -= 1
+        if not self._voices[pitch]:
+            self._planned.append(Ticked(tick, NoteOff(pitch)))
+
+    def _pass(self, event: Event, tick: int) -> None:
+        self._planned.append(Ticked(tick, event))
+        if lift := ending_of(event):
+            self._held.pop(lift, None)
+            if is_beginning(event):
+                self._held[lift] = None
+
+    def _release_all(self, tick: int) -> None:
+        for ending in (*map(NoteOff, sorted(+self._voices)), *self._held):
+            self._planned.append(Ticked(tick, ending))
+        self._voices.clear()
+        self._begun.clear()
+        self._held.clear()
+
+
+class Answer(Line):
+    """The answer to a phrase, about ``length`` ticks long."""
 
     def __init__(
-        self, stream: TokenStream, prompt: Prompt[object], style: PlaybackStyle, beat: TempoMap, length: int
+        self,
+        stream: TokenStream[Cursor],
+        prompt: Prompt[Cursor],
+        style: PlaybackStyle,
+        beat: TempoMap,
+        start: Start,
+        length: int,
     ) -> None:
-        super().__init__(stream, style, beat)
+        super().__init__(stream, style, beat, start)
         self._prompt = prompt
         self._length = length
-        self._closing: int | None = None  # ticks from the beginning to the end, once it is decided
-        self._end: int | None = None  # the beat's tick
-        self._end_ns: int | None = None  # of an answer that was cut short
+        self._closing: int | None = None  # ticks from the beginning to the end, once the end is decided
+        self._end: int | None = None  # in the beat's ticks
+        self._end_ns: int | None = None  # the end of an answer that was retracted
 
-    def prepare(self, most_tokens: int) -> bool:
-        """Tell the network up to ``most_tokens`` of the phrase; True when it knows all of it."""
-        return self.stream.prime(self._prompt, most_tokens)
+    def retract(self, after_ns: int) -> None:
+        """As ``Part.retract``. The answer is over."""
+        super().retract(after_ns)
+        self._end_ns = after_ns
 
-    def plan(self, until_ns: int) -> None:
-        """Imagine everything that begins before a moment."""
+    def due_ns(self, ahead: LookAhead) -> int:
+        """As ``Part.due_ns``; when nothing is left to plan, the moment of its end."""
+        if self._is_open or not self._is_begun or self._is_paused:
+            return super().due_ns(ahead)
+        if self._planned:
+            return self._beat.ns_at(self._planned[0].tick) - ahead.commit_ns
+        return self._over_ns or 0
+
+    def ending(self, now_ns: int) -> TurnEvent | None:
+        """As ``Part.ending``."""
+        over_ns = self._over_ns
+        is_over = over_ns is not None and not self._planned and now_ns >= over_ns
+        return TurnEvent.ANSWER_END if is_over else None
+
+    @property
+    def _over_ns(self) -> int | None:
+        return self._beat.ns_at(self._end) if self._end is not None else self._end_ns
+
+    @property
+    def _is_open(self) -> bool:
+        return self._end is None and self._end_ns is None and not self._is_paused
+
+    @property
+    def _written(self) -> int:
+        return self.stream.cursor.tick - self._begin_tick
+
+    def _prepare(self) -> bool:
+        return self.stream.prime(self._prompt, _TOKENS_A_CALL)
+
+    def _begin(self, moment: Moment) -> Sequence[str]:
+        waits = super()._begin(moment)
+        begin_ns = self._beat.ns_at(self._begin_tick + self._offset)
+        return waits or (f"answer in {(begin_ns - moment.now_ns) / NS_PER_S:.2f} s",)
+
+    def _pause(self, after_ns: int) -> None:
+        super()._pause(after_ns)
+        self._end = self._end_ns = None
+
+    def _write_until(self, until_ns: int) -> None:
         while self._is_open and self._moment() <= until_ns:
             self._decide_closing()
             if self._closing is not None and self._written >= self._closing:
@@ -41,40 +298,8 @@ class Answer(Part):
             if is_first:
                 self._strike_what_is_held()
 
-    def due_ns(self, ahead: LookAhead) -> int:
-        """From when on there is something to hand over, or to imagine, or it is over."""
-        if self._is_open:
-            return super().due_ns(ahead)
-        if self._planned:
-            return self.beat.ns_at(self._planned[0].tick) - ahead.commit_ns
-        return (self.beat.ns_at(self._end) if self._end is not None else self._end_ns) or 0
-
-    def retract(self, after_ns: int) -> None:
-        """Forget what was not heard by a moment; the continuation goes back with it. The answer is over."""
-        super().retract(after_ns)
-        self._end_ns = after_ns
-
-    def pause(self, after_ns: int) -> None:
-        """As ``Part.pause``."""
-        super().pause(after_ns)
-        self._end = self._end_ns = None
-
-    def is_over(self, now_ns: int) -> bool:
-        """Its last note has ended."""
-        end_ns = self.beat.ns_at(self._end) if self._end is not None else self._end_ns
-        return end_ns is not None and not self._planned and now_ns >= end_ns
-
-    @property
-    def _is_open(self) -> bool:
-        return self._end is None and self._end_ns is None and not self._is_paused
-
-    @property
-    def _written(self) -> int:
-        written: int = self.stream.cursor.tick - self._begin_tick
-        return written
-
     def _decide_closing(self) -> None:
-        """Close with a phrase end of the network's own when it comes late enough, else in the last beat."""
+        """End with the network's own phrase end when it comes late enough, else in the last beat."""
         if self._closing is not None:
             return
         length, written = self._length, self._written
@@ -84,27 +309,22 @@ class Answer(Part):
             self._closing = next_multiple(written + 1, TICKS_PER_QUARTER)
 
     def _strike_what_is_held(self) -> None:
-        """A voice that the network holds on from the phrase has not sounded yet."""
+        """Begin the voices that the network holds over from the phrase: they have not sounded yet."""
         for pitch in self.stream.cursor.sounding:
             if not self._voices[self.style.pitch(pitch)]:
                 self._keep(Ticked(self._begin_tick, NoteOn(pitch)))
 
 
-_BREATH = 2 * TICKS_PER_QUARTER  # between two pieces, at the least
+class Solo(Line):
+    """Music without end: piece after piece, with a rest between them."""
 
+    @property
+    def is_between_phrases(self) -> bool:
+        """As ``Part.is_between_phrases``; also at the end of a piece, and while the clock is stopped."""
+        cursor = self.stream.cursor
+        return self._is_paused or cursor.is_phrase_end or cursor.is_piece_end
 
-class Solo(Part):
-    """The part of a machine that plays alone."""
-
-    @classmethod
-    def from_part(cls, part: Part) -> "Solo":
-        """The same part, now without end."""
-        solo = cls(part.stream, part.style, part.beat)
-        solo._take_over(part)
-        return solo
-
-    def plan(self, until_ns: int) -> None:
-        """Imagine everything that begins before a moment."""
+    def _write_until(self, until_ns: int) -> None:
         while not self._is_paused and self._moment() <= until_ns:
             for ticked in self.stream.imagine():
                 self._keep(ticked)
@@ -113,9 +333,3 @@ class Solo(Part):
                 tick = cursor.tick + self._offset
                 self._release_all(tick)
                 self._offset += next_multiple(tick + _BREATH, TICKS_PER_QUARTER) - tick
-
-    @property
-    def is_between_phrases(self) -> bool:
-        """It has come to the end of a phrase or of a piece, or waits."""
-        cursor = self.stream.cursor
-        return self._is_paused or cursor.is_phrase_end or cursor.is_piece_end

@@ -1,4 +1,4 @@
-"""What the engine hands to the player's side."""
+"""What the engine hands over to the port process, and how far ahead."""
 
 from dataclasses import dataclass
 
@@ -10,27 +10,27 @@ from livegen.settings import Role, Settings
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What the player's side has to do now."""
+    """What the port process has to do now."""
 
-    events: tuple[Timed, ...] = ()  # handed over: each is to sound at its moment
-    retract_ns: int | None = None  # forget everything due after this moment, and end what would hang
-    kept: tuple[int, ...] = ()  # pitches that sound on through a retraction
+    events: tuple[Timed, ...] = ()  # send each at its moment
+    retract_ns: int | None = None  # drop all events after this moment, and end the notes that would hang
+    kept: tuple[int, ...] = ()  # pitches that keep sounding through a retraction
     notices: tuple[str, ...] = ()  # lines for the person at the keyboard
-    role_changed: Role | None = None  # the role that it has taken of its own accord
+    role_changed: Role | None = None  # the role that the engine has changed to by itself
     is_behind: bool = False  # work is waiting: call again at once
-    due_ns: int | None = 0  # when there may be something to do again; None: not before something is heard
+    due_ns: int | None = 0  # when to call again; None: not before something is played
 
 
 @dataclass(frozen=True, slots=True)
 class LookAhead:
-    """In ns: what begins within ``horizon_ns`` is planned, what is within ``commit_ns`` is promised."""
+    """In ns from now: events within ``horizon_ns`` are planned, those within ``commit_ns`` are handed over."""
 
     horizon_ns: int
     commit_ns: int
 
 
 def look_ahead(settings: Settings, transport: TransportState | None) -> LookAhead:
-    """In beats where a clock runs and the settings say so; earlier for the earliest output."""
+    """In beats when there is a clock and the settings give beats, else in ms; longer by the ports' ``ahead_ms``."""
     play, early_ns = settings.play, round(settings.ports.ahead_ms * NS_PER_MS)
 
     def ahead_ns(usual_ms: int, beats: float) -> int:

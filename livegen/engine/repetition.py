@@ -1,9 +1,9 @@
-"""The way out of a loop: music that repeats itself for longer than real music does is led on to something else.
+"""Breaks loops: detects music that repeats itself for longer than real music does, and prevents the next repetition.
 
-An event is the tokens between two whole moments. A run is a number of events of which each equals the one ``period``
-events before it; real music has runs too, so a model's card says how long the longest of its corpus are. At that
-length the temperature rises and the token that would go on with the run is struck out; before it nothing is touched.
-Once the run is broken its count begins again from nothing, and the sampler is as it was.
+An event is the tokens from one complete time step to the next. A run is a number of events that each equal the one
+``period`` events before; real music has runs too, so a model's card gives the longest run of its corpus. At that
+length the temperature rises and the token that would continue the run is masked; shorter runs change nothing.
+Once the run is broken, its count begins again at 0, and the sampler is as before.
 """
 
 from collections.abc import Hashable, Sequence
@@ -13,20 +13,20 @@ import numpy as np
 
 from livegen.codecs.vocabulary import Mask
 
-PERIODS = 16  # events: the longest pattern whose repetition is noticed
-_TEMPERATURE_FACTOR = 2.0  # times the temperature, on the way out
+PERIODS = 16  # events: the longest pattern whose repetition is detected
+_TEMPERATURE_FACTOR = 2.0  # times the temperature, while a run is too long
 
 
 @dataclass(frozen=True, slots=True)
 class RepetitionHistory:
-    """What a stream has lately written, as far as the guard needs to know it."""
+    """The recent events of a stream, as far as the guard needs them."""
 
-    events: tuple[tuple[int, ...], ...] = ()  # the last whole ones, at most PERIODS
+    events: tuple[tuple[int, ...], ...] = ()  # the last complete ones, at most PERIODS
     runs: tuple[int, ...] = (0,) * PERIODS  # how long each period has been repeated, in events
     tokens: tuple[int, ...] = ()  # of the event being written
 
     def after(self, token: int, *, is_whole: bool) -> "RepetitionHistory":
-        """The trail after one more token, which may complete an event."""
+        """The history after one more token, which may complete an event."""
         tokens = (*self.tokens, token)
         if not is_whole:
             return RepetitionHistory(self.events, self.runs, tokens)
@@ -38,7 +38,7 @@ class RepetitionHistory:
         return RepetitionHistory((*self.events, tokens)[-PERIODS:], runs)
 
     def next_of(self, period: int) -> int | None:
-        """The token that would go on repeating this period; None when the event has already left it."""
+        """The token that would continue the repetition of this period; None when the event already differs."""
         again = self.events[-period]
         written = len(self.tokens)
         return again[written] if again[:written] == self.tokens and written < len(again) else None
@@ -49,16 +49,16 @@ NO_HISTORY = RepetitionHistory()
 
 @dataclass(frozen=True, slots=True)
 class RepetitionGuard:
-    """Watches for runs of more than ``longest_run`` events."""
+    """Detects runs of ``longest_run`` events or more."""
 
     longest_run: int
 
     def temperature_factor(self, history: RepetitionHistory) -> float:
-        """What to multiply the temperature by: 1 until a run is as long as it may be."""
+        """What to multiply the temperature by: 1 while all runs are shorter than ``longest_run``."""
         return _TEMPERATURE_FACTOR if max(history.runs) >= self.longest_run else 1.0
 
     def allowed(self, history: RepetitionHistory, mask: Mask) -> Mask:
-        """``mask`` [vocab] without the tokens that would go on with too long a run, unless nothing else may come."""
+        """``mask`` [vocab] without the tokens that would continue too long a run, unless no other is allowed."""
         if max(history.runs) < self.longest_run:
             return mask
         periods = [period for period, run in enumerate(history.runs, 1) if run >= self.longest_run]

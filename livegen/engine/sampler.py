@@ -1,4 +1,4 @@
-"""One token out of logits: temperature, top-k, top-p and min-p, from one seed.
+"""Draws a token from logits: temperature, top-k, top-p and min-p, from one seed.
 
 Top-k: Fan et al., Hierarchical Neural Story Generation, 2018. Top-p: Holtzman et al., The Curious Case of Neural
 Text Degeneration, 2020. Min-p: Nguyen et al., Turning Up the Heat, 2024.
@@ -16,7 +16,7 @@ from livegen.settings import Sampling
 
 
 class Sampler:
-    """Owner of the random numbers of one performance: the same seed and logits choose the same tokens."""
+    """Owner of the random numbers: the same seed and logits give the same tokens."""
 
     def __init__(self, settings: Sampling, seed: int | Sequence[int]) -> None:
         self.settings = settings
@@ -24,14 +24,14 @@ class Sampler:
         self._random = np.random.default_rng(seed)
 
     def branch(self, *numbers: int) -> "Sampler":
-        """A sampler for one of many ways: its numbers depend on the seed and on these, not on what was drawn before."""
+        """A sampler whose random numbers depend on the seed and on ``numbers``, not on earlier draws."""
         own = self._seed if isinstance(self._seed, Sequence) else (self._seed,)
         return Sampler(self.settings, (*own, *numbers))
 
     def choose(self, logits: NDArray[np.float32], mask: Mask, temperature_factor: float = 1.0) -> int:
-        """A token that ``mask`` [vocab] allows, drawn by ``logits`` [vocab], the temperature times a factor.
+        """A token that ``mask`` [vocab] allows, drawn by ``logits`` [vocab]; the temperature is scaled by a factor.
 
-        ModelError when the likeliest has no odds: its network has lost its way, and what it says means nothing.
+        ModelError when the highest logit is not finite: the network's output is meaningless.
         """
         allowed = np.flatnonzero(mask)
         logits = logits[allowed]
@@ -46,7 +46,7 @@ class Sampler:
         return int(allowed[order[np.searchsorted(cumulated[:kept], draw, side="right")]])
 
     def _count_kept(self, odds: NDArray[np.float32], cumulated: NDArray[np.float32]) -> int:
-        """How many of the likeliest, [count] in falling order, are left by top-k, top-p and min-p."""
+        """How many of the likeliest tokens, [count] in falling order, top-k, top-p and min-p keep."""
         kept = len(odds)
         if self.settings.top_k:
             kept = min(kept, self.settings.top_k)

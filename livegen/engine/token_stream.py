@@ -1,18 +1,18 @@
-"""One stream of music being imagined: the state, the cursor, and the way back.
+"""Generates a stream of tokens: holds the network's state, the codec's cursor, and the checkpoints to go back to.
 
-A step costs the reading of the weights, and tokens in one call read them once. So the tokens that are settled,
-and those that the codec guesses to follow, are fed together, and what is then drawn token by token is kept while it
-agrees with the guess (speculative decoding, Leviathan et al., 2023, with the codec as the draft: the odds stay exact).
+A step costs the reading of the weights, and all tokens of one call read them once. So the settled tokens and the
+codec's draft of the next ones are fed in one call, and the draft's logits are used as long as the drawn tokens agree
+with it (speculative decoding, Leviathan et al., 2023, with the codec as the draft: probabilities stay exact).
 """
 
 from collections import deque
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Generic
 
 import numpy as np
 
 from livegen.codecs.chorale_frames import FramePrompt
-from livegen.codecs.codec import Codec, Prompt
+from livegen.codecs.codec import C, Codec, Prompt
 from livegen.codecs.vocabulary import Mask, PitchSet
 from livegen.engine.best_of_n import Candidate, likeliest
 from livegen.engine.checkpoint import Checkpoint, beginning
@@ -21,7 +21,7 @@ from livegen.engine.sampler import Sampler
 from livegen.events import Ticked
 from livegen.model.stepper import Logits, State, Stepper
 
-_MOST_CHECKPOINTS = 512  # a look-ahead has sixteen beats at the most; each keeps a state
+_MOST_CHECKPOINTS = 512  # the look-ahead is sixteen beats at the most; each checkpoint keeps a state
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,21 +33,21 @@ class _Drafted:
     logits: Logits
     after: State
 
-    def covers(self, checkpoint: Checkpoint) -> bool:
-        """The logits that ``checkpoint`` needs are among these."""
+    def covers(self, checkpoint: Checkpoint[C]) -> bool:
+        """Are the logits that ``checkpoint`` needs among these?"""
         count = len(checkpoint.unfed)
         return (
             0 < count <= len(self.tokens) and self.state is checkpoint.state and self.tokens[:count] == checkpoint.unfed
         )
 
 
-class TokenStream:
+class TokenStream(Generic[C]):
     """Owner of a stream of tokens."""
 
     def __init__(
         self,
         stepper: Stepper,
-        codec: Codec[Any],
+        codec: Codec[C],
         sampler: Sampler,
         *,
         repetition: RepetitionGuard | None = None,
@@ -59,30 +59,30 @@ class TokenStream:
         self._repetition = repetition
         self._avoids_errors = avoids_errors
         self._checkpoint = beginning(codec, stepper.initial(), is_guarded=repetition is not None)
-        self._checkpoints: deque[Checkpoint] = deque([self._checkpoint], maxlen=_MOST_CHECKPOINTS)
+        self._checkpoints: deque[Checkpoint[C]] = deque([self._checkpoint], maxlen=_MOST_CHECKPOINTS)
         self._drafted: _Drafted | None = None
         self._bias: Logits = np.zeros(len(codec.vocabulary), np.float32)
         self._allowed: PitchSet | None = None
 
     @property
-    def cursor(self) -> Any:
-        """Where the stream has got to."""
+    def cursor(self) -> C:
+        """The codec's cursor after the last token."""
         return self._checkpoint.cursor
 
     def set_bias(self, odds: Logits) -> None:
-        """From now on add these log-odds [vocab] to every token's own."""
+        """From now on add these log-odds [vocab] to the logits."""
         self._bias = odds
 
     def set_allowed_pitches(self, pitches: PitchSet | None) -> None:
-        """From now on choose nothing that begins another pitch, unless nothing else may come; None allows all."""
+        """From now on begin only these pitches [128], unless no other token is allowed; None allows all."""
         self._allowed = pitches
 
-    def begin(self, prompt: Prompt[Any]) -> None:
-        """Make ready to tell of what was heard."""
+    def begin(self, prompt: Prompt[C]) -> None:
+        """Get ready to be primed with ``prompt``."""
         self._checkpoint = replace(self._checkpoint, cursor=prompt.begin(self._checkpoint.cursor))
 
-    def prime(self, prompt: Prompt[Any], most_tokens: int) -> bool:
-        """Feed up to ``most_tokens`` of what was heard, choosing what it leaves open; True when all is told."""
+    def prime(self, prompt: Prompt[C], most_tokens: int) -> bool:
+        """Feed up to ``most_tokens`` of the prompt, drawing what it leaves open; True when the stream is primed."""
         for _ in range(most_tokens):
             mask = prompt.mask(self._checkpoint.cursor)
             if mask is None:
@@ -91,7 +91,7 @@ class TokenStream:
         return prompt.mask(self._checkpoint.cursor) is None
 
     def imagine(self, *, is_ending: bool = False) -> tuple[Ticked, ...]:
-        """Imagine on until something is whole, or the piece has ended; return the events that this settled."""
+        """Generate tokens until the cursor's tick moves on or the piece ends; return the events that they settled."""
         events: list[Ticked] = []
         begin = self._checkpoint.cursor.tick
         while True:
@@ -102,33 +102,35 @@ class TokenStream:
                 return tuple(events)
 
     @property
-    def checkpoint(self) -> Checkpoint:
-        """Where the stream has got to, with all that it takes to come back."""
+    def checkpoint(self) -> Checkpoint[C]:
+        """The present position, for ``go`` to come back to."""
         return self._checkpoint
 
-    def harmonise_frame(self, prompt: FramePrompt, candidates: int, checkpoint: Checkpoint | None = None) -> Candidate:
-        """The likeliest of so many candidates that write all a prompt asks for, from ``checkpoint`` or from here.
+    def harmonise_frame(
+        self, prompt: FramePrompt[C], candidates: int, checkpoint: Checkpoint[C] | None = None
+    ) -> Candidate[C]:
+        """The likeliest of ``candidates`` samples of a frame with the prompt's notes, from ``checkpoint`` or from here.
 
-        The same checkpoint and prompt find the same one, whatever else was tried before.
+        The same checkpoint and prompt give the same frame, whatever was computed before.
         """
         checkpoint = checkpoint or self._checkpoint
         sampler = self._sampler.branch(checkpoint.cursor.tick, *prompt.numbers())
 
-        def ask(at: Checkpoint) -> Mask | None:
+        def ask(at: Checkpoint[C]) -> Mask | None:
             mask = prompt.mask(at.cursor)
             return mask if mask is None or np.count_nonzero(mask) == 1 else self._sound(mask, at)
 
-        def draw(logits: Logits, mask: Mask, at: Checkpoint) -> int:
+        def draw(logits: Logits, mask: Mask, at: Checkpoint[C]) -> int:
             return self._draw(logits, mask, at, sampler)
 
         return likeliest(self._stepper, self._codec, checkpoint, ask, draw, candidates)
 
-    def go(self, checkpoint: Checkpoint) -> None:
-        """Be there from now on: on a way that ``harmonise_frame`` found, or back where the stream has been."""
+    def go(self, checkpoint: Checkpoint[C]) -> None:
+        """Continue from ``checkpoint``: one that ``harmonise_frame`` found, or an earlier one of this stream."""
         self._checkpoint = checkpoint
 
     def feed_settled(self) -> None:
-        """Feed all but the last of what is settled and not yet in the state, while there is time for it."""
+        """Feed all but the last of the unfed tokens, while there is time for it."""
         checkpoint = self._checkpoint
         if len(checkpoint.unfed) > 1:
             _, after = self._stepper.step(np.array([checkpoint.unfed[:-1]], np.int64), checkpoint.state)
@@ -137,13 +139,13 @@ class TokenStream:
                 self._checkpoints[-1] = self._checkpoint
 
     def retract(self, tick: int) -> None:
-        """Go back to the last whole moment that decides nothing after ``tick``."""
+        """Go back to the latest checkpoint that is not after ``tick``."""
         while len(self._checkpoints) > 1 and self._checkpoints[-1].cursor.tick > tick:
             self._checkpoints.pop()
         self._checkpoint = self._checkpoints[-1]
 
-    def _sound(self, mask: Mask, checkpoint: Checkpoint) -> Mask:
-        """``mask`` without the way on in a loop, pitches that may not sound, and faults, as far as that leaves any."""
+    def _sound(self, mask: Mask, checkpoint: Checkpoint[C]) -> Mask:
+        """``mask`` without loops, disallowed pitches and voice-leading errors, each as far as any token is left."""
         if self._repetition and checkpoint.history:
             mask = self._repetition.allowed(checkpoint.history, mask)
         if self._allowed is not None:
@@ -159,14 +161,14 @@ class TokenStream:
             self._checkpoints.append(self._checkpoint)
         return events
 
-    def _draw(self, logits: Logits, mask: Mask, checkpoint: Checkpoint, sampler: Sampler) -> int:
+    def _draw(self, logits: Logits, mask: Mask, checkpoint: Checkpoint[C], sampler: Sampler) -> int:
         temperature_factor = (
             self._repetition.temperature_factor(checkpoint.history) if self._repetition and checkpoint.history else 1.0
         )
         return sampler.choose(logits + self._bias, mask, temperature_factor)
 
     def _logits(self) -> Logits:
-        """Logits [vocab] of the next token; once all that was foreseen has come true, it goes into the state."""
+        """Logits [vocab] of the next token; when all of the draft was drawn, the state after it is kept."""
         drafted = self._drafted
         if drafted is None or not drafted.covers(self._checkpoint):
             drafted = self._drafted = self._run_ahead()
@@ -183,6 +185,6 @@ class TokenStream:
 
 
 def _without(mask: Mask, struck: Mask) -> Mask:
-    """``mask`` without these tokens, unless nothing else may come."""
+    """``mask`` without the ``struck`` tokens, unless no other is allowed."""
     others = mask & ~struck
     return others if others.any() else mask

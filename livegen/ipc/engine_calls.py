@@ -52,7 +52,7 @@ class Performer:
             case Prepare(text):
                 self._coming = Settings.model_validate_json(text)
             case _:
-                raise ValueError(f"link: {type(message).__name__} is no message for an engine")
+                raise ValueError(f"pipe: {type(message).__name__} is no message for an engine")
         return Plan()
 
     def imagine(self, at_ns: int) -> Plan:

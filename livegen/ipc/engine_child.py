@@ -17,7 +17,7 @@ ENGINE_COMMAND = (sys.executable, "-m", "livegen.ipc.engine_worker")
 
 
 class EngineChild:
-    """A running child and our end of the link to it.
+    """A running child and our end of the pipe to it.
 
     ``send`` and ``kill`` may be called by any thread; ``receive`` and ``close`` belong to the one that watches it.
     """

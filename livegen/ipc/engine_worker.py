@@ -1,4 +1,4 @@
-"""The engine's process: hears, imagines, hands over. Started by the supervisor, with the handle of its link.
+"""The engine's process: hears, imagines, hands over. Started by the supervisor, with the handle of its pipe.
 
 python -m livegen.ipc.engine_worker HANDLE
 """
@@ -43,7 +43,7 @@ _NOTHING = Plan(due_ns=None)
 
 
 def run_engine(connection: Connection, load: Callable[[Settings], Engine], loader: Loader | None = None) -> None:
-    """Load an engine and serve it over the link, until the other end is gone; close ours.
+    """Load an engine and serve it over the pipe, until the other end is gone; close ours.
 
     ``loader`` gets the models that are asked for while it plays.
     """
@@ -67,7 +67,7 @@ def run_engine(connection: Connection, load: Callable[[Settings], Engine], loade
 
 
 def open_connection(handle: int) -> Connection:
-    """Our end of the link, inherited as an open file (a pipe's handle on Windows)."""
+    """Our end of the pipe, inherited as an open file (a pipe's handle on Windows)."""
     if sys.platform == "win32":
         from multiprocessing.connection import PipeConnection
 
@@ -192,7 +192,7 @@ class _Coming:
 def _receive_settings(connection: Connection) -> Settings:
     message = decode(connection.recv_bytes())
     if not isinstance(message, Configure):
-        raise ValueError(f"link: settings come first, not {type(message).__name__}")
+        raise ValueError(f"pipe: settings come first, not {type(message).__name__}")
     return Settings.model_validate_json(message.settings)
 
 

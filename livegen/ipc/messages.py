@@ -7,11 +7,12 @@ hold frames: a kind keeps its number.
 """
 
 import struct
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal, Protocol, cast, get_args
+from collections.abc import Callable
+from dataclasses import astuple, dataclass
+from operator import attrgetter
+from typing import Any, Literal, NamedTuple, Protocol, get_args
 
-from livegen.events import NoteOff, NoteOn, Timed, from_bytes, to_bytes
+from livegen.events import Event, NoteOff, NoteOn, Timed, from_bytes, to_bytes
 from livegen.music.transport import TransportState
 from livegen.settings import Role
 
@@ -27,7 +28,7 @@ _ACTS: tuple[Act, ...] = get_args(Act)
 
 
 class Connection(Protocol):
-    """One end of the link: a ``multiprocessing`` connection, of whatever kind the system has."""
+    """One end of the pipe: a ``multiprocessing`` connection, of whatever kind the system has."""
 
     def send_bytes(self, frame: bytes) -> None:
         """Send one frame; OSError when the other end is gone."""
@@ -60,7 +61,7 @@ class Prepare:
 class Heard:
     """To the engine: what was played, oldest first; taken in as a whole before anything is imagined.
 
-    What is on channel 16 is the left hand: it was sent so before there was ``HeardHands``.
+    Notes on channel 16 are the left hand's: they were sent so before there was ``HeardHands``.
     """
 
     events: tuple[Timed, ...]
@@ -180,125 +181,149 @@ Message = (
     | HeardHands
 )
 
-_KINDS: tuple[type[Message], ...] = (
-    Configure,
-    Heard,
-    Panic,
-    Follow,
-    Ready,
-    Failed,
-    Heartbeat,
-    Retract,
-    PlayEvents,
-    RoleChanged,
-    Notice,
-    Prepare,
-    CallLog,
-    Loaded,
-    HeardHands,
-)
-
 
 def heard(events: tuple[Timed, ...]) -> Heard | HeardHands:
     """The smaller of the two messages that can say what was played."""
-    is_plain = not any(timed.is_left_hand or _is_on_left_channel(timed) for timed in events)
+    is_plain = not any(timed.is_left_hand or _is_on_left_channel(timed.event) for timed in events)
     return Heard(events) if is_plain else HeardHands(events)
 
 
-def encode(message: Message) -> bytes:
-    """One frame."""
-    return bytes((_KINDS.index(type(message)),)) + _content(message)
+class _Row(NamedTuple):
+    """A kind of message: its content as bytes, and back; ValueError where they cannot be its content."""
+
+    kind: type[Message]
+    pack: Callable[[Any], bytes]
+    unpack: Callable[[bytes], Message]
 
 
-def decode(frame: bytes) -> Message:
-    """Read one frame; ValueError, saying what is wrong with it, for anything that ``encode`` did not write."""
-    if not frame or frame[0] >= len(_KINDS):
-        raise ValueError(f"link: no kind of message begins with {frame[:1]!r}")
-    kind, content = _KINDS[frame[0]], frame[1:]
-    if kind is PlayEvents:
-        return PlayEvents(_events(kind, content))
-    if kind is Heard:
-        events = _events(kind, content)
-        return Heard(tuple(Timed(each.at_ns, each.event, _is_on_left_channel(each)) for each in events))
-    if kind is HeardHands:
-        _check(kind, content, size=len(content) // _EVENT_OF_A_HAND.size * _EVENT_OF_A_HAND.size)
-        return HeardHands(tuple(_event(*packed) for packed in _EVENT_OF_A_HAND.iter_unpack(content)))
-    if kind in (Configure, Failed, Notice, Prepare):
-        return kind(content.decode())
-    if kind is Retract:
-        _check(kind, content, size=max(len(content), _MOMENT.size))
-        (after_ns,) = _MOMENT.unpack_from(content)
-        return Retract(after_ns, tuple(content[_MOMENT.size :]))
-    if kind is Follow:
-        _check(kind, content, size=_TRANSPORT_STATE.size)
-        return Follow(TransportState(*_TRANSPORT_STATE.unpack(content)))
-    if kind is CallLog:
-        return _did(content)
-    if kind is Loaded:
-        sha256, _, name = content.decode().partition(" ")
-        return Loaded(sha256, name)
-    if kind is RoleChanged:
-        return RoleChanged(_role(content.decode()))
-    _check(kind, content, size=0)
-    return kind()  # type: ignore[call-arg]  # the rest holds nothing
+def _empty(kind: Callable[[], Message]) -> tuple[Callable[[Any], bytes], Callable[[bytes], Message]]:
+    def unpack(content: bytes) -> Message:
+        _check(kind, content, size=0)
+        return kind()
+
+    return lambda _: b"", unpack
 
 
-def _content(message: Message) -> bytes:
-    match message:
-        case Heard(events) | PlayEvents(events):
-            return b"".join(_EVENT.pack(timed.at_ns, to_bytes(timed.event)) for timed in events)
-        case HeardHands(events):
-            packed = (_EVENT_OF_A_HAND.pack(each.at_ns, to_bytes(each.event), each.is_left_hand) for each in events)
-            return b"".join(packed)
-        case Configure(text) | Failed(text) | Notice(text) | RoleChanged(text) | Prepare(text):
-            return text.encode()
-        case CallLog(ready_ns, calls):
-            packed = (_CALL.pack(_ACTS.index(call.act), call.at_ns) for call in calls)
-            return _MOMENT.pack(ready_ns) + b"".join(packed)
-        case Loaded(sha256, name):
-            return f"{sha256} {name}".encode()
-        case Retract(after_ns, kept):
-            return _MOMENT.pack(after_ns) + bytes(kept)
-        case Follow(transport):
-            return _TRANSPORT_STATE.pack(
-                transport.is_running, transport.tick, transport.at_ns, transport.beat_ns, transport.discontinuities
-            )
-    return b""
+def _text(kind: Callable[[str], Message], field: str) -> tuple[Callable[[Any], bytes], Callable[[bytes], Message]]:
+    text_of = attrgetter(field)
+    return lambda message: text_of(message).encode(), lambda content: kind(content.decode())
 
 
-def _events(kind: type[Message], content: bytes) -> tuple[Timed, ...]:
+def _pack_events(message: Heard | PlayEvents) -> bytes:
+    return b"".join(_EVENT.pack(timed.at_ns, to_bytes(timed.event)) for timed in message.events)
+
+
+def _unpack_events(kind: type[Heard | PlayEvents], content: bytes) -> tuple[Timed, ...]:
     _check(kind, content, size=len(content) // _EVENT.size * _EVENT.size)
-    return tuple(_event(at_ns, message) for at_ns, message in _EVENT.iter_unpack(content))
+    return tuple(Timed(at_ns, _event(message)) for at_ns, message in _EVENT.iter_unpack(content))
 
 
-def _is_on_left_channel(timed: Timed) -> bool:
-    return isinstance(timed.event, NoteOn | NoteOff) and timed.event.channel == _LEFT_HAND
+def _unpack_heard(content: bytes) -> Heard:
+    events = _unpack_events(Heard, content)
+    return Heard(tuple(Timed(each.at_ns, each.event, _is_on_left_channel(each.event)) for each in events))
 
 
-def _event(at_ns: int, message: Sequence[int], is_left_hand: bool = False) -> Timed:  # noqa: FBT001, FBT002 (as packed)
+def _is_on_left_channel(event: Event) -> bool:
+    return isinstance(event, NoteOn | NoteOff) and event.channel == _LEFT_HAND
+
+
+def _pack_hands(message: HeardHands) -> bytes:
+    packed = (_EVENT_OF_A_HAND.pack(each.at_ns, to_bytes(each.event), each.is_left_hand) for each in message.events)
+    return b"".join(packed)
+
+
+def _unpack_hands(content: bytes) -> HeardHands:
+    _check(HeardHands, content, size=len(content) // _EVENT_OF_A_HAND.size * _EVENT_OF_A_HAND.size)
+    unpacked = _EVENT_OF_A_HAND.iter_unpack(content)
+    return HeardHands(tuple(Timed(at_ns, _event(message), is_left) for at_ns, message, is_left in unpacked))
+
+
+def _event(message: bytes) -> Event:
     event = from_bytes(message)
     if event is None:
-        raise ValueError(f"link: {bytes(message).hex(' ')} is no event")
-    return Timed(at_ns, event, is_left_hand)
+        raise ValueError(f"pipe: {message.hex(' ')} is no event")
+    return event
 
 
-def _did(content: bytes) -> CallLog:
+def _pack_retract(message: Retract) -> bytes:
+    return _MOMENT.pack(message.after_ns) + bytes(message.kept)
+
+
+def _unpack_retract(content: bytes) -> Retract:
+    _check(Retract, content, size=max(len(content), _MOMENT.size))
+    (after_ns,) = _MOMENT.unpack_from(content)
+    return Retract(after_ns, tuple(content[_MOMENT.size :]))
+
+
+def _pack_follow(message: Follow) -> bytes:
+    return _TRANSPORT_STATE.pack(*astuple(message.transport))
+
+
+def _unpack_follow(content: bytes) -> Follow:
+    _check(Follow, content, size=_TRANSPORT_STATE.size)
+    return Follow(TransportState(*_TRANSPORT_STATE.unpack(content)))
+
+
+def _unpack_role(content: bytes) -> RoleChanged:
+    for role in get_args(Role):
+        if role == content.decode():
+            return RoleChanged(role)
+    raise ValueError(f"pipe: '{content.decode()}' is no role")
+
+
+def _pack_calls(message: CallLog) -> bytes:
+    calls = (_CALL.pack(_ACTS.index(call.act), call.at_ns) for call in message.calls)
+    return _MOMENT.pack(message.ready_ns) + b"".join(calls)
+
+
+def _unpack_calls(content: bytes) -> CallLog:
     count = max(len(content) - _MOMENT.size, 0) // _CALL.size
     _check(CallLog, content, size=_MOMENT.size + count * _CALL.size)
     (ready_ns,) = _MOMENT.unpack_from(content)
     calls = tuple(_CALL.iter_unpack(content[_MOMENT.size :]))
     if any(act >= len(_ACTS) for act, _ in calls):
-        raise ValueError("link: CallLog has a call that no engine knows")
+        raise ValueError("pipe: CallLog has a call that no engine knows")
     return CallLog(ready_ns, tuple(Call(_ACTS[act], at_ns) for act, at_ns in calls))
 
 
-def _role(name: str) -> Role:
-    for role in get_args(Role):
-        if role == name:
-            return cast(Role, role)
-    raise ValueError(f"link: '{name}' is no role")
+def _unpack_loaded(content: bytes) -> Loaded:
+    sha256, _, name = content.decode().partition(" ")
+    return Loaded(sha256, name)
 
 
-def _check(kind: type[Message], content: bytes, size: int) -> None:
+_TABLE = (  # a row's place is its number, which sessions on disk hold: new rows come last
+    _Row(Configure, *_text(Configure, "settings")),
+    _Row(Heard, _pack_events, _unpack_heard),
+    _Row(Panic, *_empty(Panic)),
+    _Row(Follow, _pack_follow, _unpack_follow),
+    _Row(Ready, *_empty(Ready)),
+    _Row(Failed, *_text(Failed, "reason")),
+    _Row(Heartbeat, *_empty(Heartbeat)),
+    _Row(Retract, _pack_retract, _unpack_retract),
+    _Row(PlayEvents, _pack_events, lambda content: PlayEvents(_unpack_events(PlayEvents, content))),
+    _Row(RoleChanged, lambda message: message.role.encode(), _unpack_role),
+    _Row(Notice, *_text(Notice, "text")),
+    _Row(Prepare, *_text(Prepare, "settings")),
+    _Row(CallLog, _pack_calls, _unpack_calls),
+    _Row(Loaded, lambda message: f"{message.sha256} {message.name}".encode(), _unpack_loaded),
+    _Row(HeardHands, _pack_hands, _unpack_hands),
+)
+_PACK = {row.kind: (bytes((number,)), row.pack) for number, row in enumerate(_TABLE)}
+
+
+def encode(message: Message) -> bytes:
+    """One frame."""
+    number, pack = _PACK[type(message)]
+    return number + pack(message)
+
+
+def decode(frame: bytes) -> Message:
+    """Read one frame; ValueError, saying what is wrong with it, for anything that ``encode`` did not write."""
+    if not frame or frame[0] >= len(_TABLE):
+        raise ValueError(f"pipe: no kind of message begins with {frame[:1]!r}")
+    return _TABLE[frame[0]].unpack(frame[1:])
+
+
+def _check(kind: Callable[..., Message], content: bytes, size: int) -> None:
     if len(content) != size:
-        raise ValueError(f"link: {kind.__name__} has {len(content)} bytes where {size} were expected")
+        raise ValueError(f"pipe: {kind.__name__} has {len(content)} bytes where {size} were expected")

@@ -25,28 +25,29 @@ from livegen.events import (
     Event,
     NoteOff,
     NoteOn,
+    PitchBend,
+    is_beginning,
 )
 
 _CHANNELS = 16
 _PITCHES = 128
 _HEADER = struct.Struct("<8sq")  # magic, process id
-_MAGIC = b"livegen1"
+_MAGIC = b"livegen2"
 _NOTES = _CHANNELS * _PITCHES
 _SOUNDING = _HEADER.size  # one count per (channel, pitch)
 _PENDING = _SOUNDING + _NOTES  # the same, left behind by a process that was killed
-_PEDALS = _PENDING + _NOTES  # one per channel
-_DOWN, _LEFT_DOWN, _UNKNOWN = 1, 2, 4  # bits of a pedal's cell: it is, it was when nobody could be told, who knows
+_HELD = _PENDING + _NOTES  # one per channel and control that stays where it is: pedals first, then bends
+_HELD_CELLS = 2 * _CHANNELS
+_DOWN, _LEFT_DOWN, _UNKNOWN = 1, 2, 4  # bits of such a cell: it is, it was when nobody could be told, who knows
 _MOST_PENDING = 256  # notes: no hands and no network leave more; a file with more of them is damaged
-_UNCONFIRMED = (
-    _PEDALS + _CHANNELS
-)  # one per note, then one per pedal: has it ended lately, and may nobody have heard it?
+_UNCONFIRMED = _HELD + _HELD_CELLS  # one per note and control: has it ended lately, and may nobody have heard it?
 _TO_UNCONFIRMED = _UNCONFIRMED - _SOUNDING  # from a note's first cell to this one
 _NEW = 2  # 1 is older, 0 is certain
-_END = _UNCONFIRMED + _NOTES + _CHANNELS
-_COPY = _END - _SOUNDING  # from each cell to its copy; doubts have none
+_END = _UNCONFIRMED + _NOTES + _HELD_CELLS
+_COPY = _END - _SOUNDING  # from each cell to its copy; what is unconfirmed has none
 _SIZE = _END + _TO_UNCONFIRMED
 _NO_NOTES = bytes(_NOTES)
-_ALL_CONFIRMED = bytes(_NOTES + _CHANNELS)
+_ALL_CONFIRMED = bytes(_NOTES + _HELD_CELLS)
 _OLDER = bytes((0, *range(255)))
 _LOCKED_BYTE = 1 << 20  # past the end: a lock on Windows also stops reading
 
@@ -71,8 +72,8 @@ class Ledger:
             case NoteOn(pitch, _, channel):
                 cell = _SOUNDING + channel * _PITCHES + pitch
                 self._write(cell, min(self._cells[cell] + 1, 255))
-            case ControlChange(number, value, channel) if number == SUSTAIN_PEDAL and value >= 64:
-                self._write(_PEDALS + channel, self._cells[_PEDALS + channel] | _DOWN)
+            case _ if is_beginning(event) and (held := _held_cell(event)):
+                self._write(held, self._cells[held] | _DOWN)
 
     def has_left(self, event: Event) -> None:
         """Strike out what has ended; to be called after the event was sent."""
@@ -81,10 +82,9 @@ class Ledger:
                 cell = _SOUNDING + channel * _PITCHES + pitch
                 self._write(cell, max(self._cells[cell] - 1, 0))
                 self._cells[cell + _TO_UNCONFIRMED] = _NEW
-            case ControlChange(number, value, channel) if number == SUSTAIN_PEDAL and value < 64:
-                if self._cells[_PEDALS + channel] & _DOWN:
-                    self._write(_PEDALS + channel, self._cells[_PEDALS + channel] & ~_DOWN)
-                    self._cells[_PEDALS + channel - _NOTES + _TO_UNCONFIRMED] = _NEW
+            case _ if not is_beginning(event) and (held := _held_cell(event)) and self._cells[held] & _DOWN:
+                self._write(held, self._cells[held] & ~_DOWN)
+                self._cells[held - _NOTES + _TO_UNCONFIRMED] = _NEW
 
     def confirm_delivery(self) -> None:
         """The receiver is there: what had left when this was last said has arrived."""
@@ -101,40 +101,40 @@ class Ledger:
             NoteOff(cell % _PITCHES, cell // _PITCHES) for cell, count in enumerate(counts) for _ in range(count)
         )
 
-    def pedals(self) -> tuple[ControlChange, ...]:
-        """One pedal-up for every pedal that is down."""
-        cells = bytes(self._cells[_PEDALS:_UNCONFIRMED])
-        return tuple(ControlChange(SUSTAIN_PEDAL, 0, channel) for channel, cell in enumerate(cells) if cell & _DOWN)
+    def held(self) -> tuple[ControlChange | PitchBend, ...]:
+        """What lifts every pedal that is down, and centres every bend."""
+        cells = bytes(self._cells[_HELD:_UNCONFIRMED])
+        return tuple(_lift(index) for index, cell in enumerate(cells) if cell & _DOWN)
+
+    def lasting(self) -> tuple[Event, ...]:
+        """What ends each note that sounds, each pedal that is down and each bend."""
+        return (*self.sounding(), *self.held())
 
     def note_offs(self) -> tuple[Event, ...]:
-        """All it takes to be silent: each note's own note-off, then the controls, on the channels in use."""
-        notes = self.sounding()
-        channels = sorted({note.channel for note in notes} | {pedal.channel for pedal in self.pedals()})
-        controls = [
-            ControlChange(number, 0, channel)
-            for channel in channels
-            for number in (SUSTAIN_PEDAL, ALL_NOTES_OFF, ALL_SOUND_OFF)
-        ]
-        return (*notes, *controls)
+        """All it takes to be silent: each note's own note-off, the controls on the channels in use, then bends."""
+        notes, held = self.sounding(), self.held()
+        channels = sorted({ending.channel for ending in (*notes, *held)})
+        return (*notes, *_silence(channels), *(lift for lift in held if isinstance(lift, PitchBend)))
 
     def mark_pending_off(self) -> None:
-        """Turn what sounds into what is owed: nobody could be told that it ended."""
+        """Turn what sounds into what is pending: nobody could be told that it ended."""
         self._heal()
         for cell in range(_NOTES):
             pending_offs = max(self._cells[_PENDING + cell], self._cells[_SOUNDING + cell])
             if pending_offs:
                 self._write(_PENDING + cell, pending_offs)
                 self._write(_SOUNDING + cell, 0)
-        for pedal in self.pedals():
-            self._write(_PEDALS + pedal.channel, self._cells[_PEDALS + pedal.channel] & ~_DOWN | _LEFT_DOWN)
+        for cell in range(_HELD, _UNCONFIRMED):
+            if self._cells[cell] & _DOWN:
+                self._write(cell, self._cells[cell] & ~_DOWN | _LEFT_DOWN)
         self._owe_unconfirmed()
         self._cells[_UNCONFIRMED:_END] = _ALL_CONFIRMED
         self._mend()
 
-    def mark_pending(self, endings: Iterable[Event], down_elsewhere: Collection[int]) -> None:
-        """Owe these of what sounds, for their output is gone, and what has ended of late; the rest sounds on.
+    def mark_pending(self, endings: Iterable[Event], lasting_elsewhere: Collection[Event]) -> None:
+        """Turn these of what sounds into what is pending, for their output is gone, and what has ended of late.
 
-        ``down_elsewhere`` are the channels whose pedal another output has down.
+        A pedal or a bend among ``lasting_elsewhere`` stays as it is at the other outputs.
         """
         for ending in endings:
             match ending:
@@ -142,9 +142,9 @@ class Ledger:
                     place = channel * _PITCHES + pitch
                     self._write(_PENDING + place, min(self._cells[_PENDING + place] + 1, 255))
                     self._write(_SOUNDING + place, max(self._cells[_SOUNDING + place] - 1, 0))
-                case ControlChange(_, _, channel):
-                    down = self._cells[_PEDALS + channel] & _DOWN if channel in down_elsewhere else 0
-                    self._write(_PEDALS + channel, self._cells[_PEDALS + channel] & ~_DOWN | _LEFT_DOWN | down)
+                case _ if held := _held_cell(ending):
+                    down = _DOWN if ending in lasting_elsewhere else 0
+                    self._write(held, self._cells[held] & ~_DOWN | _LEFT_DOWN | down)
         self._owe_unconfirmed()
 
     def _owe_unconfirmed(self) -> None:
@@ -155,32 +155,30 @@ class Ledger:
                 self._write(_PENDING + place, self._cells[_PENDING + place] | _LEFT_DOWN)
 
     def _mend(self) -> None:
-        """Where the file cannot be right, owe each channel its silence: no flood of note-offs nobody began."""
-        is_flood = sum(self._cells[_PENDING:_PEDALS]) > _MOST_PENDING
+        """Where the file cannot be right, each channel gets its silence: no flood of note-offs nobody began."""
+        is_flood = sum(self._cells[_PENDING:_HELD]) > _MOST_PENDING
         if is_flood:
             self._forget_pending()
-        for cell in range(_PEDALS, _UNCONFIRMED):
+        for cell in range(_HELD, _UNCONFIRMED):
             if is_flood or self._cells[cell] > _LEFT_DOWN:
                 self._write(cell, _UNKNOWN)
 
     def pending_offs(self) -> tuple[Event, ...]:
-        """The note-offs and pedal-ups still owed, without the notes and pedals that are down anew."""
-        cells = bytes(self._cells[_PENDING:_PEDALS])
+        """The endings that are still to be sent, without those of notes and controls that are down anew."""
+        cells = bytes(self._cells[_PENDING:_HELD])
         notes = [
             NoteOff(cell % _PITCHES, cell // _PITCHES)
             for cell, count in enumerate(cells if cells != _NO_NOTES else ())
             for _ in range(count)
             if not self._cells[_SOUNDING + cell]
         ]
-        unknown = [
-            ControlChange(number, 0, pedal.channel)
-            for pedal in self._pedals(_UNKNOWN)
-            for number in (SUSTAIN_PEDAL, ALL_NOTES_OFF, ALL_SOUND_OFF)
-        ]
-        return (*notes, *self._pedals(_LEFT_DOWN), *unknown)
+        unknown = self._lifts(_UNKNOWN)
+        channels = [lift.channel for lift in unknown if isinstance(lift, ControlChange)]
+        bends = [lift for lift in unknown if isinstance(lift, PitchBend)]
+        return (*notes, *self._lifts(_LEFT_DOWN), *_silence(channels), *bends)
 
     def pending_before(self, event: Event) -> tuple[NoteOff, ...]:
-        """The note-offs still owed to the very note that this event begins anew: they have to come first."""
+        """The note-offs still pending for the very note that this event begins anew: they have to come first."""
         if not isinstance(event, NoteOn):
             return ()
         cell = event.channel * _PITCHES + event.pitch
@@ -188,13 +186,13 @@ class Ledger:
         return (NoteOff(event.pitch, event.channel),) * count
 
     def clear_pending(self) -> None:
-        """Owe nothing any more."""
+        """Nothing is pending any more."""
         self._forget_pending()
-        for cell in range(_PEDALS, _UNCONFIRMED):
+        for cell in range(_HELD, _UNCONFIRMED):
             self._write(cell, self._cells[cell] & _DOWN)
 
     def _forget_pending(self) -> None:
-        self._cells[_PENDING:_PEDALS] = self._cells[_PENDING + _COPY : _PEDALS + _COPY] = _NO_NOTES
+        self._cells[_PENDING:_HELD] = self._cells[_PENDING + _COPY : _HELD + _COPY] = _NO_NOTES
 
     def _write(self, cell: int, value: int) -> None:
         self._cells[cell] = self._cells[cell + _COPY] = value
@@ -206,10 +204,32 @@ class Ledger:
         for cell in range(_SOUNDING, _UNCONFIRMED):
             self._write(cell, max(self._cells[cell], self._cells[cell + _COPY]))
 
-    def _pedals(self, state: int) -> tuple[ControlChange, ...]:
-        """Those of that state, and not down anew."""
-        cells = bytes(self._cells[_PEDALS:_UNCONFIRMED])
-        return tuple(ControlChange(SUSTAIN_PEDAL, 0, channel) for channel, cell in enumerate(cells) if cell == state)
+    def _lifts(self, state: int) -> tuple[ControlChange | PitchBend, ...]:
+        """What lifts those of that state, and not down anew."""
+        cells = bytes(self._cells[_HELD:_UNCONFIRMED])
+        return tuple(_lift(index) for index, cell in enumerate(cells) if cell == state)
+
+
+def _held_cell(event: Event) -> int | None:
+    """The cell of a control that stays where it is."""
+    match event:
+        case ControlChange(number, _, channel) if number == SUSTAIN_PEDAL:
+            return _HELD + channel
+        case PitchBend(_, channel):
+            return _HELD + _CHANNELS + channel
+    return None
+
+
+def _lift(index: int) -> ControlChange | PitchBend:
+    """What lifts the control of the cell with this index."""
+    kind, channel = divmod(index, _CHANNELS)
+    return PitchBend(0, channel) if kind else ControlChange(SUSTAIN_PEDAL, 0, channel)
+
+
+def _silence(channels: Iterable[int]) -> Iterator[ControlChange]:
+    """The controls that end all that sounds on these channels."""
+    for channel in channels:
+        yield from (ControlChange(number, 0, channel) for number in (SUSTAIN_PEDAL, ALL_NOTES_OFF, ALL_SOUND_OFF))
 
 
 def blank_cells() -> bytearray:
@@ -269,7 +289,7 @@ def open_ledger(name: str, folder: Path) -> Iterator[Ledger]:
 
 def _lay_out(file: BinaryIO) -> None:
     """Write all of it once, in place: on a full disk that fails here, and not by a signal at the first note."""
-    content = file.read(_SIZE + 1)
+    content = _with_bends(file.read(_SIZE + 1))
     is_ours = len(content) == _SIZE  # else of another version, or no ledger; a damaged header is no reason
     cells = content[_HEADER.size :] if is_ours else b""
     file.seek(0)
@@ -277,6 +297,17 @@ def _lay_out(file: BinaryIO) -> None:
     if file.write(whole) < _SIZE:  # a hole: on a full disk it could not be filled, and a touch would kill us
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     file.truncate(_SIZE)
+
+
+def _with_bends(content: bytes) -> bytes:
+    """A ledger as it is kept now, out of one of livegen 0.1, which had no cells for bends."""
+    if len(content) != _HEADER.size + 2 * (2 * _NOTES + _CHANNELS) + _NOTES + _CHANNELS:
+        return content
+    held, unconfirmed = 2 * _NOTES + _CHANNELS, 3 * _NOTES + 2 * _CHANNELS  # where the rows of cells ended
+    cells, bends = content[_HEADER.size :], bytes(_CHANNELS)
+    return b"".join(
+        (content[: _HEADER.size], cells[:held], bends, cells[held:unconfirmed], bends, cells[unconfirmed:], bends)
+    )
 
 
 def _already_running(name: str, file: BinaryIO) -> str:

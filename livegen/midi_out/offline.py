@@ -26,7 +26,7 @@ class OfflinePlayer:
 
     def retract(self, after_ns: int, now_ns: int, kept: Collection[int] = ()) -> None:
         """Forget what is due after that moment and end what would then hang, but for these pitches."""
-        self._scheduler.retract(after_ns, now_ns, self._ledger.sounding(), kept)
+        self._scheduler.retract(after_ns, now_ns, self._ledger.lasting(), kept)
 
     def sound(self, now_ns: int) -> None:
         """Let all sound that is due."""

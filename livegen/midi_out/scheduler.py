@@ -5,18 +5,18 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 
 from livegen.events import (
-    SUSTAIN_PEDAL,
     ControlChange,
     Event,
     NoteOff,
     NoteOn,
+    PitchBend,
     ProgramChange,
     SongPosition,
     Timed,
     Transport,
+    ending_of,
+    is_beginning,
 )
-
-_Key = tuple[str, int, int]  # what a pair of events opens and closes: a note or a pedal
 
 
 class Scheduler:
@@ -56,8 +56,8 @@ class Scheduler:
     def retract(self, after_ns: int, now_ns: int, endings: Sequence[Event], kept_pitches: Collection[int] = ()) -> None:
         """Forget what is due after ``after_ns``, and end what would then hang, as soon as that allows.
 
-        ``endings`` has one note-off or pedal-up for each note or pedal that sounds now; one note of each of
-        ``kept_pitches`` sounds on.
+        ``endings`` has what ends each note, pedal and bend that lasts now; one note of each of ``kept_pitches`` sounds
+        on.
         """
         kept = self._keep(lambda timed: timed.at_ns <= after_ns or _is_clock(timed.event))
         end_ns = max(after_ns, now_ns, *(timed.at_ns + 1 for timed in kept if isinstance(timed.event, NoteOn)))
@@ -80,37 +80,21 @@ def _is_clock(event: Event) -> bool:
 
 
 def _unended(pending: Sequence[Timed], endings: Sequence[Event]) -> list[Event]:
-    balance: Counter[_Key] = Counter(key for event in endings if (key := _key(event)))
+    balance: Counter[Event] = Counter(endings)
     for timed in sorted(pending, key=lambda timed: (timed.at_ns, _rank(timed.event))):
-        key = _key(timed.event)
-        if key:
-            balance[key] = max(balance[key] + (1 if _begins(timed.event) else -1), 0)
-    return [_ending(key) for key, count in balance.items() for _ in range(count)]
-
-
-def _key(event: Event) -> _Key | None:
-    match event:
-        case NoteOn(pitch, _, channel) | NoteOff(pitch, channel):
-            return "note", channel, pitch
-        case ControlChange(number, _, channel) if number == SUSTAIN_PEDAL:
-            return "pedal", channel, 0
-    return None
-
-
-def _begins(event: Event) -> bool:
-    return isinstance(event, NoteOn) or (isinstance(event, ControlChange) and event.value >= 64)
-
-
-def _ending(key: _Key) -> Event:
-    kind, channel, pitch = key
-    return NoteOff(pitch, channel) if kind == "note" else ControlChange(SUSTAIN_PEDAL, 0, channel)
+        ending = ending_of(timed.event)
+        if isinstance(ending, NoteOff):
+            balance[ending] = max(balance[ending] + (1 if is_beginning(timed.event) else -1), 0)
+        elif ending:  # a pedal, or a wheel: there is one
+            balance[ending] = int(is_beginning(timed.event))
+    return list(balance.elements())
 
 
 def _rank(event: Event) -> int:
     match event:
         case NoteOff():
             return 0
-        case ControlChange() | ProgramChange():
+        case ControlChange() | ProgramChange() | PitchBend():
             return 1
         case NoteOn():
             return 2

@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator
 
-from livegen.events import ALL_NOTES_OFF, ALL_SOUND_OFF, SUSTAIN_PEDAL, ControlChange, Event, NoteOff, NoteOn
+from livegen.events import ALL_NOTES_OFF, ALL_SOUND_OFF, SUSTAIN_PEDAL, ControlChange, Event, NoteOff, NoteOn, PitchBend
 
 PEDALS = range(SUSTAIN_PEDAL, 70)  # controllers that are on or off; only the first of them holds notes
 
+_Ending = NoteOff | ControlChange | PitchBend
 _Begun = dict[int, list[int]]  # key → the moments at which it began; of notes of one pitch the oldest ends first
 _PITCHES, _CHANNELS = 128, 16
-_FIRST_PEDAL = _PITCHES * _CHANNELS  # keys of notes are lower
-_NO_MORE_SUSTAIN = _FIRST_PEDAL + _CHANNELS
+_SUSTAIN = _PITCHES * _CHANNELS  # keys of notes are lower; one for each channel from here on
+_BENDS = _SUSTAIN + _CHANNELS
+_OTHER_PEDALS = _BENDS + _CHANNELS
 _MOST = 255  # of one pitch at once: as many as the ledger counts
 
 
@@ -41,29 +43,30 @@ class SoundingNotes:
         return _pedal(pedal, channel) in self._sent
 
     def overdue(self, before_ns: int) -> list[Event]:
-        """What ends everything that was sent by that moment, once for each."""
+        """What ends each note and sustain pedal that was sent by that moment, once for each."""
         return [
             _ending(key)
             for key, moments in self._sent.items()
             for at_ns in moments
-            if key < _NO_MORE_SUSTAIN and at_ns <= before_ns
+            if key < _BENDS and at_ns <= before_ns
         ]
 
-    def sent_endings(self) -> list[NoteOff | ControlChange]:
-        """A note-off for each note, a pedal-up for each sustain pedal, as sent."""
+    def sent_endings(self) -> list[_Ending]:
+        """What ends each note, sustain pedal and bend, as sent."""
         return list(_ended_by(self._sent))
 
-    def written_endings(self) -> list[NoteOff | ControlChange]:
-        """A note-off for each note, a pedal-up for each sustain pedal, as written."""
+    def written_endings(self) -> list[_Ending]:
+        """What ends each note, sustain pedal and bend, as written."""
         return list(_ended_by(self._written))
 
     def written_silence(self) -> list[Event]:
-        """All it takes to be silent, as written: each note's own note-off, then controls on the channels in use."""
+        """All it takes to be silent, as written: note-offs, then controls on the channels in use, then bends."""
         endings = self.written_endings()
         channels = sorted({ending.channel for ending in endings})
         numbers = (SUSTAIN_PEDAL, ALL_NOTES_OFF, ALL_SOUND_OFF)
         controls = [ControlChange(number, 0, channel) for channel in channels for number in numbers]
-        return [*(ending for ending in endings if isinstance(ending, NoteOff)), *controls]
+        notes = [ending for ending in endings if isinstance(ending, NoteOff)]
+        return [*notes, *controls, *(ending for ending in endings if isinstance(ending, PitchBend))]
 
 
 def _take(begun: _Begun, event: Event, at_ns: int) -> None:
@@ -75,10 +78,17 @@ def _take(begun: _Begun, event: Event, at_ns: int) -> None:
         case NoteOff(pitch, channel):
             _end(begun, channel * _PITCHES + pitch)
         case ControlChange(number, value, channel) if number in PEDALS:
-            if value >= 64:
-                begun.setdefault(_pedal(number, channel), [at_ns])
-            else:
-                _end(begun, _pedal(number, channel))
+            _set(begun, _pedal(number, channel), at_ns, is_down=value >= 64)
+        case PitchBend(value, channel):
+            _set(begun, _BENDS + channel, at_ns, is_down=value != 0)
+
+
+def _set(begun: _Begun, key: int, at_ns: int, *, is_down: bool) -> None:
+    """A pedal or a wheel: there is one."""
+    if is_down:
+        begun.setdefault(key, [at_ns])
+    else:
+        _end(begun, key)
 
 
 def _end(begun: _Begun, key: int) -> None:
@@ -89,17 +99,17 @@ def _end(begun: _Begun, key: int) -> None:
 
 
 def _pedal(number: int, channel: int) -> int:
-    return _FIRST_PEDAL + (number - SUSTAIN_PEDAL) * _CHANNELS + channel
+    return channel + (_SUSTAIN if number == SUSTAIN_PEDAL else _OTHER_PEDALS + (number - SUSTAIN_PEDAL) * _CHANNELS)
 
 
-def _ended_by(begun: _Begun) -> Iterator[NoteOff | ControlChange]:
-    """By channel and pitch, the pedals last."""
+def _ended_by(begun: _Begun) -> Iterator[_Ending]:
+    """By channel and pitch, then pedals, then bends."""
     for key in sorted(begun):
-        if key < _NO_MORE_SUSTAIN:
+        if key < _OTHER_PEDALS:
             yield from (_ending(key) for _ in begun[key])
 
 
-def _ending(key: int) -> NoteOff | ControlChange:
-    if key < _FIRST_PEDAL:
+def _ending(key: int) -> _Ending:
+    if key < _SUSTAIN:
         return NoteOff(key % _PITCHES, key // _PITCHES)
-    return ControlChange(SUSTAIN_PEDAL, 0, key % _CHANNELS)
+    return ControlChange(SUSTAIN_PEDAL, 0, key - _SUSTAIN) if key < _BENDS else PitchBend(0, key - _BENDS)

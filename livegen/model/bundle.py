@@ -8,7 +8,7 @@ import numpy as np
 import onnxruntime as ort
 
 from livegen.codecs import make_codec
-from livegen.codecs.codec import Codec
+from livegen.codecs.codec import Codec, Cursor
 from livegen.errors import ModelError
 from livegen.model.card import CONTRACT, Card
 from livegen.model.files import find_model, read_model
@@ -25,7 +25,7 @@ class Bundle:
 
     card: Card
     stepper: Stepper
-    codec: Codec[Any]
+    codec: Codec[Cursor]
     sha256: str  # of its file, in hex
 
 
@@ -72,7 +72,7 @@ def _read_card(where: str, session: ort.InferenceSession) -> Card:
     return Card.from_json(metadata["livegen.card"], where)
 
 
-def _make_codec(where: str, card: Card) -> Codec[Any]:
+def _make_codec(where: str, card: Card) -> Codec[Cursor]:
     try:
         return make_codec(card.codec.name, card.codec.parameters)
     except ModelError as error:

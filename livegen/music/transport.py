@@ -29,6 +29,11 @@ class TransportState:
         return self.tick + round_div((at_ns - self.at_ns) * TICKS_PER_QUARTER, self.beat_ns)
 
     @property
+    def run(self) -> tuple[bool, int]:
+        """What tells one stretch of continuous ticks, or a rest, from the next."""
+        return self.is_running, self.discontinuities
+
+    @property
     def tempo_bpm(self) -> float:
         """Beats a minute."""
         return 60 * NS_PER_S / self.beat_ns

@@ -45,8 +45,8 @@ class Kind(IntEnum):
     PLAYER = 1  # the player played a MIDI message
     MACHINE = 2  # a MIDI message has left
     BEGUN = 3  # an engine's life begins: nothing
-    TOLD = 4  # it is told a frame of the link
-    SAID = 5  # it has said a frame of the link
+    TOLD = 4  # it is told a frame
+    SAID = 5  # it has said a frame
     ENDED = 6  # its life is over: nothing
     GAP = 7  # something is missing here: nothing
 

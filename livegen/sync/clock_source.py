@@ -126,10 +126,7 @@ class ClockSource:
         told = self._told
         if not told and not transport.discontinuities and not transport.is_running:
             return  # no clock yet
-        is_news = not told or (told.is_running, told.discontinuities) != (
-            transport.is_running,
-            transport.discontinuities,
-        )
+        is_news = not told or told.run != transport.run
         if is_news or (transport != told and (is_due or self._own or _is_off(told, transport))):
             self._told = transport
             self._on_transport(transport)

@@ -1,15 +1,15 @@
 """Alto, tenor and bass to a given melody: what the network finds likeliest, greedily or with a beam.
 
 The melody is the soprano of every frame; under each of its notes the network writes three more voices. Greedy, it takes
-the likeliest token that the melody allows (BachBot: Liang 2016, section 5.3); a beam keeps several ways, as proposed
-there, and goes on with the likeliest of all that come out of them. A way is as likely as all of its tokens, the
-melody's included.
+the likeliest token that the melody allows (BachBot: Liang 2016, section 5.3); a beam keeps several candidates, as
+proposed there, and goes on with the likeliest of all that come out of them. A candidate is as likely as all of its
+tokens, the melody's included.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,19 +17,22 @@ from numpy.typing import NDArray
 from livegen.codecs.chorale import ChoraleCodec
 from livegen.codecs.chorale_frames import FERMATA, FIRST_PITCH, FRAME_END, FRAME_TICKS, START, VOICES, ChoraleCursor
 from livegen.codecs.vocabulary import Mask
+from livegen.engine.best_of_n import Branch, Candidate, search
+from livegen.engine.checkpoint import beginning
 from livegen.errors import SettingsError
 from livegen.events import TICKS_PER_QUARTER, Note, Timed
 from livegen.files.midi_file import events_of, read_score, write_score
 from livegen.files.piano_roll import draw_roll
 from livegen.model.bundle import Bundle, load_bundle
-from livegen.model.stepper import State, Stepper
+from livegen.model.stepper import Stepper
 from livegen.music.key import Key, find_key, parse_key
+from livegen.terminal import Report
 
 NAMES = ("soprano", "alto", "tenor", "bass")
 _LOWEST = 21  # a piano's
 _LONGEST_GAP = TICKS_PER_QUARTER  # a shorter one between two notes is articulation, not a rest
 
-Report = Callable[[int, int], None]
+_Candidate = Candidate[ChoraleCursor]
 Melody = Sequence[tuple[int, bool] | None]  # for each frame (pitch, tied), None is a rest
 
 
@@ -39,16 +42,6 @@ class Harmony:
 
     tokens: tuple[int, ...]  # from START on, whole frames
     nats: float  # log-probability; never above 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Candidate:
-    """One beginning of a harmony; its last token is not yet in ``state`` [1, ...]."""
-
-    cursor: ChoraleCursor
-    tokens: tuple[int, ...]
-    nats: float
-    state: State
 
 
 def harmonise_file(
@@ -177,45 +170,29 @@ class Search:
         return mask
 
     def _run(self, width: int, report: Callable[[int], None]) -> Harmony:
-        begin, _ = self._codec.step(self._codec.begin(), START)
-        ways = [_Candidate(begin, (START,), 0.0, self._stepper.initial())]
+        """Voice by voice: candidates that have as many voices of a frame are held against each other."""
+        begin = beginning(self._codec, self._stepper.initial(), is_guarded=False)
+        beam = [Candidate(begin).after(self._codec, START)]
         for frame in range(len(self._melody)):
-            for written in range(1, VOICES + 2):
-                ways = self._reach(ways, frame, written, width)
+            for written in range(1, VOICES + 2):  # one more than there are voices is the frame's end
+                advance, expand = partial(self._advance, frame, written), partial(self._expand, width)
+                beam = search(self._stepper, beam, advance, expand, width)
             report(frame + 1)
-        return Harmony(ways[0].tokens, ways[0].nats)
+        return Harmony(beam[0].tokens, beam[0].nats)
 
-    def _reach(self, ways: list[_Candidate], frame: int, written: int, width: int) -> list[_Candidate]:
-        """The likeliest ways to have so many voices of a frame; one more than there are voices is its end."""
+    def _advance(self, frame: int, written: int, candidate: _Candidate) -> tuple[_Candidate, Mask | None]:
+        cursor = candidate.checkpoint.cursor
+        is_there = cursor.tick > frame * FRAME_TICKS or len(cursor.notes) >= written
+        return candidate, None if is_there else self.mask(cursor)
 
-        def is_there(way: _Candidate) -> bool:
-            return way.cursor.tick > frame * FRAME_TICKS or len(way.cursor.notes) >= written
-
-        while late := [way for way in ways if not is_there(way)]:
-            ways = [way for way in ways if is_there(way)] + self._branch(late, width)
-            ways = sorted(ways, key=lambda way: -way.nats)[:width]
-        return ways
-
-    def _branch(self, ways: Sequence[_Candidate], width: int) -> list[_Candidate]:
-        """The likeliest tokens after all of these ways, in one call of the network."""
-        state = {name: np.concatenate([way.state[name] for way in ways]) for name in ways[0].state}
-        logits, after = self._stepper.step(np.array([way.tokens[-1:] for way in ways], np.int64), state)
-        nats = _log_softmax(logits[:, -1].astype(np.float64))
-        masks = np.stack([self.mask(way.cursor) for way in ways])
-        sums = np.where(masks, nats + np.array([[way.nats] for way in ways]), -np.inf)
+    def _expand(self, width: int, branches: Sequence[Branch[ChoraleCursor]]) -> Iterator[_Candidate]:
+        """The likeliest tokens after all of these."""
+        nats = _log_softmax(np.stack([branch.logits for branch in branches]).astype(np.float64))
+        masks = np.stack([branch.mask for branch in branches])
+        sums = np.where(masks, nats + np.array([[branch.candidate.nats] for branch in branches]), -np.inf)
         order = np.argsort(-sums, axis=None, kind="stable")[: min(width, int(masks.sum()))]
-        return [
-            self._advanced(ways[row], int(token), float(sums[row, token]), _row(after, row))
-            for row, token in zip(*np.unravel_index(order, sums.shape), strict=True)
-        ]
-
-    def _advanced(self, way: _Candidate, token: int, nats: float, state: State) -> _Candidate:
-        cursor, _ = self._codec.step(way.cursor, token)
-        return _Candidate(cursor, (*way.tokens, token), nats, state)
-
-
-def _row(state: State, row: Any) -> State:
-    return {name: part[row : row + 1] for name, part in state.items()}
+        for row, token in zip(*np.unravel_index(order, sums.shape), strict=True):
+            yield branches[row].candidate.after(self._codec, int(token), float(nats[row, token]))
 
 
 def _log_softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:

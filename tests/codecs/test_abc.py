@@ -13,6 +13,7 @@ from livegen.codecs.abc.codec import END, START, UNKNOWN, AbcCodec
 from livegen.codecs.abc.reading import AbcCursor
 from livegen.events import Note, NoteOff, NoteOn, Ticked
 from livegen.music.key import Key
+from tests.support.amounts import amounts
 
 CODEC = AbcCodec()
 HEAD = "X: 1\nM:4/4\nL:1/8\nK:G\n"
@@ -85,8 +86,9 @@ def test_a_note_sounds_as_soon_as_it_is_complete() -> None:
     assert (after.tick, after.is_whole, late) == (960, True, [Ticked(0, NoteOn(67)), Ticked(960, NoteOff(67))])
 
 
-def test_a_thousand_melodies_are_the_same_after_encoding_and_decoding() -> None:
-    pieces = [some_melody(seed) for seed in range(1000)]
+@amounts("melodies", everyday=100, whole=1000)
+def test_melodies_are_the_same_after_encoding_and_decoding(melodies: int) -> None:
+    pieces = [some_melody(seed) for seed in range(melodies)]
 
     again = [CODEC.decode(CODEC.encode(piece, Key(seed % 12, seed % 2 == 1))) for seed, piece in enumerate(pieces)]
 

@@ -44,7 +44,7 @@ def settings(**play: Any) -> Settings:
 
 
 class PortProcess:
-    """The other end of the link to a real engine."""
+    """The other end of the pipe to a real engine."""
 
     def __init__(self, connection: Connection, begin: Settings) -> None:
         self._link = connection

@@ -23,7 +23,7 @@ from tests.support.jack_stage import Played, hanging, notes, stage, wait_for_qui
 CHORALES = int(os.environ.get("LIVEGEN_CHORALES", "0"))
 TEMPO_BPM = 100.0
 FEW = 12  # notes, where no number is asked for
-pytestmark = [pytest.mark.jack, pytest.mark.usefixtures("jack_server")]
+pytestmark = [pytest.mark.jack, pytest.mark.timed, pytest.mark.usefixtures("jack_server")]
 
 
 def test_the_sopranos_of_chorales_are_harmonised_in_four_voices(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """A player who interrupts answers at random moments: nothing more is begun, nothing hangs, nothing false is remembered.
 
-A few by default; the full count by LIVEGEN_INTERRUPTIONS=1000: on a manual clock half a minute, on real ports half an
-hour. Durations on real ports are judged only then.
+A few by default; many by LIVEGEN_INTERRUPTIONS=1000: on a manual clock half a minute, on real ports half an hour.
+Durations on real ports are judged only then.
 """
 
 import os
@@ -19,10 +19,12 @@ from livegen.codecs.chorale import ChoraleCodec
 from livegen.engine.checkpoint import Checkpoint
 from livegen.events import NoteOn, Timed
 from livegen.model.bundle import load_bundle
+from tests.support.amounts import amounts
 from tests.support.hall import STEP_NS, Hall
 from tests.support.jack_stage import hanging, melody, stage, wait_for, wait_for_quiet
 
-INTERRUPTIONS = int(os.environ.get("LIVEGEN_INTERRUPTIONS", "20"))
+_ASKED = "LIVEGEN_INTERRUPTIONS"
+INTERRUPTIONS = int(os.environ.get(_ASKED, "20"))  # on a manual clock
 JUDGED = 100
 COMMITTED_NS = 60 * NS_PER_MS
 ON_THE_WAY_MS = 15  # two periods of JACK, and who listens looks every half millisecond
@@ -81,7 +83,7 @@ def test_after_an_interruption_the_state_is_that_of_a_straight_run_over_what_was
         if checkpoint.unfed:
             _, state = bundle.stepper.step(np.array([checkpoint.unfed], np.int64), state)
         furthest = max(furthest, *(float(np.abs(straight[name] - state[name]).max()) for name in state))
-        heard_ns = part.beat.ns_at(checkpoint.cursor.tick + part._offset)
+        heard_ns = part._beat.ns_at(checkpoint.cursor.tick + part._offset)
         assert heard_ns <= touched_ns + STEP_NS or checkpoint.cursor.tick == part._begin_tick
 
     assert late_onsets == []
@@ -90,13 +92,14 @@ def test_after_an_interruption_the_state_is_that_of_a_straight_run_over_what_was
 
 @pytest.mark.jack
 @pytest.mark.usefixtures("jack_server")
+@amounts("interruptions", everyday=6, whole=20, variable=_ASKED)
 def test_on_real_ports_nothing_begins_once_the_player_has_come_back(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, interruptions: int
 ) -> None:
     monkeypatch.setenv("LIVEGEN_PLAY__PAUSE_MS", "100")
     chance, ends_ns = random.Random(3), list[int]()
     with stage("interrupted", tmp_path, "--tempo", "150") as on:
-        for _ in range(INTERRUPTIONS):
+        for _ in range(interruptions):
             on.player.play(PHRASE)
             ends_ns.append(now_ns())
             seen = len(on.receiver.events())
@@ -113,7 +116,7 @@ def test_on_real_ports_nothing_begins_once_the_player_has_come_back(
     ]
     sys.stdout.write(f"\n{len(touches_ns)} touches; the latest note-on after one: {max(late_ms, default=0):.1f} ms")
     assert hanging(heard) == Counter()
-    if INTERRUPTIONS >= JUDGED:
+    if interruptions >= JUDGED:
         assert max(late_ms, default=0) <= COMMITTED_NS / NS_PER_MS + ON_THE_WAY_MS
 
 

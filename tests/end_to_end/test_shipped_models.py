@@ -12,6 +12,7 @@ from livegen.events import Note
 from livegen.model.bundle import load_bundle
 from livegen.settings import Sampling
 from livegen.shipped import shipped_models
+from tests.support.amounts import amounts
 from tests.support.jack_stage import hanging, melody, stage, wait_for, wait_for_quiet
 
 MODELS = sorted(shipped_models())
@@ -29,10 +30,11 @@ def test_six_models_are_shipped() -> None:
 @pytest.mark.jack
 @pytest.mark.usefixtures("jack_server")
 @pytest.mark.parametrize("model", MODELS)
-def test_a_shipped_model_answers_three_phrases_and_ends_every_note(model: str, tmp_path: Path) -> None:
+@amounts("phrases", everyday=1, whole=len(PHRASES))
+def test_a_shipped_model_answers_phrases_and_ends_every_note(model: str, phrases: int, tmp_path: Path) -> None:
     answers = []
     with stage(model, tmp_path, "--model", model) as on:
-        for phrase in PHRASES:
+        for phrase in PHRASES[:phrases]:
             before = len(on.receiver.events())
             on.player.play(phrase)
             wait_for(lambda seen=before: len(on.receiver.events()) > seen, "an answer")
@@ -41,7 +43,7 @@ def test_a_shipped_model_answers_three_phrases_and_ends_every_note(model: str, t
         events = on.receiver.events()
         status = on.daemon.stop()
 
-    assert [count >= 4 for count in answers] == [True, True, True]
+    assert [count >= 4 for count in answers] == [True] * phrases
     assert hanging(events) == Counter()
     assert status == 0
 

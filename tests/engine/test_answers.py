@@ -1,4 +1,4 @@
-"""Twenty phrases of chorale sopranos that the model never saw, in all twelve transpositions, answered on real ports.
+"""Phrases of chorale sopranos that the model never saw, twenty in all twelve transpositions, answered on real ports.
 
 The judge is a receiver in a process of its own; key and tempo are those that the daemon says it found.
 """
@@ -17,9 +17,10 @@ from livegen.clock import NS_PER_MS, NS_PER_S
 from livegen.codecs.chorale import ChoraleCodec
 from livegen.events import NoteOff, NoteOn, to_bytes
 from livegen.music.key import parse_key
+from tests.support.amounts import amounts
 from tests.support.jack_stage import Played, Stage, hanging, notes, stage, wait_for, wait_for_quiet
 
-PHRASES = 20
+PHRASES = 20  # of which some are played every day
 Melody = list[tuple[int, int]]  # (pitch, sixteenths)
 
 
@@ -123,14 +124,19 @@ def exchange(on: Stage, melody: Melody, tempo_bpm: float) -> Exchange:
 
 
 @pytest.mark.jack
+@pytest.mark.timed
 @pytest.mark.usefixtures("jack_server")
-def test_twenty_unseen_phrases_are_answered_in_their_key_on_their_beat_at_their_length(tmp_path: Path) -> None:
+@amounts("phrases", everyday=3, whole=PHRASES)
+def test_unseen_phrases_are_answered_in_their_key_on_their_beat_at_their_length(phrases: int, tmp_path: Path) -> None:
     tempos = random.Random(7)
+    melodies = unseen_melodies()
     with stage("sopranos", tmp_path) as on:
-        exchanges = [exchange(on, melody, tempos.uniform(96, 132)) for melody in unseen_melodies()]
+        exchanges = [
+            exchange(on, melodies[index * PHRASES // phrases], tempos.uniform(96, 132)) for index in range(phrases)
+        ]
         events = on.receiver.events()
 
-    assert [bool(e.answer) for e in exchanges] == [True] * PHRASES
+    assert [bool(e.answer) for e in exchanges] == [True] * phrases
     assert hanging(events) == Counter()
     assert [e for e in exchanges if e.answer[0].onset_ns <= (e.phrase[-1].end_ns or 0)] == []
     assert [e.relative_length for e in exchanges if not 0.5 <= e.relative_length <= 2] == []

@@ -1,13 +1,14 @@
 """Who plays when: each role on a manual clock, with the shipped models."""
 
+from dataclasses import replace
 from unittest.mock import patch
 
 import pytest
 
 from livegen.clock import NS_PER_MS, NS_PER_S
 from livegen.codecs.chorale import ChoraleCodec
-from livegen.engine import engine
 from livegen.engine.token_stream import TokenStream
+from livegen.engine.turn_taking import ROLES
 from livegen.events import SUSTAIN_PEDAL, ControlChange, NoteOff, NoteOn, Timed
 from livegen.model.bundle import Bundle, load_bundle
 from livegen.music.key import Key
@@ -146,7 +147,8 @@ def test_nothing_hangs_at_whatever_moment_between_two_frames_the_accompaniment_s
     bach: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for later_ms in range(0, 500, 10):  # three frames and more
-        monkeypatch.setattr(engine, "_PATIENCE_NS", 1_000 * NS_PER_MS + later_ms * NS_PER_MS)
+        patient = replace(ROLES["accompany"], patience_ns=1_000 * NS_PER_MS + later_ms * NS_PER_MS)
+        monkeypatch.setitem(ROLES, "accompany", patient)
         hall = Hall(bach, {"play": {"role": "accompany"}, "time": {"tempo_bpm": 120}})
         hall.note(67, 250, 1_800)
 

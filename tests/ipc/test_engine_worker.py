@@ -1,4 +1,4 @@
-"""The engine's side of the link, over a real pipe."""
+"""The engine's side of the pipe, over a real pipe."""
 
 import threading
 from collections.abc import Iterator
@@ -38,7 +38,7 @@ SETTINGS = Configure(load_settings(None, {"daemon": {"realtime": False}}).model_
 
 @contextmanager
 def engine(script: str) -> Iterator[Connection]:
-    """The other end of the link to a running engine; closing it is what ends the engine."""
+    """The other end of the pipe to a running engine; closing it is what ends the engine."""
     ours, theirs = Pipe()
     thread = threading.Thread(target=run_engine, args=(theirs, lambda settings: load(script, settings)))
     thread.start()

@@ -1,4 +1,4 @@
-"""The schema of the link between the two processes."""
+"""The messages of the pipe between the two processes."""
 
 import pytest
 
@@ -17,6 +17,7 @@ from livegen.ipc.messages import (
     Notice,
     Panic,
     PlayEvents,
+    Prepare,
     Ready,
     Retract,
     RoleChanged,
@@ -103,3 +104,26 @@ def test_hands_are_told_only_where_they_must_be():
     assert heard(plain) == Heard(plain)
     for event in (Timed(3, NoteOff(60, 15)), Timed(3, NoteOn(40), is_left_hand=True)):
         assert heard((*plain, event)) == HeardHands((*plain, event))
+
+
+def test_each_kind_keeps_its_number() -> None:
+    """Sessions on disk hold them."""
+    numbers = {
+        Configure("{}"): 0,
+        Heard(()): 1,
+        Panic(): 2,
+        Follow(TransportState(True, 0, 0, 1)): 3,  # noqa: FBT003 (as a clock gives it)
+        Ready(): 4,
+        Failed(""): 5,
+        Heartbeat(): 6,
+        Retract(0): 7,
+        PlayEvents(()): 8,
+        RoleChanged("solo"): 9,
+        Notice(""): 10,
+        Prepare("{}"): 11,
+        CallLog(0, ()): 12,
+        Loaded("", ""): 13,
+        HeardHands(()): 14,
+    }
+
+    assert {message: encode(message)[0] for message in numbers} == numbers

@@ -1,6 +1,7 @@
 """The ledger of sounding notes, and what it remembers of a process that was killed."""
 
 import os
+import struct
 import subprocess
 import sys
 from contextlib import suppress
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis.strategies import dictionaries, integers
 
 from livegen.errors import RunningError
-from livegen.events import ControlChange, NoteOff, NoteOn
+from livegen.events import ControlChange, NoteOff, NoteOn, PitchBend
 from livegen.midi_out.ledger import blank_ledger, keep_ledger, ledger_folder, open_ledger
 
 SOUNDING = 16  # where the counts begin, after the header
@@ -60,10 +61,10 @@ def test_a_pedal_is_down_until_it_is_lifted():
     ledger = blank_ledger()
 
     ledger.leaves(ControlChange(64, 64, 1))
-    down = ledger.pedals()
+    down = ledger.held()
     ledger.has_left(ControlChange(64, 0, 1))
 
-    assert (down, ledger.pedals()) == ((ControlChange(64, 0, 1),), ())
+    assert (down, ledger.held()) == ((ControlChange(64, 0, 1),), ())
 
 
 def test_what_a_killed_process_left_sounding_is_owed_by_the_next(tmp_path: Path):
@@ -161,17 +162,50 @@ def test_a_note_or_two_that_nobody_began_are_simply_ended(tmp_path: Path):
 
 
 def test_a_ledger_whose_bits_were_flipped_everywhere_owes_each_channel_its_silence_once(tmp_path: Path):
-    flip(tmp_path, dict.fromkeys(range(SOUNDING, SOUNDING + 2 * 2048 + 16), 0xFF))
+    flip(tmp_path, dict.fromkeys(range(SOUNDING, SOUNDING + 2 * 2048 + 2 * 16), 0xFF))
 
     with open_ledger("duo", tmp_path) as ledger:
         pending_offs = ledger.pending_offs()
         ledger.clear_pending()
         after = ledger.pending_offs()
 
-    assert pending_offs == tuple(
-        ControlChange(number, 0, channel) for channel in range(16) for number in (64, 123, 120)
-    )
+    silences = [ControlChange(number, 0, channel) for channel in range(16) for number in (64, 123, 120)]
+    assert pending_offs == (*silences, *(PitchBend(0, channel) for channel in range(16)))
     assert after == ()
+
+
+def test_a_bend_is_centred_like_a_pedal_is_lifted(tmp_path: Path):
+    with open_ledger("duo", tmp_path) as ledger:
+        for event in (PitchBend(3000, 2), PitchBend(-10, 2), ControlChange(64, 127, 1), NoteOn(60, 80, 1)):
+            ledger.leaves(event)
+            ledger.has_left(event)
+        held, note_offs = ledger.held(), ledger.note_offs()
+    with open_ledger("duo", tmp_path) as ledger:
+        pending_offs = ledger.pending_offs()
+        ledger.leaves(PitchBend(5, 2))
+        bent_anew = ledger.pending_offs()
+
+    silences = [ControlChange(number, 0, channel) for channel in (1, 2) for number in (64, 123, 120)]
+    assert held == (ControlChange(64, 0, 1), PitchBend(0, 2))
+    assert note_offs == (NoteOff(60, 1), *silences, PitchBend(0, 2))
+    assert pending_offs == (NoteOff(60, 1), ControlChange(64, 0, 1), PitchBend(0, 2))
+    assert bent_anew == (NoteOff(60, 1), ControlChange(64, 0, 1))
+
+
+def test_a_ledger_of_an_earlier_livegen_is_read(tmp_path: Path):
+    """It had no cells for bends: a header, notes, pedals, what was unconfirmed, and a copy of the first two."""
+    notes, pedals = bytearray(2 * 2048), bytearray(16)
+    notes[3 * 128 + 60], pedals[3] = 2, 1
+    unconfirmed = bytearray(2048 + 16)
+    unconfirmed[5] = unconfirmed[2048 + 7] = 1
+    earlier = struct.pack("<8sq", b"livegen1", 1) + notes + pedals + unconfirmed + notes + pedals
+    (tmp_path / "duo.ledger").write_bytes(earlier)
+
+    with open_ledger("duo", tmp_path) as ledger:
+        pending_offs = ledger.pending_offs()
+
+    pedals_up = (ControlChange(64, 0, 3), ControlChange(64, 0, 7))
+    assert pending_offs == (NoteOff(5, 0), NoteOff(60, 3), NoteOff(60, 3), *pedals_up)
 
 
 def test_a_pedal_that_is_neither_up_nor_down_is_owed_its_silence(tmp_path: Path):

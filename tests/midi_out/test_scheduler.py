@@ -1,6 +1,6 @@
 """What is still to be played, and in which order."""
 
-from livegen.events import ControlChange, NoteOff, NoteOn, Timed, Transport
+from livegen.events import ControlChange, NoteOff, NoteOn, PitchBend, Timed, Transport
 from livegen.midi_out.scheduler import Scheduler
 
 
@@ -85,3 +85,22 @@ def test_what_is_kept_sounds_on_and_the_clock_goes_on_through_a_retraction() -> 
     scheduler.retract(100, 100, [NoteOff(60), NoteOff(67)], kept_pitches=(67,))
 
     assert [timed.event for timed in scheduler.due(300)] == [NoteOff(60), Transport.CLOCK]
+
+
+def test_retracting_lifts_a_pedal_and_centres_a_bend_once_and_forgets_those_to_come():
+    scheduler = Scheduler()
+    sweep = [Timed(10 + step, PitchBend(100 * step)) for step in range(1, 5)]
+    scheduler.add([*sweep, Timed(50, ControlChange(64, 127)), Timed(50, PitchBend(8000)), Timed(60, PitchBend(0))])
+
+    scheduler.retract(20, now_ns=5, endings=[ControlChange(64, 0)])
+
+    assert scheduler.due(99) == [*sweep, Timed(20, ControlChange(64, 0)), Timed(20, PitchBend(0))]
+
+
+def test_a_bend_that_comes_back_by_itself_is_not_centred_again():
+    scheduler = Scheduler()
+    scheduler.add([Timed(10, PitchBend(9)), Timed(15, PitchBend(0))])
+
+    scheduler.retract(20, now_ns=5, endings=[PitchBend(0)])
+
+    assert scheduler.due(99) == [Timed(10, PitchBend(9)), Timed(15, PitchBend(0))]

@@ -3,7 +3,7 @@
 from collections import Counter
 
 from livegen.clock import NS_PER_MS, ManualClock
-from livegen.events import ControlChange, NoteOff, NoteOn
+from livegen.events import ControlChange, NoteOff, NoteOn, PitchBend
 from livegen.midi_out.ledger import Ledger, blank_ledger
 from livegen.midi_out.sender import MidiSender
 from livegen.routing import OutputRoute
@@ -73,7 +73,7 @@ def test_what_is_owed_to_an_output_that_went_is_sent_to_no_other_and_a_pedal_dow
     stand.pass_on("b0 40 7f")
 
     hanging = stand.sender.detach((stand.plain,))
-    sounding, pedals = stand.ledger.sounding(), stand.ledger.pedals()
+    sounding, pedals = stand.ledger.sounding(), stand.ledger.held()
     for message in ("80 3c 00", "b0 40 00"):
         stand.pass_on(message)
     is_sent_to_others = stand.sender.resend_pending()
@@ -84,7 +84,23 @@ def test_what_is_owed_to_an_output_that_went_is_sent_to_no_other_and_a_pedal_dow
     assert (sounding, pedals) == ((NoteOff(60), NoteOff(48, 5)), (ControlChange(64, 0), ControlChange(64, 0, 5)))
     assert also.messages == ["90 3c 50", "b0 40 7f", "80 3c 00", "b0 40 00"]
     assert back.messages == ["80 3c 00", "b0 40 00"]
-    assert stand.ledger.sounding() == stand.ledger.pedals() == ()
+    assert stand.ledger.sounding() == stand.ledger.held() == ()
+
+
+def test_a_bend_of_an_output_that_is_detached_is_centred_there_and_stays_elsewhere():
+    stand = Stand()
+    stand.sender.attach([(also := Tape(), OutputRoute())])
+    stand.pass_on("e0 00 50")
+
+    stand.sender.detach((stand.plain,), are_there=True)
+    held = stand.ledger.held()
+    stand.sender.detach((stand.moved, also))
+    stand.sender.attach([(back := Tape(), OutputRoute())])
+    stand.sender.resend_pending()
+
+    assert stand.plain.messages == ["e0 00 50", "e0 00 40"]
+    assert held == (PitchBend(0), PitchBend(0, 5))
+    assert set(back.messages) == {"e0 00 40", "e5 00 40"}
 
 
 def test_a_pedal_that_is_let_go_twice_within_a_moment_is_up():
@@ -169,7 +185,7 @@ def test_whatever_sounds_for_too_long_is_ended_the_rest_sounds_on():
     assert stand.plain.messages[before:] == ["80 3c 00", "b0 40 00", "80 3e 00", "81 40 00"]
     assert stand.moved.messages[-1] == "85 34 00"
     assert stand.ledger.sounding() == ()
-    assert stand.ledger.pedals() == ()
+    assert stand.ledger.held() == ()
 
 
 def test_a_note_that_was_ended_may_begin_anew_and_its_late_note_off_hangs_nothing():

@@ -23,7 +23,7 @@ from .agenda import Alarm
 if TYPE_CHECKING:
     from .world import World
 
-LATENCY_NS = 60_000  # of the link
+LATENCY_NS = 60_000  # of the pipe
 _STEP_NS = 160_000  # that a step of a shipped network takes
 _TURN_NS = 20_000  # that everything else takes
 _BEAT_S = HEARTBEAT_NS / NS_PER_S
@@ -62,7 +62,7 @@ class _ReadyLoader(Loader):
 
 
 class EngineProcess:
-    """One child. It is also its own end of the link."""
+    """One child. It is also its own end of the pipe."""
 
     def __init__(self, world: "World", loading_ns: int) -> None:
         self._world = world
@@ -139,7 +139,7 @@ class EngineProcess:
             if self._service and not self.is_stopped:
                 self._alarm.set_by(max(self._agenda.now_ns() + LATENCY_NS, self._busy_until_ns))
 
-    # its end of the link
+    # its end of the pipe
 
     def send_bytes(self, frame: bytes) -> None:
         self._post(frame)

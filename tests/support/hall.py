@@ -46,7 +46,7 @@ class Hall:
         self.notices += plan.notices
         self.planned = plan.events
         if plan.retract_ns is not None:
-            self.scheduler.retract(plan.retract_ns, self.now_ns, self.ledger.sounding(), plan.kept)
+            self.scheduler.retract(plan.retract_ns, self.now_ns, self.ledger.lasting(), plan.kept)
         self.scheduler.add(plan.events)
         for timed in self.scheduler.due(self.now_ns):
             self.ledger.leaves(timed.event)

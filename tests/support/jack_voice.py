@@ -5,10 +5,11 @@
                                                  with "" to whoever connects to it
 
 NAME is its own client's name. A line of LOG: nanoseconds of the monotonic clock, then the bytes in hexadecimal.
-SIGTERM ends it, when all that has reached it is written down.
+SIGTERM ends it, when all that has reached it is written down: it waits for what is on its way, a few periods of JACK.
 """
 
 import json
+import math
 import signal
 import subprocess
 import sys
@@ -21,6 +22,7 @@ import rtmidi
 
 _LOOK_S = 0.05
 _POLL_S = 0.0005
+_ON_THE_WAY_S = 0.05
 
 
 def main(what: str, name: str, path: str, other: str) -> None:
@@ -59,14 +61,16 @@ def hear(name: str, log: TextIO, source: str) -> None:
     say("ready")
     known: set[str] = set()
     is_wanting, look_at = False, 0.0
-    is_over = Event()
+    is_over, over_at = Event(), math.inf
     signal.signal(signal.SIGTERM, lambda *_: is_over.set())
     while True:
-        is_last = is_over.is_set()
+        is_last = time.monotonic() >= over_at
         while message := port.get_message():
             write(log, message[0])
         if is_last:
             return
+        if is_over.is_set():
+            over_at = min(over_at, time.monotonic() + _ON_THE_WAY_S)
         if time.monotonic() >= look_at:
             look_at = time.monotonic() + _LOOK_S
             present = ports_of(port)

@@ -12,6 +12,7 @@
     mute    is well, and never plays a note
     refuse  cannot be loaded, unless the model is called bach-2
     crash   dies while it is loaded
+    pedalled  is no script: the shipped model of chorales, with pedals and bends (see ``pedalled.py``)
 """
 
 import os
@@ -19,6 +20,7 @@ import sys
 import time
 
 from livegen.clock import NS_PER_MS, NS_PER_S
+from livegen.engine.engine import Engine
 from livegen.engine.plan import Plan
 from livegen.errors import ModelError
 from livegen.events import NoteOff, NoteOn, Timed
@@ -85,7 +87,11 @@ class ScriptedEngine:
         return Plan(retract_ns=now_ns)
 
 
-def load(script: str, settings: Settings) -> ScriptedEngine:
+def load(script: str, settings: Settings) -> ScriptedEngine | Engine:
+    if script == "pedalled":
+        from pedalled import pedalled_bundle  # beside this script
+
+        return Engine(pedalled_bundle(), settings)
     if script == "refuse" and settings.play.model != "bach-2":
         raise ModelError(f"{settings.play.model}: no such model")
     if script == "crash":

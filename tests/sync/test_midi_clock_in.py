@@ -12,6 +12,7 @@ from livegen.events import TICKS_PER_PULSE, SongPosition, Transport
 from livegen.music.transport import TransportState
 from livegen.sync.clock_message import ClockMessage
 from livegen.sync.midi_clock_in import ClockFollower
+from tests.support.amounts import amounts
 
 PULSE_NS = 20 * NS_PER_MS  # of 125 bpm
 START, CONTINUE, STOP, CLOCK = Transport.START, Transport.CONTINUE, Transport.STOP, Transport.CLOCK
@@ -107,12 +108,13 @@ def test_a_cable_that_delivers_in_steps_moves_the_beat_by_less_than_a_third_of_o
     assert max(off) < step_ms / 3
 
 
-def test_after_an_hour_the_position_is_the_count_of_pulses():
-    events, truth = tracker(steady(120), 120 * 60, 5)
+@amounts("minutes", everyday=10, whole=60)
+def test_after_minutes_the_position_is_the_count_of_pulses(minutes: int):
+    events, truth = tracker(steady(120), 120 * minutes, 5)
 
     songs = heard(events)
 
-    assert songs[-1].tick == (len(truth) - 1) * TICKS_PER_PULSE == (120 * 60 * 24 - 1) * TICKS_PER_PULSE
+    assert songs[-1].tick == (len(truth) - 1) * TICKS_PER_PULSE == (120 * minutes * 24 - 1) * TICKS_PER_PULSE
     assert p99(map(off_ms, songs[-20_000:], truth[-20_000:])) <= 2
 
 

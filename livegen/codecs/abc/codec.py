@@ -156,7 +156,7 @@ class AbcCodec:
         """A whole tune: the highest note of each onset, in this signature and in the metre that the onsets tell."""
         return [START, *self._written(list(notes), key), *self.characters("\n").tolist(), END]
 
-    def prompt(self, notes: Sequence[Note], cursor: AbcCursor, key: Key) -> TokenPrompt:
+    def prompt(self, notes: Sequence[Note], cursor: AbcCursor, key: Key) -> TokenPrompt[AbcCursor]:
         """The beginning of a tune, wherever the last one was left."""
         return TokenPrompt(
             self,

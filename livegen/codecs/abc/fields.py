@@ -73,11 +73,6 @@ def read_fraction(text: str) -> Fraction | None:
     return Fraction(int(found[1]), int(found[2])) if found and int(found[1]) and int(found[2]) else None
 
 
-def unit_ticks(metre: Fraction) -> int:
-    """The unit length when no ``L:`` gives it: a sixteenth below three quarters in a bar, else an eighth."""
-    return WHOLE // 16 if metre < Fraction(3, 4) else WHOLE // 8
-
-
 def altered(letter: int, signature: int) -> int:
     """Semitones, -1 to 1, by which a signature alters a letter (an index of ``LETTERS``)."""
     place = FIFTHS.index(LETTERS[letter])

@@ -1,0 +1,43 @@
+"""The way back: what an engine says, as music at the player."""
+
+from collections.abc import Callable
+
+from livegen.ipc.messages import Message, Notice, PlayEvents, Retract, RoleChanged
+from livegen.midi_out.player import Player
+
+
+class PlanReceiver:
+    """Takes an engine's messages to the player. Owner: the thread that listens to the engine."""
+
+    def __init__(
+        self, player: Player, on_role_changed: Callable[[RoleChanged], None], say: Callable[[str], None]
+    ) -> None:
+        self._player = player
+        self._on_role_changed = on_role_changed
+        self._say = say
+        self.planned_ns = 0  # when the last event of this engine is due; 0 before it has any
+
+    def receive(self, message: Message) -> bool:
+        """Do what the message says; True when it brings music."""
+        match message:
+            case Retract(after_ns, kept):
+                self._player.retract(after_ns, kept)
+            case PlayEvents(events):
+                self._player.play(events)
+                self.planned_ns = max(timed.at_ns for timed in events)
+                return True
+            case RoleChanged():
+                self._on_role_changed(message)
+            case Notice(text):
+                self._say(text)
+        return False
+
+    def end_music(self, alive_ns: int) -> None:
+        """The engine is dead, and was last heard at that moment: end its notes."""
+        if self._player.end_all():
+            self.planned_ns = alive_ns  # its music was not over
+
+    def forget(self) -> int:
+        """Begin anew with the next engine; when the last event of this one is due, 0 when it had none."""
+        planned_ns, self.planned_ns = self.planned_ns, 0
+        return planned_ns
