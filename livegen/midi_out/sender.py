@@ -71,7 +71,7 @@ class MidiSender:
     def detach(self, outputs: Collection[Output], *, are_there: bool = False) -> int:
         """These no more; what sounds there is ended when they are back: how many notes hang until then.
 
-        Where they ``are_there`` no note hangs: each ends now, and again when they are back, in case that did not arrive.
+        Where they ``are_there`` no note hangs: each ends now, and again when they are back, should that not arrive.
         """
         with self._sending:
             gone = [attached for attached in self._attached if attached.output in outputs]
