@@ -18,8 +18,8 @@ _MOST = 255  # of one pitch at once: as many as the ledger counts
 class SoundingNotes:
     """What has begun and not ended: as it was written, and as it was sent. Owner: the sender's lock.
 
-    The two differ. A note may be written and not sent: too late, out of range, or at a level of 0. A note may be sent
-    and not written: a player's, passed on. And a note that was ended for its length is still to be ended by its writer.
+    The two differ. A note may be written and not sent: out of range, or at a level of 0. A note may be sent and not
+    written: a player's, passed on. And a note that was ended for its length is still to be ended by whoever wrote it.
     """
 
     def __init__(self) -> None:
