@@ -71,14 +71,13 @@ class PortManager:
         try:
             backend.open()
         except PortError:
-            self.detach(backend)
+            self._let_go(backend)
             raise
         self._tell_player()
 
     def detach(self, backend: Backend) -> None:
         """Let go of a backend's ports: what sounds there, or is held there, ends. Elsewhere the music goes on."""
-        self._backends.remove(backend)
-        backend.close()
+        self._let_go(backend)
         self._detached.append(backend)
         self._tell_player()
 
@@ -99,6 +98,10 @@ class PortManager:
             backend.release()  # what a player holds ends everywhere
         for backend in reversed(self.backends):
             self.detach(backend)
+
+    def _let_go(self, backend: Backend) -> None:
+        self._backends.remove(backend)
+        backend.close()
 
     def _tell_player(self) -> None:
         self._player.see(
@@ -216,8 +219,8 @@ class MidiBackend:
         """Let go of the ports; what sounds there ends, if the MIDI system is still there."""
         self.release()
         if self._pair:
-            # A program that connects itself to us just now can still stop rtmidi for ever (see MidiInput.close); all
-            # notes have ended, so then the process does.
+            # A program that connects itself to us just now can still stop rtmidi for ever, and all of this process with
+            # it (see MidiInput.close). So then it ends; what sounds elsewhere is in the ledger.
             faulthandler.dump_traceback_later(_CLOSED_S, exit=True, file=2)
             self._let_go(*self._pair, are_there=self._pair[1].is_alive())
             faulthandler.cancel_dump_traceback_later()

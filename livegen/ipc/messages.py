@@ -61,7 +61,7 @@ class Prepare:
 class Heard:
     """To the engine: what was played, oldest first; taken in as a whole before anything is imagined.
 
-    What is on channel 16 is the left hand: it was sent so before there was ``HeardHands``.
+    Notes on channel 16 are the left hand's: they were sent so before there was ``HeardHands``.
     """
 
     events: tuple[Timed, ...]
@@ -182,6 +182,12 @@ Message = (
 )
 
 
+def heard(events: tuple[Timed, ...]) -> Heard | HeardHands:
+    """The smaller of the two messages that can say what was played."""
+    is_plain = not any(timed.is_left_hand or _is_on_left_channel(timed.event) for timed in events)
+    return Heard(events) if is_plain else HeardHands(events)
+
+
 class _Row(NamedTuple):
     """A kind of message: its content as bytes, and back; ValueError where they cannot be its content."""
 
@@ -214,7 +220,11 @@ def _unpack_events(kind: type[Heard | PlayEvents], content: bytes) -> tuple[Time
 
 def _unpack_heard(content: bytes) -> Heard:
     events = _unpack_events(Heard, content)
-    return Heard(tuple(replace(each, is_left_hand=_is_on_left_channel(each)) for each in events))
+    return Heard(tuple(Timed(each.at_ns, each.event, _is_on_left_channel(each.event)) for each in events))
+
+
+def _is_on_left_channel(event: Event) -> bool:
+    return isinstance(event, NoteOn | NoteOff) and event.channel == _LEFT_HAND
 
 
 def _pack_hands(message: HeardHands) -> bytes:
@@ -224,12 +234,8 @@ def _pack_hands(message: HeardHands) -> bytes:
 
 def _unpack_hands(content: bytes) -> HeardHands:
     _check(HeardHands, content, size=len(content) // _EVENT_OF_A_HAND.size * _EVENT_OF_A_HAND.size)
-    events = _EVENT_OF_A_HAND.iter_unpack(content)
-    return HeardHands(tuple(Timed(at_ns, _event(message), is_left_hand) for at_ns, message, is_left_hand in events))
-
-
-def _is_on_left_channel(timed: Timed) -> bool:
-    return isinstance(timed.event, NoteOn | NoteOff) and timed.event.channel == _LEFT_HAND
+    unpacked = _EVENT_OF_A_HAND.iter_unpack(content)
+    return HeardHands(tuple(Timed(at_ns, _event(message), is_left) for at_ns, message, is_left in unpacked))
 
 
 def _event(message: bytes) -> Event:

@@ -127,27 +127,27 @@ class Ledger:
         for cell in range(_HELD, _UNCONFIRMED):
             if self._cells[cell] & _DOWN:
                 self._write(cell, self._cells[cell] & ~_DOWN | _LEFT_DOWN)
-        self._keep_unconfirmed()
+        self._owe_unconfirmed()
         self._cells[_UNCONFIRMED:_END] = _ALL_CONFIRMED
         self._mend()
 
-    def mark_pending(self, endings: Iterable[Event], elsewhere: Collection[Event]) -> None:
-        """These of what sounds are pending, for their output is gone, and what has ended of late; the rest sounds on.
+    def mark_pending(self, endings: Iterable[Event], lasting_elsewhere: Collection[Event]) -> None:
+        """Turn these of what sounds into what is pending, for their output is gone, and what has ended of late.
 
-        ``elsewhere`` are those of pedals and bends that are held at another output, too.
+        A pedal or a bend among ``lasting_elsewhere`` stays as it is at the other outputs.
         """
         for ending in endings:
-            if isinstance(ending, NoteOff):
-                place = ending.channel * _PITCHES + ending.pitch
-                self._write(_PENDING + place, min(self._cells[_PENDING + place] + 1, 255))
-                self._write(_SOUNDING + place, max(self._cells[_SOUNDING + place] - 1, 0))
-            elif cell := _held_cell(ending):
-                down = self._cells[cell] & _DOWN if ending in elsewhere else 0
-                self._write(cell, self._cells[cell] & ~_DOWN | _LEFT_DOWN | down)
-        self._keep_unconfirmed()
+            match ending:
+                case NoteOff(pitch, channel):
+                    place = channel * _PITCHES + pitch
+                    self._write(_PENDING + place, min(self._cells[_PENDING + place] + 1, 255))
+                    self._write(_SOUNDING + place, max(self._cells[_SOUNDING + place] - 1, 0))
+                case _ if held := _held_cell(ending):
+                    down = _DOWN if ending in lasting_elsewhere else 0
+                    self._write(held, self._cells[held] & ~_DOWN | _LEFT_DOWN | down)
+        self._owe_unconfirmed()
 
-    def _keep_unconfirmed(self) -> None:
-        """What has ended of late is pending, too: nobody may have heard it."""
+    def _owe_unconfirmed(self) -> None:
         for place, unconfirmed_for in enumerate(self._cells[_UNCONFIRMED:_END]):
             if unconfirmed_for and place < _NOTES:
                 self._write(_PENDING + place, max(self._cells[_PENDING + place], 1))

@@ -89,7 +89,7 @@ _PLAIN = OutputRoute()
 class Player:
     """Plays what it is handed, and never leaves a note hanging. Every method may be called by any thread.
 
-    One lock guards what is still waiting, for all outputs together; the wire has another, for the sending.
+    One lock guards what is still waiting, for all outputs together; the sender has another.
     """
 
     def __init__(

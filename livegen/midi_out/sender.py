@@ -69,21 +69,24 @@ class MidiSender:
             return added
 
     def detach(self, outputs: Collection[Output], *, are_there: bool = False) -> int:
-        """These no more. What sounds there ends now if they ``are_there``, else it is owed: how many notes that is."""
+        """These no more; what sounds there is ended when they are back: how many notes hang until then.
+
+        Where they ``are_there`` no note hangs: each ends now, and again when they are back, should that not arrive.
+        """
         with self._sending:
             gone = [attached for attached in self._attached if attached.output in outputs]
-            if are_there:
-                self._end_all(gone)
+            if not gone:
+                return 0
             self._attached, self._returned = [each for each in self._attached if each not in gone], ()
-            endings = [ending for attached in gone for ending in attached.sounding.sent_endings()]
+            endings = [(attached, ending) for attached in gone for ending in attached.sounding.sent_endings()]
+            for attached, ending in endings if are_there else ():
+                attached.send(ending)
             if self._attached:
-                elsewhere = [
-                    ending for ending in endings if any(each.sounding.lasts(ending) for each in self._attached)
-                ]
-                self._ledger.mark_pending(endings, elsewhere)
+                elsewhere = [ending for each in self._attached for ending in each.sounding.sent_endings()]
+                self._ledger.mark_pending([ending for _, ending in endings], elsewhere)
             else:
                 self._ledger.mark_pending_off()
-            return sum(isinstance(ending, NoteOff) for ending in endings)
+            return 0 if are_there else sum(isinstance(ending, NoteOff) for _, ending in endings)
 
     def confirm_delivery(self) -> None:
         """The outputs are there; to be called whenever that has been seen."""
@@ -174,11 +177,6 @@ class MidiSender:
         attached.output.send(message)
         self._ledger.has_left(event)
         attached.sounding.sent(event, now_ns)
-
-    def _end_all(self, outputs: Sequence[AttachedOutput]) -> None:
-        for attached in outputs:
-            for ending in attached.sounding.sent_endings():
-                self._send(attached, ending, to_bytes(ending), is_passed=False)
 
     def _goes_round(self, message: bytes, channel: int | None) -> bool:
         """Is it no note, and the very message that was passed on a moment ago? A cable from out to in does that.

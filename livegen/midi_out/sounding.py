@@ -2,24 +2,16 @@
 
 from collections.abc import Iterator
 
-from livegen.events import (
-    ALL_NOTES_OFF,
-    ALL_SOUND_OFF,
-    SUSTAIN_PEDAL,
-    ControlChange,
-    Event,
-    NoteOff,
-    NoteOn,
-    PitchBend,
-)
+from livegen.events import ALL_NOTES_OFF, ALL_SOUND_OFF, SUSTAIN_PEDAL, ControlChange, Event, NoteOff, NoteOn, PitchBend
 
 PEDALS = range(SUSTAIN_PEDAL, 70)  # controllers that are on or off; only the first of them holds notes
 
+_Ending = NoteOff | ControlChange | PitchBend
 _Begun = dict[int, list[int]]  # key → the moments at which it began; of notes of one pitch the oldest ends first
 _PITCHES, _CHANNELS = 128, 16
-_SUSTAIN = _PITCHES * _CHANNELS  # keys of notes are lower; then come sustain pedals, bends, and other pedals
-_BEND = _SUSTAIN + _CHANNELS
-_OTHERS = _BEND + _CHANNELS
+_SUSTAIN = _PITCHES * _CHANNELS  # keys of notes are lower; one for each channel from here on
+_BENDS = _SUSTAIN + _CHANNELS
+_OTHER_PEDALS = _BENDS + _CHANNELS
 _MOST = 255  # of one pitch at once: as many as the ledger counts
 
 Ending = NoteOff | ControlChange | PitchBend
@@ -28,8 +20,8 @@ Ending = NoteOff | ControlChange | PitchBend
 class SoundingNotes:
     """What has begun and not ended: as it was written, and as it was sent. Owner: the sender's lock.
 
-    The two differ. A note may be written and not sent: too late, out of range, or at a level of 0. A note may be sent
-    and not written: a player's, passed on. And a note that was ended for its length is still to be ended by its writer.
+    The two differ. A note may be written and not sent: out of range, or at a level of 0. A note may be sent and not
+    written: a player's, passed on. And a note that was ended for its length is still to be ended by whoever wrote it.
     """
 
     def __init__(self) -> None:
@@ -53,24 +45,30 @@ class SoundingNotes:
         held = ((key, at_ns) for key, moments in self._sent.items() for at_ns in moments if key < _BEND)
         return [_ending(key) for key, at_ns in held if at_ns <= before_ns]
 
-    def sent_endings(self) -> list[Ending]:
+    def overdue(self, before_ns: int) -> list[Event]:
+        """What ends each note and sustain pedal that was sent by that moment, once for each."""
+        return [
+            _ending(key)
+            for key, moments in self._sent.items()
+            for at_ns in moments
+            if key < _BENDS and at_ns <= before_ns
+        ]
+
+    def sent_endings(self) -> list[_Ending]:
         """What ends each note, sustain pedal and bend, as sent."""
         return list(_ended_by(self._sent))
 
-    def written_endings(self) -> list[Ending]:
+    def written_endings(self) -> list[_Ending]:
         """What ends each note, sustain pedal and bend, as written."""
         return list(_ended_by(self._written))
 
     def written_silence(self) -> list[Event]:
-        """All it takes to be silent, as written: each note's own note-off, controls on the channels in use, bends."""
+        """All it takes to be silent, as written: note-offs, then controls on the channels in use, then bends."""
         endings = self.written_endings()
         numbers = (SUSTAIN_PEDAL, ALL_NOTES_OFF, ALL_SOUND_OFF)
-        channels = sorted({ending.channel for ending in endings})
-        return [
-            *(ending for ending in endings if isinstance(ending, NoteOff)),
-            *(ControlChange(number, 0, channel) for channel in channels for number in numbers),
-            *(ending for ending in endings if isinstance(ending, PitchBend)),
-        ]
+        controls = [ControlChange(number, 0, channel) for channel in channels for number in numbers]
+        notes = [ending for ending in endings if isinstance(ending, NoteOff)]
+        return [*notes, *controls, *(ending for ending in endings if isinstance(ending, PitchBend))]
 
 
 def _take(begun: _Begun, event: Event, at_ns: int) -> None:
@@ -82,14 +80,20 @@ def _take(begun: _Begun, event: Event, at_ns: int) -> None:
             moments = begun.setdefault(key, [])
             if len(moments) < _MOST:
                 moments.append(at_ns)
-        case ControlChange(value=value) if value >= 64:
-            begun.setdefault(key, [at_ns])
-        case PitchBend(value) if value:
-            begun.setdefault(key, [at_ns])
-        case _ if moments := begun.get(key, []):
-            del moments[0]
-            if not moments:
-                del begun[key]
+        case NoteOff(pitch, channel):
+            _end(begun, channel * _PITCHES + pitch)
+        case ControlChange(number, value, channel) if number in PEDALS:
+            _set(begun, _pedal(number, channel), at_ns, is_down=value >= 64)
+        case PitchBend(value, channel):
+            _set(begun, _BENDS + channel, at_ns, is_down=value != 0)
+
+
+def _set(begun: _Begun, key: int, at_ns: int, *, is_down: bool) -> None:
+    """A pedal or a wheel: there is one."""
+    if is_down:
+        begun.setdefault(key, [at_ns])
+    else:
+        _end(begun, key)
 
 
 def _key(event: Event) -> int | None:
@@ -105,15 +109,18 @@ def _key(event: Event) -> int | None:
     return None
 
 
-def _ended_by(begun: _Begun) -> Iterator[Ending]:
+def _pedal(number: int, channel: int) -> int:
+    return channel + (_SUSTAIN if number == SUSTAIN_PEDAL else _OTHER_PEDALS + (number - SUSTAIN_PEDAL) * _CHANNELS)
+
+
+def _ended_by(begun: _Begun) -> Iterator[_Ending]:
     """By channel and pitch, then pedals, then bends."""
     for key in sorted(begun):
-        if key < _OTHERS:
+        if key < _OTHER_PEDALS:
             yield from (_ending(key) for _ in begun[key])
 
 
-def _ending(key: int) -> Ending:
+def _ending(key: int) -> _Ending:
     if key < _SUSTAIN:
         return NoteOff(key % _PITCHES, key // _PITCHES)
-    channel = key % _CHANNELS
-    return ControlChange(SUSTAIN_PEDAL, 0, channel) if key < _BEND else PitchBend(0, channel)
+    return ControlChange(SUSTAIN_PEDAL, 0, key - _SUSTAIN) if key < _BENDS else PitchBend(0, key - _BENDS)

@@ -3,6 +3,7 @@
 import pytest
 
 from livegen.daemon.ports import MemoryBackend, MemoryPorts, MidiBackend, open_ports
+from livegen.errors import PortError
 from livegen.events import ControlChange, NoteOff, NoteOn, Timed
 from livegen.midi_in.input_filter import InputFilter
 from livegen.midi_out.ledger import blank_ledger
@@ -117,6 +118,22 @@ def test_what_a_backend_leaves_sounding_waits_for_it_however_long_and_goes_to_no
     assert stand.sent() == [NoteOn(60, 80), NoteOff(60)]
     assert [timed.event for timed in ports.output.sent] == [NoteOn(60, 80), NoteOff(60)]
     assert (stand.player.hanging, while_away) == (1, False)
+
+
+def test_a_backend_that_cannot_be_opened_is_not_attached_and_the_other_plays_on(monkeypatch: pytest.MonkeyPatch):
+    stand = Stand(Ports(thru="on"))
+
+    def refuse(_: MemoryBackend) -> None:
+        raise PortError("no MIDI input called 'Keys'")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(AwayBackend, "open", refuse)
+        with pytest.raises(PortError, match="Keys"):
+            beside(stand)
+    stand.ports.input.play(NoteOn(60, 80))
+
+    assert len(stand.wiring.backends) == 1
+    assert stand.sent() == [NoteOn(60, 80)]
 
 
 @pytest.mark.parametrize(

@@ -82,29 +82,6 @@ def test_an_event_takes_eleven_bytes():
     assert len(encode(PlayEvents(EVENTS))) == 1 + 11 * len(EVENTS)
 
 
-def test_each_kind_keeps_its_number() -> None:
-    """Sessions on disk hold them."""
-    numbers = {
-        Configure("{}"): 0,
-        Heard(()): 1,
-        Panic(): 2,
-        Follow(TransportState(True, 0, 0, 1)): 3,  # noqa: FBT003 (as a clock gives it)
-        Ready(): 4,
-        Failed(""): 5,
-        Heartbeat(): 6,
-        Retract(0): 7,
-        PlayEvents(()): 8,
-        RoleChanged("solo"): 9,
-        Notice(""): 10,
-        Prepare("{}"): 11,
-        CallLog(0, ()): 12,
-        Loaded("", ""): 13,
-        HeardHands(()): 14,
-    }
-
-    assert {message: encode(message)[0] for message in numbers} == numbers
-
-
 def test_an_event_with_its_hand_takes_twelve():
     assert len(encode(HeardHands(HANDS))) == 1 + 12 * len(HANDS)
 
@@ -127,3 +104,26 @@ def test_hands_are_told_only_where_they_must_be():
     assert heard(plain) == Heard(plain)
     for event in (Timed(3, NoteOff(60, 15)), Timed(3, NoteOn(40), is_left_hand=True)):
         assert heard((*plain, event)) == HeardHands((*plain, event))
+
+
+def test_each_kind_keeps_its_number() -> None:
+    """Sessions on disk hold them."""
+    numbers = {
+        Configure("{}"): 0,
+        Heard(()): 1,
+        Panic(): 2,
+        Follow(TransportState(True, 0, 0, 1)): 3,  # noqa: FBT003 (as a clock gives it)
+        Ready(): 4,
+        Failed(""): 5,
+        Heartbeat(): 6,
+        Retract(0): 7,
+        PlayEvents(()): 8,
+        RoleChanged("solo"): 9,
+        Notice(""): 10,
+        Prepare("{}"): 11,
+        CallLog(0, ()): 12,
+        Loaded("", ""): 13,
+        HeardHands(()): 14,
+    }
+
+    assert {message: encode(message)[0] for message in numbers} == numbers

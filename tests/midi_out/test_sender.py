@@ -3,7 +3,7 @@
 from collections import Counter
 
 from livegen.clock import NS_PER_MS, ManualClock
-from livegen.events import ControlChange, NoteOff, NoteOn
+from livegen.events import ControlChange, NoteOff, NoteOn, PitchBend
 from livegen.midi_out.ledger import Ledger, blank_ledger
 from livegen.midi_out.sender import MidiSender
 from livegen.routing import OutputRoute
@@ -85,6 +85,22 @@ def test_what_is_owed_to_an_output_that_went_is_sent_to_no_other_and_a_pedal_dow
     assert also.messages == ["90 3c 50", "b0 40 7f", "80 3c 00", "b0 40 00"]
     assert back.messages == ["80 3c 00", "b0 40 00"]
     assert stand.ledger.sounding() == stand.ledger.held() == ()
+
+
+def test_a_bend_of_an_output_that_is_detached_is_centred_there_and_stays_elsewhere():
+    stand = Stand()
+    stand.sender.attach([(also := Tape(), OutputRoute())])
+    stand.pass_on("e0 00 50")
+
+    stand.sender.detach((stand.plain,), are_there=True)
+    held = stand.ledger.held()
+    stand.sender.detach((stand.moved, also))
+    stand.sender.attach([(back := Tape(), OutputRoute())])
+    stand.sender.resend_pending()
+
+    assert stand.plain.messages == ["e0 00 50", "e0 00 40"]
+    assert held == (PitchBend(0), PitchBend(0, 5))
+    assert set(back.messages) == {"e0 00 40", "e5 00 40"}
 
 
 def test_a_pedal_that_is_let_go_twice_within_a_moment_is_up():
