@@ -8,7 +8,7 @@ hold frames: a kind keeps its number.
 
 import struct
 from collections.abc import Callable
-from dataclasses import astuple, dataclass, replace
+from dataclasses import astuple, dataclass
 from operator import attrgetter
 from typing import Any, Literal, NamedTuple, Protocol, get_args
 
@@ -309,12 +309,6 @@ _TABLE = (  # a row's place is its number, which sessions on disk hold: new rows
     _Row(HeardHands, _pack_hands, _unpack_hands),
 )
 _PACK = {row.kind: (bytes((number,)), row.pack) for number, row in enumerate(_TABLE)}
-
-
-def heard(events: tuple[Timed, ...]) -> Heard | HeardHands:
-    """The smaller of the two messages that can say what was played."""
-    is_plain = not any(timed.is_left_hand or _is_on_left_channel(timed) for timed in events)
-    return Heard(events) if is_plain else HeardHands(events)
 
 
 def encode(message: Message) -> bytes:

@@ -158,8 +158,7 @@ class MidiSender:
 
     def _send(self, attached: AttachedOutput, event: Event | None, message: bytes, *, is_passed: bool) -> None:
         assert attached.output
-        is_stray = isinstance(event, NoteOff) and not attached.sounding.lasts(event)
-        if event is None or is_stray:  # it ends nothing that this output was sent
+        if event is None or attached.sounding.is_stray(event):  # it ends nothing that this output was sent
             attached.output.send(message)
             return
         limited = self.limiter.limited(event)
@@ -198,7 +197,7 @@ class MidiSender:
         if message[0] & 0xF0 != 0xB0 or message[1] not in PEDALS or message[2] >= 64:
             return False
         return any(
-            attached.sounding.lasts(ControlChange(message[1], 0, passed[0] & 0x0F))
+            attached.sounding.is_down(message[1], passed[0] & 0x0F)
             for attached in self._attached
             if (passed := attached.route.passed(message, channel))
         )

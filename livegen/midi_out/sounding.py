@@ -14,8 +14,6 @@ _BENDS = _SUSTAIN + _CHANNELS
 _OTHER_PEDALS = _BENDS + _CHANNELS
 _MOST = 255  # of one pitch at once: as many as the ledger counts
 
-Ending = NoteOff | ControlChange | PitchBend
-
 
 class SoundingNotes:
     """What has begun and not ended: as it was written, and as it was sent. Owner: the sender's lock.
@@ -36,14 +34,13 @@ class SoundingNotes:
         """An event has left."""
         _take(self._sent, event, at_ns)
 
-    def lasts(self, ending: Event) -> bool:
-        """Was something sent that this ends, and has it not ended?"""
-        return _key(ending) in self._sent
+    def is_stray(self, event: Event) -> bool:
+        """Is it a note-off, and no such note was sent?"""
+        return isinstance(event, NoteOff) and event.channel * _PITCHES + event.pitch not in self._sent
 
-    def overdue(self, before_ns: int) -> list[Ending]:
-        """What ends every note and sustain pedal that was sent by that moment, once for each."""
-        held = ((key, at_ns) for key, moments in self._sent.items() for at_ns in moments if key < _BEND)
-        return [_ending(key) for key, at_ns in held if at_ns <= before_ns]
+    def is_down(self, pedal: int, channel: int) -> bool:
+        """Was this pedal, one of ``PEDALS``, sent and not let go?"""
+        return _pedal(pedal, channel) in self._sent
 
     def overdue(self, before_ns: int) -> list[Event]:
         """What ends each note and sustain pedal that was sent by that moment, once for each."""
@@ -65,6 +62,7 @@ class SoundingNotes:
     def written_silence(self) -> list[Event]:
         """All it takes to be silent, as written: note-offs, then controls on the channels in use, then bends."""
         endings = self.written_endings()
+        channels = sorted({ending.channel for ending in endings})
         numbers = (SUSTAIN_PEDAL, ALL_NOTES_OFF, ALL_SOUND_OFF)
         controls = [ControlChange(number, 0, channel) for channel in channels for number in numbers]
         notes = [ending for ending in endings if isinstance(ending, NoteOff)]
@@ -72,12 +70,9 @@ class SoundingNotes:
 
 
 def _take(begun: _Begun, event: Event, at_ns: int) -> None:
-    key = _key(event)
     match event:
-        case _ if key is None:
-            return
-        case NoteOn():
-            moments = begun.setdefault(key, [])
+        case NoteOn(pitch, _, channel):
+            moments = begun.setdefault(channel * _PITCHES + pitch, [])
             if len(moments) < _MOST:
                 moments.append(at_ns)
         case NoteOff(pitch, channel):
@@ -96,17 +91,11 @@ def _set(begun: _Begun, key: int, at_ns: int, *, is_down: bool) -> None:
         _end(begun, key)
 
 
-def _key(event: Event) -> int | None:
-    match event:
-        case NoteOn(pitch=pitch, channel=channel) | NoteOff(pitch, channel):
-            return channel * _PITCHES + pitch
-        case PitchBend(_, channel):
-            return _BEND + channel
-        case ControlChange(number, _, channel) if number == SUSTAIN_PEDAL:
-            return _SUSTAIN + channel
-        case ControlChange(number, _, channel) if number in PEDALS:
-            return _OTHERS + number * _CHANNELS + channel
-    return None
+def _end(begun: _Begun, key: int) -> None:
+    if moments := begun.get(key):
+        del moments[0]
+        if not moments:
+            del begun[key]
 
 
 def _pedal(number: int, channel: int) -> int:
