@@ -31,6 +31,7 @@ from tests.support.recital import (
 from tests.test_cli import livegen
 
 REPLAYS = int(os.environ.get("LIVEGEN_REPLAYS", "2"))
+ATTEMPTS = 5  # on a busy machine late note-ons are left out, and their note-offs are not
 
 Scene = tuple[Callable[[Recital], None], dict[str, dict[str, Any]]]
 SCENES: dict[str, Scene] = {
@@ -61,11 +62,14 @@ def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The file of a session with one answer."""
-    folder = tmp_path_factory.mktemp("recorded")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_RUNTIME_DIR", str(folder / "run"))
-        recital(folder / "sessions", answers(), play={"seed": 11})
+    """The file of a session with one answer, all of whose notes were in time."""
+    for _ in range(ATTEMPTS):
+        folder = tmp_path_factory.mktemp("recorded")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("XDG_RUNTIME_DIR", str(folder / "run"))
+            _, figures = recital(folder / "sessions", answers(), play={"seed": 11})
+        if not figures.late_note_ons:
+            break
     (path,) = (folder / "sessions").iterdir()
     return path
 
