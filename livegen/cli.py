@@ -1,6 +1,6 @@
 """The command line: parse, call, print.
 
-Each command imports what it needs when it runs, so that the process that owns the ports stays small.
+Each command imports what it needs when it runs, so that the port process stays small.
 """
 
 import functools
@@ -40,14 +40,14 @@ Role = Annotated[
 
 
 def _from_here(model: str | None) -> str | None:
-    """A path that was typed may lead up from where its typist is; one in a settings file may not."""
+    """Make a typed path absolute, so that it may contain ``..``; a path in a settings file may not."""
     return os.path.abspath(model) if model and model.endswith(".onnx") and model[0] != "~" else model
 
 
 Model = Annotated[
     str | None, typer.Option(help="A shipped model's name, or the path of an .onnx file.", callback=_from_here)
 ]
-Seed = Annotated[int | None, typer.Option(help="The same seed, the same music.")]
+Seed = Annotated[int | None, typer.Option(help="The same seed gives the same music.")]
 
 
 @app.command(epilog="Example: livegen jam --in KeyStep --role harmonise --learn density")
@@ -57,19 +57,19 @@ def jam(
     seed: Seed = None,
     input_name: Annotated[str | None, typer.Option("--in", help="Listen to this port only.")] = None,
     output_name: Annotated[str | None, typer.Option("--out", help="Play to this port, besides livegen:out.")] = None,
-    clock: Annotated[str | None, typer.Option(help="Whose beat: player, internal, midi, link.")] = None,
-    tempo: Annotated[float | None, typer.Option(help="Beats a minute; 0 finds it in the phrase.")] = None,
-    key: Annotated[str | None, typer.Option(help="'G', 'F# minor', ...; found in the phrase otherwise.")] = None,
-    learn: Annotated[str | None, typer.Option(help="Let the next knob that moves set this, from now on.")] = None,
-    config: Annotated[Path | None, typer.Option(help="A settings file; your own is the default.")] = None,
+    clock: Annotated[str | None, typer.Option(help="Source of the beat: player, internal, midi, link.")] = None,
+    tempo: Annotated[float | None, typer.Option(help="Tempo in bpm; 0: found in the phrase.")] = None,
+    key: Annotated[str | None, typer.Option(help="'G', 'F# minor', ...; default: found in the phrase.")] = None,
+    learn: Annotated[str | None, typer.Option(help="Parameter: the next knob that you move will set it.")] = None,
+    config: Annotated[Path | None, typer.Option(help="A settings file; the default is your own.")] = None,
     record: Annotated[
         str | None, typer.Option(help="Record the session into this folder; see livegen session.")
     ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the virtual ports.")] = None,
     midi: Annotated[str | None, typer.Option(help="MIDI system: auto, alsa, jack, core, windows.")] = None,
 ) -> None:
-    """Plug and play: listens to every hardware keyboard and to livegen:in, answers through livegen:out."""
-    named = bool(input_name or output_name) or None  # what was typed by hand must be there
+    """Play: livegen listens to every hardware keyboard and to livegen:in, and answers through livegen:out."""
+    named = bool(input_name or output_name) or None  # a port that was typed must be there
     overrides: dict[str, dict[str, Any]] = {
         "play": {"role": role, "model": model, "seed": seed, "key": key},
         "time": {"clock": clock, "tempo_bpm": tempo},
@@ -81,7 +81,7 @@ def jam(
 
 @app.command(epilog="Example: livegen run configs/live/default.toml")
 def run(config: Annotated[Path, typer.Argument(help="A settings file (TOML).")]) -> None:
-    """The daemon, in the foreground, by a settings file."""
+    """Run livegen in the foreground, with a settings file."""
     _play(config, {}, None, is_there=True)
 
 
@@ -90,7 +90,7 @@ def status(
     name: Annotated[str, typer.Option(help="Name of the virtual ports.")] = "livegen",
     as_json: AsJson = False,  # noqa: FBT002 (typer makes it a flag)
 ) -> None:
-    """How a running livegen stands: what is plugged in, how late, what failed last, what is to be done."""
+    """Show a running livegen's status: devices, delays, the last failure, and what to do."""
     from livegen.daemon.status_file import read_status
     from livegen.tools.status_report import as_text
 
@@ -102,9 +102,9 @@ def status(
 def support(
     config: Annotated[Path | None, typer.Argument(help="The settings file of the installation.")] = None,
     to: Annotated[Path, typer.Option(help="The file to write.")] = Path("livegen-support.zip"),
-    with_music: Annotated[bool, typer.Option("--with-music", help="The newest recordings, too.")] = False,  # noqa: FBT002
+    with_music: Annotated[bool, typer.Option("--with-music", help="Add the newest recordings.")] = False,  # noqa: FBT002
 ) -> None:
-    """Write one file with all that helps to help: doctor, status, settings, last lines, versions; no music."""
+    """Write one file for whoever helps you: doctor, status, settings, last lines, versions; no music."""
     from livegen.appliance.support_bundle import write_bundle
 
     for name in write_bundle(to, load(config), with_music=with_music):
@@ -116,9 +116,9 @@ def support(
 def demo(
     model: Model = None,
     seed: Seed = None,
-    out_dir: Annotated[Path, typer.Option(help="Where demo.mid and demo.png go.")] = Path("."),
+    out_dir: Annotated[Path, typer.Option(help="The folder for demo.mid and demo.png.")] = Path("."),
 ) -> None:
-    """No hardware: a hymn is played at it in real time; leaves demo.mid and demo.png."""
+    """Demonstrate livegen without hardware: play a hymn to it in real time; write demo.mid and demo.png."""
     from livegen.tools.demo import run_demo
 
     settings = load(None, {"play": {"model": model, "seed": seed}, "ports": {"name": "livegen-demo"}})
@@ -128,14 +128,14 @@ def demo(
 
 @app.command(epilog="Example: livegen render tune.mid answer.mid --seed 7 --picture answer.png")
 def render(
-    source: Annotated[Path, typer.Argument(metavar="IN.mid", help="What the player plays.")],
+    source: Annotated[Path, typer.Argument(metavar="IN.mid", help="The player's phrases.")],
     target: Annotated[Path, typer.Argument(metavar="OUT.mid", help="Player and machine, a track each.")],
     role: Role = None,
     model: Model = None,
     seed: Seed = None,
-    picture: Annotated[Path | None, typer.Option(help="A piano roll of it (PNG).")] = None,
+    picture: Annotated[Path | None, typer.Option(help="A piano roll to write (PNG).")] = None,
 ) -> None:
-    """The same engine on a manual clock, as fast as it can: a MIDI file plays, the answers are written beside it."""
+    """Answer a MIDI file as in live playing, but as fast as possible; write the phrases and the answers."""
     from livegen.tools.render import render_file
 
     settings = load(None, {"play": {"role": role, "model": model, "seed": seed}})
@@ -147,12 +147,12 @@ def render(
 @app.command(epilog="Example: livegen replay 2026-11-21_20-00-00 again.mid")
 def replay(
     name: SESSION,
-    target: Annotated[Path | None, typer.Argument(metavar="[OUT.mid]", help="What sounds by it.")] = None,
-    model: Annotated[list[Path] | None, typer.Option(help="A model file that the session was played by.")] = None,
+    target: Annotated[Path | None, typer.Argument(metavar="[OUT.mid]", help="The replayed music.")] = None,
+    model: Annotated[list[Path] | None, typer.Option(help="A model file that the session needs.")] = None,
     folder: Folder = None,
     as_json: AsJson = False,  # noqa: FBT002 (typer makes it a flag)
 ) -> None:
-    """Play a session again: the same bytes, or where the first difference is and exit status 1."""
+    """Replay a session and compare: the same bytes, or the first difference and exit status 1."""
     from livegen.session.replay import replay_export
 
     with progress("records") as report:
@@ -162,17 +162,15 @@ def replay(
 
 @app.command(epilog="Example: livegen harmonise melody.mid chorale.mid --beam 8")
 def harmonise(
-    source: Annotated[Path, typer.Argument(metavar="IN.mid", help="A melody; of chords the highest voice is taken.")],
-    target: Annotated[Path, typer.Argument(metavar="OUT.mid", help="Four voices, a track each; a picture beside it.")],
-    beam: Annotated[
-        int, typer.Option(min=1, max=64, help="Ways kept while looking for the likeliest; 1 is greedy.")
-    ] = 8,
+    source: Annotated[Path, typer.Argument(metavar="IN.mid", help="A melody; of chords, the highest note is used.")],
+    target: Annotated[Path, typer.Argument(metavar="OUT.mid", help="Four voices, a track each; also a picture.")],
+    beam: Annotated[int, typer.Option(min=1, max=64, help="Width of the beam search; 1: greedy search.")] = 8,
     model: Annotated[
-        str, typer.Option(help="A shipped model of chorales, or the path of an .onnx file.", callback=_from_here)
+        str, typer.Option(help="A shipped chorale model, or the path of an .onnx file.", callback=_from_here)
     ] = "bach",
-    key: Annotated[str | None, typer.Option(help="'G', 'F# minor', ...; found in the melody otherwise.")] = None,
+    key: Annotated[str | None, typer.Option(help="'G', 'F# minor', ...; default: found in the melody.")] = None,
 ) -> None:
-    """Alto, tenor and bass to a melody: the same melody, the same harmony."""
+    """Add alto, tenor and bass to a melody; the same melody gives the same harmony."""
     from livegen.tools.harmonise_file import harmonise_file
 
     with progress("sixteenths") as report:
@@ -182,7 +180,7 @@ def harmonise(
 
 @app.command(epilog="Example: livegen ports")
 def ports(as_json: AsJson = False) -> None:  # noqa: FBT002 (typer makes it a flag)
-    """MIDI ports that are there, and which of them jam would connect itself to."""
+    """List the MIDI ports, and which of them jam would listen to."""
     from livegen.tools.doctor import describe_ports
 
     found = describe_ports(load().ports)
@@ -191,7 +189,7 @@ def ports(as_json: AsJson = False) -> None:  # noqa: FBT002 (typer makes it a fl
 
 @app.command(epilog="Example: livegen models --json")
 def models(as_json: AsJson = False) -> None:  # noqa: FBT002 (typer makes it a flag)
-    """The models that come with livegen."""
+    """List the models that come with livegen."""
     from livegen.tools.doctor import describe_models
 
     found = describe_models()
@@ -203,7 +201,7 @@ def doctor(
     config: Annotated[Path | None, typer.Argument(help="The settings file of an installation.")] = None,
     as_json: AsJson = False,  # noqa: FBT002 (typer makes it a flag)
 ) -> None:
-    """What is there, and what is wrong, in plain words. Exit status 1 when livegen could not play."""
+    """Check what livegen needs, and say how to fix what is wrong. Exit status 1 when livegen cannot play."""
     from livegen.tools.doctor import examine
 
     report = examine(load(config))
@@ -213,7 +211,7 @@ def doctor(
 
 
 def main() -> None:
-    """The entry point: every foreseeable failure is one line on stderr and an exit status that is not 0."""
+    """The entry point: every LivegenError becomes one line on stderr and an exit status other than 0."""
     try:
         status = app(sys.argv[1:] or ["--help"], standalone_mode=False)
     except LivegenError as error:
@@ -231,7 +229,7 @@ def _fail(message: str, status: int) -> NoReturn:
 
 
 def _play(path: Path, overrides: dict[str, dict[str, Any]], learn: str | None, *, is_there: bool) -> None:
-    """Run the daemon until Ctrl-C or SIGTERM; end with its figures. The file may come later, unless it ``is_there``."""
+    """Run the daemon until Ctrl-C or SIGTERM, then print its figures. Unless ``is_there``, the file may be missing."""
     from livegen.daemon.foreground import play
 
     def read() -> Settings:

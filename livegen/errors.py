@@ -1,14 +1,14 @@
-"""The tree of errors: each says what, where, and what would be right.
+"""The tree of errors: each message says what is wrong, where, and how to fix it.
 
     LivegenError
-    ├── SettingsError     a key, value or file of the settings
-    ├── ModelError        a model file that is truncated, foreign or breaks the contract
-    ├── MidiFileError     a MIDI file that cannot be read
-    ├── SessionError      a session that cannot be read, or not be played again
-    ├── PortError         a MIDI port or system that is not there, or is taken
-    └── RunningError      another livegen already has this name
+    ├── SettingsError     a key, value or file of the settings is wrong
+    ├── ModelError        a model file is truncated, foreign, or does not keep the contract
+    ├── MidiFileError     a MIDI file cannot be read
+    ├── SessionError      a session cannot be read or replayed
+    ├── PortError         a MIDI port or system is missing, or in use
+    └── RunningError      another livegen runs under this name
 
-They are caught once, in ``cli.py``, and become one line. Any other exception is a bug of ours.
+They are caught once, in ``cli.py``, and printed as one line. Any other exception is a bug in livegen.
 """
 
 import difflib
@@ -16,10 +16,10 @@ from collections.abc import Iterable
 
 
 class LivegenError(Exception):
-    """Something the person at the keyboard can mend."""
+    """An error that the person at the keyboard can fix."""
 
     def __str__(self) -> str:
-        """One line: what cannot be printed is escaped, for it may come out of a damaged file."""
+        """The message in one line; unprintable characters, as from a damaged file, are escaped."""
         text = super().__str__()
         return text if text.isprintable() else "".join(map(_printable, text))
 
@@ -29,23 +29,23 @@ class SettingsError(LivegenError):
 
 
 class ModelError(LivegenError):
-    """A model file is truncated, foreign, or breaks the contract."""
+    """A model file is truncated, foreign, or does not keep the contract."""
 
 
 class MidiFileError(LivegenError):
-    """A MIDI file cannot be read as music."""
+    """A MIDI file cannot be read, or has no notes."""
 
 
 class SessionError(LivegenError):
-    """A session cannot be read, or does not play again as it did."""
+    """A session cannot be read, or its replay differs."""
 
 
 class PortError(LivegenError):
-    """A MIDI port or a MIDI system is missing or taken."""
+    """A MIDI port or a MIDI system is missing, or in use."""
 
 
 class RunningError(LivegenError):
-    """Another livegen already runs under this name."""
+    """Another livegen runs under this name."""
 
 
 def _printable(character: str) -> str:
@@ -53,7 +53,7 @@ def _printable(character: str) -> str:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return ``"; did you mean 'x'?"`` for the nearest of ``known``, else the list of them all."""
+    """Return ``"; did you mean 'x'?"`` with the nearest of ``known``, else the list of all."""
     names = sorted(known)
     near = difflib.get_close_matches(word.lower(), [name.lower() for name in names], n=1, cutoff=0.5)
     for name in names:

@@ -1,4 +1,4 @@
-"""What a knob can set while playing: each parameter's place in the settings, and its way from 0-127 and back."""
+"""The parameters that a knob can set while playing: each one's key in the settings, and its conversion from 0-127."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,14 +8,14 @@ from typing import Any, get_args
 from livegen.settings import Parameter, Role, Settings
 from livegen.shipped import shipped_models
 
-MOST = 127  # of a controller
+MOST = 127  # the highest value of a MIDI controller
 
 _ROLES = get_args(Role)
 
 
 @dataclass(frozen=True, slots=True)
 class Knob:
-    """One parameter. ``position`` is None where the value has no place on the knob (a model's own temperature)."""
+    """One parameter. ``position`` gives None for a value that the knob cannot set (0, the model's own temperature)."""
 
     section: str
     key: str
@@ -29,7 +29,7 @@ class Knob:
         return settings.model_copy(update={self.section: section.model_copy(update=update)})
 
     def stands(self, settings: Settings) -> int | None:
-        """Where the knob would have to be for these settings."""
+        """The knob's position for these settings; None when it has none."""
         return self.position(getattr(getattr(settings, self.section), self.key))
 
 
@@ -42,7 +42,7 @@ def _linear(section: str, key: str, low: float, high: float, *, is_whole: bool =
 
 
 def _logarithmic(section: str, key: str, low: float, high: float, *, is_whole: bool = False) -> Knob:
-    """Equal turns are equal factors. 0 means the model's own, which the knob has no place for."""
+    """A knob whose equal turns are equal factors. 0 is the model's own value, which the knob cannot set."""
 
     def value(position: int) -> float:
         exact = low * exp(log(high / low) * position / MOST)
@@ -55,7 +55,7 @@ def _logarithmic(section: str, key: str, low: float, high: float, *, is_whole: b
 
 
 def _choice(section: str, key: str, names: Callable[[], tuple[str, ...]]) -> Knob:
-    """Equal parts of the knob's way, one for each name."""
+    """A knob whose range has equal parts, one for each name."""
 
     def value(position: int) -> str:
         found = names()

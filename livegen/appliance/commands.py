@@ -1,4 +1,4 @@
-"""The commands of livegen service: a box that plays from when it gets power."""
+"""The commands of livegen service: a systemd unit for a computer that plays from power-on."""
 
 import subprocess
 from pathlib import Path
@@ -10,34 +10,34 @@ from livegen.appliance.systemd_unit import Scope, Service, shut_to_others, syste
 from livegen.errors import LivegenError
 from livegen.settings import load
 
-service = typer.Typer(name="service", help="A box that plays from when it gets power: a unit for systemd.")
+service = typer.Typer(name="service", help="Install livegen as a systemd service: it plays from power-on.")
 
 _BOOTED = Path("/run/systemd/system")  # sd_booted(3)
 
-OfSystem = Annotated[bool, typer.Option("--system/--user", help="For the whole box, or for whoever is logged in.")]
-To = Annotated[Path | None, typer.Option(help="The folder of the unit; systemd's own is the default.")]
+OfSystem = Annotated[bool, typer.Option("--system/--user", help="A service of the computer, or of your login.")]
+To = Annotated[Path | None, typer.Option(help="The folder for the unit; the default is systemd's own.")]
 
 
 @service.command(epilog="Example: sudo livegen service install /etc/livegen/installation.toml")
 def install(
-    config: Annotated[Path, typer.Argument(help="A settings file, as configs/live/installation.toml.")],
+    config: Annotated[Path, typer.Argument(help="A settings file such as configs/live/installation.toml.")],
     system: OfSystem = True,  # noqa: FBT002 (typer makes it a flag)
     to: To = None,
-    user: Annotated[str, typer.Option("--as", help="Who runs it; JACK needs whoever runs its server.")] = "",
-    only_print: Annotated[bool, typer.Option("--print", help="Print the unit, write nothing.")] = False,  # noqa: FBT002
+    user: Annotated[str, typer.Option("--as", help="The user to run as; with JACK, the user of its server.")] = "",
+    only_print: Annotated[bool, typer.Option("--print", help="Only print the unit.")] = False,  # noqa: FBT002
 ) -> None:
-    """Write a hardened unit for systemd and start it: now, at every boot, and after whatever happens."""
+    """Write a hardened unit for systemd and start it: now, at every boot, and after every crash."""
     from livegen.model.bundle import load_bundle
 
     settings = load(config)
-    load_bundle(settings.play.model)  # what could not play is not installed
+    load_bundle(settings.play.model)  # refuses a model that could not play
     scope: Scope = "system" if system else "user"
     if settings.ports.system == "jack" and system and not user:
-        raise LivegenError(f"{config}: JACK is open to whoever runs its server only; say who that is: --as NAME")
+        raise LivegenError(f"{config}: JACK accepts only the user who runs its server; give that user: --as NAME")
     made = Service(settings, config.resolve(), scope, user, systemd_version())
     shut = [path for path in map(shut_to_others, made.needs()) if path and system and not user]
     if shut and not only_print:
-        raise LivegenError(f"{shut[0]}: only some may read this, and the service is nobody of them; --as NAME runs it")
+        raise LivegenError(f"{shut[0]}: the service's own user may not read this; run the service as yours: --as NAME")
     if only_print:
         typer.echo(made.unit(), nl=False)
         return
@@ -54,7 +54,7 @@ def install(
 
 @service.command(epilog="Example: sudo livegen service uninstall")
 def uninstall(
-    name: Annotated[str, typer.Option(help="Name of the virtual ports, and of the service.")] = "livegen",
+    name: Annotated[str, typer.Option(help="Name of the virtual ports and of the service.")] = "livegen",
     system: OfSystem = True,  # noqa: FBT002 (typer makes it a flag)
     to: To = None,
 ) -> None:
@@ -73,7 +73,7 @@ def uninstall(
 
 
 def _print_next(scope: Scope, to: Path | None, *words: str) -> None:
-    """Tell systemd; where it does not run, or the unit is not in a folder of its own, say what is to be told."""
+    """Run systemctl; where systemd does not run, or with a folder ``to``, print the command instead."""
     command = ["systemctl", *([] if scope == "system" else ["--user"]), *words]
     if to or not _BOOTED.exists():
         typer.echo(f"then: {' '.join(command)}")
@@ -88,4 +88,4 @@ def _print_next(scope: Scope, to: Path | None, *words: str) -> None:
 
 
 def _refuse(path: Path, error: OSError) -> NoReturn:
-    raise LivegenError(f"{path}: {error.strerror}; with sudo, or --user for a service of your own") from None
+    raise LivegenError(f"{path}: {error.strerror}; use sudo, or --user for a service of your login") from None

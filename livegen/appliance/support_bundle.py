@@ -1,4 +1,4 @@
-"""The support bundle: what somebody far away has to know to help, in one file, and no music unless it is asked for."""
+"""Writes the support bundle: one file with all that a remote helper needs, and music only on request."""
 
 import getpass
 import json
@@ -19,11 +19,11 @@ from livegen.tools.status_report import as_text
 
 _LINES = 500  # of the journal
 _MOST_MUSIC = 20 * 2**20  # bytes
-_PATIENCE_S = 20  # for a program that is asked
+_PATIENCE_S = 20  # for a program of the system to answer
 
 
 def write_bundle(target: Path, settings: Settings, *, with_music: bool) -> list[str]:
-    """Write a zip file; the names of what is in it. LivegenError when it cannot be written."""
+    """Write a zip file; return the names of the files in it. LivegenError when it cannot be written."""
     texts = {
         "doctor.txt": examine(settings).as_text(),
         "settings.json": json.dumps(settings.model_dump(mode="json"), indent=2),
@@ -45,7 +45,7 @@ def write_bundle(target: Path, settings: Settings, *, with_music: bool) -> list[
 
 
 def _status(name: str) -> dict[str, str]:
-    """How it stands, and what it said last, if it runs."""
+    """The status and the last lines of a running daemon."""
     try:
         status = read_status(name)
     except LivegenError as error:
@@ -64,7 +64,7 @@ def _versions() -> list[str]:
 
 
 def _recordings(settings: Settings) -> Iterable[Path]:
-    """The newest recordings, as many as a mail can take."""
+    """The newest recordings, up to a size that fits in an e-mail."""
     if not settings.daemon.record:
         return []
     kept: list[Path] = []
@@ -78,7 +78,7 @@ def _recordings(settings: Settings) -> Iterable[Path]:
 
 
 def _ask(*command: str) -> str:
-    """What a program of the system says; its complaint where it does not."""
+    """The output of a program of the system; its error message when it fails."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_PATIENCE_S)
     except (OSError, subprocess.TimeoutExpired) as error:
@@ -87,7 +87,7 @@ def _ask(*command: str) -> str:
 
 
 def _without_names(text: str) -> str:
-    """Without the names of this machine, of its user and of the way to the home folder."""
+    """The text without the names of this machine and its user, and without the path of the home folder."""
     names: dict[str, Any] = {str(Path.home()): "~", platform.node(): "HOST"}
     with suppress(OSError, KeyError):
         names[getpass.getuser()] = "USER"

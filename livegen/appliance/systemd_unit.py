@@ -1,4 +1,4 @@
-"""The systemd unit of a box that plays for weeks: started again whatever happens, allowed nothing it can do without.
+"""The systemd unit of a computer that plays for weeks: restarted after every exit, with the fewest permissions.
 
 Directives are those of systemd.service(5), systemd.exec(5) and systemd.resource-control(5).
 """
@@ -22,26 +22,26 @@ _HOMES = ("/home", "/root", "/run/user")
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What there is to know about a service. ``user`` is who runs it, "" somebody who is made up for it."""
+    """The facts about a service. ``user`` runs it; "": a user that systemd creates for it (DynamicUser)."""
 
     settings: Settings
     config: Path
     scope: Scope = "system"
     user: str = ""
-    systemd: int = _MODERN  # its version
+    systemd: int = _MODERN  # the version of systemd
 
     @property
     def name(self) -> str:
-        """That of the ports."""
+        """The name of the ports."""
         return self.settings.ports.name
 
     @property
     def file_name(self) -> str:
-        """Of the unit."""
+        """The file name of the unit."""
         return f"{self.name}.service"
 
     def needs(self) -> list[Path]:
-        """What it has to be able to read."""
+        """The paths that the service has to read."""
         model = model_path(self.settings.play.model)
         return [Path(sys.prefix), Path(sys.base_prefix), SHIPPED, self.config, model.absolute()]
 
@@ -70,7 +70,7 @@ class Service:
             "TimeoutStopSec=5",
             "WatchdogSec=20",
             "KillMode=mixed",
-            "OOMPolicy=continue",  # the engine may be killed: its parent starts the next
+            "OOMPolicy=continue",  # the engine may be killed: its parent starts a new one
             "Environment=PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 OMP_NUM_THREADS=1",
         ]
         if self.systemd >= _STEPS_SINCE:
@@ -82,17 +82,17 @@ class Service:
         lines = [
             f"RuntimeDirectory={self.name}",
             "RuntimeDirectoryMode=0755",
-            "RuntimeDirectoryPreserve=yes",  # the ledger outlives a kill
+            "RuntimeDirectoryPreserve=yes",  # keeps the ledger when livegen is killed
             f"StateDirectory={self.name}",
             f"WorkingDirectory=%S/{self.name}",
             f"ProtectHome={'read-only' if homes else 'yes'}",
         ]
         if self.scope == "system":
             return [*lines, f"User={self.user}" if self.user else "DynamicUser=yes"]
-        return [*lines, "PrivateUsers=yes"]  # what lets a user's own manager shut the rest
+        return [*lines, "PrivateUsers=yes"]  # a user's own manager needs it for the other restrictions
 
     def _devices(self) -> list[str]:
-        """JACK is reached through memory that its server shares, ALSA through its devices."""
+        """Access for the MIDI system: JACK needs its server's shared memory, ALSA needs its devices."""
         if self.settings.ports.system in ("jack", "memory"):
             return ["PrivateDevices=yes"]
         groups = ["SupplementaryGroups=audio"] if self.scope == "system" else []
@@ -146,12 +146,12 @@ _SHUT = [
 
 
 def unit_folder(scope: Scope) -> Path:
-    """Where units of that scope belong."""
+    """The folder for units of a scope."""
     return Path("/etc/systemd/system") if scope == "system" else Path.home() / ".config" / "systemd" / "user"
 
 
 def shut_to_others(path: Path) -> Path | None:
-    """The folder on the way to a file, or the file, that not everybody may read; None when everybody may."""
+    """The first folder of a path, or the file, that not every user may read; None when every user may."""
     for part in (*reversed(path.parents), path):
         try:
             is_open = part.stat().st_mode & (0o001 if part.is_dir() else 0o004)
@@ -163,7 +163,7 @@ def shut_to_others(path: Path) -> Path | None:
 
 
 def systemd_version() -> int:
-    """Of the systemd that is installed here; a modern one where none answers."""
+    """The version of the installed systemd; a recent one when none answers."""
     try:
         said = subprocess.run(["systemctl", "--version"], capture_output=True, text=True, check=True).stdout
     except (OSError, subprocess.CalledProcessError):
@@ -173,5 +173,5 @@ def systemd_version() -> int:
 
 
 def _quoted(word: str) -> str:
-    """A word of a command line: % and $ mean something to systemd."""
+    """A quoted word of a command line, with systemd's special characters % and $ escaped."""
     return '"' + word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$") + '"'

@@ -1,1 +1,1 @@
-"""Speed, measured: percentiles with the count, and with the conditions they were taken under."""
+"""Measures speed: percentiles, each with its count and the conditions of the measurement."""

@@ -1,4 +1,4 @@
-"""A daemon to measure from outside, through real ports: ``livegen jam`` in a process of its own."""
+"""Runs a daemon (``livegen jam``) in a process of its own, to measure it from outside through real ports."""
 
 import os
 import subprocess
@@ -25,9 +25,9 @@ _LIVEGEN = (sys.executable, "-c", "from livegen.cli import main; main()")
 
 @contextmanager
 def daemon(*options: str) -> Iterator[subprocess.Popen[str]]:
-    """A running daemon called ``NAME``, its engine ready; LivegenError, with its last words, when it does not start."""
+    """A running daemon called ``NAME``, its engine ready; LivegenError with its last line when it does not start."""
     with tempfile.TemporaryDirectory() as folder:
-        own = dict.fromkeys(("XDG_RUNTIME_DIR", "XDG_CONFIG_HOME"), folder)  # nobody's ledger, nobody's settings
+        own = dict.fromkeys(("XDG_RUNTIME_DIR", "XDG_CONFIG_HOME"), folder)  # without the user's ledger and settings
         environment = {**os.environ, **own, "PYTHONUNBUFFERED": "1"}
         command = [*_LIVEGEN, "jam", "--name", NAME, *options]
         with subprocess.Popen(
@@ -50,7 +50,7 @@ def daemon(*options: str) -> Iterator[subprocess.Popen[str]]:
 
 
 class MidiProbe:
-    """A port that plays and a port that hears; every moment is taken here, as near to the port as we get."""
+    """An output and an input port. Every time stamp is taken here, as near to the port as possible."""
 
     def __init__(self, played: MidiOutput, heard: MidiInput, arrived: list[Timed]) -> None:
         self._played = played
@@ -59,20 +59,20 @@ class MidiProbe:
         self.arrived = arrived
 
     def send(self, event: Event) -> int:
-        """Send an event now; the moment before it left."""
+        """Send an event now; return the moment before it was sent."""
         at_ns = now_ns()
         self._named.send(to_bytes(event))
         return at_ns
 
     def close(self) -> None:
-        """Close both."""
+        """Close both ports."""
         self._played.close()
         self._heard.close()
 
 
 @contextmanager
 def probes() -> Iterator[tuple[str, MidiProbe, MidiProbe]]:
-    """The MIDI system, a wire through the daemon, and one of the same kind from port to port; the control."""
+    """The MIDI system, a probe through the daemon, and a probe from port to port without it, as the control."""
     system = answering_system("auto", NAME)
     with ExitStack() as stack:
         out = f"{NAME}-out:out" if system == "jack" else f"{NAME}:out"

@@ -1,4 +1,4 @@
-"""How well another's clock is followed, in simulated trains of pulses whose truth is known."""
+"""Measures how well an external clock is followed, in simulated pulse trains whose true beat is known."""
 
 import random
 import time
@@ -16,14 +16,14 @@ from livegen.sync.midi_clock_in import ClockFollower
 _FIRST_NS = NS_PER_S
 _SEEDS = 10
 _HOUR_BEATS = 120 * 60
-_SETTLING = 12  # beats; a line through pulses is longest after eight
+_SETTLING = 12  # beats; the regression of pulses has its full length after eight
 
-Tempo = Callable[[float], float]  # beats since the start → beats a minute
+Tempo = Callable[[float], float]  # beats since the start → bpm
 
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """A pulse as it was meant: its moment, and its tick, None while the song stands still."""
+    """A pulse without errors: its moment, and its tick; None while the transport is stopped."""
 
     at_ns: float
     tick: int | None
@@ -31,9 +31,9 @@ class Truth:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A train of pulses; ``cues`` are sent just before the pulse of their beat, and a position may be among them.
+    """A train of pulses; each of ``cues`` (beat, message) is sent just before the pulse of its beat.
 
-    Errors count from beat ``from_beat`` until ``until_beat``; the tempo is changed at ``change_beat``, if it is.
+    Errors count from beat ``from_beat`` until ``until_beat``; at ``change_beat``, if given, the tempo changes.
     """
 
     name: str
@@ -44,16 +44,16 @@ class Scenario:
     until_beat: int | None = None
     change_beat: int | None = None
     cues: Sequence[tuple[int, SongPosition | Transport]] = ((0, Transport.START),)
-    step_ms: float = 0  # the cable delivers at multiples of it: USB at 1 ms, JACK once a period
+    step_ms: float = 0  # pulses arrive at multiples of this: USB at 1 ms, JACK once a period
 
 
 def steady(tempo_bpm: float) -> Tempo:
-    """Always the same."""
+    """Always the same tempo."""
     return lambda _beat: tempo_bpm
 
 
 def ramp(before_bpm: float, after_bpm: float, beat: float, beats: float) -> Tempo:
-    """From one tempo to another, evenly from ``beat`` on; a jump where ``beats`` is 0."""
+    """From one tempo to another, linearly over ``beats`` from ``beat`` on; a jump when ``beats`` is 0."""
 
     def tempo(at: float) -> float:
         if at < beat:
@@ -65,7 +65,7 @@ def ramp(before_bpm: float, after_bpm: float, beat: float, beats: float) -> Temp
 
 
 def pulse_train(scenario: Scenario, seed: int) -> tuple[list[ClockMessage], list[Truth]]:
-    """What arrives, and what was meant, pulse by pulse. Jitter is uniform; MIDI keeps the order."""
+    """The events that arrive, and the true pulses. Jitter is uniform; the order is kept, as in MIDI."""
     jitter = random.Random(seed)
     messages: list[ClockMessage] = []
     truth: list[Truth] = []
@@ -85,7 +85,7 @@ def pulse_train(scenario: Scenario, seed: int) -> tuple[list[ClockMessage], list
 
 
 def scenarios() -> list[Scenario]:
-    """What is measured."""
+    """The scenarios to measure."""
     found = [
         Scenario(f"steady {bpm} bpm, ±{jitter:g} ms", steady(bpm), 120, jitter)
         for bpm in (20, 60, 120, 300)
@@ -115,10 +115,10 @@ def scenarios() -> list[Scenario]:
 
 
 def measure_following(report: Callable[[int, int], None]) -> dict[str, Any]:
-    """Follow every scenario ten times, and one for an hour.
+    """Follow every scenario ten times, and one scenario for an hour.
 
-    ``phase_ms``: where the beat was believed against where it was meant, at each pulse. ``ahead_ms``: the same for the
-    moment a beat ahead. ``tempo_off_percent``: two beats after the tempo began to change, the worst of ten.
+    ``phase_ms``: estimated against true time of the beat, at each pulse. ``ahead_ms``: the same for the beat after it.
+    ``tempo_off_percent``: error of the tempo two beats after it began to change, the largest of ten.
     """
     wanted = scenarios()
     found = {}
@@ -136,7 +136,7 @@ def measure_following(report: Callable[[int, int], None]) -> dict[str, Any]:
 
 
 def measure_scenario(scenario: Scenario, seeds: Sequence[int]) -> dict[str, Any]:
-    """The figures of one scenario, its jitter drawn anew for each seed."""
+    """The figures of one scenario, with new jitter for each seed."""
     phases: list[float] = []
     ahead: list[float] = []
     tempi: list[float] = []
@@ -170,7 +170,7 @@ def _stepped(at_ns: float, step_ns: float) -> int:
 
 
 def _songs(messages: Sequence[ClockMessage]) -> Iterator[TransportState]:
-    """What is believed after each pulse."""
+    """The follower's transport state after each pulse."""
     follower = ClockFollower()
     for message in messages:
         follower.poll(message.at_ns)

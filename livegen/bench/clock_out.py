@@ -1,7 +1,7 @@
-"""How even our own clock is where it arrives: through the real player and a real port, in another process.
+"""Measures how even our own MIDI clock is where it arrives: through the real player and a real port, in a process.
 
-In turns with it, through the same port to the same process: a loop that waits and sends and does nothing else; and
-cyclictest. JACK takes messages once a period, so its period adds jitter to either.
+In turns with it, through the same port to the same process: a bare loop that only waits and sends; and cyclictest.
+JACK takes messages once a period, so its period adds jitter to both.
 """
 
 import json
@@ -36,33 +36,33 @@ from livegen.sync.midi_clock_out import ClockOut
 TEMPO_BPM = 120
 _BEAT_NS = 60 * NS_PER_S // TEMPO_BPM
 _NAME = "livegen-bench-clock"
-_AHEAD_NS = 60 * NS_PER_MS  # how far ahead pulses are handed over
+_AHEAD_NS = 60 * NS_PER_MS  # how far ahead pulses are handed to the player
 _FEED_S = 0.02
-_AWAKE_NS = 150_000  # the bare loop's last bit before a moment, as the player's
+_AWAKE_NS = 150_000  # the bare loop's busy waiting before each moment, as in the player
 _SETTLE_NS = NS_PER_S // 5
-_TURN = 60 * PULSES_PER_QUARTER  # pulses at most: half a minute
-_WAKE_UPS, _EVERY_NS = 500, 2 * NS_PER_MS  # of cyclictest, after each turn
+_TURN = 60 * PULSES_PER_QUARTER  # pulses in a turn, at most: half a minute
+_WAKE_UPS, _EVERY_NS = 500, 2 * NS_PER_MS  # cyclictest's, after each turn
 _PULSE = to_bytes(Transport.CLOCK)
 
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A pulse, where it arrives; its number from the start: JACK may lose some, to any client."""
+    """A pulse as it arrives, with its number from the start: JACK may lose pulses, to any client."""
 
     at_ns: int
     number: int
 
 
 class Receiver:
-    """The other process."""
+    """The process that receives the clock (``bench/stamping.py``)."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
         if self._answer() != "ready":
-            raise LivegenError("the process that should receive the clock did not start")
+            raise LivegenError("the process that receives the clock did not start")
 
     def arrivals(self, start_ns: int) -> list[Arrival]:
-        """The pulses that have arrived since the last time, of a clock that has begun at that moment."""
+        """The pulses that have arrived since the last call, of a clock that began at ``start_ns``."""
         assert self._process.stdin
         self._process.stdin.write("\n")
         self._process.stdin.flush()
@@ -75,11 +75,11 @@ class Receiver:
 
 
 def measure_clock_out(minutes: float, report: Callable[[int, int], None]) -> dict[str, Any]:
-    """A clock of 120 bpm, its pulses sent by us and by the bare loop in turns, each for so many minutes in all.
+    """A clock of 120 bpm, its pulses sent by our player and by the bare loop in turns, ``minutes`` by each.
 
-    Milliseconds: ``interval_ms``, how far intervals are from the ideal one; ``grid_ms``, how far pulses are from the
-    even grid that fits all of them best, first to last. ``difference_ms``: of the intervals, ours minus the bare
-    loop's. PortError when there is no MIDI system.
+    Milliseconds: ``interval_ms``, deviation of the intervals from the ideal one; ``grid_ms``, deviation of the pulses
+    from the even grid that fits all of them best. ``difference_ms``: of the intervals, ours minus the bare loop's.
+    PortError when there is no MIDI system.
     """
     lock_memory()
     pulses = max(round(minutes * TEMPO_BPM * PULSES_PER_QUARTER), PULSES_PER_QUARTER)
@@ -115,7 +115,7 @@ def measure_clock_out(minutes: float, report: Callable[[int, int], None]) -> dic
 
 @contextmanager
 def _wired() -> Iterator[tuple[str, MidiOutput, Receiver]]:
-    """The MIDI system, a port to send to, and who receives what is sent there."""
+    """The MIDI system, an output port, and the process that receives from it."""
     system = answering_system("auto", _NAME)
     with ExitStack() as stack:
         port = open_output(system, _NAME)
@@ -143,16 +143,16 @@ def _playing(port: MidiOutput) -> Iterator[Player]:
 
 
 def _numbers(start_ns: int, length: int) -> range:
-    """The pulses of the next turn: it begins with a beat, in a while."""
+    """The numbers of the next turn's pulses: it begins on a beat, after a short wait."""
     beat = -(-(now_ns() + _SETTLE_NS - start_ns) // _BEAT_NS)
     return range(beat * PULSES_PER_QUARTER, beat * PULSES_PER_QUARTER + length)
 
 
 def _feed(clock: ClockOut, player: Player, numbers: range) -> None:
-    """As the daemon does: what is due, a little ahead, to the player."""
+    """Hand due pulses to the player a little ahead, as the daemon does."""
     raise_thread(CARRYING)
     first_ns, last_ns = (clock.state.ns_at(number * TICKS_PER_PULSE) for number in (numbers[0], numbers[-1]))
-    clock.due(first_ns - 1)  # what came in turns that were not ours
+    clock.due(first_ns - 1)  # skip the pulses of the bare loop's turns
     while (until_ns := now_ns() + _AHEAD_NS) < last_ns:
         if due := clock.due(until_ns):
             player.play(due)
@@ -162,7 +162,7 @@ def _feed(clock: ClockOut, player: Player, numbers: range) -> None:
 
 
 def _loop(output: Output, start_ns: int, numbers: range) -> None:
-    """The same moments, and nothing else."""
+    """Send pulses at the same moments by a bare loop."""
     raise_thread(PLAYING)
     for number in numbers:
         at_ns = start_ns + number * _BEAT_NS // PULSES_PER_QUARTER
@@ -174,7 +174,7 @@ def _loop(output: Output, start_ns: int, numbers: range) -> None:
 
 
 def _on_thread(work: Callable[[], None]) -> None:
-    """In a thread of its own: its priority ends with it."""
+    """Run in a thread of its own: the raised priority ends with the thread."""
     with ThreadPoolExecutor(1) as pool:
         pool.submit(work).result()
 

@@ -7,10 +7,10 @@ import typer
 
 from livegen.terminal import AsJson, Report, print_figures, progress
 
-Load = Annotated[bool, typer.Option("--load", help="Keep every core busy with stress-ng meanwhile.")]
-Stall = Annotated[bool, typer.Option("--stall", help="In every other block stop the engine: 200 ms, again and again.")]
+Load = Annotated[bool, typer.Option("--load", help="Keep every core busy with stress-ng.")]
+Stall = Annotated[bool, typer.Option("--stall", help="In every other block, stop the engine for 200 ms repeatedly.")]
 
-bench = typer.Typer(help="Speed, measured, with the conditions printed.", rich_markup_mode=None)
+bench = typer.Typer(help="Measure speed; the conditions are printed with the figures.", rich_markup_mode=None)
 
 
 @bench.command("step", epilog="Example: livegen bench step --json")
@@ -19,10 +19,10 @@ def bench_step(
     steps: Annotated[int, typer.Option(min=250, help="Steps of each kind.")] = 5000,
     as_json: AsJson = False,  # noqa: FBT002 (typer makes it a flag)
 ) -> None:
-    """What one token costs, against the bare matrix-vector products of the same weights in the same run."""
+    """Time one token, and the bare matrix-vector products of the same weights in the same run."""
     import os
 
-    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # before numpy: one thread against one thread
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # before numpy is imported: both sides use one thread
     from livegen.bench.step import measure_step
 
     _print("steps", lambda report: measure_step(model, steps, report), as_json=as_json)
@@ -30,12 +30,12 @@ def bench_step(
 
 @bench.command("delivery", epilog="Example: livegen bench delivery --events 20000 --load --stall --json")
 def bench_delivery(
-    events: Annotated[int, typer.Option(min=100, help="How many events are delivered.")] = 20_000,
+    events: Annotated[int, typer.Option(min=100, help="How many events to send.")] = 20_000,
     load: Load = False,  # noqa: FBT002 (typer makes it a flag)
     stall: Stall = False,  # noqa: FBT002 (typer makes it a flag)
     as_json: AsJson = False,  # noqa: FBT002 (typer makes it a flag)
 ) -> None:
-    """How late events leave while an engine infers all the time, beside cyclictest."""
+    """Measure how late events are sent while an engine infers all the time; cyclictest is the control."""
     from livegen.bench.delivery import measure_delivery
 
     _print("events", lambda report: measure_delivery(events, report, is_loaded=load, is_stalled=stall), as_json=as_json)
@@ -43,10 +43,10 @@ def bench_delivery(
 
 @bench.command("reaction", epilog="Example: livegen bench reaction --notes 1000 --json")
 def bench_reaction(
-    notes: Annotated[int, typer.Option(min=10, help="How many notes are played, 0.12 to 0.4 s apart.")] = 1000,
+    notes: Annotated[int, typer.Option(min=10, help="How many notes to play, 0.12 to 0.4 s apart.")] = 1000,
     as_json: AsJson = False,  # noqa: FBT002 (typer makes it a flag)
 ) -> None:
-    """From a note's arrival to the first note of its harmony, on real ports."""
+    """Measure the time from a note to the first note of its harmony, on real ports."""
     from livegen.bench.reaction import measure_reaction
 
     _print("notes", lambda report: measure_reaction(notes, report), as_json=as_json)
@@ -54,10 +54,10 @@ def bench_reaction(
 
 @bench.command("clock", epilog="Example: livegen bench clock --json")
 def bench_clock(
-    simulated: Annotated[bool, typer.Option(help="Follow simulated pulses, too: many more scenarios.")] = True,  # noqa: FBT002
+    simulated: Annotated[bool, typer.Option(help="Also follow simulated pulses: many more scenarios.")] = True,  # noqa: FBT002
     as_json: AsJson = False,  # noqa: FBT002 (typer makes it a flag)
 ) -> None:
-    """The phase of our onsets against a generated MIDI clock, on real ports."""
+    """Measure the phase of our onsets against a generated MIDI clock, on real ports."""
     from livegen.bench.clock import measure_following
     from livegen.bench.phase import measure_phase
 
@@ -70,10 +70,10 @@ def bench_clock(
 
 @bench.command("clock-out", epilog="Example: livegen bench clock-out --minutes 10 --json")
 def bench_clock_out(
-    minutes: Annotated[float, typer.Option(min=0.05, help="Of our clock, and as many of the bare loop's.")] = 10,
+    minutes: Annotated[float, typer.Option(min=0.05, help="Minutes of our clock, and of the bare loop's.")] = 10,
     as_json: AsJson = False,  # noqa: FBT002 (typer makes it a flag)
 ) -> None:
-    """How even our own MIDI clock is where it arrives, beside a loop that does nothing else."""
+    """Measure how even our own MIDI clock arrives; a loop that only waits and sends is the control."""
     from livegen.bench.clock_out import measure_clock_out
 
     _print("turns", lambda report: measure_clock_out(minutes, report), as_json=as_json)
@@ -81,17 +81,17 @@ def bench_clock_out(
 
 @bench.command("idle", epilog="Example: livegen bench idle --seconds 60 --json")
 def bench_idle(
-    seconds: Annotated[int, typer.Option(min=5, help="How long nobody plays.")] = 30,
+    seconds: Annotated[int, typer.Option(min=5, help="How long to measure.")] = 30,
     as_json: AsJson = False,  # noqa: FBT002 (typer makes it a flag)
 ) -> None:
-    """What livegen takes of a core while nobody plays, both processes."""
+    """Measure the CPU time of both processes while nobody plays."""
     from livegen.bench.idle import measure_idle
 
     _print("seconds", lambda report: measure_idle(seconds, report), as_json=as_json)
 
 
 def _print(what: str, measure: Callable[[Report], dict[str, Any]], *, as_json: bool) -> None:
-    """The figures of a measurement, with a bar that counts while it lasts."""
+    """Measure with a progress bar, and print the figures."""
     with progress(what) as report:
         figures = measure(report)
     print_figures(figures, as_json=as_json)

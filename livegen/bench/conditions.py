@@ -1,4 +1,4 @@
-"""The conditions of a measurement: without them a figure says nothing."""
+"""The conditions of a measurement, which every figure is given with."""
 
 import os
 import platform
@@ -12,7 +12,7 @@ from livegen.realtime import PLAYING, may_lock_memory, raise_thread
 
 
 def conditions(*, provider: str | None = None) -> dict[str, Any]:
-    """Machine, load, priority and versions, as they are now; ``provider`` is what the model runs on, if one runs."""
+    """Machine, load, priority and versions, as they are now; ``provider``: onnxruntime's, when a model runs."""
     load = [round(value, 2) for value in os.getloadavg()] if hasattr(os, "getloadavg") else None
     return {
         "cpu": _cpu(),
@@ -29,16 +29,16 @@ def conditions(*, provider: str | None = None) -> dict[str, Any]:
 
 
 def priority() -> str:
-    """The class of priority that a playing thread gets here."""
+    """The scheduling class and priority that the player's thread gets on this machine."""
     levels: list[int] = []
-    thread = threading.Thread(target=lambda: levels.append(raise_thread(PLAYING)))  # it ends with the thread
+    thread = threading.Thread(target=lambda: levels.append(raise_thread(PLAYING)))  # the priority ends with the thread
     thread.start()
     thread.join()
     return f"SCHED_FIFO {levels[0]}" if levels[0] else "normal"
 
 
 def percentiles_us(times_ns: Sequence[int]) -> dict[str, float]:
-    """p50, p99 and the longest, in microseconds; each is one of the times, or just not exceeded by it."""
+    """p50, p99 and the longest, in microseconds; each is one of the times."""
     times = sorted(times_ns)
     return {
         "p50": times[(len(times) - 1) * 50 // 100] / 1000,

@@ -1,7 +1,7 @@
-"""How late events leave while an engine infers all the time, beside cyclictest under the same policy.
+"""Measures how late events are sent while an engine infers all the time, beside cyclictest under the same policy.
 
-Both take turns, a block each, so that they meet the same machine. Our figure includes the sending; cyclictest's is
-the waking alone.
+Both take turns, a block each, so that the conditions are the same. Our figure includes the sending; cyclictest's is
+the wake-up alone.
 """
 
 import shutil
@@ -29,7 +29,7 @@ from livegen.realtime import CARRYING, lock_memory, raise_thread
 from livegen.routing import OutputRoute
 
 _EVERY_NS = 2 * NS_PER_MS
-_AHEAD_NS = 60 * NS_PER_MS  # how far ahead events are handed over, as an engine does
+_AHEAD_NS = 60 * NS_PER_MS  # how far ahead events are handed over, as by an engine
 _BLOCK = 2_500  # events, then as many wake-ups of cyclictest
 _STALL_S, _BETWEEN_S = 0.2, 0.05
 _INFERRING = (sys.executable, "-m", "livegen.bench.inferring")
@@ -38,11 +38,11 @@ _INFERRING = (sys.executable, "-m", "livegen.bench.inferring")
 def measure_delivery(
     events: int, report: Callable[[int, int], None], *, is_loaded: bool = False, is_stalled: bool = False
 ) -> dict[str, Any]:
-    """Deliver ``events``, one every 2 ms, by the real player to a real port (one in memory where there is no MIDI
-    system). Microseconds late; ``difference`` is ours minus cyclictest's, None where that is not installed.
+    """Send ``events``, one every 2 ms, by the real player to a real port (one in memory where there is no MIDI system).
 
-    ``is_loaded``: every core is kept busy by stress-ng. ``is_stalled``: in every other block the engine is stopped for
-    200 ms again and again; ``stalled`` are those blocks, and ``late`` the others.
+    Microseconds late; ``difference`` is ours minus cyclictest's, None where that is not installed. ``is_loaded``: every
+    core is kept busy by stress-ng. ``is_stalled``: in every other block the engine is stopped for 200 ms repeatedly;
+    ``stalled_us`` is of those blocks, ``late_us`` of the others.
     """
     lock_memory()
     control: Counter[int] = Counter()
@@ -83,7 +83,7 @@ def _inferring() -> Iterator[subprocess.Popen[str]]:
     with subprocess.Popen(_INFERRING, stdout=subprocess.PIPE, text=True) as process:
         try:
             if not process.stdout or not process.stdout.readline():  # its first line: the model is loaded
-                raise LivegenError("the engine that should infer beside the measurement did not start")
+                raise LivegenError("the engine that infers during the measurement did not start")
             yield process
         finally:
             process.kill()
@@ -91,7 +91,7 @@ def _inferring() -> Iterator[subprocess.Popen[str]]:
 
 @contextmanager
 def _stalling(engine: subprocess.Popen[str]) -> Iterator[None]:
-    """Stop the engine for 200 ms, let it go on for 50 ms, and so on."""
+    """Stop the engine for 200 ms, let it run for 50 ms, and so on."""
     is_over = threading.Event()
 
     def stall() -> None:
@@ -111,7 +111,7 @@ def _stalling(engine: subprocess.Popen[str]) -> Iterator[None]:
 
 @contextmanager
 def stressed() -> Iterator[None]:
-    """Every core busy with stress-ng; LivegenError where it is not installed."""
+    """Keep every core busy with stress-ng; LivegenError where it is not installed."""
     program = shutil.which("stress-ng")
     if program is None:
         raise LivegenError("stress-ng is not installed (Debian: stress-ng); measure without --load, or install it")

@@ -1,4 +1,4 @@
-"""What livegen takes of a core while nobody plays."""
+"""Measures the CPU time of livegen while nobody plays."""
 
 import os
 import time
@@ -14,12 +14,12 @@ _SETTLE_S = 3
 
 
 def measure_idle(seconds: int, report: Report) -> dict[str, Any]:
-    """Percent of one core: of the port process with the MIDI system's own threads in it, of the engine, of both.
+    """Percent of one core: the port process (with the MIDI system's threads in it), the engine, and both.
 
-    LivegenError where the system does not tell (it is Linux that does).
+    LivegenError on other systems than Linux.
     """
     if not Path("/proc/self/stat").exists():
-        raise LivegenError("what a process takes of a core is measured on Linux only")
+        raise LivegenError("bench idle needs Linux: it reads CPU times from /proc")
     with daemon() as process:
         pids = {"port": process.pid, "engine": _child(process.pid)}
         time.sleep(_SETTLE_S)
@@ -35,7 +35,7 @@ def measure_idle(seconds: int, report: Report) -> dict[str, Any]:
 
 
 def _child(pid: int) -> int:
-    """The process that this one has started; its first child."""
+    """The first child process of a process."""
     tasks = Path(f"/proc/{pid}/task").iterdir()  # each thread has children of its own
     found = [child for task in tasks for child in (task / "children").read_text(encoding="ascii").split()]
     if not found:
@@ -44,6 +44,6 @@ def _child(pid: int) -> int:
 
 
 def _used_s(pid: int) -> float:
-    """Seconds of a core that a process has taken, in all its threads."""
+    """CPU time of a process with all its threads, in seconds."""
     fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

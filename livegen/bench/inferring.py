@@ -1,6 +1,6 @@
-"""An engine that infers all the time, to measure beside: ``python -m livegen.bench.inferring [MODEL]``.
+"""Infers all the time, as load for a measurement: ``python -m livegen.bench.inferring [MODEL]``.
 
-Its one line says that the model is loaded; it ends when it is killed.
+It prints one line when the model is loaded, and runs until it is killed.
 """
 
 import sys
@@ -11,7 +11,7 @@ from livegen.model.bundle import load_bundle
 
 
 def infer(model: str) -> None:
-    """Step the network for ever, each time on a token that it chose itself."""
+    """Step the network forever, each time with the token that it gave the highest logit."""
     stepper = load_bundle(model).stepper
     state, token = stepper.initial(), 0
     sys.stdout.write("inferring\n")

@@ -1,4 +1,4 @@
-"""The phase of our onsets against a clock that we generate, on real ports: a daemon plays a solo to it."""
+"""Measures the phase of a solo's onsets against a MIDI clock that we generate, on real ports."""
 
 import threading
 import time
@@ -24,14 +24,14 @@ from livegen.realtime import CARRYING, lock_memory, raise_thread
 from livegen.sync.clock_message import ClockMessage
 from livegen.terminal import Report
 
-_GRID = TICKS_PER_QUARTER // 4  # that the solo's onsets stand on
+_GRID = TICKS_PER_QUARTER // 4  # the grid of the solo's onsets
 _LEAD_NS = NS_PER_S // 2
 _CONTROLS = 200
-_SETTLED = 4  # beats after a start or a jump
+_SETTLED = 4  # beats after a start or a jump that are not measured
 
 
 def scenarios() -> list[Scenario]:
-    """What is measured; jitter is what a sender adds, on top of the ports' own."""
+    """The scenarios to measure; their jitter is in addition to the ports' own."""
     transport = (
         (0, Transport.START),
         (24, Transport.STOP),
@@ -51,7 +51,7 @@ def scenarios() -> list[Scenario]:
 
 
 def measure_phase(report: Report) -> dict[str, Any]:
-    """Milliseconds from the true sixteenth to our onset, less the way of a pulse to us and of a note from us.
+    """Milliseconds from the true sixteenth to our onset, minus the transmission of a pulse to us and of a note back.
 
     PortError when there is no MIDI system.
     """
@@ -92,7 +92,7 @@ def _measure(probe: MidiProbe, scenario: Scenario, way_ns: int) -> dict[str, Any
 
 
 def _send(probe: MidiProbe, messages: Sequence[ClockMessage], shift_ns: int) -> None:
-    """Each at its moment."""
+    """Send each event at its moment."""
     awake = threading.Event()
     for message in messages:
         awake.wait(max(message.at_ns + shift_ns - now_ns(), 0) / NS_PER_S)
@@ -100,7 +100,7 @@ def _send(probe: MidiProbe, messages: Sequence[ClockMessage], shift_ns: int) -> 
 
 
 def _error(onset_ns: float, truth: Sequence[Truth], scenario: Scenario) -> float | None:
-    """From the nearest true sixteenth; None while the song settles, or stands still."""
+    """The time from the nearest true sixteenth; None while the clock is stopped, and shortly after a start or jump."""
     index = bisect_left(truth, onset_ns, key=lambda pulse: pulse.at_ns)
     settled, near = _SETTLED * PULSES_PER_QUARTER, _GRID // TICKS_PER_PULSE
     if index < settled or not _goes_on(truth[index - settled : index + 2]) or _has_jumped(index, settled, scenario):
@@ -112,12 +112,12 @@ def _error(onset_ns: float, truth: Sequence[Truth], scenario: Scenario) -> float
 
 
 def _goes_on(truth: Sequence[Truth]) -> bool:
-    """Does the song run through all of these pulses, without a jump?"""
+    """Does the clock run through all of these pulses, without a jump?"""
     ticks = [-1 if pulse.tick is None else pulse.tick for pulse in truth]
     return min(ticks) >= 0 and all(b - a == TICKS_PER_PULSE for a, b in pairwise(ticks))
 
 
 def _has_jumped(index: int, settled: int, scenario: Scenario) -> bool:
-    """Has the tempo jumped less than four beats ago?"""
+    """Was there a jump of the tempo less than four beats ago?"""
     jump = scenario.change_beat
     return jump is not None and 0 <= index - jump * PULSES_PER_QUARTER < settled

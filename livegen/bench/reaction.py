@@ -1,4 +1,4 @@
-"""Reaction: from a note to the first note of its harmony, on real ports, beside the bare way there and back."""
+"""Measures the reaction: from a note to the first note of its harmony; bare ports are the control."""
 
 import random
 import time
@@ -12,14 +12,14 @@ from livegen.realtime import CARRYING, lock_memory, raise_thread
 from livegen.terminal import Report
 
 _APART_MS = (120, 400)
-_SOUNDING = 0.6  # of the time to the next note
+_SOUNDING = 0.6  # a note sounds for this part of the time to the next note
 _VOICES = 3
 _STEPS = (-4, -2, -2, -1, 0, 1, 2, 2, 4)
 _LOW, _HIGH = 62, 79
 
 
 def measure_reaction(count: int, report: Report, *, seed: int = 0) -> dict[str, Any]:
-    """Play ``count`` notes at a harmonising daemon. Milliseconds; PortError when there is no MIDI system."""
+    """Play ``count`` notes to a daemon with the role 'harmonise'. Milliseconds; PortError without a MIDI system."""
     lock_memory()
     random_notes = random.Random(seed)
     first, all_voices, bare, silent = [], [], [], 0
@@ -52,7 +52,7 @@ def measure_reaction(count: int, report: Report, *, seed: int = 0) -> dict[str, 
 
 
 def _note(probe: MidiProbe, pitch: int, apart_s: float) -> tuple[int, list[int]]:
-    """Play one note; when it left, and when the note-ons came that answered it."""
+    """Play one note; return when it was sent, and when the note-ons that answer it arrived."""
     before = len(probe.arrived)
     sent_ns = probe.send(NoteOn(pitch, 80))
     time.sleep(apart_s * _SOUNDING)
@@ -62,7 +62,7 @@ def _note(probe: MidiProbe, pitch: int, apart_s: float) -> tuple[int, list[int]]
 
 
 def there_and_back(probe: MidiProbe, pitch: int) -> int:
-    """How long a note takes from port to port."""
+    """How long a note takes from port to port, in ns."""
     before = len(probe.arrived)
     sent_ns = probe.send(NoteOn(pitch, 80))
     until_s = time.monotonic() + 1

@@ -1,8 +1,8 @@
-"""A process that stamps the pulses that arrive from a port, to measure at the other end of a real cable.
+"""Stamps the clock pulses that arrive from a port, in a process of its own, to measure at the other end of a cable.
 
     python -m livegen.bench.stamping SYSTEM SOURCE
 
-It says "ready" once it listens. For each line it reads it writes one: the moments since the last, as JSON.
+It prints "ready" when it listens. For each line that it reads it prints one: the moments since the last, as JSON.
 """
 
 import gc
@@ -22,7 +22,7 @@ NAME = "livegen-bench-stamps"
 
 
 def main(system: str, source: str) -> None:
-    """Do so until the standard input ends; PortError when there is no such source."""
+    """Stamp pulses until the standard input ends; PortError when there is no such source."""
     stamps: list[int] = []
 
     def hear(heard: Timed | ClockMessage) -> None:
@@ -32,7 +32,7 @@ def main(system: str, source: str) -> None:
     settings = Ports.model_validate({"system": system, "name": NAME, "input": source})
     port = open_input(settings, lambda name, _: InputFilter(name, InputRoute(), hear))
     if not port.poll():
-        raise PortError(f"nothing can be heard from '{source}'")
+        raise PortError(f"no connection from '{source}'")
     lock_memory()
     gc.freeze()
     _say("ready")

@@ -1,4 +1,4 @@
-"""What one token costs, against the bare matrix-vector products of the same weights in the same run."""
+"""Times one token, and the bare matrix-vector products of the same weights in the same run."""
 
 import importlib.util
 import json
@@ -17,11 +17,11 @@ from livegen.model.bundle import Bundle, load_bundle
 from livegen.model.stepper import Stepper
 from livegen.settings import Sampling
 
-_BLOCK = 250  # steps of one kind in a row; the kinds take turns, so that all meet the same machine
+_BLOCK = 250  # steps of one kind in a row; the kinds take turns, so that the conditions are the same
 
 
 def measure_step(model: str, steps: int, report: Callable[[int, int], None]) -> dict[str, Any]:
-    """Time ``steps`` of each kind: products, network step, whole token (mask, step, sample, decode). Microseconds."""
+    """Time ``steps`` of each kind: products, network step, token (mask, step, sample, decode). Microseconds."""
     bundle = load_bundle(model)
     kinds = {
         "products": _products(bundle),
@@ -54,7 +54,7 @@ def _time(run: Callable[[], None]) -> int:
 
 
 def _products(bundle: Bundle) -> Callable[[], None]:
-    """Every weight matrix of the network (its shape: the numbers cost nothing), float32, times a vector, in BLAS."""
+    """Random float32 matrices of the shapes of the network's weight matrices, each times a vector, in BLAS."""
     random = np.random.default_rng(0)
     pairs = [
         (random.standard_normal((rows, columns), np.float32), random.standard_normal(columns, np.float32))
@@ -81,7 +81,7 @@ def _step(stepper: Stepper, vocab: int) -> Callable[[], None]:
 
 
 def _token(stepper: Stepper, codec: Codec[Cursor]) -> Callable[[], None]:
-    """A token as the engine makes it, none of them for free: also the forced ones take a step of their own."""
+    """A token as the engine makes it, but each takes a step of its own, also a token without alternative."""
     sampler = Sampler(Sampling(temperature=1, top_p=0.95), seed=0)
     cursor, state, token = codec.begin(), stepper.initial(), int(np.flatnonzero(codec.mask(codec.begin()))[0])
     cursor, _ = codec.step(cursor, token)

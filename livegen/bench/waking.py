@@ -1,4 +1,4 @@
-"""How late the system wakes a program that asked to be woken: cyclictest, a native one, as a control for ours."""
+"""Measures how late the system wakes a program, with cyclictest: the control for our own figures."""
 
 import shutil
 import subprocess
@@ -8,7 +8,7 @@ _LONGEST_US = 20_000  # cyclictest's histogram
 
 
 def wake_ups(loops: int, level: int, every_ns: int) -> Counter[int]:
-    """Wake-ups per microsecond late, under SCHED_FIFO at ``level`` unless 0; empty where it is not installed."""
+    """Latency in microseconds → count of wake-ups, under SCHED_FIFO at ``level`` unless 0; empty without cyclictest."""
     program = shutil.which("cyclictest")
     if program is None:
         return Counter()
@@ -20,7 +20,7 @@ def wake_ups(loops: int, level: int, every_ns: int) -> Counter[int]:
 
 
 def percentile(counts: Counter[int], percent: float) -> int:
-    """The value that ``percent`` of them did not exceed."""
+    """The value that ``percent`` of the counts do not exceed."""
     wanted, seen = counts.total() * percent / 100, 0
     for value, count in sorted(counts.items()):
         seen += count

@@ -1,4 +1,4 @@
-"""Codecs by the name that a model's card gives."""
+"""The codecs, by the names that model cards use."""
 
 from collections.abc import Mapping
 from importlib import import_module

@@ -4,8 +4,8 @@ A frame is an optional fermata, then ``(pitch, tied)`` from the highest voice do
 
     START  (67, False) (64, False) (60, False) (48, False) |||  (67, True) (64, True) ... |||  END
 
-Voices in unison are one token, and a pitch that one voice holds while another strikes it is struck: what is
-written is what a keyboard would play.
+Voices in unison are one token, and a pitch that one voice holds while another strikes it is struck: the tokens
+describe what a keyboard would play.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -37,7 +37,7 @@ MELODY_CENTRE = 70  # the mean pitch of a soprano in C major or A minor
 
 
 class ChoraleCodec:
-    """The tokens of pitches ``low`` to ``high`` (both included), their grammar and its two directions."""
+    """Vocabulary, grammar, encoding and decoding for pitches ``low`` to ``high``, both included."""
 
     name = "chorale"
     grid_ticks = FRAME_TICKS
@@ -45,7 +45,7 @@ class ChoraleCodec:
 
     def __init__(self, low: int = 30, high: int = 88) -> None:
         if not 0 <= low <= high - 11 <= 127 - 11:
-            raise ValueError(f"a chorale's pitches need at least an octave within 0-127, not {low}-{high}")
+            raise ValueError(f"the range of pitches is {low}-{high}; it must be at least an octave within 0-127")
         self.low, self.high = low, high
         marks = ["START", "END", "|||", "(.)"]
         self.vocabulary = Vocabulary(
@@ -56,7 +56,7 @@ class ChoraleCodec:
         self._below = [self._struck_below(top) for top in range(high + 2)]  # index: pitch above
 
     def parameters(self) -> Mapping[str, Any]:
-        """What rebuilds this codec."""
+        """As ``Codec.parameters``."""
         return {"low": self.low, "high": self.high}
 
     def note_token(self, pitch: int, *, tied: bool) -> int:
@@ -68,19 +68,19 @@ class ChoraleCodec:
         return octave_fold(pitch, self.low, self.high)
 
     def shift(self, key: Key, pitches: Sequence[int]) -> int:
-        """To C major or A minor, in the octave that brings the mean of a melody nearest to a soprano's."""
+        """To C major or A minor, in the octave where the melody's mean pitch is nearest to a soprano's."""
         mean = sum(pitches) / len(pitches) + key.semitones_home
         return key.semitones_home + 12 * min(range(-5, 6), key=lambda n: abs(mean + 12 * n - MELODY_CENTRE))
 
     def shifts(self, tokens: Tokens) -> tuple[int, int]:
-        """What keeps every pitch within the codec's range."""
+        """The transpositions that keep every pitch within the codec's range."""
         pitches = self.low + (tokens[tokens >= FIRST_PITCH] - FIRST_PITCH) // 2
         if not len(pitches):
             return 0, 0
         return self.low - int(pitches.min()), self.high - int(pitches.max())
 
     def transposed(self, tokens: Tokens, semitones: int) -> Tokens:
-        """The same frames, higher by ``semitones``; a pitch is two tokens, struck and tied."""
+        """The same frames, transposed up by ``semitones``; a pitch has two tokens, struck and tied."""
         return np.where(tokens >= FIRST_PITCH, tokens + 2 * semitones, tokens)
 
     # tokens → events, one at a time
@@ -90,7 +90,7 @@ class ChoraleCodec:
         return ChoraleCursor()
 
     def mask(self, cursor: ChoraleCursor) -> Mask:
-        """START outside a piece; inside, voices downwards, tied only to what sounds, then the frame end."""
+        """START outside a piece; inside, voices from high to low, tied only to sounding pitches, then the frame end."""
         mask = np.zeros(len(self.vocabulary), np.bool_)
         if not cursor.is_inside:
             mask[START] = True
@@ -103,11 +103,11 @@ class ChoraleCodec:
                 if pitch < top:
                     mask[self.note_token(pitch, tied=True)] = True
             mask[FERMATA] = cursor.is_whole
-            mask[END] = cursor.is_whole and bool(cursor.sounding)  # silence ends nothing, nor does a START
+            mask[END] = cursor.is_whole and bool(cursor.sounding)  # a piece ends only after a sounding frame
         return mask
 
     def ending(self, cursor: ChoraleCursor) -> Mask:
-        """A chord under a fermata: it opens the frame, and the frame is not empty."""
+        """A fermata at the beginning of the frame, and a frame that is not empty."""
         mask = self.mask(cursor)
         if mask[FERMATA]:
             mask[:] = False
@@ -117,7 +117,7 @@ class ChoraleCodec:
         return mask
 
     def step(self, cursor: ChoraleCursor, token: int) -> tuple[ChoraleCursor, tuple[Ticked, ...]]:
-        """Move on by one token; a frame's events come out at its end, note-offs first."""
+        """As ``Codec.step``; a frame's events are settled at its end, note-offs first."""
         if token == START:
             return ChoraleCursor(tick=cursor.tick, is_inside=True), ()
         if token == END:
@@ -132,7 +132,7 @@ class ChoraleCodec:
         return self._written(cursor, notes, fermata=cursor.fermata), ()
 
     def voice_leading_errors(self, cursor: ChoraleCursor) -> Mask | None:
-        """Notes that make parallel fifths or octaves with a voice above."""
+        """Struck notes that make parallel fifths or octaves with a voice above."""
         struck = list(forbidden(cursor.sounding, [pitch for pitch, _ in cursor.notes], self.low))
         if not struck:
             return None
@@ -141,24 +141,24 @@ class ChoraleCodec:
         return mask
 
     def out_of_scale(self, pitch_classes: Collection[int]) -> Mask:
-        """Tokens that strike a pitch whose class is not among these."""
+        """Tokens that strike a pitch whose pitch class is not among these."""
         mask = np.zeros(len(self.vocabulary), np.bool_)
         for pitch in range(self.low, self.high + 1):
             mask[self.note_token(pitch, tied=False)] = pitch % 12 not in pitch_classes
         return mask
 
     def disallowed(self, cursor: ChoraleCursor, allowed: PitchSet) -> Mask:
-        """Tokens that strike a pitch which is not allowed."""
+        """Tokens that strike a pitch that is not allowed."""
         return self._pitches.disallowed(allowed)
 
     def density_weights(self) -> NDArray[np.float32]:
-        """What is struck is busy, what is tied is calm."""
+        """0.5 for struck notes, -0.5 for tied notes."""
         weights = np.zeros(len(self.vocabulary), np.float32)
         weights[FIRST_PITCH::2], weights[FIRST_PITCH + 1 :: 2] = 0.5, -0.5
         return weights
 
     def given(self, cursor: ChoraleCursor, notes: Sequence[tuple[int, bool]], *, is_top: bool) -> Mask:
-        """Four voices, these among them; a voice is tied to its own note only."""
+        """As ``FrameCodec.given``, in four voices; a voice is tied to its own last pitch only."""
         if not cursor.is_inside:
             return self.mask(cursor)
         rank, top = len(cursor.notes), cursor.notes[-1][0] if cursor.notes else self.high + 1
@@ -181,9 +181,9 @@ class ChoraleCodec:
         return mask if mask.any() else self.vocabulary.only(FRAME_END)
 
     def draft_tokens(self, cursor: ChoraleCursor) -> tuple[int, ...]:
-        """All voices hold: so do 95 frames in 100 between two eighths, 40 on an eighth off the beat, 7 on a beat.
+        """All voices hold: true of 95 frames in 100 between two eighths, 40 on an eighth off the beat, 7 on a beat.
 
-        (Counted in music21's corpus.) Off the beat it is guessed once the highest voice holds, on the beat never.
+        (Counted in music21's corpus.) Off the beat it is drafted once the highest voice holds, on the beat never.
         """
         held = [pitch for pitch in cursor.sounding if not cursor.notes or pitch < cursor.notes[-1][0]]
         is_holding = cursor.is_inside and cursor.sounding and all(tied for _, tied in cursor.notes)
@@ -194,7 +194,7 @@ class ChoraleCodec:
         return (*(self.note_token(pitch, tied=True) for pitch in held), FRAME_END)
 
     def decode(self, tokens: Iterable[int]) -> list[Note]:
-        """Notes of a token stream, sorted; notes still sounding when it breaks off end there."""
+        """As ``Codec.decode``; notes that still sound at the end of the tokens end there."""
         cursor, events = followed(self, tokens)
         return paired((*events, *ends((cursor.tick, pitch) for pitch in cursor.sounding)))
 
@@ -213,7 +213,7 @@ class ChoraleCodec:
         return [*fermata, *(self.note_token(pitch, tied=tied) for pitch, tied in frame.notes), FRAME_END]
 
     def prompt(self, notes: Sequence[Note], cursor: ChoraleCursor, key: Key) -> "ChoralePrompt":
-        """The frames of what was heard; a last chord of a beat or more closes its phrase."""
+        """The frames of the notes; a last chord of a beat or more gets a fermata."""
         frames = frames_of(notes, self.fold)
         last = max((note.onset for note in notes), default=0) // FRAME_TICKS
         if (len(frames) - last) * FRAME_TICKS >= TICKS_PER_QUARTER:
@@ -227,7 +227,7 @@ class ChoraleCodec:
         return mask
 
     def _written(self, cursor: ChoraleCursor, notes: tuple[tuple[int, bool], ...], *, fermata: bool) -> ChoraleCursor:
-        """The cursor a token further into its frame; a third of the cost of ``replace``, at every token."""
+        """The cursor after a token within a frame; built directly at a third of the cost of ``replace``."""
         return ChoraleCursor(cursor.tick, True, cursor.sounding, notes, fermata, cursor.under_fermata)  # noqa: FBT003
 
     def _close(self, cursor: ChoraleCursor) -> tuple[ChoraleCursor, tuple[Ticked, ...]]:
@@ -244,7 +244,7 @@ class ChoraleCodec:
 
 
 class ChoralePrompt:
-    """What was heard, frame by frame: its notes are fixed, the voices between and below are the network's."""
+    """What the player played, frame by frame: its notes are fixed, the network draws the voices between and below."""
 
     def __init__(self, codec: ChoraleCodec, frames: Sequence[Frame], begin_tick: int) -> None:
         self._codec = codec
@@ -252,11 +252,11 @@ class ChoralePrompt:
         self._begin_tick = begin_tick
 
     def begin(self, cursor: ChoraleCursor) -> ChoraleCursor:
-        """Frames are laid where the stream has got to."""
+        """The same cursor: the frames continue the stream."""
         return cursor
 
     def mask(self, cursor: ChoraleCursor) -> Mask | None:
-        """Tokens that agree with what was heard; None after its last frame."""
+        """As ``Prompt.mask``; None after the last frame."""
         index = (cursor.tick - self._begin_tick) // FRAME_TICKS
         if index >= len(self._frames):
             return None

@@ -1,4 +1,4 @@
-"""Frames: what sounds in each sixteenth of a chorale, written while it is heard."""
+"""Frames: the pitches that sound in each sixteenth of a chorale, also while the music is being played."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -21,18 +21,18 @@ class Frame:
 
 
 class FrameWriter:
-    """Turns note events on the grid into frames as they complete; owns what sounds meanwhile."""
+    """Turns note events on the grid into frames. Owner of the pitches that sound meanwhile."""
 
     def __init__(self, fold: Callable[[int], int]) -> None:
-        self.folded = 0  # notes outside the range, moved by octaves
-        self.dropped = 0  # notes beyond four voices, left out of their frame
+        self.folded = 0  # count of notes outside the range, moved by octaves
+        self.dropped = 0  # count of notes beyond four voices, left out of their frame
         self._fold = fold
         self._tick = 0
-        self._sounding: dict[int, bool] = {}  # pitch → struck in the frame being heard
+        self._sounding: dict[int, bool] = {}  # pitch → struck in the current frame
         self._before: tuple[int, ...] = ()
 
     def hear(self, ticked: Ticked) -> list[Frame]:
-        """Take an event, in order of time; return the frames that are whole before it."""
+        """Take an event, in order of time; return the frames that are complete before it."""
         frames = self.until(ticked.tick)
         event = ticked.event
         if isinstance(event, NoteOn | NoteOff):
@@ -45,7 +45,7 @@ class FrameWriter:
         return frames
 
     def until(self, tick: int) -> list[Frame]:
-        """The frames that are whole before ``tick``."""
+        """The frames that are complete before ``tick``."""
         frames = []
         while self._tick + FRAME_TICKS <= tick:
             self._tick += FRAME_TICKS
@@ -80,7 +80,7 @@ FrameNotes = tuple[tuple[int, bool], ...]  # (pitch, tied), the highest first
 
 @dataclass(frozen=True, slots=True)
 class FramePrompt(Generic[C]):
-    """The masks that let only frames through which have ``notes``; ``is_top``: with no other voice above them."""
+    """Masks that allow only frames with ``notes``; ``is_top``: with no other voice above them."""
 
     codec: FrameCodec[C]
     notes: FrameNotes
@@ -88,11 +88,11 @@ class FramePrompt(Generic[C]):
     is_top: bool
 
     def mask(self, cursor: C) -> Mask | None:
-        """Tokens that agree with what is given; None after the frame."""
+        """Tokens that agree with the given notes; None after the frame."""
         return None if cursor.tick >= self.until else self.codec.given(cursor, self.notes, is_top=self.is_top)
 
     def numbers(self) -> tuple[int, ...]:
-        """What tells this from other prompts at the same place."""
+        """Numbers that distinguish this prompt from others at the same tick."""
         return tuple(2 * pitch + tied for pitch, tied in self.notes)
 
 
@@ -102,22 +102,22 @@ FIRST_PITCH = 4
 
 @dataclass(frozen=True, slots=True)
 class ChoraleCursor:
-    """Where a chorale has got to."""
+    """The position in a chorale."""
 
     tick: int = 0  # of the frame being written
     is_inside: bool = False  # between START and END
-    sounding: tuple[int, ...] = ()  # pitches of the last whole frame
+    sounding: tuple[int, ...] = ()  # pitches of the last complete frame
     notes: tuple[tuple[int, bool], ...] = ()  # of the frame being written
     fermata: bool = False  # of the frame being written
-    under_fermata: bool = False  # was the last whole frame
+    under_fermata: bool = False  # the last complete frame has a fermata
     is_piece_end: bool = False
 
     @property
     def is_whole(self) -> bool:
-        """No frame is half written."""
+        """No frame is incomplete."""
         return not self.notes and not self.fermata
 
     @property
     def is_phrase_end(self) -> bool:
-        """The last whole frame stands under a fermata."""
+        """The last complete frame has a fermata."""
         return self.under_fermata and self.is_whole

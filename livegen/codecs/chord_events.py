@@ -1,4 +1,4 @@
-"""Sounds: notes that begin and end together, on a grid of sixteenths."""
+"""Chord events (``Sound``): notes that begin and end together, on a grid of sixteenths."""
 
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
@@ -8,11 +8,11 @@ from livegen.music.tempo_map import nearest
 
 GRID_TICKS = TICKS_PER_QUARTER // 4
 NO_PITCH = -1
-DURATIONS = (*range(1, 17), 24, 32)  # sixteenths that a sound may last
+DURATIONS = (*range(1, 17), 24, 32)  # possible durations, in sixteenths
 
 
 class Sound(NamedTuple):
-    """Notes that begin and end together: pitches from the lowest up, duration in sixteenths."""
+    """A note or a chord: pitches from the lowest up, duration in sixteenths."""
 
     pitches: tuple[int, ...]
     duration: int
@@ -22,26 +22,26 @@ class Sound(NamedTuple):
 
 
 def read_sound(text: str) -> Sound:
-    """A sound from its text, ``60.64.67 1.0``; ValueError when it is none."""
+    """Read a chord from its text, ``60.64.67 1.0`` (pitches, quarters); ValueError when it is not one."""
     pitches, _, quarters = text.partition(" ")
     try:
         sound = Sound(tuple(int(pitch) for pitch in pitches.split(".")), round(4 * float(quarters)))
     except ValueError:
-        raise ValueError(f"'{text}' is no chord; one is written '60.64.67 1.0'") from None
+        raise ValueError(f"'{text}' is not a chord; write one as '60.64.67 1.0'") from None
     if list(sound.pitches) != sorted(set(sound.pitches)) or not 0 <= sound.pitches[0] <= sound.pitches[-1] <= 127:
-        raise ValueError(f"'{text}' is no chord; its pitches rise from 0 to 127")
+        raise ValueError(f"'{text}' is not a chord; write its pitches in rising order, from 0 to 127")
     return sound
 
 
 def nearest_duration(duration: int, most: int) -> int:
-    """The duration nearest to this one that a sound may have, and no longer than ``most``, in sixteenths."""
+    """The nearest possible duration that is not longer than ``most``; all in sixteenths."""
     known = [known for known in DURATIONS if known <= most]
     nearest_known: int = min(known, key=lambda known: (abs(known - duration), known))
     return nearest_known
 
 
 def sounds_of(notes: Iterable[Note], fold: Callable[[int], int]) -> list[tuple[int, Sound]]:
-    """Every sound of a piece with its onset in sixteenths, in order; a note ends where its pitch is struck again."""
+    """The chords of a piece, each with its onset in sixteenths, in order; a note ends where its pitch begins again."""
     durations: dict[tuple[int, int], int] = {}  # (pitch, onset) → duration
     for note in notes:
         onset = nearest(note.onset, GRID_TICKS)

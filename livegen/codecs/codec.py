@@ -1,4 +1,4 @@
-"""What every codec offers: notes to tokens, tokens to notes, and which token may come next."""
+"""The protocols of a codec: notes to tokens, tokens to notes, and which token may come next."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar, runtime_checkable
@@ -12,23 +12,23 @@ from livegen.music.key import Key
 
 
 class Cursor(Protocol):
-    """Where a stream of tokens has got to: an immutable value, so keeping an old one is a way back."""
+    """The codec's position in a stream of tokens: an immutable value, so that an old one can be used again."""
 
     @property
     def tick(self) -> int:
-        """Everything before this tick is decided."""
+        """All music before this tick is decided."""
 
     @property
     def sounding(self) -> tuple[int, ...]:
-        """Pitches that sound up to that tick and may be held on."""
+        """Pitches that sound up to that tick and may be held further."""
 
     @property
     def is_whole(self) -> bool:
-        """Nothing is half written: music may stop here."""
+        """The current time step is complete: music may stop here."""
 
     @property
     def is_phrase_end(self) -> bool:
-        """What was written last closes a phrase."""
+        """The last token ended a phrase."""
 
     @property
     def is_piece_end(self) -> bool:
@@ -39,13 +39,13 @@ C = TypeVar("C", bound=Cursor)
 
 
 class Prompt(Protocol[C]):
-    """What was heard, as the masks that let only tokens through which agree with it."""
+    """What the player played, as masks that allow only the tokens that agree with it: a stream is primed with it."""
 
     def begin(self, cursor: C) -> C:
-        """The cursor that the telling begins with, out of the one that the stream had reached."""
+        """The cursor to begin priming with, made from the stream's present one."""
 
     def mask(self, cursor: C) -> Mask | None:
-        """Tokens that agree with what was heard at ``cursor``; None when all of it has been told."""
+        """Tokens that agree with the prompt at ``cursor``; None when the stream is primed."""
 
 
 class Codec(Protocol[C]):
@@ -54,10 +54,10 @@ class Codec(Protocol[C]):
     name: str
     vocabulary: Vocabulary
     grid_ticks: int
-    has_velocities: bool  # its note-ons are as loud as they say; else an answer is as loud as its phrase
+    has_velocities: bool  # its note-ons carry velocities; without, an answer takes the mean velocity of its phrase
 
     def parameters(self) -> Mapping[str, Any]:
-        """What rebuilds this codec: it travels in the model's card."""
+        """The constructor's arguments, as they are kept in the model's card."""
 
     def begin(self) -> C:
         """The cursor before the first token."""
@@ -66,13 +66,13 @@ class Codec(Protocol[C]):
         """The grammar: tokens that may come next. Read-only, never all False."""
 
     def ending(self, cursor: C) -> Mask:
-        """Of the tokens that may come next, those that bring the phrase to its end."""
+        """Of the tokens that may come next, those that lead to the end of the phrase."""
 
     def step(self, cursor: C, token: int) -> tuple[C, tuple[Ticked, ...]]:
-        """The cursor after ``token``, which the mask must allow, and the events it settled."""
+        """The cursor after ``token``, which the mask must allow, and the events that it settled."""
 
     def voice_leading_errors(self, cursor: C) -> Mask | None:
-        """Of the tokens that may come next, those that a teacher would strike out; None when there is none."""
+        """Of the tokens that may come next, those that make parallel fifths or octaves; None when there are none."""
 
     def out_of_scale(self, pitch_classes: Collection[int]) -> Mask:
         """Tokens that begin a note whose pitch class, 0-11, is not among these."""
@@ -81,10 +81,10 @@ class Codec(Protocol[C]):
         """Of the tokens that may come next, those that begin a pitch which is not ``allowed``."""
 
     def density_weights(self) -> NDArray[np.float32]:
-        """How much each token [vocab] makes music busier (1) or calmer (-1); 0 where it does neither."""
+        """How much each token [vocab] makes music denser (1) or sparser (-1); 0 where it does neither."""
 
     def draft_tokens(self, cursor: C) -> tuple[int, ...]:
-        """Tokens that are likely to come next, each allowed after the ones before it; () is no guess."""
+        """A draft of the next tokens, each allowed after the ones before it; () when none are likely."""
 
     def encode(self, notes: Iterable[Note]) -> list[int]:
         """Tokens of a whole piece, from its start mark to its end mark."""
@@ -96,27 +96,27 @@ class Codec(Protocol[C]):
         """
 
     def prompt(self, notes: Sequence[Note], cursor: C, key: Key) -> Prompt[C]:
-        """What was heard, in ``key``, laid from ``cursor`` on; notes count their ticks from 0."""
+        """The prompt for these notes in ``key``, from ``cursor`` on; the notes' ticks count from 0."""
 
     def fold(self, pitch: int) -> int:
         """The nearest pitch that the codec can write."""
 
     def shift(self, key: Key, pitches: Sequence[int]) -> int:
-        """Semitones that bring a melody of these pitches in this key to where the model knows melodies."""
+        """Semitones that bring a melody of these pitches in this key to the key and register of the training music."""
 
     def shifts(self, tokens: Tokens) -> tuple[int, int]:
         """The lowest and the highest transposition, in semitones, that ``transposed`` can give these tokens."""
 
     def transposed(self, tokens: Tokens, semitones: int) -> Tokens:
-        """The same music, higher by ``semitones``."""
+        """The same music, transposed up by ``semitones``."""
 
 
 @runtime_checkable
 class FrameCodec(Codec[C], Protocol[C]):
-    """A codec of several voices in frames: what others play can be written into a frame as it sounds."""
+    """A codec of several voices in frames: the player's notes can be given in a frame, the others are generated."""
 
     def given(self, cursor: C, notes: Sequence[tuple[int, bool]], *, is_top: bool) -> Mask:
-        """Tokens that agree with ``notes`` (pitch, tied), the highest first, in a frame of as many voices as there are.
+        """Tokens that agree with ``notes`` (pitch, tied), the highest first, in a frame of all voices.
 
-        ``is_top`` keeps every other voice below the highest of them.
+        ``is_top`` keeps every other voice below the highest of ``notes``.
         """

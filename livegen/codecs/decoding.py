@@ -1,4 +1,4 @@
-"""From tokens to whole notes: what a stream of events adds up to."""
+"""From tokens to notes: follows a stream of tokens and pairs its events."""
 
 from collections.abc import Iterable
 
@@ -7,7 +7,7 @@ from livegen.events import Note, NoteOff, NoteOn, Ticked
 
 
 def followed(codec: Codec[C], tokens: Iterable[int], cursor: C | None = None) -> tuple[C, list[Ticked]]:
-    """Where a stream of tokens leads, and its events; ValueError at the first token that may not come."""
+    """The cursor after a stream of tokens, and its events; ValueError at the first token that is not allowed."""
     cursor, events = codec.begin() if cursor is None else cursor, list[Ticked]()
     for token in tokens:
         if not codec.mask(cursor)[token]:
@@ -18,7 +18,7 @@ def followed(codec: Codec[C], tokens: Iterable[int], cursor: C | None = None) ->
 
 
 def paired(events: Iterable[Ticked]) -> list[Note]:
-    """Note-ons with their note-offs, one at a time on each pitch, as notes in order."""
+    """Notes, sorted, from note-ons and note-offs; each pitch sounds once at a time."""
     begun: dict[int, tuple[int, int]] = {}  # pitch → (onset, velocity)
     notes: list[Note] = []
     for ticked in events:
@@ -32,5 +32,5 @@ def paired(events: Iterable[Ticked]) -> list[Note]:
 
 
 def ends(held: Iterable[tuple[int, int]]) -> tuple[Ticked, ...]:
-    """The note-offs of (tick, pitch)."""
+    """Note-offs for (tick, pitch) pairs."""
     return tuple(Ticked(tick, NoteOff(pitch)) for tick, pitch in held)

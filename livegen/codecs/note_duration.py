@@ -1,10 +1,10 @@
-"""Notes and chords with their duration, and rests, on a grid of sixteenths: one token each.
+"""Notes and chords with their durations, and rests, on a grid of sixteenths: one token each.
 
     START  48 2.0  60.64.67 1.0  rest 1.0  62 0.5  rest 0.5  END
 
-What begins together is written from the lowest note up, a chord being what also ends together; a rest leads to the next
-onset. The vocabulary is the single notes, the rests and the chords that a corpus has most; any other chord is written
-as its notes one by one, so nothing but a duration is ever folded.
+Notes that begin together are written from the lowest up; those that also end together are a chord. A rest leads to the
+next onset. The vocabulary has the single notes, the rests and a corpus's most frequent chords; any other chord is
+written as its notes one by one, so no chord is changed; only durations are rounded.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -29,20 +29,20 @@ RESTS = range(1, LONGEST_REST + 1)
 
 @dataclass(frozen=True, slots=True)
 class NoteDurationCursor:
-    """Where a stream of notes has got to."""
+    """The position in a stream of notes."""
 
     tick: int = 0
-    told: int = 0  # tokens since the last telling began
+    told: int = 0  # tokens since the last prompt began
     is_inside: bool = False  # between START and END
-    struck: tuple[int, ...] = ()  # pitches that begin at this tick, those of the last token at the end
-    lowest: int = -1  # of the last token at this tick
-    last_rest: int = 0  # sixteenths; what led to this tick, 0 at the beginning of a piece
-    held: tuple[tuple[int, int], ...] = ()  # (end, pitch) of what sounds on, in order
+    struck: tuple[int, ...] = ()  # pitches that begin at this tick, in the order of their tokens
+    lowest: int = -1  # the lowest pitch of the last token at this tick
+    last_rest: int = 0  # the rest that led to this tick, in sixteenths; 0 at the beginning of a piece
+    held: tuple[tuple[int, int], ...] = ()  # (end, pitch) of the sounding notes, in order
     is_piece_end: bool = False
 
     @property
     def sounding(self) -> tuple[int, ...]:
-        """Pitches that sound on."""
+        """Pitches of the sounding notes."""
         return tuple(pitch for _, pitch in self.held)
 
     @property
@@ -52,7 +52,7 @@ class NoteDurationCursor:
 
     @property
     def is_phrase_end(self) -> bool:
-        """A beat or more without an onset, and nothing sounds on."""
+        """A beat or more without an onset, and no note sounds."""
         return self.is_whole and self.last_rest >= 4 and not self.held
 
 
@@ -65,7 +65,7 @@ class NoteDurationCodec:
 
     def __init__(self, low: int = 21, high: int = 108, chords: Sequence[str] = ()) -> None:
         if not 0 <= low <= high - 23 <= 127 - 23:
-            raise ValueError(f"notes need at least two octaves within 0-127, not {low}-{high}")
+            raise ValueError(f"the range of pitches is {low}-{high}; it must be at least two octaves within 0-127")
         self.low, self.high, self._chords = low, high, tuple(chords)
         singles = [Sound((pitch,), duration) for pitch in range(low, high + 1) for duration in DURATIONS]
         self.sounds = [*singles, *(read_sound(text) for text in chords)]
@@ -80,7 +80,7 @@ class NoteDurationCodec:
         self._shifted: dict[int, tuple[Tokens, NDArray[np.int64], NDArray[np.int64]]] = {}
 
     def parameters(self) -> Mapping[str, Any]:
-        """What rebuilds this codec."""
+        """As ``Codec.parameters``."""
         return {"low": self.low, "high": self.high, "chords": list(self._chords)}
 
     def fold(self, pitch: int) -> int:
@@ -88,16 +88,16 @@ class NoteDurationCodec:
         return octave_fold(pitch, self.low, self.high)
 
     def shift(self, key: Key, pitches: Sequence[int]) -> int:
-        """None: the model knows every key."""
+        """0: the model is trained in every key."""
         return 0
 
     def shifts(self, tokens: Tokens) -> tuple[int, int]:
-        """What keeps every pitch within the codec's range."""
+        """The transpositions that keep every pitch within the codec's range."""
         pitches = [pitch for token in set(tokens.tolist()) for pitch in self.pitches(token)]
         return (self.low - min(pitches), self.high - max(pitches)) if pitches else (0, 0)
 
     def transposed(self, tokens: Tokens, semitones: int) -> Tokens:
-        """The same notes, higher by ``semitones``; a chord that is unknown there is written note by note."""
+        """The same notes, transposed up by ``semitones``; a chord without a token there is written note by note."""
         if semitones not in self._shifted:
             self._shifted[semitones] = self._table(semitones)
         flat, begins, counts = self._shifted[semitones]
@@ -118,9 +118,9 @@ class NoteDurationCodec:
         return NoteDurationCursor()
 
     def mask(self, cursor: NoteDurationCursor) -> Mask:
-        """START outside a piece; inside, sounds above the lowest of the last one, rests, and at a whole moment END.
+        """START outside a piece; inside, chords above the lowest note of the last one, rests, and END after a rest.
 
-        A rest follows a rest only when that was the longest, so that there is one way to write a gap.
+        A rest follows a rest only when the first is the longest one, so that there is one way to write a gap.
         """
         mask = np.zeros(len(self.vocabulary), np.bool_)
         if not cursor.is_inside:
@@ -143,7 +143,7 @@ class NoteDurationCodec:
         return mask
 
     def step(self, cursor: NoteDurationCursor, token: int) -> tuple[NoteDurationCursor, tuple[Ticked, ...]]:
-        """Move on by one token; onsets come out at once, ends with the rest that leads past them."""
+        """As ``Codec.step``; note-ons are settled at once, note-offs with the rest that leads past them."""
         told = cursor.told + 1
         if token == START:
             return NoteDurationCursor(cursor.tick, told, is_inside=True, held=cursor.held), ()
@@ -165,11 +165,11 @@ class NoteDurationCodec:
         return moved, (*again, *(Ticked(tick, NoteOn(pitch)) for pitch in pitches))
 
     def voice_leading_errors(self, cursor: NoteDurationCursor) -> Mask | None:
-        """None: the notation has no voices."""
+        """None: the tokens have no voices."""
         return None
 
     def out_of_scale(self, pitch_classes: Collection[int]) -> Mask:
-        """Tokens with a pitch whose class is not among these."""
+        """Tokens with a pitch whose pitch class is not among these."""
         outer = [pitch for pitch in range(128) if pitch % 12 not in pitch_classes]
         mask: Mask = np.any(self._has[outer], axis=0)
         return mask
@@ -179,25 +179,25 @@ class NoteDurationCodec:
         return self._pitch_table.disallowed(allowed)
 
     def density_weights(self) -> NDArray[np.float32]:
-        """What is shorter than a beat, and a short rest, is busy; what is longer is calm."""
+        """Positive for notes and rests shorter than a beat, negative for longer ones, at most 1."""
         weights = np.zeros(len(self.vocabulary), np.float32)
         quarters = [rest / 4 for rest in RESTS] + [sound.duration / 4 for sound in self.sounds]
         weights[2:] = np.clip(-np.log2(np.array(quarters, np.float32)), -1, 1)
         return weights
 
     def draft_tokens(self, cursor: NoteDurationCursor) -> tuple[int, ...]:
-        """Nothing."""
+        """No draft."""
         return ()
 
     def decode(self, tokens: Iterable[int]) -> list[Note]:
-        """Notes of a token stream, sorted; each lasts as long as its token says, or until it is struck again."""
+        """As ``Codec.decode``; a note lasts as long as its token says, or until its pitch is struck again."""
         cursor, events = followed(self, tokens)
         return paired((*events, *ends(cursor.held)))
 
     # events → tokens
 
     def encode(self, notes: Iterable[Note]) -> list[int]:
-        """START, what begins at each onset with the rests between, the rest up to the next beat, END."""
+        """START, the chords of each onset with the rests between, the rest up to the next beat, END."""
         onsets: dict[int, list[Sound]] = {}
         for onset, sound in sounds_of(notes, self.fold):
             onsets.setdefault(onset, []).append(sound)
@@ -210,7 +210,7 @@ class NoteDurationCodec:
         return [*tokens, *_rests(end - at), END]
 
     def prompt(self, notes: Sequence[Note], cursor: NoteDurationCursor, key: Key) -> TokenPrompt[NoteDurationCursor]:
-        """What was heard, up to the end of its last beat."""
+        """The tokens of the notes, up to the end of their last beat."""
         return TokenPrompt(
             self,
             self.encode(notes)[1:-1],
@@ -236,7 +236,7 @@ class NoteDurationCodec:
         return has
 
     def _table(self, semitones: int) -> tuple[Tokens, NDArray[np.int64], NDArray[np.int64]]:
-        """For each token those that it becomes: all of them end to end, where each begins, and how many."""
+        """For each token the tokens that it becomes: all of them end to end, where each token's begin, how many."""
         rows: list[list[int]] = [[token] for token in range(self.first_sound)]
         for pitches, duration in self.sounds:
             moved = Sound(tuple(pitch + semitones for pitch in pitches), duration)
@@ -247,6 +247,6 @@ class NoteDurationCodec:
 
 
 def _rests(sixteenths: int) -> list[int]:
-    """Tokens of a gap: the longest rest as often as it fits, then what is left."""
+    """Tokens of a gap: the longest rest as often as it fits, then the remainder."""
     count, left = divmod(sixteenths, LONGEST_REST)
     return [1 + LONGEST_REST] * count + ([1 + left] if left else [])

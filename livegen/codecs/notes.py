@@ -1,9 +1,9 @@
-"""Notes as pitches alone, one token each; when they sound is borrowed from the phrase that they answer.
+"""Notes as pitches alone, one token each; their rhythm is taken from the phrase that they answer.
 
     START  60 64 67  65 69 72  END
 
-Chords are written from the bottom up. A rhythm says for each note in turn how long to wait, how long it lasts and how
-loud it is; it comes round again and again.
+Chords are written from the bottom up. A rhythm gives for each note in turn the wait before it, its duration and its
+velocity; it is repeated from its beginning when it ends.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -41,30 +41,30 @@ EIGHTHS: Rhythm = (Step(0, TICKS_PER_QUARTER // 2, TICKS_PER_QUARTER // 2, 64),)
 
 @dataclass(frozen=True, slots=True)
 class NotesCursor:
-    """Where a stream of pitches has got to."""
+    """The position in a stream of pitches."""
 
     tick: int = 0
     rhythm: Rhythm = EIGHTHS
-    told: int = 0  # notes since the rhythm was given
+    told: int = 0  # notes since the rhythm was set
     is_inside: bool = False  # between START and END
     is_empty: bool = True  # no note since START
     chord: tuple[int, ...] = ()  # pitches of the chord being written
-    held: tuple[tuple[int, int], ...] = ()  # (end, pitch) of what sounds on, in order
+    held: tuple[tuple[int, int], ...] = ()  # (end, pitch) of the sounding notes, in order
     is_piece_end: bool = False
 
     @property
     def sounding(self) -> tuple[int, ...]:
-        """Pitches that sound on."""
+        """Pitches of the sounding notes."""
         return tuple(pitch for _, pitch in self.held)
 
     @property
     def is_whole(self) -> bool:
-        """No chord is half written."""
+        """No chord is incomplete."""
         return not self.chord
 
     @property
     def is_phrase_end(self) -> bool:
-        """The rhythm has come round."""
+        """The rhythm has reached its end."""
         return self.told > 0 and self.is_whole and self.told % len(self.rhythm) == 0
 
     @property
@@ -74,13 +74,13 @@ class NotesCursor:
 
     @property
     def above(self) -> int:
-        """Notes of the same chord after the next one."""
+        """How many notes of the same chord come after the next one."""
         place = self.told % len(self.rhythm)
         return next(count for count, step in enumerate(self.rhythm[place:]) if step.after)
 
 
 class NotesCodec:
-    """The tokens of pitches ``low`` to ``high``, both included."""
+    """Vocabulary, grammar, encoding and decoding for pitches ``low`` to ``high``, both included."""
 
     name = "notes"
     grid_ticks = GRID_TICKS
@@ -88,13 +88,13 @@ class NotesCodec:
 
     def __init__(self, low: int = 21, high: int = 108) -> None:
         if not 0 <= low <= high - 23 <= 127 - 23:
-            raise ValueError(f"notes need at least two octaves within 0-127, not {low}-{high}")
+            raise ValueError(f"the range of pitches is {low}-{high}; it must be at least two octaves within 0-127")
         self.low, self.high = low, high
         self.vocabulary = Vocabulary(["START", "END", *(str(pitch) for pitch in range(low, high + 1))])
         self._pitches = PitchTable([[], [], *([pitch] for pitch in range(low, high + 1))])
 
     def parameters(self) -> Mapping[str, Any]:
-        """What rebuilds this codec."""
+        """As ``Codec.parameters``."""
         return {"low": self.low, "high": self.high}
 
     def fold(self, pitch: int) -> int:
@@ -102,22 +102,22 @@ class NotesCodec:
         return octave_fold(pitch, self.low, self.high)
 
     def shift(self, key: Key, pitches: Sequence[int]) -> int:
-        """None: the model knows every key."""
+        """0: the model is trained in every key."""
         return 0
 
     def shifts(self, tokens: Tokens) -> tuple[int, int]:
-        """What keeps every pitch within the codec's range."""
+        """The transpositions that keep every pitch within the codec's range."""
         pitches = self.low + tokens[tokens >= FIRST_PITCH] - FIRST_PITCH
         return (self.low - int(pitches.min()), self.high - int(pitches.max())) if len(pitches) else (0, 0)
 
     def transposed(self, tokens: Tokens, semitones: int) -> Tokens:
-        """The same notes, higher by ``semitones``."""
+        """The same notes, transposed up by ``semitones``."""
         return np.where(tokens >= FIRST_PITCH, tokens + semitones, tokens)
 
     # tokens → events, one at a time
 
     def begin(self) -> NotesCursor:
-        """Before START, in eighths."""
+        """Before START, with a rhythm of eighths."""
         return NotesCursor()
 
     def mask(self, cursor: NotesCursor) -> Mask:
@@ -132,13 +132,13 @@ class NotesCodec:
         return mask
 
     def ending(self, cursor: NotesCursor) -> Mask:
-        """Any note: where the phrase ends is the rhythm's."""
+        """Any note: the rhythm decides where the phrase ends."""
         mask = self.mask(cursor)
         mask[END] = False
         return mask
 
     def step(self, cursor: NotesCursor, token: int) -> tuple[NotesCursor, tuple[Ticked, ...]]:
-        """Move on by one token; a note's own events and the ends before the next one come out."""
+        """As ``Codec.step``; a note settles its note-on and the note-offs before the next onset."""
         if token == START:
             return replace(cursor, is_inside=True, is_empty=True, is_piece_end=False), ()
         if token == END:
@@ -164,42 +164,42 @@ class NotesCodec:
         return moved, (*ends(before), on, *ends(after))
 
     def voice_leading_errors(self, cursor: NotesCursor) -> Mask | None:
-        """None: the notation has no voices."""
+        """None: the tokens have no voices."""
         return None
 
     def out_of_scale(self, pitch_classes: Collection[int]) -> Mask:
-        """Pitches whose class is not among these."""
+        """Tokens of pitches whose pitch class is not among these."""
         mask = np.zeros(len(self.vocabulary), np.bool_)
         for pitch in range(self.low, self.high + 1):
             mask[FIRST_PITCH + pitch - self.low] = pitch % 12 not in pitch_classes
         return mask
 
     def disallowed(self, cursor: NotesCursor, allowed: PitchSet) -> Mask:
-        """Pitches that are not allowed."""
+        """Tokens of pitches that are not allowed."""
         return self._pitches.disallowed(allowed)
 
     def density_weights(self) -> NDArray[np.float32]:
-        """No token is busier than another: the rhythm is borrowed."""
+        """All 0: the rhythm is not in the tokens."""
         return np.zeros(len(self.vocabulary), np.float32)
 
     def draft_tokens(self, cursor: NotesCursor) -> tuple[int, ...]:
-        """Nothing."""
+        """No draft."""
         return ()
 
     def decode(self, tokens: Iterable[int], rhythm: Rhythm = EIGHTHS) -> list[Note]:
-        """Notes of a token stream in this rhythm, sorted; notes still sounding when it breaks off end in time."""
+        """As ``Codec.decode``, in this rhythm; notes that still sound at the end of the tokens keep their duration."""
         cursor, events = followed(self, tokens, replace(self.begin(), rhythm=rhythm))
         return paired((*events, *ends(cursor.held)))
 
     # events → tokens
 
     def encode(self, notes: Iterable[Note]) -> list[int]:
-        """START, the pitches in order of time and from the bottom up, END; the rhythm is left out."""
+        """START, the pitches in order of time and from the bottom up, END; without the rhythm."""
         ordered = sorted((note.onset, self.fold(note.pitch)) for note in notes)
         return [START, *(FIRST_PITCH + pitch - self.low for _, pitch in dict.fromkeys(ordered)), END]
 
     def prompt(self, notes: Sequence[Note], cursor: NotesCursor, key: Key) -> TokenPrompt[NotesCursor]:
-        """The pitches of what was heard, and its rhythm for what follows."""
+        """The pitches of the notes; their rhythm is used for the music that follows."""
         folded = [replace(note, pitch=self.fold(note.pitch)) for note in notes]
         heard = sorted({(note.onset, note.pitch): note for note in folded}.values())
         rhythm = rhythm_of(heard)

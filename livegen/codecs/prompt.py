@@ -1,4 +1,4 @@
-"""What was heard, told token by token."""
+"""A prompt whose tokens are all known."""
 
 from collections.abc import Callable, Sequence
 from typing import Generic, Protocol, TypeVar
@@ -18,14 +18,14 @@ class TellingCursor(Cursor, Protocol):
 
     @property
     def told(self) -> int:
-        """Tokens of the prompt so far."""
+        """How many tokens of the prompt have been fed."""
 
 
 T = TypeVar("T", bound=TellingCursor)
 
 
 class TokenPrompt(Generic[T]):
-    """Tokens that are all known; the cursor counts them in ``told``, from 0 where ``begin`` leaves it."""
+    """A fixed sequence of tokens; the cursor counts them in ``told``, from 0 after ``begin``."""
 
     def __init__(self, codec: Codec[T], tokens: Sequence[int], begin: Callable[[T], T]) -> None:
         self._codec = codec
@@ -37,7 +37,7 @@ class TokenPrompt(Generic[T]):
         return self._begin(cursor)
 
     def mask(self, cursor: T) -> Mask | None:
-        """The token that was heard next, a piece being begun first where there is none; None after the last."""
+        """The next token of the prompt, after a start mark if no piece has begun; None after the last."""
         if not cursor.is_inside:
             return self._codec.mask(cursor)
         if cursor.told >= len(self._tokens):

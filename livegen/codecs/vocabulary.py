@@ -1,4 +1,4 @@
-"""One table from token to text, read in both directions."""
+"""The table of tokens and their texts, in both directions."""
 
 from collections.abc import Iterable, Sequence
 
@@ -31,7 +31,7 @@ class Vocabulary:
         return self.texts[token]
 
     def only(self, token: int) -> Mask:
-        """This token alone."""
+        """A mask of this token alone."""
         mask = np.zeros(len(self.texts), np.bool_)
         mask[token] = True
         return mask
@@ -41,7 +41,7 @@ _MOST_KEPT = 64
 
 
 class PitchTable:
-    """The pitches of each token of a vocabulary whose tokens always begin the same ones."""
+    """The pitches that each token begins, for a vocabulary where they do not depend on the cursor."""
 
     def __init__(self, pitches: Iterable[Iterable[int]]) -> None:
         rows = [tuple(begun) for begun in pitches]
@@ -51,7 +51,7 @@ class PitchTable:
         self._kept: dict[bytes, Mask] = {}
 
     def disallowed(self, allowed: PitchSet) -> Mask:
-        """Tokens [vocab] that begin a pitch which is not ``allowed`` [128]."""
+        """Tokens [vocab] that begin a pitch that is not ``allowed`` [128]."""
         key = allowed.tobytes()
         if key not in self._kept:
             if len(self._kept) >= _MOST_KEPT:

@@ -1,7 +1,7 @@
-"""Parallel fifths and octaves: what a teacher strikes out of a chorale (Fux, Gradus ad Parnassum, 1725).
+"""Finds parallel fifths and octaves, which the rules of counterpoint forbid (Fux, Gradus ad Parnassum, 1725).
 
-Voices are told apart by their order from the top. Two of them make a parallel when both move, in the same direction,
-from a fifth to a fifth or from an octave or unison to the same, octaves between left out of account.
+Voices are identified by their order from the top. Two voices make a parallel when both move in the same direction
+from a fifth to a fifth, or from an octave or unison to an octave or unison; intervals are taken within the octave.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,7 +10,7 @@ PERFECT = (0, 7)  # semitones within the octave: octaves and unisons, fifths
 
 
 def parallel(upper: tuple[int, int], lower: tuple[int, int]) -> int | None:
-    """The perfect interval, 0 or 7, in which two voices, each from one pitch to the next, move alike; None if none."""
+    """The perfect interval, 0 or 7, that two voices (before, after) move in parallel in; None if there is none."""
     interval = (upper[0] - lower[0]) % 12
     if interval not in PERFECT or (upper[1] - lower[1]) % 12 != interval:
         return None
@@ -21,7 +21,7 @@ def parallel(upper: tuple[int, int], lower: tuple[int, int]) -> int | None:
 def forbidden(before: Sequence[int], written: Sequence[int], low: int) -> Iterator[int]:
     """Pitches from ``low`` up with which the next voice would make a parallel.
 
-    ``before`` is the last chord, ``written`` the voices of the new one so far, both from the top down.
+    ``before`` is the last chord, ``written`` the voices of the new chord so far, both from the top down.
     """
     rank = len(written)
     if not written or rank >= len(before):

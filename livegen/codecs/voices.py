@@ -4,8 +4,8 @@ A frame is four tokens, the outer voices first:
 
     START  67 48 64 60  67 48 64 60  69 41 65 60  ...
 
-A pitch that comes again is held: there is no token that strikes it anew, so what repeats on the grid becomes one long
-note. A pitch is held also where another voice takes it over: what is written is the keys that are down.
+A pitch that comes again is held: there is no token that strikes it again, so repeated notes become one long note. A
+pitch is held also where another voice takes it over: the tokens describe the keys that are down.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -23,9 +23,9 @@ from livegen.music.key import Key, octave_fold
 
 MELODY_CENTRE = 70  # the mean pitch of the benchmark's sopranos
 SILENCE = 0
-LONG = TICKS_PER_QUARTER // FRAME_TICKS  # frames that a chord has lain when it closes a phrase: more than a beat in all
+LONG = TICKS_PER_QUARTER // FRAME_TICKS  # frames that a chord was held when it ends a phrase: more than a beat in all
 
-# Which of the pitches heard, from the highest down, are soprano, bass, alto, tenor; None is left to the network.
+# By the number of given pitches: which of them, from the highest down, are soprano, bass, alto, tenor; None: generated.
 PARTS: Mapping[int, tuple[int | None, ...]] = {
     0: (None, None, None, None),
     1: (0, None, None, None),
@@ -37,29 +37,29 @@ PARTS: Mapping[int, tuple[int | None, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class VoicesCursor:
-    """Where a piece has got to."""
+    """The position in a piece."""
 
     tick: int = 0  # of the frame being written
     is_inside: bool = False  # after START
-    voices: tuple[int, ...] = ()  # tokens of the last whole frame: soprano, bass, alto, tenor
-    sounding: tuple[int, ...] = ()  # its pitches, the highest first
+    voices: tuple[int, ...] = ()  # tokens of the last complete frame: soprano, bass, alto, tenor
+    sounding: tuple[int, ...] = ()  # that frame's pitches, the highest first
     written: tuple[int, ...] = ()  # tokens of the frame being written
-    still: int = 0  # frames through which the last chord has been held on
-    is_piece_end: bool = False  # never: the network knows no end
+    still: int = 0  # frames that the last chord has been held
+    is_piece_end: bool = False  # never: the vocabulary has no end mark
 
     @property
     def is_whole(self) -> bool:
-        """No frame is half written."""
+        """No frame is incomplete."""
         return not self.written
 
     @property
     def is_phrase_end(self) -> bool:
-        """A chord has lain for more than a beat."""
+        """A chord has been held for more than a beat."""
         return self.still >= LONG and self.is_whole
 
 
 class VoicesCodec:
-    """The tokens of pitches ``low`` to ``high`` (both included), their grammar and its two directions."""
+    """Vocabulary, grammar, encoding and decoding for pitches ``low`` to ``high``, both included."""
 
     name = "voices"
     grid_ticks = FRAME_TICKS
@@ -67,14 +67,14 @@ class VoicesCodec:
 
     def __init__(self, low: int = 30, high: int = 88) -> None:
         if not 0 <= low <= high - 11 <= 127 - 11:
-            raise ValueError(f"voices need at least an octave of pitches within 0-127, not {low}-{high}")
+            raise ValueError(f"the range of pitches is {low}-{high}; it must be at least an octave within 0-127")
         self.low, self.high = low, high
         self.vocabulary = Vocabulary(["-", *(str(pitch) for pitch in range(low, high + 1)), "START"])
         self.start = len(self.vocabulary) - 1
         self._pitches = PitchTable([[], *([pitch] for pitch in range(low, high + 1)), []])
 
     def parameters(self) -> Mapping[str, Any]:
-        """What rebuilds this codec."""
+        """As ``Codec.parameters``."""
         return {"low": self.low, "high": self.high}
 
     def pitch_token(self, pitch: int) -> int:
@@ -86,19 +86,19 @@ class VoicesCodec:
         return octave_fold(pitch, self.low, self.high)
 
     def shift(self, key: Key, pitches: Sequence[int]) -> int:
-        """Whole octaves, to where the mean of a melody is nearest to a soprano's: every key is known."""
+        """Whole octaves, to the mean pitch nearest to a soprano's: the model is trained in every key."""
         mean = sum(pitches) / len(pitches)
         return 12 * min(range(-5, 6), key=lambda n: abs(mean + 12 * n - MELODY_CENTRE))
 
     def shifts(self, tokens: Tokens) -> tuple[int, int]:
-        """What keeps every pitch within the codec's range."""
+        """The transpositions that keep every pitch within the codec's range."""
         pitches = tokens[(tokens != SILENCE) & (tokens != self.start)]
         if not len(pitches):
             return 0, 0
         return 1 - int(pitches.min()), self.start - 1 - int(pitches.max())
 
     def transposed(self, tokens: Tokens, semitones: int) -> Tokens:
-        """The same frames, higher by ``semitones``."""
+        """The same frames, transposed up by ``semitones``."""
         return np.where((tokens != SILENCE) & (tokens != self.start), tokens + semitones, tokens)
 
     # tokens → events, one at a time
@@ -114,7 +114,7 @@ class VoicesCodec:
         return mask
 
     def ending(self, cursor: VoicesCursor) -> Mask:
-        """A chord on the beat, held on."""
+        """A chord on the beat, held to the end of the beat."""
         if cursor.voices and cursor.tick % TICKS_PER_QUARTER:
             return self.vocabulary.only(cursor.voices[len(cursor.written)])
         mask = self.mask(cursor)
@@ -122,11 +122,11 @@ class VoicesCodec:
         return mask
 
     def voice_leading_errors(self, cursor: VoicesCursor) -> None:
-        """None are known."""
+        """None: this codec does not check voice leading."""
         return
 
     def step(self, cursor: VoicesCursor, token: int) -> tuple[VoicesCursor, tuple[Ticked, ...]]:
-        """Move on by one token; a frame's events come out with its last voice, note-offs first."""
+        """As ``Codec.step``; a frame's events are settled with its last voice, note-offs first."""
         if token == self.start:
             return VoicesCursor(tick=cursor.tick, is_inside=True), ()
         written = (*cursor.written, token)
@@ -135,7 +135,7 @@ class VoicesCodec:
         return self._close(cursor, written)
 
     def out_of_scale(self, pitch_classes: Collection[int]) -> Mask:
-        """Tokens of pitches whose class is not among these."""
+        """Tokens of pitches whose pitch class is not among these."""
         mask = np.zeros(len(self.vocabulary), np.bool_)
         for pitch in range(self.low, self.high + 1):
             mask[self.pitch_token(pitch)] = pitch % 12 not in pitch_classes
@@ -146,11 +146,11 @@ class VoicesCodec:
         return self._pitches.disallowed(allowed)
 
     def density_weights(self) -> NDArray[np.float32]:
-        """No token is busier than another: a pitch that comes again is held."""
+        """All 0: a token does not say whether its pitch is struck or held."""
         return np.zeros(len(self.vocabulary), np.float32)
 
     def given(self, cursor: VoicesCursor, notes: Sequence[tuple[int, bool]], *, is_top: bool) -> Mask:
-        """These pitches, the highest being the soprano, the lowest the bass when there are two or more."""
+        """As ``FrameCodec.given``: the highest is the soprano, the lowest the bass when there are two or more."""
         mask, pitches = (
             self.mask(cursor),
             [pitch for pitch, _ in notes[: VOICES - 1]] + [p for p, _ in notes[VOICES - 1 :][-1:]],
@@ -162,11 +162,11 @@ class VoicesCodec:
             return self.vocabulary.only(self.pitch_token(pitches[part]))
         if is_top:
             mask[self.pitch_token(pitches[0]) : self.start] = False
-        mask[SILENCE] = mask.sum() == 1  # only where nothing lies below
+        mask[SILENCE] = mask.sum() == 1  # a voice is silent only where no pitch is left for it
         return mask
 
     def draft_tokens(self, cursor: VoicesCursor) -> tuple[int, ...]:
-        """All voices hold between two eighths; on an eighth off the beat once the soprano does, on a beat never."""
+        """All voices hold: between two eighths, and on an eighth off the beat once the soprano holds; else no draft."""
         sixteenth = cursor.tick // FRAME_TICKS % 4
         is_likely = sixteenth % 2 == 1 or (sixteenth == 2 and bool(cursor.written))
         if not is_likely or cursor.written != cursor.voices[: len(cursor.written)]:
@@ -174,7 +174,7 @@ class VoicesCodec:
         return cursor.voices[len(cursor.written) :]
 
     def decode(self, tokens: Iterable[int]) -> list[Note]:
-        """Notes of a token stream, sorted; notes still sounding when it breaks off end there."""
+        """As ``Codec.decode``; notes that still sound at the end of the tokens end there."""
         cursor, events = followed(self, tokens)
         return paired((*events, *ends((cursor.tick, pitch) for pitch in cursor.sounding)))
 
@@ -189,11 +189,11 @@ class VoicesCodec:
         return tokens
 
     def chords(self, notes: Iterable[Note]) -> list[tuple[int, ...]]:
-        """What sounds in each frame from tick 0 to the last note's end: four pitches at most, the highest first."""
+        """The pitches of each frame from tick 0 to the last note's end: at most four, the highest first."""
         return [tuple(pitch for pitch, _ in frame.notes) for frame in frames_of(notes, self.fold)]
 
     def prompt(self, notes: Sequence[Note], cursor: VoicesCursor, key: Key) -> "VoicesPrompt":
-        """The frames of what was heard; a chord goes on through the rest after it."""
+        """The frames of the notes; a chord is held through the rest after it."""
         chords: list[tuple[int, ...]] = []
         for chord in self.chords(notes):
             chords.append(chord or (chords[-1] if chords else ()))
@@ -210,7 +210,7 @@ class VoicesCodec:
 
 
 class VoicesPrompt:
-    """What was heard, frame by frame: its highest pitch is the soprano; the voices it leaves out are the network's."""
+    """What the player played, frame by frame: the highest pitch is the soprano, the network draws the other voices."""
 
     def __init__(self, codec: VoicesCodec, chords: Sequence[tuple[int, ...]], begin_tick: int) -> None:
         self._codec = codec
@@ -218,11 +218,11 @@ class VoicesPrompt:
         self._begin_tick = begin_tick
 
     def begin(self, cursor: VoicesCursor) -> VoicesCursor:
-        """Frames are laid where the stream has got to."""
+        """The same cursor: the frames continue the stream."""
         return cursor
 
     def mask(self, cursor: VoicesCursor) -> Mask | None:
-        """Tokens that agree with what was heard; None after its last frame."""
+        """As ``Prompt.mask``; None after the last frame."""
         index = (cursor.tick - self._begin_tick) // FRAME_TICKS
         if index >= len(self._chords):
             return None

@@ -1,4 +1,4 @@
-"""MIDI files: a file's music in real time, and two voices of a conversation into one file."""
+"""Reads and writes MIDI files: events in real time, or notes in ticks."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ import mido
 from livegen.errors import MidiFileError
 from livegen.events import TICKS_PER_QUARTER, Note, NoteOff, NoteOn, Ticked, Timed, from_bytes, to_bytes
 
-_TEMPO_US = 500_000  # of the files we write: 120 beats a minute, so a tick is 0.52 ms
+_TEMPO_US = 500_000  # tempo of the files that we write: 120 bpm, so a tick is 0.52 ms
 _BEAT_NS = _TEMPO_US * 1000
 
 
 def read_midi(path: Path) -> list[Timed]:
-    """Notes and controls of a type 0 or 1 file, in order, in ns from its beginning; MidiFileError otherwise."""
+    """The events of a type 0 or 1 file, in order, in ns from its beginning; MidiFileError for any other file."""
     try:
         content = path.read_bytes()
         if not content:
@@ -28,16 +28,16 @@ def read_midi(path: Path) -> list[Timed]:
         raise MidiFileError(f"{path}: the file is truncated; export it again from its program") from None
     except MidiFileError:
         raise
-    except Exception as error:  # noqa: BLE001 (mido raises what its parsing hits, and classes of its own)
+    except Exception as error:  # noqa: BLE001 (mido raises its own classes, and whatever its parsing causes)
         detail = f" ({error})" if str(error) else ""
         raise MidiFileError(f"{path}: not a Standard MIDI File{detail}") from None
     if file.type == 2:
-        raise MidiFileError(f"{path}: type 2 holds independent patterns; save it as type 0 or 1")
+        raise MidiFileError(f"{path}: the file is of type 2 (independent patterns); save it as type 0 or 1")
     if file.ticks_per_beat <= 0:
-        raise MidiFileError(f"{path}: counts time in film frames (SMPTE); save it in ticks per quarter")
+        raise MidiFileError(f"{path}: the file counts time in film frames (SMPTE); save it in ticks per quarter")
     events = list(_timed(file))
     if not any(isinstance(timed.event, NoteOn) for timed in events):
-        raise MidiFileError(f"{path}: holds no notes")
+        raise MidiFileError(f"{path}: the file has no notes")
     return events
 
 
@@ -53,7 +53,7 @@ def _timed(file: mido.MidiFile) -> Iterable[Timed]:
 
 
 def write_midi(path: Path, voices: Sequence[tuple[str, Iterable[Timed]]], origin_ns: int = 0) -> None:
-    """Write a type 1 file at 120 bpm: a track for each (name, events in order), from ``origin_ns`` on."""
+    """Write a type 1 file at 120 bpm: a track for each (name, events in order); it begins at ``origin_ns``."""
     file = mido.MidiFile(type=1, ticks_per_beat=TICKS_PER_QUARTER)
     file.tracks.append(mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=_TEMPO_US)]))
     for name, events in voices:
@@ -68,26 +68,26 @@ def write_midi(path: Path, voices: Sequence[tuple[str, Iterable[Timed]]], origin
     file.save(path)
 
 
-_PERCUSSION = 9  # the channel that has no pitches (General MIDI)
+_PERCUSSION = 9  # the channel of unpitched percussion (General MIDI), from 0
 _KEPT = ("set_tempo", "time_signature")
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """The notes of a file, sorted, and the tempi and meters (tick, message) they stand under."""
+    """The notes of a file, sorted, and its tempo and time signature messages as (tick, message)."""
 
     notes: tuple[Note, ...]
     signs: tuple[tuple[int, mido.MetaMessage], ...] = ()
 
     @property
     def tempo_us(self) -> int:
-        """Microseconds a quarter, at the beginning."""
+        """Microseconds per quarter at the beginning."""
         return next((sign.tempo for _, sign in self.signs if sign.type == "set_tempo"), 500_000)
 
 
 def read_score(path: Path) -> Score:
-    """The pitched notes of a type 0 or 1 file; MidiFileError when it is none, or holds no such notes."""
-    read_midi(path)  # refuses what cannot be read, by name
+    """The pitched notes of a type 0 or 1 file; MidiFileError for any other file, and for one without such notes."""
+    read_midi(path)  # raises a MidiFileError that names what is wrong
     file = mido.MidiFile(path, clip=True)
     notes: list[Note] = []
     signs: list[tuple[int, mido.MetaMessage]] = []
@@ -108,12 +108,12 @@ def read_score(path: Path) -> Score:
                 onsets[voice] = (at, event.velocity)
     notes = [note for note in notes if note.duration > 0]
     if not notes:
-        raise MidiFileError(f"{path}: holds no pitched notes that end; give a file with a melody")
+        raise MidiFileError(f"{path}: the file has no complete pitched notes; give a file with a melody")
     return Score(tuple(sorted(notes)), tuple(signs))
 
 
 def write_score(path: Path, voices: Sequence[tuple[str, Iterable[Note]]], score: Score) -> None:
-    """Write a type 1 file: the signs of ``score``, and a track with a channel of its own for each (name, notes)."""
+    """Write a type 1 file: the signs of ``score``, and a track for each (name, notes), each on its own channel."""
     file = mido.MidiFile(type=1, ticks_per_beat=TICKS_PER_QUARTER)
     file.tracks.append(_track(score.signs))
     for channel, (name, notes) in enumerate(voices):

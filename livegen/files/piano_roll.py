@@ -1,4 +1,4 @@
-"""A piano roll as a PNG: the player in blue bars with round heads, the machine in hollow orange bars with diamonds."""
+"""Draws a piano roll as a PNG: the player in blue bars with round heads, the machine in hollow bars with diamonds."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 from livegen.clock import NS_PER_S
 from livegen.events import NoteOff, NoteOn, Timed
 
-_PLAYER, _MACHINE = "#0072b2", "#d55e00"  # told apart by colour-blind eyes (Okabe and Ito, 2008)
+_PLAYER, _MACHINE = "#0072b2", "#d55e00"  # distinguishable with colour blindness (Okabe and Ito, 2008)
 _INK, _GRID, _SHADE = "#333333", "#d9d9d9", "#f4f4f4"
 _LEFT, _TOP, _RIGHT, _BOTTOM = 60, 50, 20, 40
 _ROW = 11  # pixels a semitone
@@ -18,7 +18,7 @@ _BLACK_KEYS = {1, 3, 6, 8, 10}
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A sounding note: seconds and pitch."""
+    """A note in the picture: seconds and pitch."""
 
     begin_s: float
     end_s: float
@@ -26,7 +26,7 @@ class Bar:
 
 
 def draw_roll(path: Path, player: Iterable[Timed], machine: Iterable[Timed], title: str) -> None:
-    """Draw both voices of a conversation, in order of time, and save them as a PNG."""
+    """Draw the player's and the machine's events, in order of time, and save the picture as a PNG."""
     player, machine = list(player), list(machine)
     origin_ns = min((timed.at_ns for timed in (*player, *machine)), default=0)
     bars = [bars_of(player, origin_ns), bars_of(machine, origin_ns)]
@@ -43,7 +43,7 @@ def draw_roll(path: Path, player: Iterable[Timed], machine: Iterable[Timed], tit
 
 
 def bars_of(events: Sequence[Timed], origin_ns: int) -> list[Bar]:
-    """Bars of note-ons and note-offs in order of time; a note that never ends lasts to the last event."""
+    """Bars of note-ons and note-offs, in order of time; a note without a note-off lasts to the last event."""
     bars: list[Bar] = []
     onsets: dict[tuple[int, int], int] = {}
     for timed in events:
@@ -74,7 +74,7 @@ class _Roll:
         self._font = ImageFont.load_default(13)
 
     def draw_paper(self, title: str) -> None:
-        """Keys, seconds, title and legend."""
+        """Draw the keys, the seconds, the title and the legend."""
         width, height = self.image.size
         for pitch in range(self._low, self._high + 1):
             top = self._y(pitch)
@@ -92,13 +92,13 @@ class _Roll:
         self._legend()
 
     def draw_player(self, bar: Bar) -> None:
-        """A solid bar with a round head."""
+        """Draw a solid bar with a round head."""
         left, right, top = self._x(bar.begin_s), self._x(bar.end_s), self._y(bar.pitch)
         self._draw.rectangle((left, top + 3, max(right - 1, left + 2), top + _ROW - 4), fill=_PLAYER)
         self._draw.ellipse((left - 2, top, left + _ROW - 3, top + _ROW - 1), fill=_PLAYER)
 
     def draw_machine(self, bar: Bar) -> None:
-        """A hollow bar with a diamond head."""
+        """Draw a hollow bar with a diamond head."""
         left, right, top = self._x(bar.begin_s), self._x(bar.end_s), self._y(bar.pitch)
         middle, half = top + _ROW // 2, _ROW // 2
         box = (left, top + 2, max(right - 1, left + 2), top + _ROW - 3)

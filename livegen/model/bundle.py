@@ -1,4 +1,4 @@
-"""A model file, opened and held against its card: what does not match is refused by name."""
+"""Opens a model file and checks it against its card; a mismatch is refused by name."""
 
 import hashlib
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from livegen.model.stepper import State, Stepper
 from livegen.model.validation import validate_model
 
 ort.disable_telemetry_events()
-_ORT_TYPES = {"float32": "tensor(float)"}  # the others are called as numpy calls them
+_ORT_TYPES = {"float32": "tensor(float)"}  # onnxruntime's other type names are numpy's
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +30,17 @@ class Bundle:
 
 
 def load_bundle(name: str) -> Bundle:
-    """Open a model by name or path once the gate has let it pass; ModelError says what is wrong."""
+    """Validate a model, then open it, by name or path; ModelError says what is wrong."""
     path = find_model(name)
     content = read_model(path)
     validate_model(str(path), content)
     bundle = open_bundle(str(path), content)
-    bundle.stepper.step(np.zeros((1, 1), np.int64), bundle.stepper.initial())  # the first is the slowest
+    bundle.stepper.step(np.zeros((1, 1), np.int64), bundle.stepper.initial())  # the first step is the slowest
     return bundle
 
 
 def open_bundle(where: str, content: bytes) -> Bundle:
-    """Open the ``content`` of a model file, check it against its card; ModelError, as above."""
+    """Open the ``content`` of a model file and check it against its card; ModelError as in ``load_bundle``."""
     session = _open(where, content)
     card = _read_card(where, session)
     codec = _make_codec(where, card)
@@ -50,7 +50,7 @@ def open_bundle(where: str, content: bytes) -> Bundle:
 
 
 def _open(where: str, content: bytes) -> ort.InferenceSession:
-    """One thread, no spinning. The file is given as bytes, so it can point to no other file."""
+    """A session with one thread, without spinning. The model is given as bytes, so it cannot refer to other files."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
@@ -65,10 +65,10 @@ def _open(where: str, content: bytes) -> ort.InferenceSession:
 def _read_card(where: str, session: ort.InferenceSession) -> Card:
     metadata = session.get_modelmeta().custom_metadata_map
     if "livegen.card" not in metadata:
-        raise ModelError(f"{where}: an ONNX model, but not livegen's: it has no 'livegen.card'; export it with livegen")
+        raise ModelError(f"{where}: an ONNX model without a 'livegen.card'; export it with python -m export onnx")
     found = metadata.get("livegen.contract")
     if found != CONTRACT:
-        raise ModelError(f"{where}: keeps contract '{found}', but this livegen plays contract '{CONTRACT}'")
+        raise ModelError(f"{where}: made for contract '{found}', but this livegen plays contract '{CONTRACT}'")
     return Card.from_json(metadata["livegen.card"], where)
 
 
@@ -90,11 +90,11 @@ def _check_tensors(where: str, session: ort.InferenceSession, card: Card) -> Non
         _check(where, f"state '{state.name}'", outputs, f"state.{state.name}.next", kind, shape)
     known = {"tokens", *(f"state.{state.name}" for state in card.state)}
     for name in inputs.keys() - known:
-        raise ModelError(f"{where}: the graph wants '{name}', which its card does not know")
+        raise ModelError(f"{where}: the graph has an input '{name}' that is not in its card")
 
 
 def _check(where: str, what: str, tensors: Any, name: str, kind: str, shape: tuple[Any, ...]) -> None:
-    """Hold a tensor against its type and shape; a word in ``shape`` is a symbolic dimension, None is any number."""
+    """Check a tensor's type and shape; a word in ``shape`` is a symbolic dimension, None is any number."""
     if name not in tensors:
         raise ModelError(f"{where}: {what} is missing from the graph ('{name}')")
     tensor = tensors[name]
@@ -113,4 +113,4 @@ def _initial(where: str, card: Card) -> State:
     try:
         return {f"state.{part.name}": np.full((1, *part.shape), part.fill, np.dtype(part.dtype)) for part in card.state}
     except OverflowError:
-        raise ModelError(f"{where}: a state of its card is filled with more than its type can hold") from None
+        raise ModelError(f"{where}: the 'fill' of a state in its card is too large for the state's type") from None

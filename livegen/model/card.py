@@ -1,4 +1,4 @@
-"""The card inside a model file: what the model is, what it speaks, and what it remembers."""
+"""The card inside a model file: what the model is, its codec, and its state."""
 
 from collections.abc import Mapping
 from math import prod
@@ -10,7 +10,7 @@ from livegen.errors import ModelError, did_you_mean
 
 CONTRACT = "1"  # the version of the contract between a model file and livegen
 
-_MOST_STATE_BYTES = 2**20  # thousands of states are kept, as ways back
+_MOST_STATE_BYTES = 2**20  # thousands of states are kept, in checkpoints
 _BYTES = {"float32": 4, "float16": 2, "int64": 8, "int32": 4, "bool": 1}
 
 Dtype = Literal["float32", "float16", "int64", "int32", "bool"]
@@ -21,14 +21,14 @@ class _Frozen(BaseModel):
 
 
 class CodecCard(_Frozen):
-    """The codec's name with all it takes to rebuild it, so the vocabulary travels with the weights."""
+    """The codec's name and parameters: the vocabulary travels with the weights."""
 
     name: str
     parameters: dict[str, Any] = {}
 
 
 class StatePart(_Frozen):
-    """One tensor of a state: its shape without the batch, and the number that fills it at the beginning."""
+    """One tensor of a state: its shape without the batch, and the number that fills it before the first token."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     shape: tuple[Annotated[int, Field(ge=1)], ...]
@@ -37,12 +37,12 @@ class StatePart(_Frozen):
 
     @property
     def bytes(self) -> int:
-        """What one of it takes."""
+        """Its size for a batch of one."""
         return prod(self.shape) * _BYTES[self.dtype]
 
 
 class TrainedOn(_Frozen):
-    """The music a model learned from."""
+    """The music that a model was trained on."""
 
     corpus: str
     credit: str
@@ -50,41 +50,41 @@ class TrainedOn(_Frozen):
 
 
 class SamplingDefaults(_Frozen):
-    """How the model sounds best, unless the player says otherwise."""
+    """The model's own temperature and top-p, used where the settings give 0."""
 
     temperature: float = Field(gt=0, le=5)
     top_p: float = Field(gt=0, le=1)
 
 
 class Card(_Frozen):
-    """All that a model file says about itself."""
+    """The metadata of a model file."""
 
     contract: str = CONTRACT
     name: str
     title: str
     codec: CodecCard
     state: tuple[StatePart, ...] = Field(min_length=1)
-    matrices: tuple[tuple[int, int], ...]  # (rows, columns) of all that a step multiplies a vector by
+    matrices: tuple[tuple[int, int], ...]  # (rows, columns) of each matrix that a step multiplies a vector by
     trained_on: TrainedOn
     metrics: dict[str, float] = {}
-    command: str  # that made it
-    commit: str  # of the code that made it
+    command: str  # the command that made the file
+    commit: str  # the commit of the code that made the file
     sampling: SamplingDefaults | None = None
-    longest_run: int | None = Field(None, ge=4)  # events of real music's repetitions (``guard``); None: not watched
+    longest_run: int | None = Field(None, ge=4)  # of events, in real music (``repetition``); None: loops are allowed
 
     @model_validator(mode="after")
     def _is_small_enough(self) -> Self:
         if (size := sum(part.bytes for part in self.state)) > _MOST_STATE_BYTES:
-            raise ValueError(f"its state takes {size} bytes; {_MOST_STATE_BYTES} are the most")
+            raise ValueError(f"its state takes {size} bytes; the limit is {_MOST_STATE_BYTES}")
         return self
 
     def to_json(self) -> str:
-        """The text that travels in the model file."""
+        """The card as JSON, as it is kept in the model file."""
         return self.model_dump_json()
 
     @classmethod
     def from_json(cls, text: str, where: str = "card") -> Self:
-        """Read the text; ModelError names ``where`` and the field that is wrong."""
+        """Read a card from JSON; ModelError names ``where`` and the field that is wrong."""
         try:
             card = cls.model_validate_json(text)
         except ValidationError as error:
@@ -98,7 +98,7 @@ def _explain(error: ValidationError, fields: Mapping[str, Any]) -> str:
     first = error.errors(include_url=False)[0]
     place = ".".join(str(part) for part in first["loc"])
     if first["type"] == "json_invalid":
-        return f"the card is no JSON: {first['ctx']['error']}"
+        return f"the card is not valid JSON: {first['ctx']['error']}"
     if first["type"] == "missing":
         return f"'{place}' is missing"
     if first["type"] == "extra_forbidden":

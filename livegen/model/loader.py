@@ -1,4 +1,4 @@
-"""Models that are loaded while another one plays."""
+"""Loads a model while another one plays."""
 
 import threading
 from queue import Empty, SimpleQueue
@@ -10,14 +10,14 @@ from livegen.shipped import model_path
 
 
 class Loader:
-    """Loads in a thread of its own; keeps what it has loaded, for a session never gives its memory back."""
+    """Loads in its own thread. It keeps loaded models: onnxruntime never returns a session's memory."""
 
     def __init__(self) -> None:
         self._kept: dict[str, tuple[Stamp, Bundle]] = {}
         self._done: SimpleQueue[Bundle | LivegenError] = SimpleQueue()
 
     def ask(self, model: str) -> None:
-        """Begin to load a model, by a shipped one's name or by a path."""
+        """Begin to load a model, by a shipped model's name or by a path."""
         known, bundle = self._kept.get(model, (GONE, None))
         if bundle and known == stamp(model_path(model)):
             self._done.put(bundle)
@@ -25,7 +25,7 @@ class Loader:
             threading.Thread(target=self._load, args=(model,), name="loader", daemon=True).start()
 
     def take(self) -> Bundle | LivegenError | None:
-        """What has been loaded since, or why it was refused; None when there is nothing new."""
+        """A model that has been loaded since the last call, or why it was refused; None when there is nothing new."""
         try:
             return self._done.get_nowait()
         except Empty:

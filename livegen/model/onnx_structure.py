@@ -1,8 +1,8 @@
-"""What an ONNX file is made of, seen before anything is built from it.
+"""Checks the structure of an ONNX file before onnxruntime opens it.
 
 An ONNX file is a protocol buffer (https://protobuf.dev/programming-guides/encoding): a message is a row of fields,
-each a number with a varint, some bytes, or a message again. The numbers are those of onnx.proto3
-(https://github.com/onnx/onnx). Only what may not be in a model is looked for; onnxruntime reads the rest.
+each a field number with a varint, some bytes, or another message. The field numbers are those of onnx.proto3
+(https://github.com/onnx/onnx). Only what is forbidden in a model is searched for; onnxruntime reads the rest.
 """
 
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from livegen.errors import ModelError
 
 _MODEL, _GRAPH, _NODE, _ATTRIBUTE, _TENSOR, _SPARSE, _TRAINING = range(7)
-_INSIDE = {  # message → its fields that are messages → which
+_INSIDE = {  # message → its fields that are messages → the kind of message
     _MODEL: {7: _GRAPH, 20: _TRAINING},
     _GRAPH: {1: _NODE, 5: _TENSOR, 15: _SPARSE},
     _NODE: {5: _ATTRIBUTE},
@@ -22,20 +22,20 @@ _INSIDE = {  # message → its fields that are messages → which
 _FUNCTIONS = 25  # of a model
 _OPERATOR, _DOMAIN = 4, 7  # of a node
 _NAME, _EXTERNAL_DATA, _DATA_LOCATION = 8, 13, 14  # of a tensor
-_STANDARD = (b"", b"ai.onnx")  # two spellings of one domain
-_DEEPEST = 40  # graphs in graphs
-_VARINT, _FIXED_64, _BYTES, _FIXED_32 = 0, 1, 2, 5  # on the wire
+_STANDARD = (b"", b"ai.onnx")  # two spellings of the same domain
+_DEEPEST = 40  # levels of nested graphs
+_VARINT, _FIXED_64, _BYTES, _FIXED_32 = 0, 1, 2, 5  # wire types of protocol buffers
 
 _Field = tuple[int, int | memoryview]
 
 
 def check_structure(where: str, content: bytes) -> None:
-    """ModelError for a model that needs other files, has operators beyond ONNX's own, or is cut off."""
+    """ModelError for a model that needs other files, has operators beyond ONNX's own, or is truncated."""
     waiting = [(_MODEL, memoryview(content), 0)]
     while waiting:
         kind, message, depth = waiting.pop()
         if depth > _DEEPEST:
-            raise ModelError(f"{where}: not a whole ONNX model (its graphs lie too deep in each other)")
+            raise ModelError(f"{where}: not a whole ONNX model (its graphs are nested too deep)")
         try:
             fields = list(_fields(message))
         except ValueError as error:
@@ -59,7 +59,7 @@ def _refuse(where: str, kind: int, fields: list[_Field]) -> None:
         number == _EXTERNAL_DATA or (number == _DATA_LOCATION and value) for number, value in fields
     ):
         name = _text(fields, _NAME)
-        raise ModelError(f"{where}: keeps '{name}' in another file; save it as one file (no external data)")
+        raise ModelError(f"{where}: its tensor '{name}' is in another file; save it as one file (no external data)")
 
 
 def _texts(fields: list[_Field], wanted: int) -> Iterator[bytes]:
@@ -71,7 +71,7 @@ def _text(fields: list[_Field], wanted: int) -> str:
 
 
 def _fields(message: memoryview) -> Iterator[_Field]:
-    """The fields of a message that are numbers or bytes; ValueError where it breaks off or cannot be one."""
+    """The fields of a message that are numbers or bytes; ValueError where it is truncated or invalid."""
     at = 0
     while at < len(message):
         key, at = _varint(message, at)
@@ -86,18 +86,18 @@ def _fields(message: memoryview) -> Iterator[_Field]:
         if size is None or number == 0 or key >> 32:
             raise ValueError(f"no field can begin with {key}")
         if size > len(message) - at:
-            raise ValueError("it breaks off")
+            raise ValueError("it is truncated")
         if wire == _BYTES:
             yield number, message[at : at + size]
         at += size
 
 
 def _varint(message: memoryview, at: int) -> tuple[int, int]:
-    """A number of seven bits a byte, the lowest first, and where the next begins."""
+    """A number in groups of seven bits, the lowest group first, and the position after it."""
     value = 0
     for shift in range(0, 70, 7):
         if at >= len(message):
-            raise ValueError("it breaks off")
+            raise ValueError("it is truncated")
         byte = message[at]
         at += 1
         value |= (byte & 0x7F) << shift

@@ -1,7 +1,7 @@
-"""The trial of a model file, in a process that may be killed.
+"""Tests a model file in a process of its own, with limited time and memory.
 
 ``python -m livegen.model.sandbox WHERE SIZE`` reads SIZE bytes, limits its own time and memory, opens the model as
-the engine would, and feeds it every token once. It ends with 0, or with 1 and the reason in one line.
+the engine would, and feeds it every token once. It exits with 0, or with 1 and the reason in one line.
 """
 
 import os
@@ -17,16 +17,16 @@ from livegen.model.stepper import Logits, State
 from livegen.model.validation import CPU_S
 
 _BASE_BYTES = 512 * 2**20  # of address space: three times what Python and onnxruntime take without a model
-_BYTES_A_BYTE = 8  # of the file: read, parsed, folded from halves to floats, packed for the processor
-_SLOWEST_S = 0.1  # a step: with more, not even a chorale's sixteenth is ready in time
-_STEPS = 5  # of which the fastest counts
+_BYTES_A_BYTE = 8  # of the file: read, parsed, converted from float16 to float32, packed for the processor
+_SLOWEST_S = 0.1  # a step: a slower model cannot write a chorale's sixteenth in time
+_STEPS = 5  # the fastest of them counts
 _SPAN = 64  # tokens a call
-_GENTLER = 10
-_OUT_OF_MEMORY = ("bad_alloc", "allocate memory")  # onnxruntime's words
+_GENTLER = 10  # added to the nice value
+_OUT_OF_MEMORY = ("bad_alloc", "allocate memory")  # parts of onnxruntime's error messages
 
 
 def try_out(where: str, content: bytes) -> None:
-    """ModelError, or whatever a foreign file may provoke, unless it plays as its card says."""
+    """ModelError, or any exception that a foreign file causes, unless the model works as its card says."""
     check_structure(where, content)
     bundle = open_bundle(where, content)
     state = _feed_all(where, bundle)
@@ -37,11 +37,11 @@ def try_out(where: str, content: bytes) -> None:
         fastest = min(fastest, time.process_time() - begun)
         _check(where, bundle, logits, state, count=1)
     if fastest > _SLOWEST_S:
-        raise ModelError(f"{where}: a step takes {fastest:.2f} s; live music needs {_SLOWEST_S} s at the most")
+        raise ModelError(f"{where}: a step takes {fastest:.2f} s; live music needs {_SLOWEST_S} s or less")
 
 
 def _feed_all(where: str, bundle: Bundle) -> State:
-    """Every token of the vocabulary once, so that damage anywhere in what tokens look up is seen; the state after."""
+    """Feed every token of the vocabulary once, so that damage in any token's weights is found; the state after it."""
     state = bundle.stepper.initial()
     tokens = np.arange(len(bundle.codec.vocabulary))
     for begin in range(0, len(tokens), _SPAN):
@@ -56,22 +56,22 @@ def _check(where: str, bundle: Bundle, logits: Logits, state: State, count: int)
     if logits.shape[-1] != vocab:
         raise ModelError(f"{where}: has {logits.shape[-1]} logits for a vocabulary of {vocab}")
     if logits.shape[:-1] != (1, count):
-        raise ModelError(f"{where}: its logits are {list(logits.shape)} where {[1, count, vocab]} were expected")
+        raise ModelError(f"{where}: its logits have shape {list(logits.shape)}; expected {[1, count, vocab]}")
     if not np.isfinite(logits).all():
         raise ModelError(f"{where}: its logits are not finite; the weights are damaged")
     for name, before in bundle.stepper.initial().items():
         after = state[name]
         if (after.shape, after.dtype) != (before.shape, before.dtype):
-            raise ModelError(f"{where}: '{name}' was {list(before.shape)} and is {list(after.shape)} after a step")
+            raise ModelError(f"{where}: '{name}' is {list(before.shape)}, and {list(after.shape)} after a step")
 
 
 def limit(size: int) -> None:
-    """From now on no more than so much time and memory, no file written, no core dumped."""
+    """Limit this process's CPU time and memory (for a file of ``size`` bytes); forbid writing files and core dumps."""
     if sys.platform == "win32":
-        return  # there only the patience of whoever started us limits it
+        return  # there only the parent's timeout limits the process
     import resource
 
-    os.nice(_GENTLER)  # the engine that started us may be playing
+    os.nice(_GENTLER)  # the parent's engine may be playing
     room = _BASE_BYTES + _BYTES_A_BYTE * size
     limits: dict[int, int] = {
         resource.RLIMIT_AS: room,
@@ -85,7 +85,7 @@ def limit(size: int) -> None:
 
 def _reason(where: str, error: Exception) -> str:
     if isinstance(error, MemoryError) or any(sign in str(error) for sign in _OUT_OF_MEMORY):
-        return f"{where}: needs more memory than a model of its size may"
+        return f"{where}: needs more memory than is allowed for a model of its size"
     if isinstance(error, LivegenError):
         return str(error)
     return f"{where}: does not run: {str(error) or type(error).__name__}"
@@ -96,7 +96,7 @@ def main(where: str, size: int) -> int:
     try:
         limit(size)
         try_out(where, sys.stdin.buffer.read(size))
-    except Exception as error:  # noqa: BLE001 (whatever a foreign file provokes is a reason to refuse it)
+    except Exception as error:  # noqa: BLE001 (any exception that a foreign file causes is a reason to refuse it)
         sys.stdout.write(f"{_reason(where, error)}\n")
         return 1
     return 0

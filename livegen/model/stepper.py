@@ -12,7 +12,7 @@ Tokens = NDArray[np.int64]
 
 
 class Stepper:
-    """Runs a session of the contract. Changes no state it is given, so an old one is a way back."""
+    """Runs an onnxruntime session. It never changes a given state: an old state can be stepped from again."""
 
     def __init__(self, session: ort.InferenceSession, initial: State) -> None:
         self._session = session

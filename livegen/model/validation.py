@@ -1,7 +1,7 @@
-"""What a model file goes through before it may play: a trial in a process that is thrown away.
+"""Validates a model file before it may play: it is tested in a process of its own (``sandbox``).
 
-Files that have passed are known by their hash: those that come with livegen (``models/SHA256SUMS``), and those
-remembered in the cache folder for this version of onnxruntime. Only others are tried.
+Files that have passed are known by their SHA-256: those that come with livegen (``models/SHA256SUMS``), and those
+listed in the cache folder for this version of onnxruntime. Only other files are tested.
 """
 
 import hashlib
@@ -17,14 +17,14 @@ import onnxruntime as ort
 from livegen.errors import ModelError
 from livegen.shipped import SHIPPED
 
-CPU_S = 10  # of a core: thirty times what the largest shipped model takes
-_PATIENCE_S = 25  # for the same on a busy machine; the port process waits 30 s for its engine
+CPU_S = 10  # seconds of a core: thirty times what the largest shipped model takes
+_PATIENCE_S = 25  # real time for this on a busy machine; the port process waits 30 s for its engine
 _LONGEST_REASON = 300  # characters
-_REFUSED = 1  # the trial's exit status when it has said why
+_REFUSED = 1  # the sandbox's exit status when it has given the reason
 
 
 def validate_model(where: str, content: bytes) -> None:
-    """Let the ``content`` of a model file pass; ModelError says in one line why it may not play."""
+    """Validate the ``content`` of a model file; ModelError says in one line why the model may not play."""
     digest = hashlib.sha256(content).hexdigest()
     if digest not in _known():
         _try_elsewhere(where, content)
@@ -36,24 +36,24 @@ def _try_elsewhere(where: str, content: bytes) -> None:
     try:
         done = subprocess.run(command, input=content, capture_output=True, timeout=_PATIENCE_S, check=False)
     except subprocess.TimeoutExpired:
-        raise ModelError(f"{where}: its trial was not over after {_PATIENCE_S} s; it may run for ever") from None
+        raise ModelError(f"{where}: its test did not end within {_PATIENCE_S} s; it may run forever") from None
     if done.returncode == 0:
         return
     reason = " ".join(done.stdout.decode(errors="replace").split())
     if done.returncode != _REFUSED or not reason:
-        reason = f"{where}: its trial {_ended(done.returncode)}"
+        reason = f"{where}: its test {_ended(done.returncode)}"
     raise ModelError(reason[: len(where) + _LONGEST_REASON])
 
 
 def _ended(status: int) -> str:
-    """What a trial that could not say why it failed died of."""
+    """How a test ended that gave no reason."""
     if sys.platform != "win32" and -status in (signal.SIGXCPU, signal.SIGKILL):
-        return f"took more than {CPU_S} s of a core, or all the memory; it may run for ever"
-    return f"ended with signal {-status}" if status < 0 else f"ended with status {status}"
+        return f"took more than {CPU_S} s of CPU time, or all the memory; it may run forever"
+    return f"ended with signal {-status}" if status < 0 else f"ended with exit status {status}"
 
 
 def _known() -> set[str]:
-    """The hashes of files that have passed."""
+    """The SHA-256 of the files that have passed."""
     known = set()
     for path in (SHIPPED / "SHA256SUMS", _remembered()):
         with suppress(OSError):
@@ -62,7 +62,7 @@ def _known() -> set[str]:
 
 
 def _remember(digest: str) -> None:
-    """For the next start; where nothing can be written, the next start tries again."""
+    """Keep the SHA-256 for the next start; where nothing can be written, the next start tests the file again."""
     path = _remembered()
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -71,6 +71,6 @@ def _remember(digest: str) -> None:
 
 
 def _remembered() -> Path:
-    """A file in the cache folder (XDG base directories)."""
+    """The list of files that have passed, in the cache folder (XDG base directories)."""
     folder = os.environ.get("XDG_CACHE_HOME")
     return (Path(folder) if folder else Path.home() / ".cache") / "livegen" / f"models-tried-{ort.__version__}"

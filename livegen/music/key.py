@@ -1,8 +1,8 @@
-"""Which key a phrase is in, and how far that is from C major or A minor.
+"""Finds the key of a phrase, and its distance from C major or A minor.
 
-Bayesian key finding (Temperley, Music and Probability, 2007, chapter 4): a key makes a beat of a pitch class as likely
-as its profile says, and its last note likelier on the tonic. The profiles were counted on 1,587 soprano phrases of
-Bach's chorales, those that no figure of ours is measured on.
+Bayesian key finding (Temperley, Music and Probability, 2007, chapter 4): a key's profile gives the probability of each
+pitch class for a beat, a second profile that for the last note. The profiles were counted on 1,587 soprano phrases of
+Bach's chorales; none of our figures is measured on these.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ _MAJOR = (188, 3, 168, 1, 190, 99, 11, 156, 3, 101, 3, 77)
 _MINOR = (192, 1, 161, 170, 2, 145, 3, 176, 37, 22, 67, 24)
 _MAJOR_LAST = (327, 1, 120, 3, 201, 35, 1, 166, 6, 63, 1, 77)
 _MINOR_LAST = (375, 2, 134, 154, 5, 46, 2, 190, 7, 2, 51, 33)
-_HYSTERESIS = 1.0  # a new key must be likelier by this, in nats, than the one before
+_HYSTERESIS = 1.0  # a new key must be likelier than the one before by this many nats
 _NAMES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 _PITCH_CLASSES = {name: pc for pc, name in enumerate(_NAMES)} | {"Db": 1, "D#": 3, "Gb": 6, "G#": 8, "A#": 10}
 
@@ -35,17 +35,17 @@ class Key:
 
     @property
     def scale(self) -> frozenset[int]:
-        """Pitch classes of the scale; a minor one has both its sixths and both its sevenths."""
+        """Pitch classes of the scale; a minor scale has both sixths and both sevenths."""
         steps = (0, 2, 3, 5, 7, 8, 9, 10, 11) if self.is_minor else (0, 2, 4, 5, 7, 9, 11)
         return frozenset((self.tonic + step) % 12 for step in steps)
 
     def transposed(self, semitones: int) -> "Key":
-        """The same mode, its tonic higher by ``semitones``."""
+        """The same mode, its tonic transposed up by ``semitones``."""
         return Key((self.tonic + semitones) % 12, self.is_minor)
 
     @property
     def semitones_home(self) -> int:
-        """Semitones to C major or A minor by the shorter way, -6 to 5."""
+        """Semitones to C major or A minor in the nearer direction, -6 to 5."""
         home = 9 if self.is_minor else 0
         return (home - self.tonic + 6) % 12 - 6
 

@@ -1,4 +1,4 @@
-"""A phrase in musical time: played notes laid on a grid."""
+"""A phrase in musical time: played notes quantised to a grid."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -6,33 +6,33 @@ from dataclasses import dataclass, replace
 from livegen.events import TICKS_PER_QUARTER, Note
 from livegen.music.tempo_map import SteadyTempo, nearest, next_multiple
 
-_LONGEST_GAP = TICKS_PER_QUARTER  # a shorter one between two notes is articulation, not a rest
+_LONGEST_GAP = TICKS_PER_QUARTER  # a shorter gap between two notes is articulation, not a rest
 _MOST_BEATS = 32
 
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """Notes on a grid; tick 0 is the meter's. Lengths are whole beats, in ticks."""
+    """Notes on a grid; tick 0 is that of ``tempo``. Lengths are whole beats, in ticks."""
 
     notes: tuple[Note, ...]
     tempo: SteadyTempo
     length: int
-    whole_length: int  # before all but its last beats were left out
+    whole_length: int  # the length before its first beats were left out
 
 
 def lay_out(played: Sequence[tuple[int, int, int, int]], tempo: SteadyTempo, grid: int) -> Phrase:
-    """Lay (onset_ns, end_ns, pitch, velocity), sorted by onset, on a ``grid`` of ticks.
+    """Quantise (onset_ns, end_ns, pitch, velocity), sorted by onset, to a ``grid`` in ticks.
 
     Gaps shorter than a beat are closed; of a long phrase the last 32 beats are kept, and tick 0 moves there.
     """
     notes = [
         Note(onset, pitch, max(grid, nearest(tempo.tick_at(end_ns), grid) - onset), velocity)
         for onset_ns, end_ns, pitch, velocity in played
-        for onset in (max(nearest(tempo.tick_at(onset_ns), grid), 0),)  # early for its beat is on it
+        for onset in (max(nearest(tempo.tick_at(onset_ns), grid), 0),)  # a first note before its beat is moved to it
     ]
     length = next_multiple(max(note.end for note in notes), TICKS_PER_QUARTER)
     notes = _separate(_join(notes, length), grid)
-    length = next_multiple(max(note.end for note in notes), TICKS_PER_QUARTER)  # the longest may have been cut
+    length = next_multiple(max(note.end for note in notes), TICKS_PER_QUARTER)  # the longest note may be shorter now
     skipped = max(0, length - _MOST_BEATS * TICKS_PER_QUARTER)
     kept = tuple(_clip(note, skipped) for note in notes if note.end > skipped)
     return Phrase(kept, SteadyTempo(tempo.ns_at(skipped), tempo.beat_ns), length - skipped, length)

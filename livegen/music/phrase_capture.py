@@ -1,4 +1,4 @@
-"""The performance memory: what the player has played since the last answer."""
+"""Collects what the player has played since the last answer, and knows when the phrase is over."""
 
 from dataclasses import dataclass
 
@@ -8,8 +8,8 @@ from livegen.events import SUSTAIN_PEDAL, ControlChange, NoteOff, NoteOn, Timed
 _MOST_NOTES = 4096
 _RECENT_ONSETS = 8
 _LONGEST_BEAT_NS = 3 * NS_PER_S
-_RINGING_NS = 3 * NS_PER_S  # after the last key, the pedal keeps a phrase open no longer
-_HELD_NS = 60 * NS_PER_S  # nor does a key: it is a drone, or stuck
+_RINGING_NS = 3 * NS_PER_S  # the pedal keeps a phrase open for so long after the last key, at the most
+_HELD_NS = 60 * NS_PER_S  # a held key keeps a phrase open for so long: after that it is a drone, or stuck
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,19 +23,19 @@ class HeardNote:
 
 
 class PhraseCapture:
-    """Collects a phrase; knows when it is over. Owned by the engine."""
+    """Owner of the current phrase. Owned by the engine."""
 
     def __init__(self, pause_ns: int) -> None:
         self.pause_ns = pause_ns
         self._held: dict[tuple[int, int], Timed] = {}  # (channel, pitch) → its note-on
-        self._sustained: set[tuple[int, int]] = set()  # of these, those that only the pedal holds
+        self._sustained: set[tuple[int, int]] = set()  # the notes of ``_held`` that only the pedal holds
         self._pedals: set[int] = set()  # channels whose pedal is down
         self._notes: list[HeardNote] = []
         self._onsets: list[int] = []
         self._last_ns = 0
 
     def hear(self, timed: Timed) -> None:
-        """Take what was played, in order of time; a note-off without its note-on is ignored.
+        """Take an event, in order of time; a note-off without its note-on is ignored.
 
         A note that the pedal holds lasts until the pedal comes up, or until its key goes down again.
         """
@@ -60,28 +60,28 @@ class PhraseCapture:
         return frozenset(pitch for _, pitch in self._held)
 
     def last(self, count: int) -> list[HeardNote]:
-        """The newest notes that have ended, at most ``count``, sorted by onset; they stay in the memory."""
+        """The newest notes that have ended, at most ``count``, sorted by onset; they stay in the phrase."""
         return sorted(self._notes[-count:], key=lambda note: (note.onset_ns, note.pitch))
 
     def has_ended(self, now_ns: int) -> bool:
-        """Nothing is held, or for too long, and the pause is longer than the settings' and the phrase's own beat."""
+        """Is the phrase over? The pause exceeds the settings' and the phrase's beat; keys are up, or held too long."""
         due_ns = self.due_ns
         return due_ns is not None and now_ns >= due_ns
 
     @property
     def due_ns(self) -> int | None:
-        """When the phrase will be over, if nothing else is played; None without a phrase."""
+        """When the phrase will be over if nothing more is played; None without a phrase."""
         if not (self._notes or self._sustained):
             return None
         gaps = [after - before for before, after in zip(self._onsets, self._onsets[1:], strict=False)]
         beat_ns = min(max(gaps, default=0), _LONGEST_BEAT_NS)
-        last_ns = self._onsets[-1] if self._onsets else self._last_ns  # the onset may have been taken
+        last_ns = self._onsets[-1] if self._onsets else self._last_ns  # ``take`` may have removed the onset
         held = [on.at_ns + _HELD_NS for key, on in self._held.items() if key not in self._sustained]
         ringing = [self._last_ns + _RINGING_NS] if self._sustained else []
         return max(self._last_ns + self.pause_ns, last_ns + beat_ns + self.pause_ns // 2, *held, *ringing)
 
     def take(self) -> list[HeardNote]:
-        """The phrase, sorted by onset; the memory is empty afterwards, but for the keys that are down."""
+        """Remove and return the phrase, sorted by onset; keys that are down stay."""
         for key in list(self._sustained):
             self._release(key, self._last_ns)
         notes = sorted(self._notes, key=lambda note: (note.onset_ns, note.pitch))

@@ -1,4 +1,4 @@
-"""Musical time against real time: ticks to nanoseconds."""
+"""Converts ticks of musical time to nanoseconds of real time, and back."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -8,11 +8,11 @@ from livegen.events import TICKS_PER_QUARTER
 
 
 class TempoMap(Protocol):
-    """Musical time of any source: a steady meter, or the song of a clock."""
+    """Musical time from any source: a steady tempo, or the transport state of a clock."""
 
     @property
     def beat_ns(self) -> int:
-        """How long a quarter lasts."""
+        """The length of a quarter."""
 
     def ns_at(self, tick: int) -> int:
         """The moment of a tick."""
@@ -23,7 +23,7 @@ class TempoMap(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SteadyTempo:
-    """A steady tempo: tick 0 is a beat and stands at ``anchor_ns``; a beat (quarter) lasts ``beat_ns``."""
+    """A steady tempo: tick 0 is a beat at ``anchor_ns``; a beat (quarter) lasts ``beat_ns``."""
 
     anchor_ns: int
     beat_ns: int
@@ -38,7 +38,7 @@ class SteadyTempo:
 
     @property
     def tempo_bpm(self) -> float:
-        """Beats a minute."""
+        """Quarters per minute."""
         return 60 * NS_PER_S / self.beat_ns
 
 

@@ -1,4 +1,4 @@
-"""Where a song stands, by a clock."""
+"""The state of a clock's transport: running or stopped, position and tempo."""
 
 from dataclasses import dataclass
 
@@ -9,9 +9,9 @@ from livegen.music.tempo_map import round_div
 
 @dataclass(frozen=True, slots=True)
 class TransportState:
-    """At ``at_ns`` the song stands at ``tick`` (960 to the quarter), and a quarter lasts ``beat_ns``.
+    """At ``at_ns`` the position is ``tick`` (960 to the quarter), and a quarter lasts ``beat_ns``.
 
-    ``discontinuities`` counts starts, relocations and re-anchorings: where it has changed, ticks are not continuous.
+    ``discontinuities`` counts starts, relocations and re-anchorings: when it has changed, ticks are not continuous.
     """
 
     is_running: bool
@@ -30,10 +30,10 @@ class TransportState:
 
     @property
     def run(self) -> tuple[bool, int]:
-        """What tells one stretch of continuous ticks, or a rest, from the next."""
+        """Identifies a stretch of continuous ticks, running or stopped; it differs from the next stretch's."""
         return self.is_running, self.discontinuities
 
     @property
     def tempo_bpm(self) -> float:
-        """Beats a minute."""
+        """Quarters per minute."""
         return 60 * NS_PER_S / self.beat_ns

@@ -8,15 +8,15 @@ import typer
 
 from livegen.terminal import AsJson, print_figures, table
 
-SESSION = Annotated[str, typer.Argument(metavar="SESSION", help="Its name in the list, or the path of its file.")]
-Folder = Annotated[Path | None, typer.Option(help="Where sessions are; your state folder is the default.")]
+SESSION = Annotated[str, typer.Argument(metavar="SESSION", help="The session's name in the list, or its file's path.")]
+Folder = Annotated[Path | None, typer.Option(help="The folder of the sessions; the default is in your state folder.")]
 
-session = typer.Typer(help="What was played: kept, listed, exported, drawn.", rich_markup_mode=None)
+session = typer.Typer(help="Recorded sessions: list, show, export, draw, save.", rich_markup_mode=None)
 
 
 @session.command("list", epilog="Example: livegen session list --folder sessions")
 def session_list(folder: Folder = None, as_json: AsJson = False) -> None:  # noqa: FBT002 (typer makes it a flag)
-    """The sessions that are there, the oldest first."""
+    """List the recorded sessions, the oldest first."""
     from livegen.recording.library import list_sessions, sessions_folder
 
     found = list_sessions(folder or sessions_folder())
@@ -25,7 +25,7 @@ def session_list(folder: Folder = None, as_json: AsJson = False) -> None:  # noq
 
 @session.command("show", epilog="Example: livegen session show 2026-11-21_20-00-00 --json")
 def session_show(name: SESSION, folder: Folder = None, as_json: AsJson = False) -> None:  # noqa: FBT002 (typer makes it a flag)
-    """What is in one: how long, how many notes, how many engines, whether it is whole."""
+    """Show a session's figures: length, notes, engines, and whether the file is damaged."""
     from livegen.recording.library import find_session, sessions_folder
     from livegen.session.summary import summary
 
@@ -35,10 +35,10 @@ def session_show(name: SESSION, folder: Folder = None, as_json: AsJson = False) 
 @session.command("export", epilog="Example: livegen session export 2026-11-21_20-00-00 evening.mid")
 def session_export(
     name: SESSION,
-    target: Annotated[Path, typer.Argument(metavar="OUT.mid", help="Player and machine, a track each.")],
+    target: Annotated[Path, typer.Argument(metavar="OUT.mid", help="The MIDI file to write: player and machine.")],
     folder: Folder = None,
 ) -> None:
-    """A MIDI file of one: what was played, and what has left."""
+    """Write a session as a MIDI file: the player's notes, and the machine's as they were sent."""
     from livegen.files.midi_file import write_midi
     from livegen.recording.format import read_session
     from livegen.recording.library import find_session, sessions_folder
@@ -53,10 +53,10 @@ def session_export(
 @session.command("picture", epilog="Example: livegen session picture 2026-11-21_20-00-00 evening.png")
 def session_picture(
     name: SESSION,
-    target: Annotated[Path, typer.Argument(metavar="OUT.png", help="A piano roll.")],
+    target: Annotated[Path, typer.Argument(metavar="OUT.png", help="The picture to write.")],
     folder: Folder = None,
 ) -> None:
-    """A piano roll of one."""
+    """Draw a session as a piano roll."""
     from livegen.files.piano_roll import draw_roll
     from livegen.recording.format import read_session
     from livegen.recording.library import find_session, sessions_folder
@@ -73,7 +73,7 @@ def session_save(
     name: Annotated[str, typer.Option(help="Name of the virtual ports.")] = "livegen",
     folder: Folder = None,
 ) -> None:
-    """What was that? Keep the last minutes of a livegen that runs, or ran; nobody deletes them but you."""
+    """Save the last minutes of a livegen that runs or ran. livegen never deletes a saved session."""
     from livegen.midi_out.ledger import ledger_folder
     from livegen.recording.library import save_session, sessions_folder
     from livegen.recording.recent import recent_content

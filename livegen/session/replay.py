@@ -1,7 +1,7 @@
-"""A session played again: the same calls to a fresh engine have to give the same bytes.
+"""Replays a session: the same calls to a fresh engine must give the same bytes.
 
-Each engine's life is played by itself, from the settings, the model and the messages that it was given. What reached
-the port process is compared frame by frame. Notices are no music, and are left aside.
+Each engine of the session is replayed by itself, from the settings, the model and the messages that it received. Its
+messages to the port process are compared one by one. Notices are not compared: they are not music.
 """
 
 from collections import deque
@@ -46,20 +46,20 @@ OpenModel = Callable[[Loaded], Bundle]
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """What came of it."""
+    """The result of a replay without a difference."""
 
-    lives: int  # of engines
-    cut: int  # lives of which a part is missing, and what came after it was not played
+    lives: int  # engines that were replayed
+    cut: int  # engines of which a part is missing: what came after the gap was not replayed
     calls: int
-    frames: int  # of music, all of them equal
+    frames: int  # messages with music, all of them equal
     sha256: str  # of their bytes, in hex
-    machine: list[Timed]  # what sounds by them
+    machine: list[Timed]  # the events that the replay sends
 
 
 def replay(session: Session, open_model: OpenModel, report: Callable[[int, int], None]) -> Replayed:
-    """Play all the lives of a session again; SessionError where the first one differs, or where there is none.
+    """Replay all engines of a session; SessionError at the first difference, or when no engine begins in it.
 
-    ``report`` is told the records done and in all.
+    ``report`` gets the count of records done, and of all records.
     """
     stage = _Stage(open_model, session.records[0].at_ns if session.records else 0)
     for done, record in enumerate(session.records):
@@ -71,7 +71,7 @@ def replay(session: Session, open_model: OpenModel, report: Callable[[int, int],
 
 
 def model_opener(more: Sequence[Path]) -> OpenModel:
-    """Opens a model that a session names, by its SHA-256: one that comes with livegen, or one of these files."""
+    """A function that opens a session's model by its SHA-256: a shipped model, or one of the files ``more``."""
     files: dict[str, Path] = {}
     bundles: dict[str, Bundle] = {}
     for path in (*shipped_models().values(), *more):
@@ -83,7 +83,7 @@ def model_opener(more: Sequence[Path]) -> OpenModel:
     def open_model(loaded: Loaded) -> Bundle:
         if loaded.sha256 not in files:
             wanted = f"the model {loaded.name!r} (SHA-256 {loaded.sha256[:16]}...)"
-            raise SessionError(f"{wanted} does not come with this livegen; give its file: --model FILE.onnx")
+            raise SessionError(f"{wanted} is not a model of this livegen; give its file: --model FILE.onnx")
         if loaded.sha256 not in bundles:
             bundles[loaded.sha256] = load_bundle(str(files[loaded.sha256]))
         return bundles[loaded.sha256]
@@ -92,19 +92,19 @@ def model_opener(more: Sequence[Path]) -> OpenModel:
 
 
 class _Stage:
-    """Owner of what has been played again so far."""
+    """Owner of a replay's progress: the current engine, and what it has sent."""
 
     def __init__(self, open_model: OpenModel, begun_ns: int) -> None:
         self._open_model = open_model
         self._begun_ns = begun_ns
         self._life: _Life | None = None
-        self._is_whole = True  # nothing is missing since the life's beginning
+        self._is_whole = True  # nothing is missing since the engine began
         self._player = OfflinePlayer()
         self._hash = sha256()
         self._lives = self._cut = self._calls = self._frames = 0
 
     def take(self, record: Record) -> None:
-        """Do what was done then."""
+        """Replay one record."""
         if record.kind is Kind.BEGUN:
             self._life, self._is_whole = _Life(self._open_model), True
             self._lives += 1
@@ -118,24 +118,24 @@ class _Stage:
             self._go_on(record)
 
     def end(self) -> Replayed:
-        """All has been taken."""
+        """The result, after the last record; SessionError when no engine begins in the session."""
         if not self._lives:
-            raise SessionError("no engine's life begins in this session; it can be exported, but not replayed")
+            raise SessionError("no engine begins in this session; it can be exported, but not replayed")
         machine = self._player.sounded
         return Replayed(self._lives, self._cut, self._calls, self._frames, self._hash.hexdigest(), machine)
 
     def _go_on(self, record: Record) -> None:
         if self._life is None:
-            self._cut += self._is_whole  # the file begins in the middle of it
+            self._cut += self._is_whole  # the file begins while an engine runs
             self._is_whole = False
             return
-        where = f"life {self._lives}, {(record.at_ns - self._begun_ns) / NS_PER_S:.3f} s"
+        where = f"engine {self._lives}, {(record.at_ns - self._begun_ns) / NS_PER_S:.3f} s"
         try:
             message = decode(record.content)
             self._check(self._life, record, message, where)
         except (ValueError, IndexError) as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise SessionError(f"{where}: cannot be played again: {reason}") from None
+            raise SessionError(f"{where}: cannot be replayed: {reason}") from None
 
     def _check(self, life: "_Life", record: Record, message: Message, where: str) -> None:
         if record.kind is Kind.TOLD:
@@ -144,13 +144,13 @@ class _Stage:
                 self._player.end_all(record.at_ns)
         elif isinstance(message, CallLog):
             if life.expected:
-                raise SessionError(f"{where}: replayed, the engine says {_short(life.expected[0])}; it said nothing")
+                raise SessionError(f"{where}: the replay sends {_short(life.expected[0])}; the engine sent nothing")
             life.do(message)
             self._calls += len(message.calls)
         elif isinstance(message, PlayEvents | Retract | RoleChanged):
             expected = life.expected.popleft() if life.expected else b""
             if expected != record.content:
-                said = f"the engine said {_short(record.content)}; replayed, it says {_short(expected)}"
+                said = f"the engine sent {_short(record.content)}; the replay sends {_short(expected)}"
                 raise SessionError(f"{where}: {said}")
             self._dispatch(message, record.at_ns)
             self._hash.update(expected)
@@ -168,31 +168,31 @@ class _Stage:
 
 
 class _Life:
-    """A fresh engine in the place of one that was."""
+    """A fresh engine that replays one of the session's engines."""
 
     def __init__(self, open_model: OpenModel) -> None:
         self._open_model = open_model
-        self._loaded: Bundle | None = None  # since the last change
+        self._loaded: Bundle | None = None  # a model that was loaded and is not in use yet
         self._performer: Performer | None = None
-        self.told: deque[Message] = deque()  # and not taken in yet
-        self.expected: deque[bytes] = deque()  # frames of music, and not compared yet
+        self.told: deque[Message] = deque()  # messages to the engine that no call has taken yet
+        self.expected: deque[bytes] = deque()  # messages of the replay that are not compared yet
 
     def begin(self, message: Message) -> None:
-        """A model was loaded, or the engine was ready."""
+        """Take a record that a model was loaded, or that the engine was ready."""
         match message:
             case Loaded():
                 self._loaded = self._open_model(message)
             case Ready():
                 first = self.told.popleft()
                 if not self._loaded or not isinstance(first, Configure):
-                    raise ValueError("an engine was ready without a model or settings")
+                    raise ValueError("the engine was ready without a model or settings")
                 settings = Settings.model_validate_json(first.settings)
                 self._performer, self._loaded = Performer(Engine(self._loaded, settings), settings), None
 
     def do(self, did: CallLog) -> None:
         """Make the same calls."""
         if not self._performer:
-            raise ValueError("an engine was called before it was ready")
+            raise ValueError("the engine was called before it was ready")
         for call in did.calls:
             plan = self._call(self._performer, call)
             said = messages(plan, call.at_ns, did.ready_ns)
@@ -215,9 +215,9 @@ def _short(frame: bytes) -> str:
 def replay_export(
     name: str, folder: Path | None, target: Path | None, models: Sequence[Path], report: Callable[[int, int], None]
 ) -> dict[str, Any]:
-    """Replay a session by its name in ``folder``, or by its path; what came of it in figures.
+    """Replay a session, by its name in ``folder`` or by its path; return the figures.
 
-    ``target`` gets what the player played and what sounds by the replay. SessionError where it differs.
+    ``target`` gets the player's events and the replay's. SessionError when the replay differs.
     """
     path = find_session(name, folder or sessions_folder())
     session = read_session(path)
@@ -230,8 +230,8 @@ def replay_export(
         write_midi(target, voices, origin_ns(session))
     return {
         "replayed": "equal, byte for byte",
-        "lives": done.lives,
-        "cut": done.cut,
+        "engines": done.lives,
+        "incomplete": done.cut,
         "calls": done.calls,
         "frames": done.frames,
         "sha256": done.sha256,

@@ -1,4 +1,4 @@
-"""A session in figures."""
+"""The figures of a session."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ from livegen.recording.tracks import KINDS, Who, origin_ns, track
 
 
 def summary(path: Path) -> dict[str, Any]:
-    """When it began, how long it lasts, how many notes and engines are in it, and what is missing."""
+    """When a session began, how long it lasts, how many notes and engines it has, and what is missing."""
     session = read_session(path)
     ends = [record.at_ns for record in session.records if record.kind in KINDS.values()]
     return {
@@ -27,7 +27,7 @@ def summary(path: Path) -> dict[str, Any]:
 
 
 def _opened(session: Session) -> dict[str, str]:
-    """Who recorded it, and when, as far as that can be read."""
+    """When and by which livegen the session was recorded, as far as that can be read."""
     for record in session.records:
         if record.kind is Kind.OPENED:
             try:

@@ -1,4 +1,4 @@
-"""The main job without hardware: a hymn is played at the daemon, in real time, through ports in memory."""
+"""A demonstration without hardware: plays a hymn to the daemon, in real time, through ports in memory."""
 
 import threading
 import time
@@ -21,18 +21,18 @@ from livegen.settings import Settings
 # Old Hundredth (Louis Bourgeois, Geneva Psalter, 1551), its first three lines: pitches, a beat each, the last two.
 HYMN = ((67, 67, 66, 64, 62, 67, 69, 71), (71, 71, 71, 69, 67, 72, 71, 69), (67, 69, 71, 69, 67, 64, 66, 67))
 _BEAT_NS = 560 * NS_PER_MS
-_DETACHED = 0.9  # of its length a note sounds
-_PATIENCE_NS = 20 * NS_PER_S  # for an answer to be over
-_ROW_NS = 140 * NS_PER_MS  # of time, a line of the roll
+_DETACHED = 0.9  # a note sounds for this part of its length
+_PATIENCE_NS = 20 * NS_PER_S  # how long to wait for the end of an answer
+_ROW_NS = 140 * NS_PER_MS  # the time of one line of the printed piano roll
 _LOW, _HIGH = 36, 84
 
 Say = Callable[[str], None]
 
 
 def run_demo(settings: Settings, folder: Path, say: Say) -> Figures:
-    """Play the hymn line by line, each after the answer to the one before; leave demo.mid and demo.png in ``folder``.
+    """Play the hymn line by line, each after the answer to the one before; write demo.mid and demo.png to ``folder``.
 
-    LivegenError when it was not answered, or when a note was left hanging.
+    LivegenError when there was no answer, or when a note is left hanging.
     """
     folder.mkdir(parents=True, exist_ok=True)
     stage = Stage()
@@ -58,12 +58,12 @@ def run_demo(settings: Settings, folder: Path, say: Say) -> Figures:
     write_midi(folder / "demo.mid", [("player", stage.player), ("machine", stage.machine)], origin_ns)
     draw_roll(folder / "demo.png", stage.player, stage.machine, f"Old Hundredth, answered by {settings.play.model}")
     if not figures.notes_out or figures.hanging:
-        raise LivegenError(f"the demo failed: {figures.notes_out} notes answered, {figures.hanging} left hanging")
+        raise LivegenError(f"the demo failed: {figures.notes_out} notes in the answers, {figures.hanging} left hanging")
     return figures
 
 
 class Stage:
-    """What both voices have played so far. Filled by the daemon's watching thread, read by the demo's."""
+    """What player and machine have played so far. Filled by the daemon's monitor thread, read by the demo's threads."""
 
     def __init__(self) -> None:
         self.player: list[Timed] = []
@@ -72,7 +72,7 @@ class Stage:
         self.new: SimpleQueue[tuple[Who, Timed]] = SimpleQueue()
 
     def observe(self, voice: Who, timed: Timed) -> None:
-        """Take an event that was heard or sent."""
+        """Take an event that came in or was sent."""
         (self.player if voice == "player" else self.machine).append(timed)
         self.new.put((voice, timed))
 
@@ -101,7 +101,7 @@ def _play_line(keyboard: MemoryInput, line: tuple[int, ...]) -> None:
 
 
 def _wait_for_answer(stage: Stage, stop: threading.Event) -> None:
-    """Until the machine has answered and been silent for two beats."""
+    """Wait until the machine has answered and then been silent for two beats."""
     begin_ns = now_ns()
     while now_ns() < begin_ns + _PATIENCE_NS and not stop.wait(0.05):
         last = stage.machine[-1] if stage.machine else None
@@ -114,7 +114,7 @@ def _sleep_until(at_ns: int) -> None:
 
 
 def _print_roll(stage: Stage, stop: threading.Event, say: Say) -> None:
-    """Time runs down, pitch runs right: the player is ``o`` and ``|``, the machine ``#`` and ``:``."""
+    """Print a piano roll, time downwards, pitch to the right: player ``o`` and ``|``, machine ``#`` and ``:``."""
     sounding: dict[int, str] = {}
     while not stop.wait(_ROW_NS / NS_PER_S):
         row = {pitch: "|" if voice == "player" else ":" for pitch, voice in sounding.items()}

@@ -1,4 +1,4 @@
-"""What is there, and what is wrong, in plain words."""
+"""Checks what livegen needs, and says what is wrong and how to fix it."""
 
 import shutil
 import time
@@ -19,12 +19,12 @@ from livegen.shipped import shipped_models
 from livegen.tools.status_report import to_do
 
 _LEAST_FREE_BYTES = 100 * 2**20
-_FIRST_YEAR = 2026  # no clock that is right shows an earlier one
+_FIRST_YEAR = 2026  # a wall clock with an earlier year is wrong
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at; ``remedy`` says what would be right."""
+    """The result of one check; ``remedy`` says how to fix it."""
 
     name: str
     is_ok: bool
@@ -35,18 +35,18 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All findings, and the conditions they were made under."""
+    """All findings, and the conditions of the checks."""
 
     findings: tuple[Finding, ...]
     conditions: dict[str, Any]
 
     @property
     def is_healthy(self) -> bool:
-        """Nothing that is needed is missing."""
+        """Is everything there that livegen needs to play?"""
         return all(finding.is_ok or not finding.is_needed for finding in self.findings)
 
     def as_text(self) -> str:
-        """A line a finding, its remedy below it."""
+        """A line for each finding, its remedy below it."""
         lines = []
         for finding in self.findings:
             lines.append(f"{'ok  ' if finding.is_ok else 'MISS'}  {finding.name}: {finding.says}")
@@ -55,13 +55,13 @@ class Report:
         return "\n".join([*lines, *(f"      {name}: {value}" for name, value in self.conditions.items())])
 
     def as_dict(self) -> dict[str, Any]:
-        """For ``--json``."""
+        """The report for ``--json``."""
         findings = [asdict(finding) for finding in self.findings]
         return {"healthy": self.is_healthy, "findings": findings, "conditions": self.conditions}
 
 
 def examine(settings: Settings) -> Report:
-    """Look at everything that livegen needs or would like."""
+    """Check everything that livegen needs, and what makes it play better."""
     findings = (
         _build(),
         _midi(settings.ports),
@@ -77,7 +77,7 @@ def examine(settings: Settings) -> Report:
 
 
 def describe_ports(ports: Ports) -> list[dict[str, str]]:
-    """Every MIDI port, and what jam would do with it; PortError when no MIDI system answers."""
+    """Every MIDI port, and whether jam would listen to it; PortError when no MIDI system answers."""
     system, inputs, outputs = list_ports(ports.system, ports.name)
     rows = [
         {"direction": "in", "name": name, "jam": "listens" if is_keyboard(name, system, ports.name) else ""}
@@ -87,7 +87,7 @@ def describe_ports(ports: Ports) -> list[dict[str, str]]:
 
 
 def describe_models() -> list[dict[str, str]]:
-    """Every shipped model, by its card."""
+    """Every shipped model, as its card describes it."""
     rows = []
     for name, path in shipped_models().items():
         card = load_bundle(name).card
@@ -102,14 +102,14 @@ def _build() -> Finding:
     systems = compiled_systems()
     remedy = "install ALSA's headers (Debian: libasound2-dev), then: pip install --force-reinstall python-rtmidi"
     is_ok = bool(systems) and systems != ["jack"]
-    return Finding("MIDI library", is_ok, f"rtmidi speaks {', '.join(systems) or 'to no MIDI system'}", remedy)
+    return Finding("MIDI library", is_ok, f"rtmidi supports {', '.join(systems) or 'no MIDI system'}", remedy)
 
 
 def _midi(ports: Ports) -> Finding:
     try:
         system = answering_system(ports.system, ports.name)
     except LivegenError as error:
-        return Finding("MIDI system", is_ok=False, says=str(error), remedy="jam starts all the same and waits for it")
+        return Finding("MIDI system", is_ok=False, says=str(error), remedy="start jam anyway: it waits for the system")
     return Finding("MIDI system", is_ok=True, says=system)
 
 
@@ -118,7 +118,7 @@ def _keyboards(ports: Ports) -> Finding:
         found = [row["name"] for row in describe_ports(ports) if row["jam"]]
     except LivegenError:
         found = []
-    remedy = f"plug one in, or connect a program to {ports.name}:in; both may come later"
+    remedy = f"plug one in, or connect a program to {ports.name}:in; you can do this later, too"
     return Finding("keyboards", bool(found), ", ".join(found) or "none", remedy)
 
 
@@ -135,37 +135,37 @@ def _models(chosen: str) -> list[Finding]:
 
 
 def _running(name: str) -> Finding:
-    """A daemon that does not run is no fault: whoever asks may be about to start it."""
+    """The state of a running daemon; a daemon that does not run is ok: it may be started next."""
     try:
         status = read_status(name)
     except LivegenError as error:
         return Finding("running", is_ok=True, says=str(error))
-    said = f"as '{name}', engine started again {status['engine_restarts']} times"
+    said = f"as '{name}', engine restarted {status['engine_restarts']} times"
     wanting = to_do(status)
     return Finding("running", not wanting, said, "; ".join(wanting))
 
 
 def _wall_clock(hours: Sequence[str]) -> list[Finding]:
-    """Opening hours go by it. A box without a clock of its own begins in the past."""
+    """The wall clock, which opening hours depend on; a computer without a clock battery starts in the past."""
     if not hours:
         return []
     now = time.localtime()
     says = f"{time.strftime('%a %Y-%m-%d %H:%M %Z', now)}; opening hours {', '.join(hours)}"
-    remedy = "set it: sudo timedatectl set-time '2026-05-01 10:00', or connect the network until it is right"
+    remedy = "set it: sudo timedatectl set-time '2026-05-01 10:00', or connect to a network until it is right"
     return [Finding("wall clock", now.tm_year >= _FIRST_YEAR, says, remedy)]
 
 
 def _priority() -> Finding:
     found = priority()
     remedy = "allow it: 'username - rtprio 95' in /etc/security/limits.d/audio.conf, then log in again"
-    says = f"{found}: notes may be some milliseconds late beside heavy work" if found == "normal" else found
+    says = f"{found}: under heavy load notes may be some milliseconds late" if found == "normal" else found
     return Finding("priority", found != "normal", says, remedy)
 
 
 def _memory() -> Finding:
     remedy = "allow it: 'username - memlock unlimited' in /etc/security/limits.d/audio.conf, then log in again"
     is_locked = may_lock_memory()
-    return Finding("locked memory", is_locked, "yes" if is_locked else "no, it may be swapped out", remedy)
+    return Finding("locked memory", is_locked, "yes" if is_locked else "no, memory may be swapped out", remedy)
 
 
 def _disk() -> Finding:

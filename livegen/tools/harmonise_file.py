@@ -1,9 +1,9 @@
-"""Alto, tenor and bass to a given melody: what the network finds likeliest, greedily or with a beam.
+"""Adds alto, tenor and bass to a melody: the likeliest voices, by greedy search or by beam search.
 
-The melody is the soprano of every frame; under each of its notes the network writes three more voices. Greedy, it takes
-the likeliest token that the melody allows (BachBot: Liang 2016, section 5.3); a beam keeps several candidates, as
-proposed there, and goes on with the likeliest of all that come out of them. A candidate is as likely as all of its
-tokens, the melody's included.
+The melody is the soprano of every frame; under each of its notes the network writes three more voices. Greedy search
+takes the likeliest token that the melody allows (BachBot: Liang 2016, section 5.3); beam search keeps several
+candidates, as proposed there, and continues with the likeliest of all their expansions. A candidate's log-probability
+is the sum over all of its tokens, the melody's included.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -29,32 +29,32 @@ from livegen.music.key import Key, find_key, parse_key
 from livegen.terminal import Report
 
 NAMES = ("soprano", "alto", "tenor", "bass")
-_LOWEST = 21  # a piano's
-_LONGEST_GAP = TICKS_PER_QUARTER  # a shorter one between two notes is articulation, not a rest
+_LOWEST = 21  # a piano's lowest pitch
+_LONGEST_GAP = TICKS_PER_QUARTER  # a shorter gap between two notes is articulation, not a rest
 
 _Candidate = Candidate[ChoraleCursor]
-Melody = Sequence[tuple[int, bool] | None]  # for each frame (pitch, tied), None is a rest
+Melody = Sequence[tuple[int, bool] | None]  # for each frame (pitch, tied); None is a rest
 
 
 @dataclass(frozen=True, slots=True)
 class Harmony:
-    """The tokens of a melody with its harmony, and how likely the network finds them."""
+    """The tokens of a melody with its harmony, and their log-probability."""
 
-    tokens: tuple[int, ...]  # from START on, whole frames
-    nats: float  # log-probability; never above 0
+    tokens: tuple[int, ...]  # from START on, complete frames
+    nats: float  # log-probability, at most 0
 
 
 def harmonise_file(
     source: Path, target: Path, *, model: str = "bach", beam: int = 1, key: str | None = None, report: Report
 ) -> str:
-    """Write the melody of a MIDI file in four voices, a track each, and a picture beside it; say what came of it.
+    """Write the melody of a MIDI file in four voices, a track each, and a picture beside it; return a line about it.
 
-    ``report`` is told frames done and in all.
+    ``report`` gets the count of frames done, and of all frames.
     """
     bundle = load_bundle(model)
     codec = bundle.codec
     if not isinstance(codec, ChoraleCodec):
-        raise SettingsError(f"model '{model}' writes no four voices but '{codec.name}'; give a model of chorales: bach")
+        raise SettingsError(f"model '{model}' has the codec '{codec.name}'; give a chorale model: bach")
     score = read_score(source)
     melody = melody_of(score.notes)
     home = parse_key(key) if key else find_key([(note.pitch, note.duration / TICKS_PER_QUARTER) for note in melody])
@@ -71,7 +71,7 @@ def harmonise_file(
 def harmonise(
     bundle: Bundle, codec: ChoraleCodec, melody: Sequence[Note], key: Key, beam: int, report: Report
 ) -> tuple[list[list[Note]], Harmony]:
-    """The four voices, the highest first, of a melody in ``key``, and the harmony they were read from."""
+    """The four voices, the highest first, of a melody in ``key``, and the harmony that they are from."""
     shift = codec.shift(key, [note.pitch for note in melody])
     begin = melody[0].onset
     frames = frames_of(
@@ -84,7 +84,7 @@ def harmonise(
 
 
 def melody_of(notes: Iterable[Note]) -> list[Note]:
-    """The highest voice, on the grid of sixteenths: a note sounds until it ends or another begins that is not lower.
+    """The highest voice, on a grid of sixteenths: a note sounds until it ends, or until one begins that is not lower.
 
     Gaps shorter than a beat are closed.
     """
@@ -100,7 +100,7 @@ def melody_of(notes: Iterable[Note]) -> list[Note]:
 
 
 def frames_of(melody: Sequence[Note]) -> Melody:
-    """The melody, its first note at tick 0, sixteenth by sixteenth."""
+    """A melody, its first note at tick 0, as frames of a sixteenth."""
     frames: list[tuple[int, bool] | None] = [None] * (melody[-1].end // FRAME_TICKS)
     for note in melody:
         for frame in range(note.onset // FRAME_TICKS, note.end // FRAME_TICKS):
@@ -109,7 +109,7 @@ def frames_of(melody: Sequence[Note]) -> Melody:
 
 
 def voices_of(codec: ChoraleCodec, tokens: Iterable[int]) -> list[list[Note]]:
-    """The notes of each voice, the highest first, of frames in which all voices sound or none does."""
+    """The notes of each voice, the highest first; in each frame all voices must sound, or none."""
     cursor, voices = codec.begin(), [list[Note]() for _ in range(VOICES)]
     for token in tokens:
         if token == FRAME_END:
@@ -123,14 +123,14 @@ def voices_of(codec: ChoraleCodec, tokens: Iterable[int]) -> list[list[Note]]:
 
 
 class Search:
-    """Looks for the likeliest harmony of one melody; the same melody has the same harmony."""
+    """Searches for the likeliest harmony of one melody; the same melody gives the same harmony."""
 
     def __init__(self, stepper: Stepper, codec: ChoraleCodec, melody: Melody) -> None:
         self._stepper, self._codec, self._melody = stepper, codec, melody
         self._last_onset = max(frame for frame, note in enumerate(melody) if note and not note[1])
 
     def best(self, beam: int, report: Report) -> Harmony:
-        """The likeliest of what a beam and the greedy way found, so a beam is never worse than none."""
+        """The likelier result of beam search and greedy search: a beam is never worse than none."""
         widths = sorted({1, beam})
         whole = len(widths) * len(self._melody)
         found = []
@@ -139,7 +139,7 @@ class Search:
         return max(found, key=lambda harmony: harmony.nats)
 
     def mask(self, cursor: ChoraleCursor) -> Mask:
-        """Tokens that keep the melody on top and three voices below it, each tied to its own note only."""
+        """Tokens that keep the melody on top and three voices below it, each tied to its own last pitch only."""
         frame = self._melody[cursor.tick // FRAME_TICKS]
         if not frame:
             return self._codec.vocabulary.only(FRAME_END)
@@ -151,7 +151,7 @@ class Search:
             return mask
         for pitch in cursor.sounding[:rank] + cursor.sounding[rank + 1 :]:
             mask[self._codec.note_token(pitch, tied=True)] = False
-        lowest = self._codec.low + VOICES - 1 - rank  # room for the voices below
+        lowest = self._codec.low + VOICES - 1 - rank  # leaves pitches for the voices below
         mask[FRAME_END] = False
         mask[FIRST_PITCH : self._codec.note_token(lowest, tied=False)] = False
         voice_leading_errors = self._codec.voice_leading_errors(cursor)
@@ -159,7 +159,7 @@ class Search:
         return better if better.any() else mask
 
     def _top(self, cursor: ChoraleCursor, pitch: int, tied: bool) -> Mask:  # noqa: FBT001 (as it stands in a frame)
-        """The melody's note; a fermata before it where the network wants one, and over the last note in any case."""
+        """The melody's note; a fermata before it where the network chooses one, and over the last note always."""
         is_tied = tied and pitch in cursor.sounding
         if not cursor.is_whole:
             return self._codec.vocabulary.only(self._codec.note_token(pitch, tied=is_tied))
@@ -170,11 +170,11 @@ class Search:
         return mask
 
     def _run(self, width: int, report: Callable[[int], None]) -> Harmony:
-        """Voice by voice: candidates that have as many voices of a frame are held against each other."""
+        """Search voice by voice: only candidates with equally many voices of a frame are compared."""
         begin = beginning(self._codec, self._stepper.initial(), is_guarded=False)
         beam = [Candidate(begin).after(self._codec, START)]
         for frame in range(len(self._melody)):
-            for written in range(1, VOICES + 2):  # one more than there are voices is the frame's end
+            for written in range(1, VOICES + 2):  # the voices, then the frame end
                 advance, expand = partial(self._advance, frame, written), partial(self._expand, width)
                 beam = search(self._stepper, beam, advance, expand, width)
             report(frame + 1)
@@ -186,7 +186,7 @@ class Search:
         return candidate, None if is_there else self.mask(cursor)
 
     def _expand(self, width: int, branches: Sequence[Branch[ChoraleCursor]]) -> Iterator[_Candidate]:
-        """The likeliest tokens after all of these."""
+        """The likeliest ``width`` expansions of all branches."""
         nats = _log_softmax(np.stack([branch.logits for branch in branches]).astype(np.float64))
         masks = np.stack([branch.mask for branch in branches])
         sums = np.where(masks, nats + np.array([[branch.candidate.nats] for branch in branches]), -np.inf)

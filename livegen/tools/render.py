@@ -1,4 +1,4 @@
-"""A conversation on a manual clock: the same engine, as fast as it can."""
+"""Answers a MIDI file: the live engine on a manual clock, as fast as it can."""
 
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -13,13 +13,13 @@ from livegen.midi_out.offline import OfflinePlayer
 from livegen.settings import Settings
 
 _STEP_NS = 20 * NS_PER_MS
-_PATIENCE_NS = 10 * NS_PER_S  # without anything to play or to wait for
+_PATIENCE_NS = 10 * NS_PER_S  # it ends after so long without anything to play or to wait for
 
 
 def converse(engine: Engine, heard: Iterable[Timed], report: Callable[[int], None] = lambda _: None) -> list[Timed]:
-    """Play ``heard`` events, in order, at the engine; return all that it plays, in order.
+    """Play the ``heard`` events, in order, to the engine; return all events that it plays, in order.
 
-    It goes on until the last phrase has been answered. ``report`` is told the time, in ns, now and then.
+    It ends when the last phrase has been answered. ``report`` gets the time, in ns, about once a second.
     """
     waiting = deque(heard)
     clock = ManualClock(waiting[0].at_ns if waiting else 0)
@@ -45,9 +45,9 @@ def converse(engine: Engine, heard: Iterable[Timed], report: Callable[[int], Non
 def render_file(
     source: Path, target: Path, settings: Settings, picture: Path | None, report: Callable[[int, int], None]
 ) -> str:
-    """Answer the phrases of a MIDI file, write both voices, and a piano roll if asked for; say what came of it.
+    """Answer the phrases of a MIDI file; write phrases and answers, and a piano roll if ``picture``; return a line.
 
-    ``report`` is told seconds of music done and in all.
+    ``report`` gets the count of seconds of music done, and of all seconds.
     """
     player = read_midi(source)
     engine = load_engine(settings)
@@ -57,4 +57,4 @@ def render_file(
     if picture:
         draw_roll(picture, player, machine, f"{source.name}, answered by {settings.play.model}")
     heard, played = (sum(isinstance(timed.event, NoteOn) for timed in events) for events in (player, machine))
-    return f"{target}: {heard} notes of the player, {played} of the machine"
+    return f"{target}: {heard} notes by the player, {played} by the machine"

@@ -1,17 +1,17 @@
-"""How a running livegen stands, in the words of whoever is called when it does not play."""
+"""The status of a running livegen as text, for the technician who is called when it does not play."""
 
 from typing import Any
 
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
-_LATE_MS = 10.0  # a delivery that people hear
+_LATE_MS = 10.0  # people hear a delay from here on
 
 
 def as_text(status: dict[str, Any]) -> str:
-    """A line for each thing that may be asked, what is to be done last."""
+    """A line for each item; the last line says what to do."""
     music, failure, hours = status["music"], status["last_failure"], status["settings"]["installation"]["hours"]
     plugged = [f"{port['name']} (for {_span(port['for_s'])})" for port in status["plugged"]]
     last = f"; last: {failure['what']}, {_span(failure['ago_s'])} ago" if failure else ""
-    due = f"; silent for {_span(music['silent_s'])} though music is due" if music["silent_s"] else ""
+    due = f"; silent for {_span(music['silent_s'])} although music is due" if music["silent_s"] else ""
     rows = {
         "playing": f"as '{status['name']}' for {_span(status['up_s'])}: {status['role']}, {status['model']}",
         "hours": f"{'open' if status['open'] else 'closed'} ({', '.join(hours) or 'always open'})",
@@ -20,34 +20,34 @@ def as_text(status: dict[str, Any]) -> str:
         "on time": _on_time(status),
         "reaction": f"{status['reactions']} times, p50 {status['reaction_p50_ms']} ms",
         "clock": ", ".join(f"{key} {value}" for key, value in status["clock"].items()),
-        "engine": f"started again {status['engine_restarts']} times{last}",
+        "engine": f"restarted {status['engine_restarts']} times{last}",
         "to do": "; ".join(to_do(status)) or "nothing",
     }
     return "\n".join(f"{name:<11}{said}" for name, said in rows.items())
 
 
 def to_do(status: dict[str, Any]) -> list[str]:
-    """What a technician should look at, the gravest first."""
+    """What a technician should do, the most serious problem first."""
     found = []
     if status["music"]["engines_silent"] > 1:
-        found.append("no engine brings music: try another model, then send the file that livegen support writes")
+        found.append("no engine plays music: try another model, then send the file that livegen support writes")
     if not status["open"]:
-        found.append("wait: it is closed by its opening hours; is the clock of this machine right?")
+        found.append("wait until the opening hours begin; if they have begun, correct the clock of this machine")
     if not any(port["name"].startswith("out:") for port in status["plugged"]):
         found.append(f"connect a synthesizer to {status['name']}:out; see livegen ports")
     if status["delivery_p99_ms"] > _LATE_MS:
-        found.append("notes leave late: see 'priority' in livegen doctor, and what else this machine does")
+        found.append("notes are sent late: see 'priority' in livegen doctor, and stop other programs on this machine")
     return found
 
 
 def _on_time(status: dict[str, Any]) -> str:
     left_out = status["late_note_ons"]
     late = f"p50 {status['delivery_p50_ms']} ms late, p99 {status['delivery_p99_ms']} ms"
-    return f"{late}; {left_out} left out, {status['hanging']} cut off by a pulled plug"
+    return f"{late}; {left_out} left out, {status['hanging']} cut off because a device was unplugged"
 
 
 def _span(seconds: int) -> str:
-    """Two units will do: 3 d 4 h."""
+    """A time in at most two units: 3 d 4 h."""
     parts: list[str] = []
     for size, unit in _UNITS:
         if seconds >= size and len(parts) < 2:

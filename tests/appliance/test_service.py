@@ -109,7 +109,7 @@ def test_the_unit_is_written_printed_and_removed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ('[ports]\nsystem = "jack"\n', "JACK is open to whoever runs its server only; say who that is: --as NAME"),
+        ('[ports]\nsystem = "jack"\n', "JACK accepts only the user who runs its server; give that user: --as NAME"),
         ('[play]\nmodel = "bahc"\n', "unknown model 'bahc'; did you mean 'bach'?"),
         ("[installation]\nattract = 3\n", "unknown key 'installation.attract'; did you mean 'attract_s'?"),
     ],
@@ -134,7 +134,7 @@ def test_a_config_that_its_user_could_not_read_is_refused(tmp_path: Path) -> Non
     done = livegen("service", "install", str(config), "--to", str(tmp_path / "units"))
 
     assert done.returncode == 1
-    assert "only some may read this" in done.stderr
+    assert "may not read this" in done.stderr
 
 
 def test_the_settings_of_an_installation_are_whole() -> None:

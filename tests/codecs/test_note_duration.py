@@ -154,7 +154,7 @@ def test_the_phrase_is_told_up_to_the_end_of_its_last_beat() -> None:
 
 @pytest.mark.parametrize("text", ["60", "sixty 1.0", "64.60 1.0", "60.200 1.0"])
 def test_a_chord_that_is_none_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=f"'{text}' is no chord"):
+    with pytest.raises(ValueError, match=f"'{text}' is not a chord"):
         read_sound(text)
 
 

@@ -48,8 +48,8 @@ def test_a_tempo_change_moves_what_follows(tmp_path: Path) -> None:
         (b"Hello", "not a Standard MIDI File"),
         (b"Dear diary, today I played the piano.", "not a Standard MIDI File"),
         (b"MThd\0\0\0\6\0\1\0\2\0\x60MTrk\0\0\0\x10\0\x90\x3c", "truncated"),
-        (b"MThd\0\0\0\6\0\2\0\1\0\x60MTrk\0\0\0\4\0\xff\x2f\0", "type 2 holds independent patterns"),
-        (b"MThd\0\0\0\6\0\1\0\1\0\x60MTrk\0\0\0\4\0\xff\x2f\0", "holds no notes"),
+        (b"MThd\0\0\0\6\0\2\0\1\0\x60MTrk\0\0\0\4\0\xff\x2f\0", "the file is of type 2 (independent patterns)"),
+        (b"MThd\0\0\0\6\0\1\0\1\0\x60MTrk\0\0\0\4\0\xff\x2f\0", "has no notes"),
         (b"MThd\0\0\0\6\0\1\0\1\xe8\x28MTrk\0\0\0\4\0\xff\x2f\0", "film frames"),
     ],
 )

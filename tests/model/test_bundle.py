@@ -41,14 +41,14 @@ def test_a_foreign_model_is_told_from_ours(tmp_path: Path) -> None:
     path = tmp_path / "foreign.onnx"
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10), path)
 
-    with pytest.raises(ModelError, match=r"an ONNX model, but not livegen's"):
+    with pytest.raises(ModelError, match=r"an ONNX model without a 'livegen.card'"):
         load_bundle(str(path))
 
 
 def test_another_contract_is_refused(tmp_path: Path) -> None:
     path = recarded(tmp_path, lambda metadata, card: metadata.update({"livegen.contract": "99"}))
 
-    with pytest.raises(ModelError, match=r"keeps contract '99', but this livegen plays contract '1'"):
+    with pytest.raises(ModelError, match=r"made for contract '99', but this livegen plays contract '1'"):
         load_bundle(path)
 
 
@@ -64,7 +64,7 @@ def test_a_state_that_the_card_forgets_is_named(tmp_path: Path) -> None:
     def forget(metadata: dict[str, str], card: dict[str, Any]) -> None:
         card["state"].pop()
 
-    with pytest.raises(ModelError, match=r"the graph wants 'state\.\w+', which its card does not know"):
+    with pytest.raises(ModelError, match=r"the graph has an input 'state\.\w+' that is not in its card"):
         load_bundle(recarded(tmp_path, forget))
 
 

@@ -66,5 +66,5 @@ def test_what_is_wrong_in_a_card_is_named(path: str, value: Any, message: str) -
 
 
 def test_a_card_that_is_no_json_is_refused() -> None:
-    with pytest.raises(ModelError, match=r"^card: the card is no JSON"):
+    with pytest.raises(ModelError, match=r"^card: the card is not valid JSON"):
         Card.from_json("{")

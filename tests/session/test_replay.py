@@ -115,7 +115,7 @@ def test_one_byte_of_music_that_differs_is_found(recorded: Path):
     records[at] = replace(records[at], content=encode(PlayEvents((louder, *rest))))
 
     with pytest.raises(
-        SessionError, match=r"^life 1, \d+\.\d{3} s: the engine said PlayEvents\(.*; replayed, it says Pl"
+        SessionError, match=r"^engine 1, \d+\.\d{3} s: the engine sent PlayEvents\(.*; the replay sends Pl"
     ):
         played_again(Session(tuple(records)))
 
@@ -124,9 +124,9 @@ def test_music_that_is_missing_or_more_is_found(recorded: Path):
     records = list(read_session(recorded).records)
     planned = [index for index, frame in said(records) if isinstance(frame, PlayEvents)]
 
-    with pytest.raises(SessionError, match=r"replayed, the engine says PlayEvents\(.*; it said nothing$"):
+    with pytest.raises(SessionError, match=r"the replay sends PlayEvents\(.*; the engine sent nothing$"):
         played_again(Session(tuple(records[: planned[0]] + records[planned[0] + 1 :])))
-    with pytest.raises(SessionError, match=r"the engine said PlayEvents\(.*; replayed, it says nothing$"):
+    with pytest.raises(SessionError, match=r"the engine sent PlayEvents\(.*; the replay sends nothing$"):
         played_again(Session(tuple(records[: planned[0] + 1] + records[planned[0] :])))
 
 
@@ -142,7 +142,7 @@ def test_another_moment_of_hearing_is_found(recorded: Path):
     content[10] += 5  # the first note's pitch
     records[at] = replace(records[at], content=bytes(content))
 
-    with pytest.raises(SessionError, match=r"^life 1, "):
+    with pytest.raises(SessionError, match=r"^engine 1, "):
         played_again(Session(tuple(records)))
 
 
@@ -178,7 +178,7 @@ def test_a_life_whose_beginning_is_missing_is_not_played_again(recorded: Path):
     records = read_session(recorded).records
     begun = next(index for index, record in enumerate(records) if record.kind is Kind.BEGUN)
 
-    with pytest.raises(SessionError, match="no engine's life begins in this session; it can be exported"):
+    with pytest.raises(SessionError, match="no engine begins in this session; it can be exported"):
         played_again(Session(records[begun + 1 :]))
 
 
@@ -190,7 +190,7 @@ def test_a_model_that_is_not_there_is_asked_for(recorded: Path):
         for r in read_session(recorded).records
     ]
 
-    with pytest.raises(SessionError, match=r"the model 'mine.onnx' \(SHA-256 0000000000000000...\) does not come with"):
+    with pytest.raises(SessionError, match=r"the model 'mine.onnx' \(SHA-256 0000000000000000...\) is not a model of"):
         played_again(Session(tuple(records)))
 
 
@@ -207,7 +207,7 @@ def test_the_command_replays_exports_draws_and_lists(recorded: Path, tmp_path: P
     ]
 
     assert [(command.returncode, command.stderr) for command in done] == [(0, "")] * 5
-    assert done[0].stdout.startswith("replayed: equal, byte for byte\nlives: 1\ncut: 0\n")
+    assert done[0].stdout.startswith("replayed: equal, byte for byte\nengines: 1\nincomplete: 0\n")
     assert recorded.stem in done[3].stdout
     assert "engines: 1\ndamaged: 0\nbytes lost: 0" in done[4].stdout
     assert (tmp_path / "roll.png").read_bytes().startswith(b"\x89PNG")
@@ -228,7 +228,7 @@ def test_a_replay_that_differs_ends_with_status_1_and_one_line(recorded: Path, t
     done = livegen("replay", str(broken))
 
     assert done.returncode == 1
-    assert done.stderr.startswith(f"livegen: {broken}: life 1, ")
+    assert done.stderr.startswith(f"livegen: {broken}: engine 1, ")
     assert len(done.stderr.splitlines()) == 1
 
 

@@ -183,5 +183,5 @@ def test_what_is_no_melody_is_refused(tmp_path: Path, content: bytes | None, sai
 def test_a_file_without_notes_is_refused(tmp_path: Path) -> None:
     write_score(tmp_path / "in.mid", [("melody", [])], Score(()))
 
-    with pytest.raises(LivegenError, match="holds no notes"):
+    with pytest.raises(LivegenError, match="has no notes"):
         harmonise_file(tmp_path / "in.mid", tmp_path / "out.mid", report=lambda *_: None)

@@ -45,7 +45,7 @@ def test_a_technician_reads_what_is_plugged_in_what_failed_and_what_to_do() -> N
     assert lines[1] == "hours      open (Tue-Sun 10:00-18:00)"
     assert lines[2].startswith("plugged in in: Keys (for ")
     assert lines[3] == "notes      12 in, 31201 out"
-    assert lines[7] == "engine     started again 4 times; last: the engine ended, 3 h 3 min ago"
+    assert lines[7] == "engine     restarted 4 times; last: the engine ended, 3 h 3 min ago"
     assert lines[8] == "to do      nothing"
 
 

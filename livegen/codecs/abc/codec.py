@@ -2,8 +2,8 @@
 
     <start> X: 1 ⏎ M:6/8 ⏎ L:1/8 ⏎ K:G ⏎ G A B c 2 d | ... <end>
 
-A note sounds as soon as the character after it shows that it is complete. A phrase becomes the first bars of a new
-tune in its key and metre.
+A note's events are settled when the character after it shows that the note is complete. A phrase becomes the first
+bars of a new tune in the phrase's key and metre.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -29,7 +29,7 @@ MOST_FLATS, MOST_SHARPS = -3, 4
 
 
 class AbcCodec:
-    """The tokens of these characters, with ``<start>``, ``<end>`` and ``<unknown>``."""
+    """Vocabulary, grammar, encoding and decoding of ``characters``, with ``<start>``, ``<end>`` and ``<unknown>``."""
 
     name = "abc"
     grid_ticks = TICKS_PER_QUARTER // 12  # sixteenths, and sixths of a beat
@@ -38,7 +38,7 @@ class AbcCodec:
     def __init__(self, characters: str = PRINTABLE) -> None:
         needed = set("XMLK: 01234678/\nABCDEFGabcdefgz,'^_=|-")
         if needed - set(characters):
-            raise ValueError(f"a tune cannot be written without '{min(needed - set(characters))}'")
+            raise ValueError(f"'characters' must contain '{min(needed - set(characters))}': tunes need it")
         self._characters = characters
         self.vocabulary = Vocabulary(["<start>", "<end>", "<unknown>", *characters])
         self._tokens = {character: token for token, character in enumerate(characters, 3)}
@@ -47,26 +47,26 @@ class AbcCodec:
         self._only_start: Mask = np.arange(len(self.vocabulary)) == START
 
     def parameters(self) -> Mapping[str, Any]:
-        """What rebuilds this codec."""
+        """As ``Codec.parameters``."""
         return {"characters": self._characters}
 
     def fold(self, pitch: int) -> int:
-        """Every pitch can be written."""
+        """The same pitch: every pitch can be written."""
         return pitch
 
     def shift(self, key: Key, pitches: Sequence[int]) -> int:
-        """To the nearest key with few sharps or flats, in the octave that brings the mean nearest to a tune's."""
+        """To the nearest key with few sharps or flats, in the octave where the mean pitch is nearest to a tune's."""
         mean = sum(pitches) / len(pitches)
         near = sorted(range(-6, 7), key=lambda semitones: (abs(semitones), semitones))
         step = next(step for step in near if MOST_FLATS <= write_key(key.transposed(step)).signature <= MOST_SHARPS)
         return step + 12 * min(range(-5, 6), key=lambda octave: abs(mean + step + 12 * octave - MELODY_CENTRE))
 
     def shifts(self, tokens: Tokens) -> tuple[int, int]:
-        """What keeps every note on the tunes' instruments."""
+        """The transpositions that keep every note in the range of the tunes' instruments."""
         return transposing.shifts(self.text_of(tokens.tolist()))
 
     def transposed(self, tokens: Tokens, semitones: int) -> Tokens:
-        """The same tune in another key, the marks around it as they were."""
+        """The same tune in another key, with its start and end marks."""
         text = transposing.transposed(self.text_of(tokens.tolist()), semitones)
         begin, end = tokens[:1] == START, tokens[-1:] == END
         return np.concatenate([tokens[:1][begin], self.characters(text), tokens[-1:][end]])
@@ -74,11 +74,11 @@ class AbcCodec:
     # text
 
     def characters(self, text: str) -> Tokens:
-        """The tokens of a text; what is not in the vocabulary is ``<unknown>``."""
+        """The tokens of a text; a character that is not in the vocabulary is ``<unknown>``."""
         return np.array([self._tokens.get(character, UNKNOWN) for character in text], np.int64)
 
     def text_of(self, tokens: Iterable[int]) -> str:
-        """The text of tokens, marks left out; what was unknown is a ``?``."""
+        """The text of tokens, without the marks; ``<unknown>`` is a ``?``."""
         return "".join("?" if token == UNKNOWN else self.vocabulary.text(token) for token in tokens if token > END)
 
     # tokens → events, one at a time
@@ -88,20 +88,20 @@ class AbcCodec:
         return AbcCursor()
 
     def mask(self, cursor: AbcCursor) -> Mask:
-        """The start mark outside a tune; inside, what the grammar lets follow."""
+        """The start mark outside a tune; inside, the characters that the grammar allows next."""
         if not cursor.is_inside:
             return self._only_start
         return self._mask(grammar.following(cursor))
 
     def ending(self, cursor: AbcCursor) -> Mask:
-        """Anything but the end of the tune: the bars lead on to the end of the beat."""
+        """All allowed tokens except the end mark: the music continues to the end of the beat."""
         if not cursor.is_inside:
             return self.mask(cursor)
         others = grammar.following(cursor) - {grammar.END}
         return self._mask(others) if others else self.mask(cursor)
 
     def step(self, cursor: AbcCursor, token: int) -> tuple[AbcCursor, tuple[Ticked, ...]]:
-        """Move on by one token; a note's events come out with the character that completes it."""
+        """As ``Codec.step``; a note's events are settled with the character that completes it."""
         if token == START:
             return AbcCursor(tick=cursor.tick, origin=cursor.tick, is_inside=True), ()
         if token == END:
@@ -115,11 +115,11 @@ class AbcCodec:
         return None
 
     def out_of_scale(self, pitch_classes: Collection[int]) -> Mask:
-        """Accidentals: the signature has the scale."""
+        """The accidentals: without them, notes are in the scale of the key signature."""
         return self._mask(frozenset("^_="))
 
     def disallowed(self, cursor: AbcCursor, allowed: PitchSet) -> Mask:
-        """Letters and octave marks that make a pitch which is not allowed, accidentals that leave no letter."""
+        """Letters and octave marks that make a disallowed pitch, and accidentals after which every letter would."""
         struck = []
         for character in NOTE_LETTERS + ",'":
             pitch = begun_by(cursor, character)
@@ -132,18 +132,18 @@ class AbcCodec:
         return self._mask(frozenset(struck))
 
     def density_weights(self) -> NDArray[np.float32]:
-        """A ``/`` is busy, a long length is calm."""
+        """Positive for a ``/``, negative for long lengths."""
         weights = np.zeros(len(self.vocabulary), np.float32)
         for character, weight in {"/": 1.0, "2": -0.5, "3": -0.7, "4": -1.0, "6": -1.0, "8": -1.0}.items():
             weights[self._tokens[character]] = weight
         return weights
 
     def draft_tokens(self, cursor: AbcCursor) -> tuple[int, ...]:
-        """Nothing."""
+        """No draft."""
         return ()
 
     def decode(self, tokens: Iterable[int]) -> list[Note]:
-        """Notes of a token stream, sorted; what is tied on when it breaks off ends there."""
+        """As ``Codec.decode``; a tied note at the end of the tokens ends there."""
         cursor, events = self.begin(), list[Ticked]()
         for token in (*tokens, END):
             cursor, settled = self.step(cursor, token)
@@ -153,11 +153,11 @@ class AbcCodec:
     # events → tokens
 
     def encode(self, notes: Iterable[Note], key: Key = C_MAJOR) -> list[int]:
-        """A whole tune: the highest note of each onset, in this signature and in the metre that the onsets tell."""
+        """A whole tune: the highest note of each onset, in this key signature, in the metre found from the onsets."""
         return [START, *self._written(list(notes), key), *self.characters("\n").tolist(), END]
 
     def prompt(self, notes: Sequence[Note], cursor: AbcCursor, key: Key) -> TokenPrompt[AbcCursor]:
-        """The beginning of a tune, wherever the last one was left."""
+        """The beginning of a new tune, even when the last one has not ended."""
         return TokenPrompt(
             self,
             self._written(notes, key),
@@ -171,7 +171,7 @@ class AbcCodec:
         return tokens
 
     def _mask(self, characters: frozenset[str]) -> Mask:
-        """A mask of these characters as far as the vocabulary has them; it is not to be changed."""
+        """A mask of the characters that the vocabulary has. It is shared: do not change it."""
         if characters not in self._masks:
             mask = np.zeros(len(self.vocabulary), np.bool_)
             mask[[self._tokens[character] for character in characters if character in self._tokens]] = True

@@ -1,4 +1,4 @@
-"""The fields of ABC that say how its notes are read: key, metre and unit length.
+"""The fields of ABC that determine its notes: key, metre and unit length.
 
 Key signatures are counted in fifths: 2 is two sharps, -3 three flats (abc standard 2.1, section 4.6).
 """
@@ -35,7 +35,7 @@ _MARKS = {-2: "bb", -1: "b", 0: "", 1: "#", 2: "##"}
 
 @dataclass(frozen=True, slots=True)
 class AbcKey:
-    """A key as ABC names it: its tonic in fifths from C (G is 1, F is -1), and its mode as it was written."""
+    """A key in ABC: its tonic in fifths from C (G is 1, F is -1), and its mode as written."""
 
     tonic: int
     mode: str = ""
@@ -45,12 +45,12 @@ class AbcKey:
 
     @property
     def signature(self) -> int:
-        """Sharps, or flats if negative."""
+        """The count of sharps; negative for flats."""
         return self.tonic + _MODES[_short(self.mode)]
 
 
 def read_key(text: str) -> AbcKey | None:
-    """What stands in a ``K:`` field, or None when it names no key; bagpipes play in D."""
+    """Read the text of a ``K:`` field; None when it names no key. ``HP`` (bagpipes) is D."""
     if text.strip().lower() == "hp":
         return AbcKey(2)
     found = _KEY.match(text)
@@ -67,7 +67,7 @@ def write_key(key: Key) -> AbcKey:
 
 
 def read_fraction(text: str) -> Fraction | None:
-    """What stands in an ``M:`` or ``L:`` field, as a share of a whole note; None when it is none."""
+    """Read the text of an ``M:`` or ``L:`` field, as a fraction of a whole note; None when it is not one."""
     text = {"C": "4/4", "C|": "2/2"}.get(text.strip(), text)
     found = _FRACTION.match(text)
     return Fraction(int(found[1]), int(found[2])) if found and int(found[1]) and int(found[2]) else None
@@ -85,7 +85,7 @@ def in_fifths(letter: str, mark: str = "") -> int:
 
 
 def spelled(fifths: int) -> str:
-    """The name of what lies so many fifths from C; beyond double sharps and flats its other name."""
+    """The note name at a distance of ``fifths`` from C; beyond double sharps and flats its enharmonic name."""
     while not -15 <= fifths <= 19:
         fifths -= 12 if fifths > 0 else -12
     alteration, place = divmod(fifths + 1, 7)

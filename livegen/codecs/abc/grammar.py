@@ -1,4 +1,4 @@
-"""Which characters may come next in a tune: fields that can be read, and bars that fill their metre."""
+"""Which characters may come next in a tune: readable fields, and bars that fill their metre."""
 
 from dataclasses import replace
 from fractions import Fraction
@@ -17,7 +17,7 @@ BARS = frozenset({"|", "||", "|]", "|:", ":|", ":||", ":|]", ":|:", "::"})
 _PREFIXES = frozenset(bar[:length] for bar in BARS for length in range(1, len(bar) + 1))
 LONGEST_LINE = 60  # characters
 LONGEST_CHORD_NAME = 8
-MOST_LINES = 10  # of a head
+MOST_LINES = 10  # of a tune's header
 FEWEST_BARS = 4
 LONGEST_NOTE = 16  # units
 PRINTABLE = frozenset(map(chr, range(32, 127)))
@@ -27,7 +27,7 @@ _STARTS = frozenset(NOTE_LETTERS + ACCIDENTALS)
 
 
 def following(cursor: AbcCursor) -> frozenset[str]:
-    """The characters, and ``END``, that may come next inside a tune; never none."""
+    """The characters, and ``END``, that may come next inside a tune; at least one."""
     if cursor.line:
         return _in_line(cursor)
     if cursor.is_head:
@@ -38,7 +38,7 @@ def following(cursor: AbcCursor) -> frozenset[str]:
 
 
 def after(cursor: AbcCursor, position: Fraction) -> frozenset[str]:
-    """What may come when no note is being written and the bar has come so far."""
+    """What may come at ``position`` in the bar when no note is being written."""
     if cursor.last == "[":
         return frozenset("12")
     if cursor.last == "(":
@@ -63,7 +63,7 @@ def after(cursor: AbcCursor, position: Fraction) -> frozenset[str]:
 
 
 def _bar_line(cursor: AbcCursor, position: Fraction) -> set[str]:
-    """Characters that begin or go on with a bar line."""
+    """Characters that begin or continue a bar line."""
     if cursor.bar and not position:
         return {character for character in "|:]" if cursor.bar + character in _PREFIXES and cursor.last in "|:"}
     is_pickup = cursor.is_part and 0 < position < cursor.metre
@@ -74,7 +74,7 @@ def _bar_line(cursor: AbcCursor, position: Fraction) -> set[str]:
 
 
 def _between_bars(cursor: AbcCursor, position: Fraction) -> set[str]:
-    """What may stand where a bar has just begun."""
+    """What may come at the beginning of a bar."""
     if position or not cursor.bars:
         return set()
     if cursor.last == "\n":
@@ -123,7 +123,7 @@ def _lengths(cursor: AbcCursor, note: str, room: Fraction) -> set[str]:
 
 
 def _ended(cursor: AbcCursor, note: str, position: Fraction) -> set[str]:
-    """What may follow a note that ends here."""
+    """What may follow a note that ends at ``position``."""
     left, _ = cursor.tuplet
     if left > 1:
         return set(_STARTS)
@@ -137,7 +137,7 @@ def _ended(cursor: AbcCursor, note: str, position: Fraction) -> set[str]:
 
 
 def _free(cursor: AbcCursor) -> AbcCursor:
-    """A cursor whose note is written, as far as the grammar asks."""
+    """The cursor after its note, as far as the grammar needs it."""
     return replace(cursor, note="", bar="", share=Fraction(1), tuplet=(0, Fraction(1)), last="A")
 
 
@@ -162,7 +162,7 @@ def _in_line(cursor: AbcCursor) -> frozenset[str]:
 
 
 def _at_head(cursor: AbcCursor) -> frozenset[str]:
-    """The letter of the next field: X: first, K: last and after M:."""
+    """The letter of the next field: X: first; K: last, and after M:."""
     if not cursor.lines:
         return frozenset("X")
     if cursor.lines >= MOST_LINES:

@@ -1,7 +1,7 @@
-"""ABC read one character at a time: what a tune has come to, and the notes that each character settles.
+"""Reads ABC one character at a time: the position in a tune, and the events that each character settles.
 
 The abc standard 2.1 as far as a melody needs it: fields, notes with accidentals, octaves and lengths, broken rhythm,
-ties, tuplets, bars, repeats without their repetition. What is unknown is passed over; of a chord the first note sounds.
+ties, tuplets, bars, repeat signs (played once). Other characters are ignored; of a chord the first note sounds.
 """
 
 from dataclasses import dataclass, replace
@@ -13,16 +13,16 @@ from livegen.events import TICKS_PER_QUARTER, NoteOff, NoteOn, Ticked
 NOTE_LETTERS = "ABCDEFGabcdefg"
 ACCIDENTALS = "^_="
 LENGTHS = "0123456789/"
-TUPLETS = {2: 3, 3: 2, 4: 3, 5: 2, 6: 2, 7: 2, 8: 3, 9: 2}  # notes → in the time of
-_BRACKETS = {'"': '"', "{": "}", "!": "!"}  # what is passed over, and where it ends
-_FIELD_LETTERS = "HIJKLMNOPQRSTUVWXY%"  # with which no note begins
+TUPLETS = {2: 3, 3: 2, 4: 3, 5: 2, 6: 2, 7: 2, 8: 3, 9: 2}  # count of notes → in the time of how many
+_BRACKETS = {'"': '"', "{": "}", "!": "!"}  # begins an ignored passage → ends it
+_FIELD_LETTERS = "HIJKLMNOPQRSTUVWXY%"  # no note begins with these
 _SHARES = {">": (Fraction(3, 2), Fraction(1, 2)), "<": (Fraction(1, 2), Fraction(3, 2))}
 COMPOUND = (6, 9, 12)  # eighths in a bar whose beat is three of them
 
 
 @dataclass(frozen=True, slots=True)
 class AbcCursor:
-    """Where a tune has got to."""
+    """The position in a tune."""
 
     tick: int = 0
     told: int = 0  # characters since the tune began
@@ -32,8 +32,8 @@ class AbcCursor:
     is_phrase_end: bool = False  # a line has ended
     is_piece_end: bool = False
     line: str = ""  # a field or a comment being written
-    closing: str = ""  # ends what is being passed over ...
-    passed: str = ""  # ... which is this so far
+    closing: str = ""  # the character that ends the ignored passage ...
+    passed: str = ""  # ... which has these characters so far
     last: str = "\n"  # the last character
     bar: str = ""  # the characters of the bar line since the last note
     metre: Fraction = Fraction(1)
@@ -44,31 +44,31 @@ class AbcCursor:
     signature: int = 0
     origin: int = 0  # tick at which the tune begins
     time: Fraction = Fraction(0)  # since then, in whole notes
-    begun: Fraction = Fraction(0)  # of the bar
+    begun: Fraction = Fraction(0)  # the time at which the bar began
     bars: int = 0  # bar lines so far
     is_part: bool = True  # in the first bar of a part
-    pickup: Fraction = Fraction(0)  # what that bar held if it was not full
+    pickup: Fraction = Fraction(0)  # the length of that bar if it was not full
     accidentals: tuple[tuple[str, int], ...] = ()  # (letter with its octave, semitones) of this bar
     note: str = ""  # being written
-    share: Fraction = Fraction(1)  # of the note's length, by a broken rhythm
-    tuplet: tuple[int, Fraction] = (0, Fraction(1))  # notes left, and their share
+    share: Fraction = Fraction(1)  # factor of the note's length, by a broken rhythm
+    tuplet: tuple[int, Fraction] = (0, Fraction(1))  # how many notes are left, and the factor of their length
     is_chord: bool = False
-    held: int | None = None  # the pitch of a note that is tied on
+    held: int | None = None  # the pitch of a note with a tie
     lines: int = 0  # of the head
 
     @property
     def sounding(self) -> tuple[int, ...]:
-        """The pitch that sounds on."""
+        """The pitch of the tied note."""
         return () if self.held is None else (self.held,)
 
     @property
     def position(self) -> Fraction:
-        """Since the last bar line, in whole notes."""
+        """Time since the last bar line, in whole notes."""
         return self.time - self.begun
 
     @property
     def whole_ticks(self) -> int:
-        """Ticks of a whole note: a beat is a quarter, or in a compound metre three eighths."""
+        """Ticks of a whole note: a beat is a quarter, in a compound metre three eighths."""
         return TICKS_PER_QUARTER * 8 // 3 if self.is_compound else TICKS_PER_QUARTER * 4
 
 
@@ -114,7 +114,7 @@ def complete(cursor: AbcCursor, following: str = "") -> tuple[AbcCursor, tuple[T
 
 
 def begun_by(cursor: AbcCursor, characters: str) -> int | None:
-    """The pitch of the note that these characters, coming next, begin or move by octaves; None when they make none."""
+    """The pitch of the note that these next characters begin or move by octaves; None when they make no note."""
     if cursor.line or cursor.is_head or cursor.closing:
         return None
     if characters in (",", "'"):
@@ -128,7 +128,7 @@ def begun_by(cursor: AbcCursor, characters: str) -> int | None:
 
 
 def duration(note: str, unit: Fraction) -> Fraction:
-    """The length of a note as it is written, in whole notes: ``A3/2`` with a unit of an eighth is 3/16."""
+    """The written length of a note, in whole notes: ``A3/2`` with a unit of an eighth is 3/16."""
     number, slash, by = note.lstrip(ACCIDENTALS)[1:].lstrip(",'").partition("/")
     halvings = 1 + by.count("/")
     divisor = int(by.strip("/") or 0) or 2**halvings
@@ -166,12 +166,12 @@ def _in_line(cursor: AbcCursor, character: str) -> AbcCursor:
 
 
 def _rebased(cursor: AbcCursor) -> AbcCursor:
-    """The same moment as the beginning of what follows, for the ticks of a whole note may change."""
+    """The same position as a new origin, for the ticks of a whole note may change."""
     return replace(cursor, origin=cursor.tick, time=Fraction(0), begun=Fraction(0))
 
 
 def _open(cursor: AbcCursor, character: str) -> AbcCursor:
-    """The cursor after a character that no note goes on with."""
+    """The cursor after a character that does not continue a note."""
     before = cursor.last
     cursor = replace(cursor, last=character)
     if before == "\n" and character in _FIELD_LETTERS:
@@ -201,7 +201,7 @@ def _barred(cursor: AbcCursor, character: str) -> AbcCursor:
 
 
 def _begins_part(cursor: AbcCursor) -> bool:
-    """A part begins after a double bar or a repeat."""
+    """Does a part begin here? It does after a double bar or a repeat sign."""
     return cursor.bar not in ("", "|") or (cursor.is_part and not cursor.bar)
 
 

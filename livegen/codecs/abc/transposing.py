@@ -1,11 +1,11 @@
-"""ABC text in another key: letters, signatures, accidentals and chord names move, all else stays."""
+"""Transposes ABC text: letters, key signatures, accidentals and chord names change, the rest stays."""
 
 import re
 
 from livegen.codecs.abc.fields import LETTERS, STEPS, AbcKey, altered, in_fifths, read_key, spelled
 
 MOST_FLATS, MOST_SHARPS = -4, 5
-LOWEST, HIGHEST = 53, 86  # F, to d'': what the tunes' instruments play
+LOWEST, HIGHEST = 53, 86  # F, to d'': the range of the tunes' instruments
 
 _PARTS = re.compile(r'"([^"\n]*)"|![^!\n]*!|(\^+|_+|=)?([A-Ga-g])([,\']*)')
 _FIELD = re.compile(r"([A-Za-z]):(.*)")
@@ -14,7 +14,7 @@ _BASS = re.compile(r"/([A-Ga-g])([#b+]?)")
 
 
 def transposed(tune: str, semitones: int) -> str:
-    """The tune, higher by ``semitones``; as it is when it would need too many sharps or flats."""
+    """The tune, transposed up by ``semitones``; unchanged when it would need too many sharps or flats."""
     keys = [key for line in tune.split("\n") if line.startswith("K:") and (key := read_key(line[2:]))]
     fifths = _fifths(keys, semitones)
     if not semitones or fifths is None:
@@ -24,7 +24,7 @@ def transposed(tune: str, semitones: int) -> str:
 
 
 def shifts(tune: str) -> tuple[int, int]:
-    """The lowest and the highest transposition that keeps every note on the tunes' instruments."""
+    """The lowest and the highest transposition that keep every note in the range of the tunes' instruments."""
     pitches = [
         60 + STEPS[LETTERS.index(letter.upper())] + 12 * (letter.islower() + marks.count("'") - marks.count(","))
         for line in tune.split("\n")
@@ -36,7 +36,7 @@ def shifts(tune: str) -> tuple[int, int]:
 
 
 def _fifths(keys: list[AbcKey], semitones: int) -> int | None:
-    """The shift in fifths, by which every key of a tune stays playable; None when there is none."""
+    """The transposition in fifths after which every key of a tune has few sharps or flats; None when there is none."""
     signatures = [key.signature for key in keys]
     for fifths in (7 * semitones % 12, 7 * semitones % 12 - 12):
         if signatures and min(signatures) + fifths >= MOST_FLATS and max(signatures) + fifths <= MOST_SHARPS:
@@ -45,7 +45,7 @@ def _fifths(keys: list[AbcKey], semitones: int) -> int | None:
 
 
 class _Shifter:
-    """Owner of the key that the line being moved stands in."""
+    """Transposes line by line. Owner of the current line's key signature."""
 
     def __init__(self, fifths: int, semitones: int) -> None:
         self._fifths = fifths
@@ -81,7 +81,7 @@ class _Shifter:
     def _name(self, root: re.Match[str]) -> str:
         name = spelled(in_fifths(root[1], root[2].replace("+", "#")) + self._fifths)
         slash = "/" if root[0].startswith("/") else ""
-        name = name.replace("#", "+") if slash and root[2] != "#" else name  # as the tunes write a bass
+        name = name.replace("#", "+") if slash and root[2] != "#" else name  # the tunes write a bass in this way
         return slash + (name[0].lower() if root[1].islower() else name[0]) + name[1:]
 
 
@@ -92,5 +92,5 @@ def pitch_text(letter: int, octave: int) -> str:
 
 
 def _letter_steps(fifths: int, semitones: int) -> int:
-    """Steps of the scale: a fifth is four of them, and octaves make up for the rest."""
+    """The transposition in steps of the scale: a fifth is four steps, an octave seven."""
     return 4 * fifths + 7 * ((semitones - 7 * fifths) // 12)

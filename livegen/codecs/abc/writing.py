@@ -1,4 +1,4 @@
-"""A melody written as ABC: its key, its metre, its bars."""
+"""Writes a melody as ABC: its key, its metre, its bars."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,11 +14,11 @@ _MARKS = {-1: "_", 0: "=", 1: "^"}
 
 @dataclass(frozen=True, slots=True)
 class Time:
-    """How beats are written."""
+    """A metre, and how beats are written in it."""
 
     metre: str
-    step_ticks: int  # of a sixteenth
-    bar: int  # sixteenths
+    step_ticks: int  # ticks of a sixteenth
+    bar: int  # sixteenths in a bar
 
 
 SIMPLE = Time("4/4", TICKS_PER_QUARTER // 4, 16)
@@ -26,19 +26,19 @@ COMPOUND = Time("6/8", TICKS_PER_QUARTER // 6, 12)  # a beat is three eighths
 
 
 def time_of(notes: Iterable[Note]) -> Time:
-    """Whether the onsets lie nearer to quarters or to sixths of a beat."""
+    """The metre for notes: ``COMPOUND`` when their onsets are nearer to sixths of a beat than to quarters of it."""
     onsets = [note.onset for note in notes]
     quarters, sixths = (sum(_off(onset, TICKS_PER_QUARTER // parts) for onset in onsets) for parts in (4, 6))
     return COMPOUND if sixths < quarters else SIMPLE
 
 
 def head(key: AbcKey, time: Time) -> str:
-    """The fields of a tune."""
+    """The header of a tune."""
     return f"X: 1\nM:{time.metre}\nL:1/8\nK:{key}\n"
 
 
 def body(notes: Sequence[Note], key: AbcKey, time: Time) -> str:
-    """The bars of a melody, the highest note of each onset; it ends with a bar line, or in mid-bar with a space."""
+    """The bars of a melody, the highest note of each onset; they end with a bar line, or in mid-bar with a space."""
     text, at = "", 0
     known: dict[str, int] = {}
     for pitch, steps in melody(notes, time):
@@ -54,7 +54,7 @@ def body(notes: Sequence[Note], key: AbcKey, time: Time) -> str:
 
 
 def melody(notes: Sequence[Note], time: Time) -> list[tuple[int | None, int]]:
-    """Pitches, None for silence, and how many sixteenths each lasts; one at a time, from tick 0."""
+    """Pitches, None for a rest, each with its duration in sixteenths; one at a time, from tick 0."""
     highest: dict[int, Note] = {}
     for note in sorted(notes):
         highest[round_div(note.onset, time.step_ticks)] = note
@@ -72,7 +72,7 @@ def melody(notes: Sequence[Note], time: Time) -> list[tuple[int | None, int]]:
 
 
 def _named(pitch: int, signature: int, known: dict[str, int]) -> str:
-    """A note with the accidental that it needs; ``known`` are those of its bar so far, and is moved on."""
+    """A note with the accidental that it needs; ``known``, the accidentals of its bar so far, is updated."""
     letter, alteration = _spelled(pitch % 12, signature)
     octave = (pitch - STEPS[letter] - alteration) // 12 - 5
     name = pitch_text(letter, octave)
@@ -82,7 +82,7 @@ def _named(pitch: int, signature: int, known: dict[str, int]) -> str:
 
 
 def _spelled(pitch_class: int, signature: int) -> tuple[int, int]:
-    """Letter and alteration: as the signature has it, else natural, else the way that the signature goes."""
+    """Letter and alteration: as in the signature, else natural, else sharp or flat like the signature."""
     ways = [(letter, alteration) for alteration in (0, 1, -1) for letter in range(len(LETTERS))]
     fitting = [way for way in ways if (STEPS[way[0]] + way[1]) % 12 == pitch_class]
     wanted = 1 if signature >= 0 else -1
