@@ -83,10 +83,10 @@ def _named(pitch: int, signature: int, known: dict[str, int]) -> str:
 
 def _spelled(pitch_class: int, signature: int) -> tuple[int, int]:
     """Letter and alteration: as in the signature, else natural, else sharp or flat like the signature."""
-    ways = [(letter, alteration) for alteration in (0, 1, -1) for letter in range(len(LETTERS))]
-    fitting = [way for way in ways if (STEPS[way[0]] + way[1]) % 12 == pitch_class]
+    spellings = [(letter, alteration) for alteration in (0, 1, -1) for letter in range(len(LETTERS))]
+    fitting = [spelling for spelling in spellings if (STEPS[spelling[0]] + spelling[1]) % 12 == pitch_class]
     wanted = 1 if signature >= 0 else -1
-    return min(fitting, key=lambda way: (way[1] != altered(way[0], signature), way[1] != 0, way[1] != wanted))
+    return min(fitting, key=lambda spelling: (spelling[1] != altered(spelling[0], signature), spelling[1] != 0, spelling[1] != wanted))
 
 
 def _length(sixteenths: int) -> str:
