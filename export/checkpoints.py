@@ -11,6 +11,8 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from livegen.errors import SettingsError
+
 
 class Trainee(Protocol):
     """What changes while training."""
@@ -30,49 +32,70 @@ def average(averages: Mapping[str, Tensor], network: nn.Module, decay: float, up
 def save_last(folder: Path, trainee: Trainee, metadata: dict[str, str]) -> None:
     """Write ``last.safetensors``, from which a training goes on exactly."""
     tensors = {f"network.{name}": weight for name, weight in trainee.network.state_dict().items()}
-    tensors |= averages_of(trainee)
+    tensors |= _averages(trainee)
     for index, parts in trainee.optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{index}.{name}": part for name, part in parts.items()}
     _write(folder / "last.safetensors", tensors, metadata)
 
 
-def save_best(folder: Path, averages: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
-    """Write ``best.safetensors``, the averaged network alone."""
-    _write(folder / "best.safetensors", averages, metadata)
+def save_best(folder: Path, trainee: Trainee, metadata: dict[str, str], *, halves: bool) -> None:
+    """Write ``best.safetensors``, the averaged network alone, in half precision or as it is."""
+    averages = _averages(trainee)
+    kept = {name: weight.half() for name, weight in averages.items()} if halves else averages
+    _write(folder / "best.safetensors", kept, metadata)
 
 
-def averages_of(trainee: Trainee) -> dict[str, Tensor]:
-    """The averaged weights as a checkpoint names them."""
-    return {f"averaged.{name}": weight for name, weight in trainee.averaged.state_dict().items()}
+def metadata(path: Path) -> dict[str, str]:
+    """The text of a checkpoint; empty where there is none."""
+    if not path.exists():
+        return {}
+    with _opened(path) as kept:
+        return dict(kept.metadata())
 
 
-def opened(path: Path) -> AbstractContextManager[Any]:
-    """A checkpoint, to read from; ``metadata()`` is its text."""
-    kept: AbstractContextManager[Any] = safe_open(path, "pt")
-    return kept
+def best(folder: Path, command: str) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """The text of ``best.safetensors``, and the averaged weights; ``command`` would write it."""
+    path = folder / "best.safetensors"
+    if not path.exists():
+        raise SettingsError(f"{path}: no such checkpoint; run `{command}` first")
+    with _opened(path) as kept:
+        return dict(kept.metadata()), _named(kept, "averaged.")
 
 
-def restore(trainee: Trainee, kept: Any) -> None:
-    """Put everything back to where ``save_last`` found it."""
-    trainee.network.load_state_dict(named(kept, "network."))
-    trainee.averaged.load_state_dict(named(kept, "averaged."))
+def restore(trainee: Trainee, path: Path) -> dict[str, str]:
+    """Put everything back to where ``save_last`` found it; the text that it wrote."""
+    with _opened(path) as kept:
+        network, averaged, optimiser = (_named(kept, prefix) for prefix in ("network.", "averaged.", "optimiser."))
+        text = dict(kept.metadata())
+    trainee.network.load_state_dict(network)
+    trainee.averaged.load_state_dict(averaged)
     states: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in named(kept, "optimiser.").items():
+    for name, tensor in optimiser.items():
         index, _, part = name.partition(".")
         states.setdefault(int(index), {})[part] = tensor
     groups = trainee.optimiser.state_dict()["param_groups"]
     trainee.optimiser.load_state_dict({"state": states, "param_groups": groups})
-
-
-def named(kept: Any, prefix: str) -> dict[str, Tensor]:
-    """The tensors whose names begin so, without that beginning."""
-    return {name.removeprefix(prefix): kept.get_tensor(name) for name in kept.keys() if name.startswith(prefix)}  # noqa: SIM118 (no mapping)
+    return text
 
 
 def log(folder: Path, line: Mapping[str, float]) -> None:
     """Add a line to ``metrics.jsonl``."""
     with (folder / "metrics.jsonl").open("a", encoding="utf-8") as metrics:
         metrics.write(json.dumps({name: round(value, 5) for name, value in line.items()}) + "\n")
+
+
+def _averages(trainee: Trainee) -> dict[str, Tensor]:
+    return {f"averaged.{name}": weight for name, weight in trainee.averaged.state_dict().items()}
+
+
+def _opened(path: Path) -> AbstractContextManager[Any]:
+    kept: AbstractContextManager[Any] = safe_open(path, "pt")
+    return kept
+
+
+def _named(kept: Any, prefix: str) -> dict[str, Tensor]:
+    """The tensors whose names begin so, without that beginning."""
+    return {name.removeprefix(prefix): kept.get_tensor(name) for name in kept.keys() if name.startswith(prefix)}  # noqa: SIM118 (no mapping)
 
 
 def _write(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:

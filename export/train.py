@@ -1,4 +1,4 @@
-"""Training, in the order in which it happens: settings, data, model, optimiser, loop, save.
+"""Training, in the order in which it happens: settings, data, model, optimiser, loop, best.
 
 Teacher forcing with truncated backpropagation. In streams, pieces, shuffled and transposed anew each epoch, run side
 by side; the state is carried from chunk to chunk and now and then lost, so that the network learns to begin in
@@ -8,9 +8,9 @@ was killed goes on exactly where its last checkpoint stands. Started by torchrun
 
 import json
 import math
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,13 +20,13 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from export import checkpoints, corpora, scoring
-from export.corpora import Corpus
+from export import checkpoints, corpora, scoring, training_loop
 from export.corpora.work import Piece, concatenate
 from export.networks import make_network
 from export.networks.network import Network, State
 from export.processes import Processes, joined
 from export.recipes import Recipe, Training
+from export.training_loop import Learner, Report, count, epochs, learn
 from livegen.codecs import make_codec
 from livegen.codecs.codec import Codec
 from livegen.codecs.vocabulary import Tokens
@@ -34,9 +34,6 @@ from livegen.errors import SettingsError
 
 BACHBOT_NATS = 0.477  # per token on its test part (Liang 2016, section 5.2)
 VALID_STREAMS = 25
-
-Report = Callable[[int, int, Mapping[str, float]], None]  # (epochs done, epochs, figures of the last)
-
 
 # --- settings and data
 
@@ -123,16 +120,6 @@ class TorchPredictor:
 # --- optimiser
 
 
-def learning_rate(training: Training, updates: int, per_epoch: int) -> float:
-    """A straight warm-up, then a cosine down to a hundredth; or always the same."""
-    if training.schedule == "constant":
-        return training.learning_rate
-    warm_up = max(1.0, training.warm_up_epochs * per_epoch)
-    progress = (updates - warm_up) / max(1.0, training.epochs * per_epoch - warm_up)
-    cosine = 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, max(0.0, progress))))
-    return training.learning_rate * min(1.0, (updates + 1) / warm_up) * cosine
-
-
 def make_optimiser(network: Network, training: Training) -> torch.optim.Optimizer:
     """The recipe's optimiser."""
     weights, decay = network.parameters(), training.weight_decay
@@ -151,103 +138,66 @@ def make_optimiser(network: Network, training: Training) -> torch.optim.Optimize
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a run has come; travels in the checkpoint."""
+class Progress(training_loop.Progress):
+    """How far a run has come; its ``best_nats`` are per token."""
 
-    epoch: int = 0  # epochs done
-    updates: int = 0
-    wall_s: float = 0.0  # spent training, over all resumes
-    best_nats: float = math.inf  # per token of the validation
-    best_epoch: int = 0
     bachbot_s: float = math.inf  # ``wall_s`` when the test figure was first seen at BachBot's; decides nothing
-
-
-@dataclass(slots=True)
-class Learner:
-    """The one owner of all that changes while training."""
-
-    network: Network
-    averaged: Network  # the average of the network's weights
-    optimiser: torch.optim.Optimizer
-    progress: Progress
-
-
-@dataclass(frozen=True, slots=True)
-class Trained:
-    """What a run has come to at its best epoch."""
-
-    recipe: Recipe
-    codec: Codec[Any]
-    network: Network
-    progress: Progress
 
 
 def train(recipe: Recipe, folder: Path, music: Path | None = None, report: Report | None = None) -> Progress:
     """Train to the end, from the last checkpoint in ``folder`` if there is one; leaves ``best.safetensors``."""
+    training = recipe.training
     with joined() as processes:
         corpus = corpora.load(recipe.corpus, recipe.codec, music)
-        learner = _learner(recipe, corpus.codec)
-        folder.mkdir(parents=True, exist_ok=True)
-        _resume(learner, recipe, folder / "last.safetensors")
-        board = _tensorboard(folder) if processes.is_first else None
-        while not _is_finished(learner.progress, recipe.training):
-            figures = _one_epoch(learner, corpus, recipe.training, processes)
-            is_best = _count_epoch(learner, figures)
-            figures |= _reported_test(learner, corpus.split.test_tokens, recipe.training)
-            if processes.is_first:
-                _save(learner, recipe, corpus.codec, folder, is_best=is_best)
-                _log(folder, learner.progress, figures, board)
-                if report:
-                    report(learner.progress.epoch, recipe.training.epochs, figures)
+        torch.manual_seed(training.seed)
+        network = make_network(recipe, corpus.codec).to("cuda" if torch.cuda.is_available() else "cpu")
+        averaged, optimiser = deepcopy(network), make_optimiser(network, training)
+        learner = Learner(network, averaged, optimiser, Progress(), training, processes)
+        _refuse_another(recipe, folder / "last.safetensors")
+        text = {"recipe": recipe.model_dump_json(), "codec": json.dumps(corpus.codec.parameters())}
+        for epoch in epochs(learner, folder, text, _with_tensorboard(folder, report) if processes.is_first else None):
+            tokens = epoch_tokens(corpus.split.train, corpus.codec, training, epoch)
+            parts = batches(tokens, training, epoch)
+            torch.manual_seed(hash((training.seed, epoch, processes.rank)))
+            figures = {"train_nats": learn(learner, _losses(network, parts, training, processes), len(parts))}
+            heard, predictor = concatenate(corpus.split.valid), TorchPredictor(averaged)
+            valid = scoring.in_streams(predictor, heard, streams=VALID_STREAMS)
+            count(learner, figures | {"valid_nats": valid.per_token})
+            if training.test_every and learner.progress.epoch % training.test_every == 0:
+                learner.figures["test_nats"] = _reported_test(learner, predictor, corpus.split.test_tokens)
     return learner.progress
 
 
-def _learner(recipe: Recipe, codec: Codec[Any]) -> Learner:
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    torch.manual_seed(recipe.training.seed)
-    network = make_network(recipe, codec).to(device)
-    averaged = make_network(recipe, codec).to(device)
-    averaged.load_state_dict(network.state_dict())
-    return Learner(network, averaged, make_optimiser(network, recipe.training), Progress())
+def _refuse_another(recipe: Recipe, path: Path) -> None:
+    kept = checkpoints.metadata(path)
+    if kept and Recipe.model_validate_json(kept["recipe"]) != recipe:
+        raise SettingsError(f"{path}: was trained by another recipe; move its folder away, or restore the recipe")
 
 
-def _is_finished(progress: Progress, training: Training) -> bool:
-    return progress.epoch >= min(training.epochs, progress.best_epoch + training.patience)
+def _with_tensorboard(folder: Path, report: Report | None) -> Report | None:
+    """The report, and TensorBoard where there is one."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        return report
+    board: Any = SummaryWriter(str(folder))
+
+    def show(done: int, whole: int, figures: Mapping[str, float]) -> None:
+        for name, value in figures.items():
+            board.add_scalar(name, value, done)
+        board.flush()
+        if report:
+            report(done, whole, figures)
+
+    return show
 
 
-def _one_epoch(learner: Learner, corpus: Corpus, training: Training, processes: Processes) -> dict[str, float]:
-    """Train an epoch and validate; the figures of both."""
-    begun, epoch = time.perf_counter(), learner.progress.epoch
-    tokens = epoch_tokens(corpus.split.train, corpus.codec, training, epoch)
-    figures = {"train_nats": _epoch(learner, batches(tokens, training, epoch), training, processes)}
-    heard = concatenate(corpus.split.valid)
-    valid = scoring.in_streams(TorchPredictor(learner.averaged), heard, streams=VALID_STREAMS)
-    return figures | {"valid_nats": valid.per_token, "epoch_s": time.perf_counter() - begun}
-
-
-def _epoch(learner: Learner, parts: Sequence[Tokens], training: Training, processes: Processes) -> float:
-    """One pass over all batches; the mean loss in nats per token."""
-    network = learner.network
-    device = next(network.parameters()).device
-    torch.manual_seed(hash((training.seed, learner.progress.epoch, processes.rank)))
-    network.train()
-    state, losses = None, []
-    updates = learner.progress.updates
+def _losses(network: Network, parts: Sequence[Tokens], training: Training, processes: Processes) -> Iterator[Tensor]:
+    """The loss of each batch, one after the other; the state goes from each to the next."""
+    device, state = next(network.parameters()).device, None
     for part in parts:
-        for group in learner.optimiser.param_groups:
-            group["lr"] = learning_rate(training, updates, len(parts))
-        batch = torch.from_numpy(processes.own(part)).to(device)
-        loss, state = _loss(network, batch, state, training)
-        learner.optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
-        processes.average_gradients(network)
-        torch.nn.utils.clip_grad_norm_(network.parameters(), training.clip)
-        learner.optimiser.step()
-        checkpoints.average(learner.averaged.state_dict(), network, training.averaging, updates)
-        losses.append(loss.detach())
-        updates += 1
-    learner.progress = replace(learner.progress, updates=updates)
-    return torch.stack(losses).mean().item()
+        loss, state = _loss(network, torch.from_numpy(processes.own(part)).to(device), state, training)
+        yield loss
 
 
 def _loss(network: Network, batch: Tensor, state: State | None, training: Training) -> tuple[Tensor, State | None]:
@@ -270,76 +220,32 @@ def forget(state: State, blank: State, chance: float) -> State:
     return {name: torch.where(lost, blank[name], part) for name, part in state.items()}
 
 
-def _count_epoch(learner: Learner, figures: Mapping[str, float]) -> bool:
-    """Move the progress on by an epoch; whether its validation was the best so far."""
-    done = learner.progress
-    done = replace(done, epoch=done.epoch + 1, wall_s=done.wall_s + figures["epoch_s"])
-    is_best = figures["valid_nats"] < done.best_nats
-    if is_best:
-        done = replace(done, best_nats=figures["valid_nats"], best_epoch=done.epoch)
-    learner.progress = done
-    return is_best
-
-
-def _reported_test(learner: Learner, tokens: Tokens, training: Training) -> dict[str, float]:
-    """The test figure now and then, to know how long BachBot's took to reach: no choice looks at it."""
-    done = learner.progress
-    if not training.test_every or done.epoch % training.test_every:
-        return {}
-    nats = scoring.in_streams(TorchPredictor(learner.averaged), tokens).per_token
+def _reported_test(learner: Learner[Progress], predictor: TorchPredictor, tokens: Tokens) -> float:
+    """The test figure, to know how long BachBot's took to reach: no choice looks at it."""
+    nats, done = scoring.in_streams(predictor, tokens).per_token, learner.progress
     if nats <= BACHBOT_NATS:
         learner.progress = replace(done, bachbot_s=min(done.bachbot_s, done.wall_s))
-    return {"test_nats": nats}
+    return nats
 
 
-# --- save
+# --- best
 
 
-def _save(learner: Learner, recipe: Recipe, codec: Codec[Any], folder: Path, *, is_best: bool) -> None:
-    """Write ``last.safetensors``, and ``best.safetensors`` when it is; each replaces the old one in one move."""
-    progress = {name: getattr(learner.progress, name) for name in Progress.__dataclass_fields__}
-    metadata = {"recipe": recipe.model_dump_json(), "progress": json.dumps(progress)}
-    metadata["codec"] = json.dumps(codec.parameters())
-    checkpoints.save_last(folder, learner, metadata)
-    if is_best:
-        checkpoints.save_best(folder, checkpoints.averages_of(learner), metadata)
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What a run has come to at its best epoch."""
 
-
-def _resume(learner: Learner, recipe: Recipe, path: Path) -> None:
-    if not path.exists():
-        return
-    with checkpoints.opened(path) as kept:
-        if Recipe.model_validate_json(kept.metadata()["recipe"]) != recipe:
-            raise SettingsError(f"{path}: was trained by another recipe; move its folder away, or restore the recipe")
-        learner.progress = Progress(**json.loads(kept.metadata()["progress"]))
-        checkpoints.restore(learner, kept)
+    recipe: Recipe
+    codec: Codec[Any]
+    network: Network
+    progress: Progress
 
 
 def restore_best(folder: Path) -> Trained:
     """The averaged network of a run's best epoch, with all that it takes to use it."""
-    path = folder / "best.safetensors"
-    if not path.exists():
-        raise SettingsError(f"{path}: no such checkpoint; run `python -m export train` first")
-    with checkpoints.opened(path) as kept:
-        metadata = kept.metadata()
-        recipe = Recipe.model_validate_json(metadata["recipe"])
-        codec = make_codec(recipe.codec, json.loads(metadata["codec"]))
-        network = make_network(recipe, codec)
-        network.load_state_dict(checkpoints.named(kept, "averaged."))
-        return Trained(recipe, codec, network.eval(), Progress(**json.loads(metadata["progress"])))
-
-
-def _log(folder: Path, progress: Progress, figures: Mapping[str, float], board: Any) -> None:
-    checkpoints.log(folder, {"epoch": progress.epoch, "wall_s": progress.wall_s, **figures})
-    if board:
-        for name, value in figures.items():
-            board.add_scalar(name, value, progress.epoch)
-        board.flush()
-
-
-def _tensorboard(folder: Path) -> Any:
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError:
-        return None
-    return SummaryWriter(str(folder))
+    metadata, averages = checkpoints.best(folder, "python -m export train")
+    recipe = Recipe.model_validate_json(metadata["recipe"])
+    codec = make_codec(recipe.codec, json.loads(metadata["codec"]))
+    network = make_network(recipe, codec)
+    network.load_state_dict(averages)
+    return Trained(recipe, codec, network.eval(), Progress(**json.loads(metadata["progress"])))

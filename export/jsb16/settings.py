@@ -1,7 +1,9 @@
 """What a run of the benchmark is made of, read from TOML."""
 
+import math
 import tomllib
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -49,6 +51,9 @@ class Hiding(_Frozen):
 
 class Training(_Frozen):
     """How the network is trained."""
+
+    patience: ClassVar[float] = math.inf  # always to the last epoch
+    schedule: ClassVar[str] = "cosine"
 
     epochs: int = Field(ge=1)
     batch: int = Field(ge=1)  # pieces

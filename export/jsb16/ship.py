@@ -11,11 +11,12 @@ from export.evaluate import Each, OnnxPredictor
 from export.jsb16.data import VOICES, Chorales, Frames
 from export.jsb16.streaming import CODEC, ORDER, Streaming
 from export.jsb16.to_onnx import to_onnx
-from export.jsb16.train import Progress, restore_best
+from export.jsb16.train import restore_best
 from export.scoring import Predictor, Score, surprise
 from export.ship import commit
 from export.to_onnx import rounded, state_parts, with_card
 from export.train import TorchPredictor
+from export.training_loop import Progress
 from export.verify import verify
 from livegen.model.card import Card, CodecCard, SamplingDefaults, TrainedOn
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from export import training_loop
 from export.jsb16 import settings, train
 from export.jsb16.data import HIDDEN, SOPRANO, VOICES
 from livegen.errors import SettingsError
@@ -17,7 +18,7 @@ CONFIG = Path(__file__).parents[2] / "configs" / "train" / "jsb16.toml"
 HIDING = settings.Hiding(below_soprano=0, any_voices=0, soprano_first=0, any_order=0)
 
 
-def stop_after(epochs: int) -> train.Report:
+def stop_after(epochs: int) -> training_loop.Report:
     def report(done: int, whole: int, figures: Mapping[str, float]) -> None:
         if done == epochs:
             raise KeyboardInterrupt
@@ -131,11 +132,3 @@ def test_a_drawn_order_is_an_order(name: str) -> None:
     assert (known != known.transpose(-1, -2)).sum() == frames.numel() * (VOICES - 1)
     assert (known[..., SOPRANO, :].sum() == 0) == (name == "soprano_first")
     assert len(known.flatten(0, 1).flatten(1).unique(dim=0)) == {"soprano_first": 6, "any_order": 24}[name]
-
-
-def test_the_learning_rate_warms_up_and_cools_down() -> None:
-    training = SETTINGS.training.model_copy(update={"epochs": 3, "warm_up_epochs": 1, "learning_rate": 1.0})
-
-    rates = [train.learning_rate(training, updates, 2) for updates in range(7)]
-
-    assert rates == pytest.approx([0.5, 1.0, 1.0, 0.855, 0.505, 0.155, 0.01], abs=1e-3)

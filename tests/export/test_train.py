@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from export import checkpoints, corpora, train
+from export import checkpoints, corpora, train, training_loop
 from export.corpora.work import Piece, concatenate
 from export.networks import make_network
 from export.recipes import Dropouts, Recipe, Rereading, Training, WindowedLstm
@@ -37,7 +37,7 @@ def scales(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stand_in(monkeypatch, tmp_path / "cache")
 
 
-def stop_after(epochs: int) -> train.Report:
+def stop_after(epochs: int) -> training_loop.Report:
     def report(done: int, whole: int, figures: Mapping[str, float]) -> None:
         if done == epochs:
             raise KeyboardInterrupt
@@ -233,13 +233,3 @@ def test_the_average_follows_fast_at_first_and_then_slowly() -> None:
 
     torch.testing.assert_close(averages[0], 0.9 * weight.detach())
     torch.testing.assert_close(averages[10**6], 0.1 * weight.detach())
-
-
-def test_the_learning_rate_warms_up_and_then_falls_to_a_hundredth() -> None:
-    training = Training(epochs=10, warm_up_epochs=1, learning_rate=1.0)
-
-    rates = [train.learning_rate(training, updates, 10) for updates in (0, 9, 54, 100)]
-
-    assert rates[:2] == pytest.approx([0.1, 1.0])
-    assert 0.4 < rates[2] < 0.6
-    assert rates[3] == pytest.approx(0.01)
