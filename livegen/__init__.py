@@ -91,6 +91,7 @@ Music, and how it is written as tokens:
     codecs/__init__.py           codecs by name
     codecs/codec.py              what every way of writing music as tokens offers
     codecs/vocabulary.py         one table, read in both directions; the pitches that each token begins
+    codecs/pitch_range.py        what codecs of a range of pitches share
     codecs/prompt.py             what was heard, told token by token
     codecs/decoding.py           from tokens to whole notes
     codecs/chorale.py            chorales as frames of a sixteenth

@@ -8,9 +8,8 @@ Voices in unison are one token, and a pitch that one voice holds while another s
 describe what a keyboard would play.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,15 +27,16 @@ from livegen.codecs.chorale_frames import (
     frames_of,
 )
 from livegen.codecs.decoding import ends, followed, paired
-from livegen.codecs.vocabulary import Mask, PitchSet, PitchTable, Tokens, Vocabulary
+from livegen.codecs.pitch_range import PitchRangeCodec
+from livegen.codecs.vocabulary import Mask, PitchTable, Tokens, Vocabulary
 from livegen.codecs.voice_leading import forbidden
 from livegen.events import TICKS_PER_QUARTER, Note, NoteOff, NoteOn, Ticked
-from livegen.music.key import Key, octave_fold
+from livegen.music.key import Key
 
 MELODY_CENTRE = 70  # the mean pitch of a soprano in C major or A minor
 
 
-class ChoraleCodec:
+class ChoraleCodec(PitchRangeCodec[ChoraleCursor]):
     """Vocabulary, grammar, encoding and decoding for pitches ``low`` to ``high``, both included."""
 
     name = "chorale"
@@ -44,9 +44,7 @@ class ChoraleCodec:
     has_velocities = False
 
     def __init__(self, low: int = 30, high: int = 88) -> None:
-        if not 0 <= low <= high - 11 <= 127 - 11:
-            raise ValueError(f"the range of pitches is {low}-{high}; it must be at least an octave within 0-127")
-        self.low, self.high = low, high
+        super().__init__(low, high, octaves=1)
         marks = ["START", "END", "|||", "(.)"]
         self.vocabulary = Vocabulary(
             marks + [f"({pitch}, {tied})" for pitch in range(low, high + 1) for tied in (False, True)]
@@ -55,17 +53,9 @@ class ChoraleCodec:
         self._pitches = PitchTable([*([] for _ in marks), *struck])
         self._below = [self._struck_below(top) for top in range(high + 2)]  # index: pitch above
 
-    def parameters(self) -> Mapping[str, Any]:
-        """As ``Codec.parameters``."""
-        return {"low": self.low, "high": self.high}
-
     def note_token(self, pitch: int, *, tied: bool) -> int:
         """The token of one voice in one frame."""
         return FIRST_PITCH + 2 * (pitch - self.low) + tied
-
-    def fold(self, pitch: int) -> int:
-        """The nearest pitch of the same name within the codec's range."""
-        return octave_fold(pitch, self.low, self.high)
 
     def shift(self, key: Key, pitches: Sequence[int]) -> int:
         """To C major or A minor, in the octave where the melody's mean pitch is nearest to a soprano's."""
@@ -146,10 +136,6 @@ class ChoraleCodec:
         for pitch in range(self.low, self.high + 1):
             mask[self.note_token(pitch, tied=False)] = pitch % 12 not in pitch_classes
         return mask
-
-    def disallowed(self, cursor: ChoraleCursor, allowed: PitchSet) -> Mask:
-        """Tokens that strike a pitch that is not allowed."""
-        return self._pitches.disallowed(allowed)
 
     def density_weights(self) -> NDArray[np.float32]:
         """0.5 for struck notes, -0.5 for tied notes."""

@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 from livegen.codecs.chord_events import DURATIONS, GRID_TICKS, Sound, read_sound, sounds_of
 from livegen.codecs.decoding import ends, followed, paired
+from livegen.codecs.pitch_range import PitchRangeCodec
 from livegen.codecs.prompt import TokenPrompt
-from livegen.codecs.vocabulary import Mask, PitchSet, PitchTable, Tokens, Vocabulary
+from livegen.codecs.vocabulary import Mask, PitchTable, Tokens, Vocabulary
 from livegen.events import TICKS_PER_QUARTER, Note, NoteOff, NoteOn, Ticked
-from livegen.music.key import Key, octave_fold
+from livegen.music.key import Key
 from livegen.music.tempo_map import next_multiple
 
 START, END = range(2)
@@ -56,7 +57,7 @@ class NoteDurationCursor:
         return self.is_whole and self.last_rest >= 4 and not self.held
 
 
-class NoteDurationCodec:
+class NoteDurationCodec(PitchRangeCodec[NoteDurationCursor]):
     """The tokens of single notes from ``low`` to ``high``, of rests, and of ``chords`` such as ``60.64.67 1.0``."""
 
     name = "note_duration"
@@ -64,9 +65,8 @@ class NoteDurationCodec:
     has_velocities = False
 
     def __init__(self, low: int = 21, high: int = 108, chords: Sequence[str] = ()) -> None:
-        if not 0 <= low <= high - 23 <= 127 - 23:
-            raise ValueError(f"the range of pitches is {low}-{high}; it must be at least two octaves within 0-127")
-        self.low, self.high, self._chords = low, high, tuple(chords)
+        super().__init__(low, high, octaves=2)
+        self._chords = tuple(chords)
         singles = [Sound((pitch,), duration) for pitch in range(low, high + 1) for duration in DURATIONS]
         self.sounds = [*singles, *(read_sound(text) for text in chords)]
         self.vocabulary = Vocabulary(["START", "END", *(f"rest {rest / 4}" for rest in RESTS), *map(str, self.sounds)])
@@ -74,7 +74,7 @@ class NoteDurationCodec:
         self._tokens = {sound: token for token, sound in enumerate(self.sounds, self.first_sound)}
         self._has = self._contents()  # [128, vocab]
         self._lowest = np.array([-2] * self.first_sound + [sound.pitches[0] for sound in self.sounds])
-        self._pitch_table = PitchTable(
+        self._pitches = PitchTable(
             [[] for _ in range(self.first_sound)] + [list(sound.pitches) for sound in self.sounds]
         )
         self._shifted: dict[int, tuple[Tokens, NDArray[np.int64], NDArray[np.int64]]] = {}
@@ -82,10 +82,6 @@ class NoteDurationCodec:
     def parameters(self) -> Mapping[str, Any]:
         """As ``Codec.parameters``."""
         return {"low": self.low, "high": self.high, "chords": list(self._chords)}
-
-    def fold(self, pitch: int) -> int:
-        """The nearest pitch of the same name within the codec's range."""
-        return octave_fold(pitch, self.low, self.high)
 
     def shift(self, key: Key, pitches: Sequence[int]) -> int:
         """0: the model is trained in every key."""
@@ -164,19 +160,11 @@ class NoteDurationCodec:
         )
         return moved, (*again, *(Ticked(tick, NoteOn(pitch)) for pitch in pitches))
 
-    def voice_leading_errors(self, cursor: NoteDurationCursor) -> Mask | None:
-        """None: the tokens have no voices."""
-        return None
-
     def out_of_scale(self, pitch_classes: Collection[int]) -> Mask:
         """Tokens with a pitch whose pitch class is not among these."""
         outer = [pitch for pitch in range(128) if pitch % 12 not in pitch_classes]
         mask: Mask = np.any(self._has[outer], axis=0)
         return mask
-
-    def disallowed(self, cursor: NoteDurationCursor, allowed: PitchSet) -> Mask:
-        """Tokens with a pitch that is not allowed."""
-        return self._pitch_table.disallowed(allowed)
 
     def density_weights(self) -> NDArray[np.float32]:
         """Positive for notes and rests shorter than a beat, negative for longer ones, at most 1."""
@@ -184,10 +172,6 @@ class NoteDurationCodec:
         quarters = [rest / 4 for rest in RESTS] + [sound.duration / 4 for sound in self.sounds]
         weights[2:] = np.clip(-np.log2(np.array(quarters, np.float32)), -1, 1)
         return weights
-
-    def draft_tokens(self, cursor: NoteDurationCursor) -> tuple[int, ...]:
-        """No draft."""
-        return ()
 
     def decode(self, tokens: Iterable[int]) -> list[Note]:
         """As ``Codec.decode``; a note lasts as long as its token says, or until its pitch is struck again."""

@@ -6,18 +6,17 @@ Chords are written from the bottom up. A rhythm gives for each note in turn the 
 velocity; it is repeated from its beginning when it ends.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from livegen.codecs.decoding import ends, followed, paired
+from livegen.codecs.pitch_range import PitchRangeCodec
 from livegen.codecs.prompt import TokenPrompt
-from livegen.codecs.vocabulary import Mask, PitchSet, PitchTable, Tokens, Vocabulary
+from livegen.codecs.vocabulary import Mask, PitchTable, Tokens, Vocabulary
 from livegen.events import TICKS_PER_QUARTER, Note, NoteOn, Ticked
-from livegen.music.key import Key, octave_fold
+from livegen.music.key import Key
 from livegen.music.tempo_map import next_multiple
 
 START, END = range(2)
@@ -79,7 +78,7 @@ class NotesCursor:
         return next(count for count, step in enumerate(self.rhythm[place:]) if step.after)
 
 
-class NotesCodec:
+class NotesCodec(PitchRangeCodec[NotesCursor]):
     """Vocabulary, grammar, encoding and decoding for pitches ``low`` to ``high``, both included."""
 
     name = "notes"
@@ -87,19 +86,9 @@ class NotesCodec:
     has_velocities = True
 
     def __init__(self, low: int = 21, high: int = 108) -> None:
-        if not 0 <= low <= high - 23 <= 127 - 23:
-            raise ValueError(f"the range of pitches is {low}-{high}; it must be at least two octaves within 0-127")
-        self.low, self.high = low, high
+        super().__init__(low, high, octaves=2)
         self.vocabulary = Vocabulary(["START", "END", *(str(pitch) for pitch in range(low, high + 1))])
         self._pitches = PitchTable([[], [], *([pitch] for pitch in range(low, high + 1))])
-
-    def parameters(self) -> Mapping[str, Any]:
-        """As ``Codec.parameters``."""
-        return {"low": self.low, "high": self.high}
-
-    def fold(self, pitch: int) -> int:
-        """The nearest pitch of the same name within the codec's range."""
-        return octave_fold(pitch, self.low, self.high)
 
     def shift(self, key: Key, pitches: Sequence[int]) -> int:
         """0: the model is trained in every key."""
@@ -163,28 +152,12 @@ class NotesCodec:
         )
         return moved, (*ends(before), on, *ends(after))
 
-    def voice_leading_errors(self, cursor: NotesCursor) -> Mask | None:
-        """None: the tokens have no voices."""
-        return None
-
     def out_of_scale(self, pitch_classes: Collection[int]) -> Mask:
         """Tokens of pitches whose pitch class is not among these."""
         mask = np.zeros(len(self.vocabulary), np.bool_)
         for pitch in range(self.low, self.high + 1):
             mask[FIRST_PITCH + pitch - self.low] = pitch % 12 not in pitch_classes
         return mask
-
-    def disallowed(self, cursor: NotesCursor, allowed: PitchSet) -> Mask:
-        """Tokens of pitches that are not allowed."""
-        return self._pitches.disallowed(allowed)
-
-    def density_weights(self) -> NDArray[np.float32]:
-        """All 0: the rhythm is not in the tokens."""
-        return np.zeros(len(self.vocabulary), np.float32)
-
-    def draft_tokens(self, cursor: NotesCursor) -> tuple[int, ...]:
-        """No draft."""
-        return ()
 
     def decode(self, tokens: Iterable[int], rhythm: Rhythm = EIGHTHS) -> list[Note]:
         """As ``Codec.decode``, in this rhythm; notes that still sound at the end of the tokens keep their duration."""

@@ -10,16 +10,15 @@ pitch is held also where another voice takes it over: the tokens describe the ke
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from livegen.codecs.chorale_frames import FRAME_TICKS, VOICES, frames_of
 from livegen.codecs.decoding import ends, followed, paired
-from livegen.codecs.vocabulary import Mask, PitchSet, PitchTable, Tokens, Vocabulary
+from livegen.codecs.pitch_range import PitchRangeCodec
+from livegen.codecs.vocabulary import Mask, PitchTable, Tokens, Vocabulary
 from livegen.events import TICKS_PER_QUARTER, Note, NoteOff, NoteOn, Ticked
-from livegen.music.key import Key, octave_fold
+from livegen.music.key import Key
 
 MELODY_CENTRE = 70  # the mean pitch of the benchmark's sopranos
 SILENCE = 0
@@ -58,7 +57,7 @@ class VoicesCursor:
         return self.still >= LONG and self.is_whole
 
 
-class VoicesCodec:
+class VoicesCodec(PitchRangeCodec[VoicesCursor]):
     """Vocabulary, grammar, encoding and decoding for pitches ``low`` to ``high``, both included."""
 
     name = "voices"
@@ -66,24 +65,14 @@ class VoicesCodec:
     has_velocities = False
 
     def __init__(self, low: int = 30, high: int = 88) -> None:
-        if not 0 <= low <= high - 11 <= 127 - 11:
-            raise ValueError(f"the range of pitches is {low}-{high}; it must be at least an octave within 0-127")
-        self.low, self.high = low, high
+        super().__init__(low, high, octaves=1)
         self.vocabulary = Vocabulary(["-", *(str(pitch) for pitch in range(low, high + 1)), "START"])
         self.start = len(self.vocabulary) - 1
         self._pitches = PitchTable([[], *([pitch] for pitch in range(low, high + 1)), []])
 
-    def parameters(self) -> Mapping[str, Any]:
-        """As ``Codec.parameters``."""
-        return {"low": self.low, "high": self.high}
-
     def pitch_token(self, pitch: int) -> int:
         """The token of one voice in one frame."""
         return pitch - self.low + 1
-
-    def fold(self, pitch: int) -> int:
-        """The nearest pitch of the same name within the codec's range."""
-        return octave_fold(pitch, self.low, self.high)
 
     def shift(self, key: Key, pitches: Sequence[int]) -> int:
         """Whole octaves, to the mean pitch nearest to a soprano's: the model is trained in every key."""
@@ -121,10 +110,6 @@ class VoicesCodec:
         mask[SILENCE] = False
         return mask
 
-    def voice_leading_errors(self, cursor: VoicesCursor) -> None:
-        """None: this codec does not check voice leading."""
-        return
-
     def step(self, cursor: VoicesCursor, token: int) -> tuple[VoicesCursor, tuple[Ticked, ...]]:
         """As ``Codec.step``; a frame's events are settled with its last voice, note-offs first."""
         if token == self.start:
@@ -140,14 +125,6 @@ class VoicesCodec:
         for pitch in range(self.low, self.high + 1):
             mask[self.pitch_token(pitch)] = pitch % 12 not in pitch_classes
         return mask
-
-    def disallowed(self, cursor: VoicesCursor, allowed: PitchSet) -> Mask:
-        """Tokens of pitches that are not allowed."""
-        return self._pitches.disallowed(allowed)
-
-    def density_weights(self) -> NDArray[np.float32]:
-        """All 0: a token does not say whether its pitch is struck or held."""
-        return np.zeros(len(self.vocabulary), np.float32)
 
     def given(self, cursor: VoicesCursor, notes: Sequence[tuple[int, bool]], *, is_top: bool) -> Mask:
         """As ``FrameCodec.given``: the highest is the soprano, the lowest the bass when there are two or more."""

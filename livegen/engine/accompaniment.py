@@ -14,7 +14,7 @@ from livegen.codecs.chorale_frames import FRAME_TICKS, VOICES, FrameNotes, Frame
 from livegen.codecs.codec import Cursor, FrameCodec
 from livegen.engine.best_of_n import Candidate
 from livegen.engine.checkpoint import Checkpoint
-from livegen.engine.part import Moment, PlaybackStyle
+from livegen.engine.part import Moment, Part, PlaybackStyle
 from livegen.engine.plan import LookAhead
 from livegen.engine.token_stream import TokenStream
 from livegen.engine.turn_taking import TurnEvent
@@ -49,7 +49,7 @@ class _Frame:
     before: frozenset[int]  # our pitches that sounded before this frame
 
 
-class Accompaniment:
+class Accompaniment(Part):
     """Owner of the other voices. ``is_immediate``: each note is harmonised at once, and silence is kept as silence.
 
     ``update_key`` is called after each note, for another key. The accompaniment ends after ``patience_ns`` of silence.
@@ -71,7 +71,7 @@ class Accompaniment:
         self._beat = beat
         self._candidates = candidates
         self._codec = codec
-        self._key_setting = setting
+        self.stream, self._shift = setting.stream, setting.shift
         self._is_immediate = is_immediate
         self._patience_ns = patience_ns
         self._update_key = update_key
@@ -96,11 +96,6 @@ class Accompaniment:
         self._is_closed = False
 
     @property
-    def stream(self) -> TokenStream[Cursor]:
-        """As ``Part.stream``."""
-        return self._key_setting.stream
-
-    @property
     def sounding(self) -> frozenset[int]:
         """Our pitches that keep sounding through a retraction."""
         return self._sounding
@@ -109,11 +104,6 @@ class Accompaniment:
     def is_behind(self) -> bool:
         """As ``Part.is_behind``: the key is to be found anew, or likely next notes have no harmony yet."""
         return not (self._is_key_known and self._is_precomputed)
-
-    @property
-    def is_between_phrases(self) -> bool:
-        """Always False: an accompaniment has no phrases of its own."""
-        return False
 
     def begin(self, at_ns: int) -> None:
         """Play from this moment on, before any key is pressed."""
@@ -212,10 +202,6 @@ class Accompaniment:
         """As ``Part.apply_settings``; ``shift`` is ignored: voices are transposed where they are written."""
         self._style, self._candidates = style, candidates
 
-    def without_end(self) -> "Accompaniment":
-        """The same object: an accompaniment ends when the player ends."""
-        return self
-
     def _precompute(self) -> bool:
         """Compute the harmony of one more likely next note; False when all likely notes have one."""
         if not self._is_immediate or self._last_pitch is None or self._is_closed:
@@ -253,8 +239,8 @@ class Accompaniment:
 
     def _change_key(self, setting: KeySetting) -> None:
         """Continue in another key: a new stream is primed with the frames that have sounded."""
-        self._key_setting = setting
-        stream = setting.stream
+        stream = self.stream = setting.stream
+        self._shift = setting.shift
         for voices in self._heard:
             prompt = self._prompt(stream.checkpoint, self._written(voices), is_top=False)
             stream.go(stream.harmonise_frame(prompt, 1).checkpoint)
@@ -278,7 +264,7 @@ class Accompaniment:
         candidate = self._candidate(checkpoint, given)
         self.stream.go(candidate.checkpoint)
         struck = {ticked.event.pitch for ticked in candidate.events if isinstance(ticked.event, NoteOn)}
-        shift = self._key_setting.shift
+        shift = self._shift
         voices = tuple((pitch + shift, pitch not in struck) for pitch in candidate.checkpoint.cursor.sounding)
         newly = frozenset(pitch for pitch, is_taken in self._given.items() if not is_taken)
         self._given = dict.fromkeys(self._given, True)
@@ -322,7 +308,7 @@ class Accompaniment:
 
     def _written(self, notes: Sequence[tuple[int, bool]]) -> FrameNotes:
         """The player's pitches, transposed for the model: each once, of more than four the top three and the lowest."""
-        shift = self._key_setting.shift
+        shift = self._shift
         written = {self._codec.fold(pitch - shift): tied for pitch, tied in notes}
         voices = sorted(written.items(), reverse=True)
         return (*voices[: VOICES - 1], *voices[VOICES - 1 :][-1:])

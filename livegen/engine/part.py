@@ -53,13 +53,12 @@ class Moment:
 class Part(Protocol):
     """Owner of the events that it has planned, until they are handed over. Each call gives the time."""
 
-    @property
-    def stream(self) -> TokenStream[Cursor]:
-        """The stream of tokens that its music comes from."""
+    stream: TokenStream[Cursor]  # the tokens that its music comes from
 
     @property
     def sounding(self) -> frozenset[int]:
         """Pitches that keep sounding through a retraction."""
+        return frozenset()
 
     @property
     def is_behind(self) -> bool:
@@ -68,15 +67,19 @@ class Part(Protocol):
     @property
     def is_between_phrases(self) -> bool:
         """The part is at the end of a phrase."""
+        return False
 
     def begin(self, at_ns: int) -> None:
         """Play from this moment on, before any key is pressed."""
+        return
 
     def note_on(self, event: NoteOn, at_ns: int) -> int | None:
         """A key is pressed. Return the moment after which handed-over events are retracted; None if none are."""
+        return None
 
     def note_off(self, pitch: int, at_ns: int) -> int | None:
         """A key is released; returns the same as ``note_on``."""
+        return None
 
     def plan(self, moment: Moment) -> Sequence[str]:
         """Plan music up to the horizon; return lines for the person at the keyboard."""
@@ -98,9 +101,11 @@ class Part(Protocol):
 
     def ending(self, now_ns: int) -> TurnEvent | None:
         """The turn event that its end causes, once its last note has ended; None before."""
+        return None
 
     def apply_settings(self, style: PlaybackStyle, shift: int, candidates: int) -> None:
         """Play by these settings from now on; ``shift``: semitones from the model's key to the player's."""
 
     def without_end(self) -> "Part":
         """A part that continues the same music without an end."""
+        return self

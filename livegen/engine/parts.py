@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from livegen.clock import NS_PER_S
 from livegen.codecs.codec import Cursor, Prompt
-from livegen.engine.part import Moment, PlaybackStyle
+from livegen.engine.part import Moment, Part, PlaybackStyle
 from livegen.engine.plan import LookAhead
 from livegen.engine.token_stream import TokenStream
 from livegen.engine.turn_taking import TurnEvent
@@ -37,7 +37,7 @@ class Start:
     said: str = ""  # a line for the person at the keyboard
 
 
-class Line:
+class Line(Part):
     """A part that is planned in ticks, handed over in nanoseconds, and ended note by note.
 
     Events that are not handed over move with the beat. Notes are transposed; other events pass unchanged.
@@ -59,30 +59,9 @@ class Line:
         self._is_paused = False
 
     @property
-    def sounding(self) -> frozenset[int]:
-        """None: a retraction ends all notes."""
-        return frozenset()
-
-    @property
     def is_behind(self) -> bool:
         """As ``Part.is_behind``."""
         return not self._is_begun
-
-    @property
-    def is_between_phrases(self) -> bool:
-        """As ``Part.is_between_phrases``."""
-        return False
-
-    def begin(self, at_ns: int) -> None:
-        """Nothing to do: it begins with the first ``plan``."""
-
-    def note_on(self, event: NoteOn, at_ns: int) -> int | None:
-        """Ignored: it does not accompany the player."""
-        return None
-
-    def note_off(self, pitch: int, at_ns: int) -> int | None:
-        """Ignored: it does not accompany the player."""
-        return None
 
     def plan(self, moment: Moment) -> Sequence[str]:
         """As ``Part.plan``."""
@@ -135,10 +114,6 @@ class Line:
             return 0
         due_ns = self._moment() - ahead.horizon_ns
         return min(due_ns, self._beat.ns_at(self._planned[0].tick) - ahead.commit_ns) if self._planned else due_ns
-
-    def ending(self, now_ns: int) -> TurnEvent | None:
-        """As ``Part.ending``."""
-        return None
 
     def apply_settings(self, style: PlaybackStyle, shift: int, candidates: int) -> None:
         """As ``Part.apply_settings``; the velocity stays as it was."""

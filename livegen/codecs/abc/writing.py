@@ -86,7 +86,10 @@ def _spelled(pitch_class: int, signature: int) -> tuple[int, int]:
     spellings = [(letter, alteration) for alteration in (0, 1, -1) for letter in range(len(LETTERS))]
     fitting = [spelling for spelling in spellings if (STEPS[spelling[0]] + spelling[1]) % 12 == pitch_class]
     wanted = 1 if signature >= 0 else -1
-    return min(fitting, key=lambda spelling: (spelling[1] != altered(spelling[0], signature), spelling[1] != 0, spelling[1] != wanted))
+    return min(
+        fitting,
+        key=lambda spelling: (spelling[1] != altered(spelling[0], signature), spelling[1] != 0, spelling[1] != wanted),
+    )
 
 
 def _length(sixteenths: int) -> str:
