@@ -158,7 +158,7 @@ class Search:
         better = mask if voice_leading_errors is None else mask & ~voice_leading_errors
         return better if better.any() else mask
 
-    def _top(self, cursor: ChoraleCursor, pitch: int, tied: bool) -> Mask:  # noqa: FBT001 (as it stands in a frame)
+    def _top(self, cursor: ChoraleCursor, pitch: int, tied: bool) -> Mask:  # noqa: FBT001 (as in a frame)
         """The melody's note; a fermata before it where the network chooses one, and over the last note always."""
         is_tied = tied and pitch in cursor.sounding
         if not cursor.is_whole:
