@@ -11,7 +11,7 @@ def as_text(status: dict[str, Any]) -> str:
     music, failure, hours = status["music"], status["last_failure"], status["settings"]["installation"]["hours"]
     plugged = [f"{port['name']} (for {_span(port['for_s'])})" for port in status["plugged"]]
     last = f"; last: {failure['what']}, {_span(failure['ago_s'])} ago" if failure else ""
-    due = f"; silent for {_span(music['silent_s'])} although music is due" if music["silent_s"] else ""
+    due = f"; silent for {_span(music['silent_s'])} though music is due" if music["silent_s"] else ""
     rows = {
         "playing": f"as '{status['name']}' for {_span(status['up_s'])}: {status['role']}, {status['model']}",
         "hours": f"{'open' if status['open'] else 'closed'} ({', '.join(hours) or 'always open'})",
