@@ -23,6 +23,6 @@ def test_a_memory_output_keeps_what_it_is_sent():
     port = MemoryOutput()
 
     port.send(b"\x90\x3c\x50")
-    port.send(b"\xe0\x00\x40")  # no event
+    port.send(b"\xd0\x40")  # no event: pressure of the whole channel
 
     assert [timed.event for timed in port.sent] == [NoteOn(60, 80)]
