@@ -1,6 +1,6 @@
 # make demo       plays to the network without any hardware: demo.mid, demo.png
-# make test       the tests of every day, in five minutes on two cores
-# make test-all   all of them, the long ones too, in a quarter of an hour
+# make test       the tests of every day: less than five minutes on two cores
+# make test-all   all tests, the long ones too: a quarter of an hour
 # make check      format, lint and types
 # make format     format, and mend what lint can mend
 # make setup      both environments: .venv to play, .venv-dev to work on livegen

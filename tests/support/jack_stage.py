@@ -163,9 +163,13 @@ class Stage:
     def __init__(self, name: str, folder: Path, start: Callable[[], Daemon], *, is_named: bool) -> None:
         self._start = start
         self.daemon = start()
-        self.daemon.wait_for_line("listening at")
-        self.player = Voice("play", f"{name}-player", folder, f"{name}:in")
-        self.receiver = Voice("hear", f"{name}-receiver", folder, "" if is_named else f"{name}:out")
+        with ExitStack() as half_made:  # of which nothing is left either
+            half_made.callback(self.daemon.kill)
+            self.daemon.wait_for_line("listening at")
+            self.player = Voice("play", f"{name}-player", folder, f"{name}:in")
+            half_made.callback(self.player.close)
+            self.receiver = Voice("hear", f"{name}-receiver", folder, "" if is_named else f"{name}:out")
+            half_made.pop_all()
 
     def restart(self) -> None:
         """Kill the daemon, and start it again at once."""
