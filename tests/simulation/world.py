@@ -212,7 +212,7 @@ class World:
     def note(self, line: str) -> None:
         """Something worth telling, should it go wrong."""
         self.log.append(f"{self.minute:10.4f} min  {line}")
-        if "a bug of livegen's" in line:
+        if "a bug in livegen" in line:
             self.fail(line)
         if self.room and "gave no music" in line:
             self.room.complain(line)
