@@ -85,10 +85,10 @@ with open_ledger("duo", Path(sys.argv[1])) as ledger:
         sounding = ledger.sounding()
         ledger.clear_pending()
     with open_ledger("duo", tmp_path) as ledger:
-        owed_after = ledger.pending_offs()
+        pending_after = ledger.pending_offs()
 
     assert pending_offs == (NoteOff(60), NoteOff(60), NoteOff(64, 9), ControlChange(64, 0, 3))
-    assert (sounding, owed_after) == ((), ())
+    assert (sounding, pending_after) == ((), ())
 
 
 def test_what_is_owed_outlives_another_kill(tmp_path: Path):
@@ -285,7 +285,7 @@ def test_where_nothing_can_be_written_notes_are_kept_in_memory_and_that_is_said_
 
     assert sounding == (NoteOff(60),)
     assert len(said) == 1
-    assert said[0].endswith("in memory only: what a power cut leaves sounding will not be ended")
+    assert said[0].endswith("the ledger is kept in memory only: after a power cut, notes may hang")
 
 
 def test_a_service_keeps_its_ledger_in_its_own_folder(monkeypatch: pytest.MonkeyPatch):
