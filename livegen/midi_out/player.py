@@ -174,7 +174,10 @@ class Player:
         return is_owing
 
     def see(self, *, is_whole: bool, is_awaited: bool = False) -> None:
-        """``is_whole``: every attached output is there; ``is_awaited``: others are not. Note-offs are pending till all are."""
+        """Note what is connected. ``is_whole``: every attached output is there; ``is_awaited``: others are missing.
+
+        Pending note-offs are kept until all outputs are there.
+        """
         if is_whole:
             self.sender.confirm_delivery()
         is_complete = is_whole and not is_awaited
