@@ -211,10 +211,10 @@ def test_an_engine_that_cannot_go_on_is_replaced_by_one_that_can(script: str, re
 
 def test_an_engine_that_is_silent_where_music_is_due_is_replaced_and_two_of_them_are_said():
     with session("mute", play={"role": "solo"}, installation={"max_silence_s": 0.5}, ports={"poll_s": 0.1}) as running:
-        lines = running.wait_for("no music from 2 engines in a row, where it is due")
+        lines = running.wait_for("no music from 2 engines in a row, though music is due")
         figures = running.end()
 
-    assert lines.count("the engine gave no music for 0.5 s; starting it again") == 1
+    assert lines.count("the engine played nothing for 0.5 s; starting it again") == 1
     assert figures.engine_restarts >= 1
 
 

@@ -91,7 +91,7 @@ def test_it_fades_out_when_the_hours_end_is_shut_in_silence_and_fades_in_the_nex
     assert opening == sorted(opening)
     assert opening[-1] == 100
     assert gallery.done == ["shut", "reopen"]
-    assert gallery.said == ["closed by its opening hours", "open again"]
+    assert gallery.said == ["closed by the opening hours", "open again"]
 
 
 @pytest.mark.parametrize("step_s", [-3_600, 3_600])

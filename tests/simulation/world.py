@@ -214,7 +214,7 @@ class World:
         self.log.append(f"{self.minute:10.4f} min  {line}")
         if "a bug in livegen" in line:
             self.fail(line)
-        if self.room and "gave no music" in line:
+        if self.room and "played nothing" in line:
             self.room.complain(line)
 
     def fail(self, what: str) -> None:
