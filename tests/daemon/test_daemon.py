@@ -192,7 +192,7 @@ def test_an_engine_that_says_nothing_is_replaced():
     [
         ("damage", "the network's logits are not finite (nan)", "ended"),
         ("eat", "there is no memory left", "ended"),
-        ("babble", "", "said what no engine says (pipe: no kind of message begins with b'\\xff')"),
+        ("babble", "", "sent an invalid message (pipe: no kind of message begins with b'\\xff')"),
     ],
 )
 def test_an_engine_that_cannot_go_on_is_replaced_by_one_that_can(script: str, reason: str, end: str):
