@@ -197,7 +197,7 @@ def test_settings_that_the_engine_refuses_change_nothing() -> None:
 
 
 class Renewals(EventRouter):
-    """A courier that counts."""
+    """An event router that counts reloads and settings."""
 
     def __init__(self, model: str) -> None:
         super().__init__(lambda _: None, lambda: None, Controls(settings(model=model), lambda _: None))
