@@ -1,4 +1,4 @@
-"""The ring buffer on disk: the last minutes, in a few small files, of which the oldest is deleted for a new one."""
+"""The ring buffer on disk: the last minutes, in a few small files; the oldest is deleted for a new one."""
 
 import re
 from pathlib import Path
