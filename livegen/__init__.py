@@ -6,56 +6,56 @@ This page is the map. The path of an event:
 
 A folder runs in one process. The port process owns the ports and the time; it never runs a network:
 
-    midi_ports/names.py          which port is meant, and which is a keyboard
-    midi_ports/rtmidi_client.py  the one place that speaks rtmidi: systems, clients, ports that are plugged in
-    midi_ports/jack.py           what rtmidi cannot ask of JACK
-    midi_in/port.py              where notes come in, stamped at arrival; also a port in memory
-    midi_in/parser.py            whole messages out of whatever bytes come in
-    midi_in/input_filter.py      one input, made well-formed
+    midi_ports/names.py          finds the port that a name means; tells keyboards from software
+    midi_ports/rtmidi_client.py  the only module that uses rtmidi: systems, clients, ports that are plugged in
+    midi_ports/jack.py           what rtmidi does not offer for JACK
+    midi_in/port.py              the input, with a timestamp at arrival; also a port in memory
+    midi_in/parser.py            parses received bytes into whole messages
+    midi_in/input_filter.py      makes one input well-formed: each note-on has one note-off
     midi_in/loop_detector.py     detects our own notes coming back to us
-    midi_out/port.py             where notes leave; also a port in memory
-    midi_out/sender.py           sends messages, one at a time, and writes each note down first
+    midi_out/port.py             the output; also a port in memory
+    midi_out/sender.py           sends messages one at a time, after recording each note in the ledger
     midi_out/limiter.py          how loud and how long notes may be
     midi_out/sounding.py         what sounds at one output
     midi_out/ledger.py           every note that sounds, in a file that outlives the process
-    midi_out/scheduler.py        what is still to be played
-    midi_out/player.py           the thread that waits for each moment and sends
-    midi_out/offline.py          what would sound, without threads and ports
-    sync/clock_message.py        what another's MIDI clock says
-    sync/midi_clock_in.py        follows another's MIDI clock
-    sync/pulse_tracker.py        clock pulses as they were meant: which were late, lost or doubled
-    sync/pulse_regression.py     the line through them
-    sync/jack_stall.py           pulses through JACK, whose time may stand still
-    sync/midi_clock_out.py       our own MIDI clock
+    midi_out/scheduler.py        the events that are still to be played
+    midi_out/player.py           the thread that waits for each event's moment and sends the event
+    midi_out/offline.py          plays without threads and ports
+    sync/clock_message.py        a message of an external MIDI clock
+    sync/midi_clock_in.py        follows an external MIDI clock
+    sync/pulse_tracker.py        tracks clock pulses: which were late, lost or doubled
+    sync/pulse_regression.py     fits a line through their arrivals
+    sync/jack_stall.py           tracks pulses through JACK, which may stall
+    sync/midi_clock_out.py       the internal MIDI clock
     sync/ableton_link.py         an Ableton Link session as a clock
-    sync/clock_source.py         whose clock it is
-    recording/format.py          the file of a session: it only grows
-    recording/writer.py          frames on their way to the disk
-    recording/recent.py          the last minutes
-    recording/library.py         where sessions are, and which have to go
+    sync/clock_source.py         selects the clock: internal, MIDI or Ableton Link
+    recording/format.py          the session file, to which data is only appended
+    recording/writer.py          writes frames to a sequence of files
+    recording/recent.py          the ring buffer on disk: the last minutes
+    recording/library.py         the sessions on disk: folder, names, which are deleted
     recording/tracks.py          the player's track and the machine's
-    recording/recorder.py        what a session is recorded to
-    daemon/daemon.py             all of it, started in order, stopped in the mirror of it
-    daemon/foreground.py         signals, terminal and settings file of whoever plays
-    daemon/event_router.py       passes what was heard to the engine, and tells a new engine what the old one heard
-    daemon/resend_buffer.py      what a new engine has to be told
-    daemon/controls.py           the settings under the player's hands
+    recording/recorder.py        records a session to the ring and to a file
+    daemon/daemon.py             starts all parts in order, and stops them in reverse order
+    daemon/foreground.py         signals, terminal and settings file of the player
+    daemon/event_router.py       passes received events to the engine, and resends them to a new engine
+    daemon/resend_buffer.py      the events to resend to a new engine
+    daemon/controls.py           changes settings while playing: knobs, programs, the settings file
     daemon/supervisor.py         starts the engine's process, ends its notes when it dies, starts the next
-    daemon/ports.py              ports of several kinds, each of which comes and goes by itself
+    daemon/ports.py              ports of several kinds, each attached and detached by itself
     daemon/monitor.py            the thread that counts, shows and records every event
-    daemon/status_file.py        how the daemon stands, for livegen status
-    daemon/health.py             sees that all is well, and that there is music where it is due
-    daemon/schedule.py           opening hours, fades, and playing when nobody is there
-    daemon/file_watch.py         a settings file or a model that changes
+    daemon/status_file.py        the daemon's status, for livegen status
+    daemon/health.py             checks the daemon, and replaces an engine that is silent though music is due
+    daemon/schedule.py           opening hours, fades, and solos while nobody plays
+    daemon/file_watch.py         watches the settings file and the model for changes
     daemon/systemd_notify.py     systemd's notification protocol
 
 Both ends of the pipe between the two processes:
 
-    ipc/messages.py              what they say to each other, as bytes
-    ipc/engine_child.py          the engine's process, as its parent sees it
+    ipc/messages.py              their messages, as bytes
+    ipc/engine_child.py          the engine's process, seen from the port process
     ipc/engine_worker.py         the engine's process itself: hears, plans, hands over
-    ipc/engine_calls.py          an engine, call by call
-    ipc/plan_receiver.py         takes what the engine says to the player
+    ipc/engine_calls.py          the calls of an engine
+    ipc/plan_receiver.py         passes the engine's plans to the player
 
 The engine process. The engine does no input or output, and is told the time:
 
@@ -87,7 +87,7 @@ Music, and how it is written as tokens:
     music/phrase_capture.py      what was played since the last answer, and when the phrase is over
     music/tempo_detection.py     the tempo and the bar of a phrase
     music/tempo_map.py           ticks and nanoseconds
-    music/transport.py           where a song stands, by a clock
+    music/transport.py           the song position of a clock
     codecs/__init__.py           codecs by name
     codecs/codec.py              what every way of writing music as tokens offers
     codecs/vocabulary.py         one table, read in both directions; the pitches that each token begins
@@ -108,18 +108,18 @@ Music, and how it is written as tokens:
     codecs/abc/fields.py         key, metre and unit length
     codecs/abc/transposing.py    a tune in another key
 
-What all of them speak:
+What all folders use:
 
     events.py                    notes and controls, each with its moment
-    clock.py                     monotonic nanoseconds, real or turned by hand
+    clock.py                     monotonic nanoseconds, real or set by hand
     routing.py                   channel and pitch on the way in and out
     realtime.py                  real-time priority, locked memory
-    latency.py                   how late events left, as a histogram
+    latency.py                   how late events were sent, as a histogram
     settings.py                  every setting once
-    settings_file.py             where a player's settings are kept, and what learning writes there
+    settings_file.py             the player's settings file, and the learnt controllers in it
     parameters.py                what a knob can set
     opening_hours.py             opening hours, as they are written
-    file_version.py              tells a file from the one before it
+    file_version.py              tells a file from an earlier one of the same name
     shipped.py                   the models that come with livegen
     errors.py                    the tree of errors
     terminal.py                  what the command line prints
@@ -129,14 +129,14 @@ On top:
     cli.py                       the command line
     files/midi_file.py           MIDI files in and out
     files/piano_roll.py          a picture of the music
-    session/replay.py            a session played again: the same calls, the same bytes
+    session/replay.py            replays a session: the same calls, the same bytes
     session/summary.py           a session in figures
     session/commands.py          the commands of livegen session
     tools/render.py              a conversation on a manual clock, from file to file
     tools/demo.py                a hymn, played at the daemon without hardware
     tools/harmonise_file.py      alto, tenor and bass to a melody, from file to file
     tools/doctor.py              what is there, and what is wrong
-    tools/status_report.py       how a running livegen stands, in the words of a technician
+    tools/status_report.py       the status of a running livegen, as text for a technician
     appliance/systemd_unit.py    the systemd unit of a box that plays for weeks
     appliance/support_bundle.py  what somebody far away has to know to help
     appliance/commands.py        the commands of livegen service
@@ -147,8 +147,8 @@ On top:
     bench/step.py                what a token costs
     bench/delivery.py            how late events leave
     bench/reaction.py            how soon a note is harmonised
-    bench/clock.py               how well another's clock is followed, where the truth is known
-    bench/clock_out.py           how even our own clock is where it arrives
+    bench/clock.py               how well an external clock is followed, compared with the true one
+    bench/clock_out.py           how even the internal clock is where it arrives
     bench/phase.py               how near to the beat of a clock our notes are
     bench/idle.py                what it takes of a core while nobody plays
     bench/stamping.py            a process that stamps what arrives

@@ -1,4 +1,4 @@
-"""The one clock: monotonic nanoseconds, real or turned by hand."""
+"""The clock: monotonic nanoseconds, real or set by hand."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -18,7 +18,7 @@ def now_ns() -> int:
 
 @contextmanager
 def clock_read_by(read_ns: Callable[[], int]) -> Iterator[None]:
-    """Within this, the one clock of the whole process is read so: for simulators."""
+    """Within this context, ``now_ns`` of the whole process calls ``read_ns``: for simulators."""
     global _read_ns
     before, _read_ns = _read_ns, read_ns
     try:
@@ -28,13 +28,13 @@ def clock_read_by(read_ns: Callable[[], int]) -> Iterator[None]:
 
 
 class ManualClock:
-    """A clock that stands still until it is moved: for ``livegen render``, simulators and tests."""
+    """A clock that moves only when told: for ``livegen render``, simulators and tests."""
 
     def __init__(self, start_ns: int = 0) -> None:
         self._now_ns = start_ns
 
     def now_ns(self) -> int:
-        """The moment it was last moved to."""
+        """The moment that it was last moved to."""
         return self._now_ns
 
     def move_to(self, at_ns: int) -> None:

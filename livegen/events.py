@@ -1,4 +1,4 @@
-"""What travels: notes, controls and the clock, each with its moment.
+"""The events: notes, controls and the clock, each with its moment.
 
 Real time is ``Timed`` (int nanoseconds of the monotonic clock); musical time is ``Ticked`` and ``Note``
 (int ticks, ``TICKS_PER_QUARTER`` to the quarter note).
@@ -62,19 +62,19 @@ class PitchBend:
 
 @dataclass(frozen=True, slots=True)
 class SongPosition:
-    """Where the song is to go on, in sixteenths from its beginning, 0-16383."""
+    """The position at which the song continues, in sixteenths from its beginning, 0-16383."""
 
     sixteenths: int
 
 
 class Transport(Enum):
-    """MIDI clock and its transport: one byte each. START and CONTINUE take effect at the next PULSE."""
+    """MIDI clock and its transport: one byte each. START and CONTINUE take effect at the next CLOCK."""
 
     CLOCK = 0xF8
     START = 0xFA
     CONTINUE = 0xFB
     STOP = 0xFC
-    SENSING = 0xFE  # "I am still here": a sender that began it and falls silent for 0.3 s is gone
+    SENSING = 0xFE  # active sensing: a sender that has begun it and then sends nothing for 0.3 s is gone
     RESET = 0xFF
 
 
@@ -89,7 +89,7 @@ _BEND_CENTRE = 0x2000  # of 14 bits
 class Timed:
     """An event and its moment, in nanoseconds of the engine's clock.
 
-    ``is_left_hand``: it is a note that was played below the split of a keyboard.
+    ``is_left_hand``: the event is a note below the split of a keyboard.
     """
 
     at_ns: int
@@ -121,7 +121,7 @@ class Note:
 
 
 def ending_of(event: Event) -> Event | None:
-    """What ends that which this event begins or ends: a note, a sustain pedal, a bend; None where nothing lasts."""
+    """The event that ends what this one begins or ends: a note, a sustain pedal, a bend; None for other events."""
     match event:
         case NoteOn(pitch, _, channel):
             return NoteOff(pitch, channel)
@@ -135,7 +135,7 @@ def ending_of(event: Event) -> Event | None:
 
 
 def is_beginning(event: Event) -> bool:
-    """Does something sound, or is something held, from this event on?"""
+    """The event begins a note, presses a sustain pedal or moves the bend wheel off its centre."""
     match event:
         case ControlChange(number, value):
             return number == SUSTAIN_PEDAL and value >= 64
@@ -145,7 +145,7 @@ def is_beginning(event: Event) -> bool:
 
 
 def from_bytes(message: Sequence[int]) -> Event | None:
-    """Read one MIDI message (MIDI 1.0, tables 1 and 5); None for any other kind, and for one cut short."""
+    """Decode one MIDI message (MIDI 1.0, tables 1 and 5); None for any other kind, and for an incomplete one."""
     status = message[0] if message else 0
     if status >= 0xF0:
         return _system(message)
@@ -170,7 +170,7 @@ def from_bytes(message: Sequence[int]) -> Event | None:
 
 
 def to_bytes(event: Event) -> bytes:
-    """Write one MIDI message, one to three bytes."""
+    """Encode an event as one MIDI message of one to three bytes."""
     match event:
         case NoteOn(pitch, velocity, channel):
             return bytes((0x90 | channel, pitch, velocity))

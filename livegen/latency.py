@@ -1,14 +1,14 @@
-"""How late events left: a histogram of fixed size."""
+"""How late events were sent: a histogram of fixed size."""
 
 from array import array
 
 _BUCKET_NS = 1_000
-_BUCKETS = 50_000  # up to 50 ms; the last one also holds all that is later
-_BLOCK = 250  # buckets that are counted together, too, for a percentile that is asked for while music plays
+_BUCKETS = 50_000  # up to 50 ms; the last bucket also holds all above
+_BLOCK = 250  # buckets that are also counted together, so that a percentile is fast while music plays
 
 
 class LatencyHistogram:
-    """Counts per microsecond late. Owner: the playing thread; others may read at the end."""
+    """Counts per microsecond of lateness. Owner: the playing thread; other threads may read at the end."""
 
     def __init__(self) -> None:
         self._counts = array("Q", bytes(8 * _BUCKETS))
@@ -17,7 +17,7 @@ class LatencyHistogram:
         self.max_ns = 0
 
     def add(self, late_ns: int) -> None:
-        """Count one event that left ``late_ns`` after its moment (before it counts as 0)."""
+        """Count one event that was sent ``late_ns`` after its moment (a negative value counts as 0)."""
         late_ns = max(late_ns, 0)
         bucket = min(late_ns // _BUCKET_NS, _BUCKETS - 1)
         self._counts[bucket] += 1
@@ -27,11 +27,11 @@ class LatencyHistogram:
 
     @property
     def count(self) -> int:
-        """How many there are."""
+        """The number of counted events."""
         return self._total
 
     def percentile_ns(self, percent: float) -> int:
-        """The lateness that ``percent`` of the events did not exceed, to the microsecond above; 0 for no events."""
+        """The lateness that ``percent`` of the events did not exceed, rounded up to 1 µs; 0 without events."""
         wanted = self._total * percent / 100
         seen = 0
         for block, in_block in enumerate(self._blocks):

@@ -1,7 +1,7 @@
 """Opening hours, by the wall clock of the place.
 
-The wall clock may be set, and twice a year it jumps: only the day and the minute that it shows count, nothing is
-reckoned with it.
+The wall clock may be set, and it jumps twice a year: only the day and the minute that it shows are used; no times are
+added or subtracted.
 """
 
 import re
@@ -16,14 +16,14 @@ _EXAMPLES = "'10:00-18:00', 'Tue-Fri 10:00-18:00' or 'Fri,Sat 20:00-02:00'"
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """From one minute of the day to another, on these days of the week (0 is Monday); it may be over midnight."""
+    """From one minute of the day to another, on these days of the week (0 is Monday); it may pass midnight."""
 
     days: frozenset[int]
     begin: int
     end: int
 
     def contains(self, weekday: int, minute: int) -> bool:
-        """Is it open then? ``minute`` of the day, 0-1439."""
+        """It is open then. ``minute`` of the day: 0-1439."""
         if self.begin < self.end:
             return weekday in self.days and self.begin <= minute < self.end
         is_before, is_after = minute >= self.begin, minute < self.end
@@ -31,7 +31,7 @@ class Hours:
 
 
 def parse_hours(text: str) -> Hours:
-    """Hours as the settings write them; ValueError, with an example, for anything else."""
+    """Parse hours as written in the settings; ValueError, with examples, for anything else."""
     found = _FORM.fullmatch(text)
     if not found:
         raise ValueError(f"opening hours are written {_EXAMPLES}")

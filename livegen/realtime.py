@@ -1,4 +1,4 @@
-"""Being on time where the system allows it: real-time priority, locked memory, a sharp timer."""
+"""Real-time behaviour where the system allows it: priorities, locked memory, exact timers."""
 
 import ctypes
 import os
@@ -8,7 +8,7 @@ from pathlib import Path
 
 PLAYING = 50  # SCHED_FIFO, 1-99: the thread that plays; above desktop software, below audio drivers
 CARRYING = 45  # the threads that carry events between the ports and the engine
-LOOKING_ON = 10  # a thread of ours at normal priority could be held up while the one that plays waits for its GIL
+LOOKING_ON = 10  # at normal priority, a thread of ours could be suspended while the playing thread waits for its GIL
 
 _NICER = -10
 _MCL_CURRENT, _MCL_FUTURE, _MCL_ONFAULT = 1, 2, 4  # <sys/mman.h>
@@ -16,7 +16,7 @@ _PR_SET_TIMERSLACK = 29  # <sys/prctl.h>
 
 
 def may_lock_memory() -> bool:
-    """Is there no limit on locked memory? Under one, locking could make a later allocation fail."""
+    """There is no limit on locked memory. With a limit, locking could make a later allocation fail."""
     if sys.platform != "linux":
         return False
     import resource
@@ -32,7 +32,7 @@ def lock_memory() -> bool:
 
 
 def raise_thread(level: int) -> int:
-    """Put the calling thread under SCHED_FIFO at ``level``, its timer slack at 1 ns; the level granted, else 0.
+    """Put the calling thread under SCHED_FIFO at ``level``, with a timer slack of 1 ns; the level granted, else 0.
 
     Processes and threads that it starts are of normal priority again.
     """
@@ -53,7 +53,7 @@ def lower_thread() -> None:
 
 
 def raise_process() -> bool:
-    """Let this process come before ordinary ones (nice -10); False where that is not allowed."""
+    """Raise this process above ordinary ones (nice -10); False where that is not allowed."""
     if sys.platform == "win32":
         return False
     try:
@@ -64,7 +64,7 @@ def raise_process() -> bool:
 
 
 def die_first() -> None:
-    """Where memory runs out, let the system take this process before the one that ends its notes."""
+    """Make the system kill this process first when memory runs out, before the process that ends its notes."""
     with suppress(OSError):  # no Linux, or no /proc
         Path("/proc/self/oom_score_adj").write_text("500", encoding="ascii")
 

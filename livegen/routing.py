@@ -1,4 +1,4 @@
-"""Where an event goes: its channel and pitch on the way in, and on the way out to each instrument.
+"""Routes events: their channel and pitch on the way in, and on the way out to each instrument.
 
 Channels are 0-15 here, 1-16 in the settings.
 """
@@ -17,14 +17,14 @@ _WITH_PITCH = (0x80, 0x90, 0xA0)  # kinds of message whose first data byte is a 
 
 @dataclass(frozen=True, slots=True)
 class InputRoute:
-    """What becomes of what an input sends. The same for a note-on and its note-off: it has no state."""
+    """How the events of an input are changed. It has no state: a note-on and its note-off are changed alike."""
 
-    channels: tuple[int, ...] = tuple(range(_CHANNELS))  # by the channel it came on; -1 is left out
+    channels: tuple[int, ...] = tuple(range(_CHANNELS))  # index: the channel of the event; -1: dropped
     transpose: int = 0  # semitones
-    split: int = 0  # keys below it are the left hand; 0 is no split
+    split: int = 0  # keys below it are the left hand; 0: no split
 
     def heard(self, event: Event) -> Event | None:
-        """The event as the engine is to hear it; None when it is left out."""
+        """The event as the engine hears it; None when it is dropped."""
         if isinstance(event, PitchBend):
             return None  # no model reads bends
         if not isinstance(event, NoteOn | NoteOff | ControlChange | ProgramChange):
@@ -40,42 +40,42 @@ class InputRoute:
         return replace(event, channel=channel, pitch=pitch) if 0 <= pitch < 128 else None
 
     def is_left_hand(self, event: Event) -> bool:
-        """Is it a note below the split, by its key as it was played?"""
+        """The event is a note below the split, by the key as played."""
         return isinstance(event, NoteOn | NoteOff) and event.pitch < self.split
 
     def passed(self, message: bytes) -> bytes | None:
-        """A whole channel message as it is passed on at once, both hands alike; None when it is left out."""
+        """A whole channel message as it is passed on at once, from both hands; None when it is dropped."""
         return _moved(message, self.channels[message[0] & 0x0F], self.transpose)
 
 
 @dataclass(frozen=True, slots=True)
 class OutputRoute:
-    """What becomes of what is sent to an output."""
+    """How the events that are sent to an output are changed."""
 
     channels: tuple[int, ...] = ()  # none: each event's own; one: all on it; several: a voice each, highest first
     transpose: int = 0  # semitones
     offset_ns: int = 0  # later than written; negative: earlier
 
     def passed(self, message: bytes, channel: int | None) -> bytes | None:
-        """A whole channel message that is passed on: on ``channel``, else on this output's first, else on its own."""
+        """A whole channel message to pass on: on ``channel``, else this output's first channel, else its own."""
         own = self.channels[0] if self.channels else message[0] & 0x0F
         return _moved(message, own if channel is None else channel, self.transpose)
 
 
 class VoiceAllocator:
-    """Gives each note of an output its channel. Its note-off follows it there, whatever has happened meanwhile.
+    """Assigns each note of an output a channel. Its note-off goes to the same channel, whatever happens meanwhile.
 
-    Notes that begin together are to come highest first. A note takes the first free voice below the higher and above
-    the lower notes that sound; where there is none, the nearest free one; where all are taken, it shares the nearest.
+    Notes that begin together must be given highest first. A note gets the first free voice below the higher and above
+    the lower sounding notes; else the nearest free voice; where none is free, it shares the nearest.
     """
 
     def __init__(self, route: OutputRoute) -> None:
         self._route = route
-        self._pitches: list[list[int]] = [[] for _ in route.channels]  # that sound, by voice
+        self._pitches: list[list[int]] = [[] for _ in route.channels]  # the sounding pitches of each voice
         self._voices: dict[tuple[int, int], list[int]] = {}  # (channel, pitch) as written → its voices, oldest first
 
     def sent(self, event: Event) -> tuple[Event, ...]:
-        """The event as this output gets it, on as many channels as it takes; () when it is out of range."""
+        """The event as sent to this output, once for each channel; () when its pitch is out of range."""
         match event:
             case NoteOn(pitch, velocity, channel):
                 return self._placed(NoteOn(pitch + self._route.transpose, velocity, channel), self._begin(event))
@@ -108,7 +108,7 @@ class VoiceAllocator:
     def _end(self, note: NoteOff) -> Sequence[int]:
         key = (note.channel, note.pitch)
         if key not in self._voices:
-            return self._all(note.channel)  # one voice only, or a note begun before our time
+            return self._all(note.channel)  # one voice only, or a note that began before this output was attached
         voice = self._voices[key].pop(0)
         self._pitches[voice].remove(note.pitch)
         if not self._voices[key]:

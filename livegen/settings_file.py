@@ -1,4 +1,4 @@
-"""The settings file of whoever plays: where it is, and what learning writes into it."""
+"""The player's settings file: its path, and the learnt controllers that are written into it."""
 
 import os
 from collections.abc import Mapping
@@ -9,17 +9,17 @@ from livegen.settings import Parameter
 
 
 def own_file() -> Path:
-    """The settings file of whoever plays: ``livegen jam`` begins with it when it is there (XDG base directories)."""
+    """The player's settings file, which ``livegen jam`` reads when it exists (XDG base directories)."""
     folder = os.environ.get("XDG_CONFIG_HOME")
     return (Path(folder) if folder else Path.home() / ".config") / "livegen" / "jam.toml"
 
 
 def bind(path: Path, cc: Mapping[int, Parameter]) -> Path:
-    """Write what the controllers set into a settings file, the rest of which stays as it is; the file.
+    """Write the controllers' parameters into a settings file, and keep the rest of it; return the file.
 
-    OSError when it cannot be written, SettingsError when it is no settings file.
+    OSError when it cannot be written, SettingsError when it is not TOML.
     """
-    import tomlkit  # 10 ms of a start, and seldom needed
+    import tomlkit  # its import takes 10 ms, and it is seldom needed
     from tomlkit.exceptions import TOMLKitError
 
     try:

@@ -8,15 +8,15 @@ from pathlib import Path
 SHIPPED = Path(__file__).parent / "models"
 
 
-@functools.cache  # who looks for a new model asks a few times a second
+@functools.cache  # called a few times a second, to detect a changed model
 def shipped_models() -> Mapping[str, Path]:
-    """Their files by name."""
+    """The models' files, by name."""
     return {path.stem: path for path in sorted(SHIPPED.glob("*.onnx"))}
 
 
 def model_path(name: str) -> Path:
-    """The file of a shipped model's name or of a path, whether it is there or not."""
+    """The file of a shipped model's name, or of a path, whether it exists or not."""
     found = shipped_models().get(name, Path(name))
-    with suppress(RuntimeError):  # nobody of that name has a home
+    with suppress(RuntimeError):  # no user of that name
         return found.expanduser()
     return found

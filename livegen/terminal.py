@@ -7,19 +7,19 @@ from typing import Annotated, Any
 
 import typer
 
-Report = Callable[[int, int], None]  # is told what is done, and what there is in all
+Report = Callable[[int, int], None]  # called with the amount done and the total
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def table(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> str:
-    """Rows under the names of their columns."""
+    """Format rows under the names of their columns."""
     cells = [columns, *(tuple(str(row[column]) for column in columns) for row in rows)]
     widths = [max(len(row[index]) for row in cells) for index in range(len(columns))]
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in cells)
 
 
 def print_figures(figures: dict[str, Any], *, as_json: bool) -> None:
-    """Figures, a line each, or as JSON."""
+    """Print figures, one in each line, or as JSON."""
     typer.echo(json.dumps(figures) if as_json else "\n".join(_lines(figures)))
 
 

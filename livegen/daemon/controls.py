@@ -1,4 +1,4 @@
-"""The settings under the player's hands: knobs, programs, and a settings file that changes."""
+"""Changes settings while playing: by knobs, by program changes, by a changed settings file."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,30 +10,30 @@ from livegen.parameters import KNOBS
 from livegen.settings import Parameter, Role, Settings
 from livegen.settings_file import bind
 
-_NEAR = 4  # positions: a knob that comes so near to the value that is set has it
-_LIVE = ("play", "time", "sampling", "limits", "installation", "controls")  # sections that count while playing
+_NEAR = 4  # positions: a knob this near to the current value takes it over
+_LIVE = ("play", "time", "sampling", "limits", "installation", "controls")  # sections that take effect while playing
 _NEVER_LEARNT = {SUSTAIN_PEDAL, *range(ALL_SOUND_OFF, 128)}
 
 
 class Controls:
-    """Owner of the settings as they are now. Its methods belong to one thread; ``settings`` may be read by any."""
+    """Owner of the current settings. One thread calls its methods; any thread may read ``settings``."""
 
     def __init__(self, settings: Settings, say: Callable[[str], None], path: Path | None = None) -> None:
         self.settings = settings
-        self._read = settings  # the file, as it was read last
+        self._read = settings  # the settings file, as last read
         self._say = say
         self._path = path
         self._learning: Parameter | None = None
-        self._before: dict[int, int] = {}  # controller → where it was last
-        self._held: set[int] = set()  # controllers that have the value
+        self._before: dict[int, int] = {}  # controller → its last value
+        self._held: set[int] = set()  # controllers that have taken over
 
     def learn(self, parameter: Parameter) -> None:
-        """Let the next controller that moves set this parameter."""
+        """Assign this parameter to the next controller that moves."""
         self._learning = parameter
-        self._say(f"move the knob that is to set {parameter}")
+        self._say(f"move the knob that will set {parameter}")
 
     def hear(self, event: Event) -> bool:
-        """Take a controller or a program; True when the settings have changed."""
+        """Take a control change or a program change; True when the settings have changed."""
         match event:
             case ControlChange(number, value, channel):
                 return self._is_listened_to(channel) and self._turn(number, value)
@@ -42,12 +42,12 @@ class Controls:
         return False
 
     def role_changed(self, role: Role) -> None:
-        """The engine has taken this role: nobody has to tell it."""
+        """The engine has changed to this role by itself."""
         self.settings = self.settings.model_copy(update={"play": self.settings.play.model_copy(update={"role": role})})
         self._say(f"role {role}")
 
     def start_idle_play(self) -> bool:
-        """Play alone; who touches a key is answered by the role as it was. True when that is news."""
+        """Play solo; when a key is pressed, the previous role returns. True when the settings have changed."""
         play = self.settings.play
         if play.role == "solo":
             return False
@@ -55,12 +55,12 @@ class Controls:
         return self._change(self.settings.model_copy(update={"play": play.model_copy(update=update)}))
 
     def take(self, settings: Settings) -> bool:
-        """The settings file has changed: what it has changed counts, what knobs have set stays; True when any does.
+        """Apply the values that have changed in the settings file; values set by knobs stay. True when any changed.
 
-        Ports are as they were until a restart.
+        Ports stay unchanged until a restart.
         """
         if settings.ports != self._read.ports:
-            self._say("[ports] has changed: it counts from the next start on")
+            self._say("[ports] has changed: it takes effect at the next start")
         changed = self.settings
         for name in _LIVE:
             before, now = getattr(self._read, name), getattr(settings, name)
@@ -88,7 +88,7 @@ class Controls:
         return self._change(knob.turned(self.settings, value))
 
     def _has(self, number: int, before: int | None, value: int, stands: int | None) -> bool:
-        """Does the knob have the value? With soft takeover not before it has come near it, or passed it."""
+        """The knob has taken over; with soft takeover only once it is near the current value, or has passed it."""
         if not self.settings.controls.soft_takeover or number in self._held or stands is None:
             return True
         is_past = before is not None and min(before, value) <= stands <= max(before, value)
@@ -104,7 +104,7 @@ class Controls:
         try:
             saved = f", written to {bind(self._path, changed.cc)}" if self._path else ""
         except (OSError, SettingsError) as error:
-            saved = f"; it could not be saved: {error}"
+            saved = f"; not saved: {error}"
         self._say(f"controller {number} sets {parameter}{saved}")
 
     def _choose(self, number: int) -> bool:

@@ -1,4 +1,4 @@
-"""The daemon: ports, player, engine and monitor, started in order, stopped in the mirror of it."""
+"""The daemon: starts ports, player, engine and monitor in order, and stops them in reverse order."""
 
 import gc
 import sys
@@ -30,9 +30,9 @@ from livegen.settings import Settings
 from livegen.sync.clock_source import ClockSource
 
 _THREADS = 5  # monitor, player, router, clock source, supervisor: a thread each
-_SWITCH_S = 0.0005  # how long one of our threads may keep the others from running
+_SWITCH_S = 0.0005  # how long one thread may hold the GIL while others wait
 _RESEND_S = 0.25  # between two polls of the ports while note-offs are pending
-_LISTEN_S = 0.01  # and between two of who listens: somebody new gets them at once
+_LISTEN_S = 0.01  # and between two checks of what is plugged in: a new output gets them at once
 
 
 class _Worker(Protocol):
@@ -52,13 +52,12 @@ def run_daemon(
     on_poll: Callable[[EventRouter], None] | None = None,
     local_time: LocalTime = time.localtime,
 ) -> Figures:
-    """Play until ``stop`` is set, by the caller or because a part of the daemon has ended by an error.
+    """Play until ``stop`` is set, by the caller or because a part of the daemon has ended with an error.
 
-    ``say`` gets one line at a time, from any thread. ``observe`` sees every event, on a thread of its own.
-    ``engine`` is the command that starts an engine's process. ``path`` is where learnt controllers are saved, and
-    ``on_poll`` is called a few times a second, on the caller's thread. ``local_time`` is the wall clock, which opening
-    hours go by and nothing else. ``memory`` are ports to play at and listen to, beside the MIDI system if the settings
-    name one.
+    ``say`` is called with one line at a time, on any thread. ``observe`` is called with every event, on a thread of its
+    own. ``engine`` is the command that starts an engine's process. ``path`` is the file in which learnt controllers are
+    saved. ``on_poll`` is called a few times a second, on the caller's thread. ``local_time`` is the wall clock, which
+    only the opening hours use. ``memory``: ports in memory, used beside the MIDI system if the settings name one.
     """
     log, is_realtime = RecentLog(say), settings.daemon.realtime
     with ExitStack() as stack:
@@ -71,7 +70,7 @@ def run_daemon(
         daemon = _start_ports(threads, Controls(settings, log, path), monitor, player, log, memory)
         supervisor = Supervisor(engine, player, daemon.router, log, monitor.tap)
         health = HealthMonitor(player, daemon.router, supervisor, lambda: monitor.notes["machine"], log, local_time)
-        health.schedule.poll(settings, now_ns())  # its limits hold from the first note on
+        health.schedule.poll(settings, now_ns())  # so that the limits apply from the first note on
         threads.start(supervisor)
         daemon.poll_until(stop, supervisor, health, on_poll)
         notify("STOPPING=1")
@@ -79,7 +78,7 @@ def run_daemon(
 
 
 class _Threads:
-    """Starts our threads; the stack stops them in the mirror of it."""
+    """Starts the threads; the stack stops them in reverse order."""
 
     def __init__(self, stack: ExitStack, stop: threading.Event, *, is_realtime: bool) -> None:
         self.stack = stack
@@ -91,14 +90,14 @@ class _Threads:
         self._pool = stack.enter_context(ThreadPoolExecutor(_THREADS))
 
     def start(self, worker: _Worker) -> None:
-        """Run a worker in a thread of its own; when it ends, so does the daemon."""
+        """Run a worker in its own thread; when the worker ends, the daemon ends."""
         future = self._pool.submit(worker.run)
         future.add_done_callback(lambda _: self._stop.set())
-        self.stack.callback(future.result)  # an error of that thread comes out here, after the notes have ended
+        self.stack.callback(future.result)  # an error of that thread is raised here, after the notes have ended
         self.stack.callback(worker.stop)
 
     def raise_own(self) -> None:
-        """Raise the calling thread, too: else a busy machine could take it off while it has the GIL."""
+        """Raise the calling thread too: else a busy machine could suspend it while it holds the GIL."""
         if self.is_realtime:
             raise_thread(LOOKING_ON)
             self.stack.callback(lower_thread)
@@ -106,7 +105,7 @@ class _Threads:
 
 @dataclass(frozen=True, slots=True)
 class _Daemon:
-    """What runs before there is an engine."""
+    """The parts that start before the engine."""
 
     threads: _Threads
     controls: Controls
@@ -124,7 +123,7 @@ class _Daemon:
         health: HealthMonitor,
         on_poll: Callable[[EventRouter], None] | None,
     ) -> None:
-        """See a few times a second what has changed, until ``stop`` is set."""
+        """Poll all parts a few times a second, until ``stop`` is set."""
         ports = self.controls.settings.ports
         status_file = StatusFile(ports.name)
         self.threads.stack.callback(status_file.end)
@@ -145,7 +144,7 @@ class _Daemon:
             )
 
     def figures(self, supervisor: Supervisor) -> Figures:
-        """The session in figures, so far."""
+        """The figures of the session so far."""
         latency, reaction = self.player.latency, self.monitor.reaction
         return Figures(
             notes_in=self.monitor.notes["player"],
@@ -164,7 +163,7 @@ class _Daemon:
 def _start_ports(
     threads: _Threads, controls: Controls, monitor: Monitor, player: Player, log: RecentLog, memory: MemoryPorts | None
 ) -> _Daemon:
-    """Listen and play, the clock among it; what is heard waits for an engine."""
+    """Open the ports and start the event router and the clock; events wait until there is an engine."""
     settings, is_realtime = controls.settings, threads.is_realtime
     clock_source = ClockSource(
         settings.time, player, lambda transport: router.follow(transport), is_realtime=is_realtime
@@ -185,7 +184,7 @@ def _start_ports(
 
 
 def _rest(stop: threading.Event, player: Player, ports: PortManager, rest_s: float) -> bool:
-    """Wait until the next poll, which somebody new brings on while note-offs are pending; is this the end?"""
+    """Wait until the next poll; while note-offs are pending, a new device ends the wait. True when ``stop`` is set."""
     if not player.resend_pending():
         return stop.wait(rest_s)
     plugged, until = ports.plugged(), time.monotonic() + _RESEND_S

@@ -1,4 +1,4 @@
-"""The thread that carries what is heard to the engine, and tells a new engine what the old one heard."""
+"""The thread that passes received events to the engine, and resends them to a new engine."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -23,32 +23,32 @@ class EngineLost:
     """The engine is gone."""
 
     planned_ns: int  # when the last event it planned is due; 0 when it planned none
-    at_ns: int  # when it was last known to be alive
-    is_poisoned: bool  # engines have died of what they were told
+    at_ns: int  # when it last sent a message
+    is_poisoned: bool  # several engines in a row ended on the same events
 
 
 @dataclass(frozen=True, slots=True)
 class Learn:
-    """The next controller is to set this."""
+    """Assign this parameter to the next controller that moves."""
 
     parameter: Parameter
 
 
 @dataclass(frozen=True, slots=True)
 class StartIdlePlay:
-    """Nobody is there: play alone."""
+    """No visitor is there: play solo."""
 
-    visited_ns: int | None  # the visit that was the last then
+    visited_ns: int | None  # the last visit at that time
 
 
 @dataclass(frozen=True, slots=True)
 class ReloadModel:
-    """The model's file has changed."""
+    """The model's file has changed: load it again."""
 
 
 @dataclass(frozen=True, slots=True)
 class SetOpen:
-    """The room opens or is shut."""
+    """The opening hours begin or end."""
 
     is_open: bool
 
@@ -70,9 +70,9 @@ _Item = (
 
 
 class EventRouter:
-    """Everything in its order, through one queue. Owner of the conversation and of the controls: its thread.
+    """Handles all events in order, from one queue. Owner of the resend buffer and the controls: its thread.
 
-    ``on_heard`` gets the music, ``on_clock`` pulses and positions, ``on_change`` new settings, ``on_panic`` nothing.
+    ``on_heard`` gets music, ``on_clock`` clock messages, ``on_change`` new settings; ``on_panic`` has no argument.
     """
 
     def __init__(
@@ -95,14 +95,14 @@ class EventRouter:
         self._resend = ResendBuffer()
         self._transport: TransportState | None = None
         self._send: Send | None = None
-        self._has_missed_settings = False  # they have changed while it was loading
+        self._has_missed_settings = False  # they changed while no engine was ready
         self._is_open = True
-        self._asked_ns: int | None = None  # when the last note began that is to be answered
-        self.visited_ns: int | None = None  # when somebody last began a note; any thread may read it
+        self._asked_ns: int | None = None  # when the last note to be answered began
+        self.visited_ns: int | None = None  # when a player last began a note; any thread may read it
 
     @property
     def settings(self) -> Settings:
-        """The settings for an engine: one in a room that is shut begins nothing. Any thread."""
+        """The settings for an engine; while closed, a solo is replaced by respond. Any thread."""
         settings = self._controls.settings
         if self._is_open or settings.play.role != "solo":
             return settings
@@ -110,55 +110,55 @@ class EventRouter:
 
     @property
     def asked_ns(self) -> int | None:
-        """When the last note of a phrase began that waits for its answer; None while a key is down. Any thread."""
+        """When the last note that waits for an answer began; None while a key is down. Any thread."""
         return None if self._resend.is_held else self._asked_ns
 
     def hear(self, event: Timed | ClockMessage) -> None:
-        """Something was played, or a clock has said something. Any thread; returns at once."""
+        """Take a played event or a clock message. Any thread; returns at once."""
         self._queue.put(event)
 
     def follow(self, transport: TransportState) -> None:
-        """The clock stands there. Any thread."""
+        """Take the clock's song position. Any thread."""
         self._queue.put(transport)
 
     def take(self, settings: Settings) -> None:
-        """The settings file has changed: it counts from the end of a phrase on. Any thread."""
+        """The settings file has changed: apply it from the end of a phrase on. Any thread."""
         self._queue.put(settings)
 
     def reload_model(self) -> None:
-        """The model's file has changed. Any thread."""
+        """The model's file has changed: load it again. Any thread."""
         self._queue.put(ReloadModel())
 
     def learn(self, parameter: Parameter) -> None:
-        """Let the next controller set it. Any thread."""
+        """Assign this parameter to the next controller that moves. Any thread."""
         self._queue.put(Learn(parameter))
 
     def role_changed(self, became: RoleChanged) -> None:
-        """The engine has taken another role. Any thread."""
+        """The engine has changed its role by itself. Any thread."""
         self._queue.put(became)
 
     def panic(self) -> None:
-        """Be silent. Any thread."""
+        """Silence everything. Any thread."""
         self._queue.put(Panic())
 
     def start_idle_play(self, visited_ns: int | None) -> None:
-        """Play alone, unless somebody has come since that visit. Any thread."""
+        """Play solo, unless somebody has played since that visit. Any thread."""
         self._queue.put(StartIdlePlay(visited_ns))
 
     def shut(self) -> None:
-        """Be silent, and let the engine hear nobody. Any thread."""
+        """Silence everything, and pass no notes to the engine. Any thread."""
         self._queue.put(SetOpen(is_open=False))
 
     def reopen(self) -> None:
-        """As before ``shut``. Any thread."""
+        """Undo ``shut``. Any thread."""
         self._queue.put(SetOpen(is_open=True))
 
     def introduce(self, send: Send) -> None:
-        """From now on tell this engine; first of all what it missed. Any thread."""
+        """Send to this engine from now on; first what it missed. Any thread."""
         self._queue.put(send)
 
     def engine_lost(self, lost: EngineLost) -> None:
-        """Keep what is to be told to the next engine, and only that. Any thread."""
+        """Keep only what must be resent to the next engine. Any thread."""
         self._queue.put(lost)
 
     def run(self) -> None:
@@ -169,11 +169,11 @@ class EventRouter:
             self._do(item)
 
     def stop(self) -> None:
-        """Let ``run`` return."""
+        """Make ``run`` return."""
         self._queue.put(None)
 
     def work_off(self) -> None:
-        """Do what waits, without waiting for more: in place of ``run`` where there are no threads."""
+        """Handle everything that waits: in place of ``run`` where there are no threads."""
         with suppress(Empty):
             while (item := self._queue.get_nowait()) is not None:
                 self._do(item)
@@ -240,7 +240,7 @@ class EventRouter:
         event = timed.event
         if event is Transport.RESET:
             self._be_silent()
-        elif self._is_open or isinstance(event, NoteOff | ControlChange):  # what was held may be let go when shut
+        elif self._is_open or isinstance(event, NoteOff | ControlChange):  # even when closed, keys are released
             self._on_heard(timed)
             self._configure(is_new=self._is_open and self._controls.hear(event))
             if isinstance(event, ControlChange) and event.number in (ALL_SOUND_OFF, ALL_NOTES_OFF):

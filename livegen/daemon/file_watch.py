@@ -1,4 +1,4 @@
-"""A settings file, and the model that it names, which change while their music plays."""
+"""Watches the settings file and the model that it names for changes while playing."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +12,7 @@ from livegen.shipped import model_path
 
 
 class FileWatch:
-    """Reads the file again whenever it has been written; one that cannot be used is said, and changes nothing."""
+    """Reads the file again when it has changed; a file that is refused is reported, and changes nothing."""
 
     def __init__(self, path: Path, read: Callable[[], Settings], say: Callable[[str], None]) -> None:
         self._path = path
@@ -24,11 +24,11 @@ class FileWatch:
         self._model_seen = self._model_before = GONE
 
     def ask(self) -> None:
-        """Read it again at the next look, whether it has changed or not. Any thread."""
+        """Read the file at the next poll, whether it has changed or not. Any thread."""
         self._is_asked = True
 
     def poll(self, router: EventRouter) -> None:
-        """Has anything changed? To be asked a few times a second."""
+        """Check for changes; to be called a few times a second."""
         found, is_asked, self._is_asked = stamp(self._path), self._is_asked, False
         if found != self._seen or is_asked:
             self._seen = found
@@ -45,7 +45,7 @@ class FileWatch:
             self._say(f"{error}; playing on as before")
 
     def _look_at_model(self, router: EventRouter) -> None:
-        """A model that is being copied is not whole: it counts when it has not changed between two looks."""
+        """Report a changed model once it is equal at two polls: before, it may still be being copied."""
         model = router.settings.play.model
         found = stamp(model_path(model))
         if model != self._model:

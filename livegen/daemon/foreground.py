@@ -1,4 +1,4 @@
-"""The daemon with a person in front of it: signals, the terminal, the settings file."""
+"""Runs the daemon in the foreground: signals, the terminal, the settings file."""
 
 import signal
 import sys
@@ -19,15 +19,15 @@ from livegen.settings import Parameter, Settings
 def play(read: Callable[[], Settings], path: Path, learn: str | None, say: Callable[[str], None]) -> Figures:
     """Run the daemon until Ctrl-C or SIGTERM. SIGUSR1, or Enter in its terminal, silences it.
 
-    SIGHUP reads the settings file again; it ends a daemon whose terminal has been closed.
+    SIGHUP reads the settings file again; it ends a daemon whose terminal was closed.
 
-    ``path`` is the settings file that ``read`` reads, watched from now on; what is learnt is saved there.
+    ``path`` is the settings file that ``read`` reads. It is watched; learnt controllers are saved there.
     """
     if learn is not None and learn not in get_args(Parameter):
         raise SettingsError(f"unknown parameter '{learn}'{did_you_mean(learn, get_args(Parameter))}")
     stop = threading.Event()
     panic_button = PanicButton()
-    # A handler may interrupt the very lock that it would need: it only leaves word, and a thread does the rest.
+    # A handler may interrupt the holder of a lock that it needs: so it only queues a call, and a thread makes the call.
     signal_queue: SimpleQueue[Callable[[], None]] = SimpleQueue()
     threading.Thread(target=_run_signals, args=(signal_queue,), name="signals", daemon=True).start()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -54,10 +54,10 @@ class PanicButton:
     """The panic button. Any thread."""
 
     def __init__(self) -> None:
-        self.router: EventRouter | None = None  # there as soon as the daemon is
+        self.router: EventRouter | None = None  # set once the daemon runs
 
     def __call__(self) -> None:
-        """Be silent now."""
+        """Silence everything now."""
         if self.router:
             self.router.panic()
 

@@ -1,4 +1,4 @@
-"""Who sees a few times a second that all is well, does what is to be done, and tells the service manager."""
+"""Checks the daemon a few times a second, replaces a silent engine, and notifies the service manager."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,33 +12,33 @@ from livegen.midi_out.player import Player
 from livegen.music.transport import TransportState
 from livegen.settings import Settings
 
-_STALL_NS = 5 * NS_PER_S  # so long between two looks, and everything stood still, as in a suspended machine
-_PATIENCE = 2  # engines replaced in a row without a note: more of them will not help
+_STALL_NS = 5 * NS_PER_S  # so long between two polls means that the whole machine was suspended
+_PATIENCE = 2  # engines replaced in a row without a note: another would not help
 
 
 class SilenceWatchdog:
-    """Told how things stand a few times a second. One thread."""
+    """Detects silence while music is due. One thread."""
 
     def __init__(self) -> None:
         self._notes_out = 0
         self._looked_ns = 0
-        self._quiet_ns: int | None = None  # since when music has been due and none has come; None: none is due
-        self._sent_ns = 0  # when a note of ours was last seen to have left
-        self.replaced = 0  # engines in a row that were silent where music was due
+        self._quiet_ns: int | None = None  # since when music has been due and missing; None: none is due
+        self._sent_ns = 0  # when a sent note was last seen
+        self.replaced = 0  # engines in a row that were silent though music was due
         self.is_due = False
 
     @property
     def is_well(self) -> bool:
-        """There is music where it is due, or a new engine may still bring it."""
+        """Music plays when it is due, or a new engine may still play it."""
         return self.replaced < _PATIENCE
 
     def poll(
         self, at_ns: int, settings: Settings, transport: TransportState | None, notes_out: int, asked_ns: int | None
     ) -> bool:
-        """Has it been silent for too long? Then the engine is to be replaced; the next one has as long again.
+        """True when the silence is too long and the engine must be replaced; the next engine has as long again.
 
-        ``notes_out``: how many notes of ours have left so far. ``asked_ns``: when a player who waits for an answer
-        began the last note; None where nobody waits, or the room is shut.
+        ``notes_out``: how many notes were sent so far. ``asked_ns``: when a player who waits for an answer began the
+        last note; None when nobody waits, or while closed.
         """
         passed_ns, self._looked_ns = at_ns - self._looked_ns, at_ns
         if self._quiet_ns is not None and passed_ns > _STALL_NS:
@@ -60,17 +60,17 @@ class SilenceWatchdog:
         return True
 
     def silent_s(self, at_ns: int) -> int:
-        """For how many seconds music has been due and none has come."""
+        """For how many seconds music has been due and missing."""
         return (at_ns - self._quiet_ns) // NS_PER_S if self._quiet_ns is not None else 0
 
 
-_FEEDS = 4  # in the time that the watchdog allows
+_FEEDS = 4  # notifications in the watchdog's time limit
 
 
 class HealthMonitor:
-    """Main thread. The watchdog is fed while the playing thread comes round, and while there is music where it is due.
+    """Main thread. It feeds systemd's watchdog while the playing thread's loop runs and music plays when it is due.
 
-    ``notes_out`` says how many notes of ours have left.
+    ``notes_out`` returns how many notes were sent.
     """
 
     def __init__(
@@ -90,28 +90,28 @@ class HealthMonitor:
         self._every_ns = watchdog_ns() // _FEEDS
         self._fed_ns = 0
         self._rounds = -1
-        self._has_begun = False  # there has been an engine
+        self._has_begun = False  # an engine was ready
         self._is_announced = False
         self.schedule = OpeningSchedule(router, player.sender, say, local_time)
         self.watchdog = SilenceWatchdog()
 
     def poll(self, transport: TransportState | None, at_ns: int) -> None:
-        """See to everything."""
+        """Do all checks."""
         settings = self._router.settings
         self.schedule.poll(settings, at_ns)
         self._has_begun = self._has_begun or self._supervisor.is_ready
         if self._has_begun and not self._is_announced:
             self._is_announced = notify("READY=1")
         if self._has_begun and self.watchdog.poll(at_ns, settings, transport, self._notes_out(), self._router.asked_ns):
-            self._supervisor.replace(f"gave no music for {settings.installation.max_silence_s:g} s")
+            self._supervisor.replace(f"played nothing for {settings.installation.max_silence_s:g} s")
             if not self.watchdog.is_well:
-                self._say(f"no music from {self.watchdog.replaced} engines in a row, where it is due")
+                self._say(f"no music from {self.watchdog.replaced} engines in a row, though music is due")
         if self._every_ns and at_ns - self._fed_ns >= self._every_ns:
             self._fed_ns = at_ns
             self._feed()
 
     def status(self, at_ns: int) -> dict[str, Any]:
-        """How it all stands, for the technician."""
+        """The daemon's health, for the status file."""
         failed = self._supervisor.failed
         return {
             "open": self.schedule.is_open,
@@ -124,7 +124,7 @@ class HealthMonitor:
         }
 
     def _feed(self) -> None:
-        """The playing thread is woken, and has to have come round by the next time."""
+        """Feed the watchdog if the playing thread has looped since the last call; wake that thread for the next."""
         has_come_round, self._rounds = self._player.rounds != self._rounds, self._player.rounds
         self._player.play(())
         if has_come_round and self.watchdog.is_well:

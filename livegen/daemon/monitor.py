@@ -1,4 +1,4 @@
-"""The thread for those who look on: they see every event, off its path."""
+"""The thread that counts, records and shows every event, off the path of a note."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,16 +13,16 @@ from livegen.recording.recorder import Recorder
 from livegen.recording.tracks import KINDS, Who
 
 _REACTION_NS = 50 * NS_PER_MS
-_MOST_WAITING = 2**15  # a quarter of an hour of dense music: a disk that hangs for longer costs some
+_MOST_WAITING = 2**15  # events: a quarter of an hour of dense music; more are dropped while a disk hangs
 
 EventMonitor = Callable[[Who, Timed], None]
 
 
 class Monitor:
-    """Counts, records and shows. Owner of the recorder: its thread, of the lowest real-time priority.
+    """Counts, records and shows events. Owner of the recorder: its thread, of the lowest real-time priority.
 
-    A disk that hangs holds up that thread, and nobody else: notes are counted by those who tell of them, what waits is
-    bounded, and a gap is recorded for what was left out.
+    A disk that hangs blocks that thread only: the calling threads count the notes, the queue is bounded, and a gap is
+    recorded for events that were dropped.
     """
 
     def __init__(self, recorder: Recorder | None, observe: EventMonitor | None, *, is_realtime: bool = False) -> None:
@@ -30,26 +30,26 @@ class Monitor:
         self._observe = observe
         self._is_realtime = is_realtime
         self._queue: SimpleQueue[tuple[Who, Timed] | Record | None] = SimpleQueue()
-        self._is_left_out = False  # something, since the last that was taken
-        self._asked_ns: int | None = None  # when the player's last note came, until a note of ours has left
+        self._is_left_out = False  # events were dropped since the last that was queued
+        self._asked_ns: int | None = None  # when the player's last note was received, until we have sent one
         self.notes: dict[Who, int] = {"player": 0, "machine": 0}
         self.reaction = LatencyHistogram()
 
     def heard(self, timed: Timed) -> None:
-        """The player played this. Any thread; returns at once."""
+        """The player played this event. Any thread; returns at once."""
         self._count("player", timed)
 
     def sent(self, timed: Timed) -> None:
-        """The machine played this. Any thread; returns at once."""
+        """livegen sent this event. Any thread; returns at once."""
         self._count("machine", timed)
 
     def tap(self, kind: Kind, content: bytes) -> None:
-        """This happened between us and the engine, now. Any thread; returns at once."""
+        """Record a start, an end or a frame of the engine, now. Any thread; returns at once."""
         if self._recorder:
             self._take(Record(now_ns(), kind, content))
 
     def run(self) -> None:
-        """The thread's body, until ``stop``; what was told before is still seen."""
+        """The thread's body, until ``stop``; events queued before ``stop`` are still handled."""
         if self._is_realtime:
             raise_thread(LOOKING_ON)
         try:
@@ -67,15 +67,15 @@ class Monitor:
 
     @property
     def waiting(self) -> int:
-        """How much has not been seen yet."""
+        """The length of the queue."""
         return self._queue.qsize()
 
     def stop(self) -> None:
-        """Let ``run`` return."""
+        """Make ``run`` return."""
         self._queue.put(None)
 
     def work_off(self) -> None:
-        """See what waits, without waiting for more: in place of ``run`` where there are no threads."""
+        """Handle everything that waits: in place of ``run`` where there are no threads."""
         with suppress(Empty):
             while (seen := self._queue.get_nowait()) is not None:
                 self._see(seen)
@@ -84,7 +84,7 @@ class Monitor:
 
     def _count(self, who: Who, timed: Timed) -> None:
         if isinstance(timed.event, NoteOn):
-            self.notes[who] += 1  # one thread for each
+            self.notes[who] += 1  # each key is written by one thread
         self._take((who, timed))
 
     def _take(self, seen: tuple[Who, Timed] | Record) -> None:
@@ -113,7 +113,7 @@ class Monitor:
             self._observe(who, timed)
 
     def _compare(self, who: Who, at_ns: int) -> None:
-        """How soon after a note of the player did one of ours follow? What comes later than 50 ms is no reaction."""
+        """Measure the time from the player's note to the first of ours; later than 50 ms it is not a reaction."""
         if who == "player":
             self._asked_ns = at_ns
         elif self._asked_ns is not None:

@@ -1,4 +1,4 @@
-"""The ports, of a MIDI system and in memory; each of the two comes and goes while the other plays on."""
+"""The ports of a MIDI system and in memory; each is attached and detached while the other plays on."""
 
 import faulthandler
 from collections.abc import Callable
@@ -18,22 +18,22 @@ from livegen.settings import InputPort, Ports
 
 _TITLES = {"alsa": "ALSA", "jack": "JACK", "core": "CoreMIDI", "windows": "Windows MIDI"}
 _CLOSED_S = 3.0
-_ALIVE_S = 1.0  # a dead MIDI system is found out after so long, at the latest
+_ALIVE_S = 1.0  # a dead MIDI system is detected within this time
 
 
 class Backend(Protocol):
-    """Ports of one kind. It attaches its outputs to the player, and detaches them when they are gone."""
+    """Ports of one kind. A backend attaches its outputs to the player, and detaches them when they are gone."""
 
     @property
     def is_there(self) -> bool:
-        """Are its outputs attached? Else what is owed waits for them."""
+        """Its outputs are attached; while they are not, pending note-offs are kept for them."""
 
     @property
     def is_whole(self) -> bool:
-        """Has every output that is attached been seen to be there?"""
+        """Every attached output was there at the last poll."""
 
     def open(self) -> None:
-        """Connect what is there; PortError when a port was named and is not there."""
+        """Connect the ports that are there; PortError when a named port is missing."""
 
     def poll(self) -> None:
         """See what has changed."""
@@ -45,27 +45,27 @@ class Backend(Protocol):
         """End what is held at its inputs."""
 
     def close(self) -> None:
-        """Let go of everything; what sounds there ends."""
+        """Close all its ports; what sounds there ends."""
 
 
 class PortManager:
-    """All ports, of several backends: each comes and goes while the others play on. Owner: the daemon's main thread."""
+    """All ports, of several backends, each attached and detached by itself. Owner: the daemon's main thread."""
 
     def __init__(self, player: Player, loop_detector: LoopDetector, say: Callable[[str], None]) -> None:
         self._player = player
         self._loop_detector = loop_detector
         self._say = say
         self._backends: list[Backend] = []
-        self._detached: list[Backend] = []  # what is owed waits for them
+        self._detached: list[Backend] = []  # pending note-offs are kept for them
         self._is_muting = False
 
     @property
     def backends(self) -> tuple[Backend, ...]:
-        """Those that are attached."""
+        """The attached backends."""
         return tuple(self._backends)
 
     def attach(self, backend: Backend) -> None:
-        """Open a backend's ports; PortError, and it is not attached, when a port was named and is not there."""
+        """Open a backend's ports; when a named port is missing, PortError, and the backend is not attached."""
         self._backends.append(backend)
         self._detached = [other for other in self._detached if other is not backend]
         try:
@@ -76,7 +76,7 @@ class PortManager:
         self._tell_player()
 
     def detach(self, backend: Backend) -> None:
-        """Let go of a backend's ports: what sounds there, or is held there, ends. Elsewhere the music goes on."""
+        """Close a backend's ports: what sounds or is held there ends. The other backends play on."""
         self._let_go(backend)
         self._detached.append(backend)
         self._tell_player()
@@ -93,9 +93,9 @@ class PortManager:
         return [line for backend in self._backends for line in backend.plugged()]
 
     def close(self) -> None:
-        """Let go of everything."""
+        """Detach all backends."""
         for backend in self._backends:
-            backend.release()  # what a player holds ends everywhere
+            backend.release()  # ends what a player holds, at all outputs
         for backend in reversed(self.backends):
             self.detach(backend)
 
@@ -113,7 +113,7 @@ class PortManager:
         self._loop_detector.poll(now_ns())
         was_muting, self._is_muting = self._is_muting, self._loop_detector.is_muting
         if self._is_muting and not was_muting:
-            self._say("our own notes come back to us, by a cable or a program: leaving them out until that stops")
+            self._say("our own notes come back to us, through a cable or a program: they are dropped until that stops")
         if was_muting and not self._is_muting:
             self._say("our own notes have stopped coming back")
 
@@ -127,7 +127,7 @@ class MemoryPorts:
 
 
 class MemoryBackend:
-    """Ports in memory are always there."""
+    """Ports in memory, which are always there."""
 
     is_there = is_whole = True
 
@@ -138,15 +138,15 @@ class MemoryBackend:
         self._player = player
 
     def open(self) -> None:
-        """Connect both."""
+        """Connect both ports."""
         self._player.attach_routed([(self._ports.output, self._route)])
         self._ports.input.open(lambda timed: self._filter.take(to_bytes(timed.event), timed.at_ns))
 
     def poll(self) -> None:
-        """Nothing can have changed."""
+        """Do nothing: nothing can have changed."""
 
     def plugged(self) -> list[str]:
-        """Both."""
+        """Both ports."""
         return ["in: memory", "out: memory"]
 
     def release(self) -> None:
@@ -154,14 +154,14 @@ class MemoryBackend:
         self._filter.release(now_ns())
 
     def close(self) -> None:
-        """Let go of both."""
+        """Close both ports."""
         self._ports.input.close()
         self.release()
         self._player.detach(self._ports.output, are_there=True)
 
 
 class MidiBackend:
-    """The ports of a MIDI system: opened when it answers, let go when it dies."""
+    """The ports of a MIDI system: opened when it answers, closed when it dies."""
 
     def __init__(self, settings: Ports, make: MakeFilter, player: Player, say: Callable[[str], None]) -> None:
         self._settings = settings
@@ -172,16 +172,16 @@ class MidiBackend:
 
     @property
     def is_there(self) -> bool:
-        """Does the MIDI system answer, as far as has been seen?"""
+        """The MIDI system answered at the last poll."""
         return self._pair is not None
 
     @property
     def is_whole(self) -> bool:
-        """Has every named output been seen to be there?"""
+        """Every named output was there at the last poll."""
         return self._pair is None or self._pair[1].is_whole
 
     def open(self) -> None:
-        """Connect what is there; no MIDI system at all is said once, and waited for."""
+        """Connect the ports that are there; a missing MIDI system is reported once, and waited for."""
         try:
             self._pair = self._open_pair()
         except PortError as error:
@@ -194,7 +194,7 @@ class MidiBackend:
         self._begin(*self._pair)
 
     def poll(self) -> None:
-        """See whether the MIDI system has come or gone, and which ports have."""
+        """Check whether the MIDI system and its ports have appeared or disappeared."""
         if self._pair is None:
             self._try_again()
         elif not self._pair[1].is_alive():
@@ -204,7 +204,7 @@ class MidiBackend:
             self._poll_ports(*self._pair)
 
     def plugged(self) -> list[str]:
-        """What is connected to our ports, as far as the MIDI system tells."""
+        """What is connected to our ports, where the MIDI system lists it."""
         if self._pair is None:
             return []
         heard, played = self._pair
@@ -216,17 +216,17 @@ class MidiBackend:
             self._pair[0].release()
 
     def close(self) -> None:
-        """Let go of the ports; what sounds there ends, if the MIDI system is still there."""
+        """Close the ports; what sounds there ends, if the MIDI system still answers."""
         self.release()
         if self._pair:
-            # A program that connects itself to us just now can still stop rtmidi for ever, and all of this process with
-            # it (see MidiInput.close). So then it ends; what sounds elsewhere is in the ledger.
+            # A program that connects to us at this moment can still block rtmidi, and with it this process, for ever
+            # (see MidiInput.close). The process then exits; what sounds elsewhere is in the ledger.
             faulthandler.dump_traceback_later(_CLOSED_S, exit=True, file=2)
             self._let_go(*self._pair, are_there=self._pair[1].is_alive())
             faulthandler.cancel_dump_traceback_later()
 
     def _let_go(self, heard: MidiInput, played: MidiOutput, *, are_there: bool) -> None:
-        # First of all: where the system is dead, nothing can be sent any more, not even the end of a note.
+        # First: where the system is dead, nothing can be sent any more, not even a note-off.
         self._player.detach(*(output for output, _ in played.routed()), are_there=are_there)
         heard.close(played.jack)
         played.close()
@@ -271,9 +271,9 @@ def open_ports(
     player: Player,
     say: Callable[[str], None],
 ) -> PortManager:
-    """The ports of these settings, open; PortError when one was named and is not there.
+    """The open ports of these settings; PortError when a named port is missing.
 
-    Ports in memory take the place of a MIDI system that is found by itself; one that is named plays beside them.
+    With ports in memory, a MIDI system is used only if the settings name it; both then play.
     """
     loop_detector = LoopDetector()
     player.sender.on_note = loop_detector.sent
@@ -296,5 +296,5 @@ def open_ports(
 
 
 def pause_s(settings: Ports) -> float:
-    """How long to wait between two looks."""
+    """The time between two polls."""
     return min(settings.poll_s, _ALIVE_S)

@@ -1,4 +1,4 @@
-"""Who minds the room: opens and closes it, and lets the machine play when nobody does."""
+"""Opens and closes by the opening hours, and plays solo while no visitor plays."""
 
 import time
 from collections.abc import Callable
@@ -12,38 +12,38 @@ from livegen.settings import Installation, Settings
 
 
 class Fade:
-    """A level from 0 to 1 that goes where it is told, steadily, wherever it stands. Owner: one thread."""
+    """A level from 0 to 1 that moves at constant speed, up or down. Owner: one thread."""
 
     def __init__(self, at_ns: int, *, is_up: bool) -> None:
         self.level = 1.0 if is_up else 0.0
         self._at_ns = at_ns
 
     def move(self, at_ns: int, whole_s: float, *, is_up: bool) -> float:
-        """The level now, on the way up or down; the whole way takes ``whole_s``."""
+        """Move the level up or down, and return it; from 0 to 1 takes ``whole_s``."""
         passed_s, self._at_ns = (at_ns - self._at_ns) / NS_PER_S, at_ns
         step = passed_s / whole_s if whole_s > 0 else 1.0
         self.level = min(self.level + step, 1.0) if is_up else max(self.level - step, 0.0)
         return self.level
 
 
-_AGAIN_NS = 2 * NS_PER_S  # the volume is sent again: a synthesizer may have been switched on meanwhile
+_AGAIN_NS = 2 * NS_PER_S  # between resends of the volume: a synthesizer may have been switched on meanwhile
 
 LocalTime = Callable[[], time.struct_time]
 
 
 class VenueControl(Protocol):
-    """What the attendant asks of whoever speaks with the engine."""
+    """What the schedule needs of the event router."""
 
-    visited_ns: int | None  # when a visitor last began a note; None: nobody has
+    visited_ns: int | None  # when a visitor last began a note; None: not yet
 
     def start_idle_play(self, visited_ns: int | None) -> None:
-        """Play alone from now on, unless somebody has come since."""
+        """Play solo from now on, unless somebody has played since that visit."""
 
     def shut(self) -> None:
-        """Be silent, and hear nobody."""
+        """Silence everything, and pass no notes to the engine."""
 
     def reopen(self) -> None:
-        """As before."""
+        """Undo ``shut``."""
 
 
 class OpeningSchedule:
@@ -58,11 +58,11 @@ class OpeningSchedule:
         self._local_time = local_time
         self._fade: Fade | None = None
         self._is_shut = False
-        self._volume: tuple[int, int] | None = None  # that was sent last, and when
+        self._volume: tuple[int, int] | None = None  # sent last: its value, and when
         self.is_open = True  # by the hours
 
     def poll(self, settings: Settings, at_ns: int) -> None:
-        """See to everything; to be called a few times a second."""
+        """Update opening, limits and solo; to be called a few times a second."""
         ours = settings.installation
         self.is_open = self._is_open(ours)
         self._fade = self._fade or Fade(at_ns, is_up=self.is_open)
@@ -70,7 +70,7 @@ class OpeningSchedule:
         self._set_limits(ours, level, at_ns)
         if self._is_shut != (level == 0):
             self._is_shut = level == 0
-            self._say("closed by its opening hours" if self._is_shut else "open again")
+            self._say("closed by the opening hours" if self._is_shut else "open again")
             (self._venue.shut if self._is_shut else self._venue.reopen)()
         if self.is_open and settings.play.role != "solo" and self._is_alone(ours, at_ns):
             self._venue.start_idle_play(self._venue.visited_ns)

@@ -1,4 +1,4 @@
-"""How the daemon stands, in a small file that anybody may read: ``livegen status`` does."""
+"""The daemon's status, in a small file that anybody may read: ``livegen status`` shows it."""
 
 import json
 import os
@@ -20,7 +20,7 @@ _MOST_LINES = 40
 
 
 class RecentLog:
-    """Passes lines on, one at a time, and keeps the last of them. Any thread."""
+    """Passes lines on, one at a time, and keeps the latest. Any thread."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
@@ -28,7 +28,7 @@ class RecentLog:
         self._lines: deque[tuple[int, str]] = deque(maxlen=_MOST_LINES)
 
     def __call__(self, line: str) -> None:
-        """Say a line."""
+        """Pass on and keep a line."""
         with self._saying:
             self._lines.append((now_ns(), line))
             self._say(line)
@@ -39,22 +39,22 @@ class RecentLog:
             return [((at_ns - said_ns) // NS_PER_S, line) for said_ns, line in self._lines]
 
 
-_SERVICES = Path("/run")  # where systemd makes the runtime folders of its services
+_SERVICES = Path("/run")  # where systemd creates the runtime folders of its services
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """A session in figures."""
+    """The figures of a session."""
 
     notes_in: int
     notes_out: int
-    delivery_p50_ms: float  # moment due → moment sent
+    delivery_p50_ms: float  # from due to sent
     delivery_p99_ms: float
-    reactions: int  # notes that one of ours followed within 50 ms
-    reaction_p50_ms: float  # note in → the first of ours
+    reactions: int  # notes of the player after which we sent one within 50 ms
+    reaction_p50_ms: float  # from the player's note to the first of ours
     reaction_p99_ms: float
-    late_note_ons: int  # left out, for they would have been more than 10 ms late
-    hanging: int  # notes that sounded when their output went away
+    late_note_ons: int  # dropped, because they would have been more than 10 ms late
+    hanging: int  # notes that sounded when their output disappeared
     engine_restarts: int
 
 
@@ -68,7 +68,7 @@ class StatusFile:
         self._plugged: dict[str, int] = {}  # name → since when
 
     def poll(self, plugged: Iterable[str], at_ns: int) -> None:
-        """These devices and programs are there now."""
+        """Take the list of connected devices and programs."""
         self._plugged = {name: self._plugged.get(name, at_ns) for name in plugged}
 
     def write(
@@ -78,7 +78,7 @@ class StatusFile:
         transport: TransportState | None,
         more: Callable[[int], dict[str, Any]],
     ) -> None:
-        """Replace the file in one move, if it is time to; a full disk is no reason to stop playing."""
+        """Replace the file atomically, once a second; on a full disk, play on without it."""
         at_ns = now_ns()
         if at_ns - self._written_ns < NS_PER_S:
             return
@@ -88,14 +88,14 @@ class StatusFile:
         try:
             status = {**self._status(settings, figures(), transport, at_ns), **more(at_ns)}
             beside.write_text(json.dumps(status), encoding="utf-8")
-            beside.chmod(0o644)  # for the technician, who is somebody else than the service
+            beside.chmod(0o644)  # for the technician, who is another user than the service
             os.replace(beside, path)
         except OSError:
-            with suppress(OSError):  # on a read-only file system even that is refused
+            with suppress(OSError):  # on a read-only file system this is refused too
                 beside.unlink(missing_ok=True)
 
     def end(self) -> None:
-        """Nobody runs any more."""
+        """Delete the file: the daemon has ended."""
         with suppress(OSError):
             status_path(self._name).unlink(missing_ok=True)
 
@@ -124,15 +124,15 @@ def status_path(name: str) -> Path:
 
 
 def read_status(name: str) -> dict[str, Any]:
-    """What a running daemon says of itself; LivegenError when none of that name runs."""
+    """The status of a running daemon; LivegenError when none of that name runs."""
     for path in (status_path(name), _SERVICES / name / f"{name}.status.json"):
         try:
             status: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            with suppress(PermissionError):  # somebody else's, but it runs
+            with suppress(PermissionError):  # another user's process, but it runs
                 os.kill(int(status["process"]), 0)
             return status
-        except PermissionError:  # systemd shuts the folders of users that it has made up
-            raise LivegenError(f"{path}: only root may read how that one stands; try again with sudo") from None
+        except PermissionError:  # systemd closes the folders of its dynamic users
+            raise LivegenError(f"{path}: only root may read this status; try again with sudo") from None
         except (OSError, ValueError, KeyError):
             continue
     raise LivegenError(f"livegen is not running as '{name}'; start it: livegen jam --name {name}")

@@ -1,4 +1,4 @@
-"""The thread that keeps an engine alive: starts it, listens to it, ends its notes when it dies, starts the next."""
+"""The thread that keeps an engine running: starts it, ends its notes when it dies, starts the next."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -14,31 +14,31 @@ from livegen.realtime import CARRYING, raise_thread
 from livegen.settings import Play, Settings
 
 _LOADING_NS = 30 * NS_PER_S
-_SETTLED_NS = 10 * NS_PER_S  # an engine that lived so long was well
-_FATAL_DEATHS = 2  # in a row, on the same conversation, without a note of music
-_FALSE_STARTS = 3  # before the first engine was ever ready
+_SETTLED_NS = 10 * NS_PER_S  # an engine that ran for so long was healthy
+_FATAL_DEATHS = 2  # in a row, on the same events, without a note of music
+_FALSE_STARTS = 3  # before the first engine was ready
 
 
 class Backoff:
-    """How long to wait before the next start: not at all, then from 0.25 s on twice as long each time, up to 30 s."""
+    """The wait before the next start: 0 s, then 0.25 s, then twice as long each time, up to 30 s."""
 
     def __init__(self) -> None:
         self._next_s = 0.0
 
     def next_s(self) -> float:
-        """The wait before the next start."""
+        """Return the wait before the next start, in seconds."""
         wait_s, self._next_s = self._next_s, min(max(self._next_s * 2, 0.25), 30.0)
         return wait_s
 
     def reset(self) -> None:
-        """All was well: the next wait is none."""
+        """The engine was healthy: the next wait is 0 s."""
         self._next_s = 0.0
 
 
 class Supervisor:
-    """Owner of the child, which begins with the courier's settings as they then are.
+    """Owner of the child process, which starts with the event router's current settings.
 
-    Its own thread runs ``run``; ``stop`` may come from any.
+    Its own thread calls ``run``; any thread may call ``stop``.
     """
 
     def __init__(
@@ -56,20 +56,20 @@ class Supervisor:
         self._say = say
         self._backoff = Backoff()
         self._stopping = threading.Event()
-        self._changing = threading.Lock()  # of the child
+        self._changing = threading.Lock()  # the child
         self._child: EngineChild | None = None
         self._send_child: Send = lambda _: None
         self._started_ns = 0
-        self._offered = router.settings.play  # what this child was told first
-        self._proven: Play | None = None  # what the last engine that became ready was told
-        self._refused: Play | None = None  # what one could not begin with
+        self._offered = router.settings.play  # this child's first settings
+        self._proven: Play | None = None  # the first settings of the last engine that became ready
+        self._refused: Play | None = None  # settings that an engine refused
         self._was_ever_ready = False
-        self._alive_ns = 0  # when this engine last said something
-        self._silent_restarts = 0  # engines in a row that were told something and planned nothing
+        self._alive_ns = 0  # when this engine last sent a message
+        self._silent_restarts = 0  # engines in a row that were ready and planned nothing
         self._replaced_for = ""  # why this child was replaced
         self.restarts = 0
-        self.failed: tuple[str, int] | None = None  # what the last one died of, and when
-        self.is_ready = False  # an engine plays
+        self.failed: tuple[str, int] | None = None  # why the last engine ended, and when
+        self.is_ready = False  # the engine is loaded
 
     def run(self) -> None:
         """The thread's body, until ``stop``. LivegenError when the first engine cannot start."""
@@ -86,14 +86,14 @@ class Supervisor:
             self._stopping.wait(self.handle_exit(reason))
 
     def stop(self) -> None:
-        """End the child and let ``run`` return."""
+        """Kill the child, and make ``run`` return."""
         self._stopping.set()
         with self._changing:
             if self._child:
                 self._child.kill()
 
     def replace(self, reason: str) -> None:
-        """End the child as if it had died of this; the next one begins at once. Any thread."""
+        """Kill the child for this reason, so that another is started. Any thread."""
         with self._changing:
             if self._child:
                 self._replaced_for = reason
@@ -108,7 +108,7 @@ class Supervisor:
         return self._child
 
     def _attend(self, child: EngineChild) -> str:
-        """Do what it says until it dies; what it died of."""
+        """Handle the child's messages until it ends; return why it ended."""
         try:
             while (patience_s := self.patience_s()) > 0 and (message := child.receive(patience_s)):
                 self.dispatch(message)
@@ -116,10 +116,10 @@ class Supervisor:
         except EOFError as end:
             return self._replaced_for or str(end)
 
-    # The life of one child, without its process: for the thread above, and for simulators.
+    # The stages of one child, without its process: for the thread above, and for simulators.
 
     def begin(self, send: Send) -> None:
-        """A child was started; tell it the settings."""
+        """A child was started: send it the settings."""
         self._send_child, self.is_ready = send, False
         self._started_ns = self._alive_ns = now_ns()
         settings = self._playable()
@@ -127,20 +127,20 @@ class Supervisor:
         send(Configure(settings.model_dump_json()))
 
     def patience_s(self) -> float:
-        """How long its next word is waited for; 0 or less when that time is over."""
+        """How many seconds to wait for the child's next message; 0 or less when the time is over."""
         if self.is_ready:
             return self._router.settings.daemon.silence_ms * NS_PER_MS / NS_PER_S
         return (self._started_ns + _LOADING_NS - now_ns()) / NS_PER_S
 
     @property
     def timeout_reason(self) -> str:
-        """What is wrong with a child that says nothing any more."""
+        """Why a child that sends nothing any more is replaced."""
         if self.is_ready:
             return f"was silent for {self._router.settings.daemon.silence_ms} ms"
         return "did not start within 30 s"
 
     def dispatch(self, message: Message) -> None:
-        """Do what it says."""
+        """Handle a message of the child."""
         self._alive_ns = now_ns()
         match message:
             case Ready():
@@ -154,11 +154,11 @@ class Supervisor:
                 self._backoff.reset()
 
     def end_music(self) -> None:
-        """It is dead: end its notes."""
+        """The child has ended: end its notes."""
         self._receiver.end_music(self._alive_ns)
 
     def handle_exit(self, reason: str) -> float:
-        """It is dead, and its notes have ended; how many seconds to wait before the next."""
+        """The child and its notes have ended; return how many seconds to wait before the next start."""
         self.restarts += 1
         self.failed = f"the engine {reason}", now_ns()
         self.is_ready = False
@@ -175,13 +175,13 @@ class Supervisor:
         return self._backoff.next_s()
 
     def _playable(self) -> Settings:
-        """The settings; where their model or key was refused, with others that an engine can begin with."""
+        """The settings; where their model or key was refused, with a model and key that can be used."""
         settings = self._router.settings
         is_refused = self._refused and _named(settings.play) == _named(self._refused)
         return (self._fallback() if is_refused else None) or settings
 
     def _fallback(self) -> Settings | None:
-        """The settings with what the last engine began with; before there was one, with the stand-in, if any."""
+        """The settings with the last ready engine's model and key, else the fallback model; None without either."""
         settings = self._router.settings
         fallback_model = settings.play.model_copy(update={"model": settings.installation.fallback_model})
         play = self._proven or fallback_model
@@ -199,11 +199,11 @@ class Supervisor:
         if not self._was_ever_ready:
             self._say("ready: play a phrase, then pause")
         self.is_ready = self._was_ever_ready = True
-        self._proven, self._refused = self._offered, None  # the next one tries what is chosen: it may have been mended
+        self._proven, self._refused = self._offered, None  # the next engine tries the chosen model again
         self._silent_restarts += 1
         self._router.introduce(self._send_child)
 
 
 def _named(play: Play) -> tuple[str, str]:
-    """What an engine may refuse."""
+    """The settings that an engine may refuse."""
     return play.model, play.key

@@ -1,4 +1,4 @@
-"""What the service manager is told: systemd's notification protocol, sd_notify(3)."""
+"""Notifies the service manager: systemd's notification protocol, sd_notify(3)."""
 
 import os
 import socket
@@ -11,7 +11,7 @@ _NS_PER_US = NS_PER_MS // 1_000
 
 
 def notify(*states: str) -> bool:
-    """Say ``READY=1``, ``STATUS=...`` and their like; False where nobody listens. Never waits for the other end."""
+    """Send states such as ``READY=1`` or ``STATUS=...``; False where no manager listens. Never blocks."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address or sys.platform == "win32":
         return False
@@ -25,12 +25,12 @@ def notify(*states: str) -> bool:
 
 
 def notify_reloading() -> bool:
-    """Say that the settings are read again; READY=1 says that they were."""
+    """Report that the settings are being read again; READY=1 reports that this is done."""
     return notify("RELOADING=1", f"MONOTONIC_USEC={now_ns() // _NS_PER_US}")
 
 
 def watchdog_ns() -> int:
-    """How often the watchdog is to be fed at the least, in ns; 0 where there is none (sd_watchdog_enabled(3))."""
+    """The watchdog's time limit between two notifications, in ns; 0 without one (sd_watchdog_enabled(3))."""
     asked, process = os.environ.get("WATCHDOG_USEC", ""), os.environ.get("WATCHDOG_PID", "")
     if not asked.isdigit() or process not in ("", str(os.getpid())):
         return 0

@@ -1,4 +1,4 @@
-"""An engine, call by call: the same in its process and in a replay of it."""
+"""The calls of an engine: the same in its process and in a replay."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -25,7 +25,7 @@ from livegen.settings import Settings
 
 
 class Performer:
-    """Owner of the engine. What it does depends on its calls alone; it is told each one's moment."""
+    """Owner of the engine. Its output depends on its calls alone; each call gives the time."""
 
     def __init__(self, engine: Engine, settings: Settings) -> None:
         self._engine = engine
@@ -34,11 +34,11 @@ class Performer:
 
     @property
     def chosen(self) -> Settings:
-        """The settings that are coming; where none are, those that count."""
+        """The settings that wait, else the current settings."""
         return self._coming or self.settings
 
     def take(self, message: Message, at_ns: int) -> Plan:
-        """Take in what the port process sent; ValueError for what it sends to no engine."""
+        """Handle a message of the port process; ValueError for a message that is not for an engine."""
         match message:
             case Heard(events) | HeardHands(events):
                 for timed in events:
@@ -52,19 +52,19 @@ class Performer:
             case Prepare(text):
                 self._coming = Settings.model_validate_json(text)
             case _:
-                raise ValueError(f"pipe: {type(message).__name__} is no message for an engine")
+                raise ValueError(f"pipe: {type(message).__name__} is not a message for an engine")
         return Plan()
 
     def imagine(self, at_ns: int) -> Plan:
-        """See to it that music is planned."""
+        """Plan music."""
         return self._noted(self._engine.imagine(at_ns))
 
     def is_between_phrases(self, at_ns: int) -> bool:
-        """Is there no phrase that a change would break off?"""
+        """No phrase is under way that a change would interrupt."""
         return self._engine.is_between_phrases(at_ns)
 
     def change(self, bundle: Bundle | None, at_ns: int) -> Plan:
-        """From now on by the chosen settings, with this model if there is one."""
+        """Apply the chosen settings, with this model if one is given."""
         return self._change(self.chosen, at_ns, bundle)
 
     def _change(self, settings: Settings, at_ns: int, bundle: Bundle | None = None) -> Plan:
@@ -77,7 +77,7 @@ class Performer:
         return Plan(notices=(f"model {settings.play.model}",)) if bundle else Plan()
 
     def _noted(self, plan: Plan) -> Plan:
-        """A key was touched while settings wait: they must not let it play alone again."""
+        """Keep a role change in the settings that wait: else they would undo it."""
         if plan.role_changed and self._coming:
             play = self._coming.play.model_copy(update={"role": plan.role_changed})
             self._coming = self._coming.model_copy(update={"play": play})
@@ -85,7 +85,7 @@ class Performer:
 
 
 def messages(plan: Plan, at_ns: int, ready_ns: int) -> Iterator[Message]:
-    """What is to be said of a plan that was asked for at ``at_ns`` and was there at ``ready_ns``."""
+    """The messages for a plan that was requested at ``at_ns`` and ready at ``ready_ns``."""
     if plan.retract_ns is not None:
         yield Retract(plan.retract_ns, plan.kept)
     if plan.events:
@@ -97,7 +97,7 @@ def messages(plan: Plan, at_ns: int, ready_ns: int) -> Iterator[Message]:
 
 
 def _ready(events: Sequence[Timed], at_ns: int, ready_ns: int) -> Iterator[Timed]:
-    """What was to sound when the engine was asked, at ``at_ns``, sounds now that it is ready, and ends after that."""
+    """Move events at ``at_ns``, when the plan was requested, to ``ready_ns``, and their note-offs after that."""
     begun = {timed.event.pitch for timed in events if timed.at_ns == at_ns and isinstance(timed.event, NoteOn)}
     for timed in events:
         if timed.at_ns == at_ns:

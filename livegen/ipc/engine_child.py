@@ -1,4 +1,4 @@
-"""The engine's process as the port process sees it: one child, from its start to its end."""
+"""The engine's process, seen from the port process: one child, from its start to its end."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ from multiprocessing.connection import Pipe
 from livegen.ipc.messages import Connection, Heartbeat, Message, decode, encode
 from livegen.recording.format import Kind
 
-FrameTap = Callable[[Kind, bytes], None]  # of an engine's life, and of the frames that go to and fro
+FrameTap = Callable[[Kind, bytes], None]  # for an engine's start and end, and for the frames sent and received
 
 ENGINE_COMMAND = (sys.executable, "-m", "livegen.ipc.engine_worker")
 
@@ -19,7 +19,7 @@ ENGINE_COMMAND = (sys.executable, "-m", "livegen.ipc.engine_worker")
 class EngineChild:
     """A running child and our end of the pipe to it.
 
-    ``send`` and ``kill`` may be called by any thread; ``receive`` and ``close`` belong to the one that watches it.
+    ``send`` and ``kill`` may be called by any thread; ``receive`` and ``close`` belong to the supervisor's thread.
     """
 
     def __init__(self, process: subprocess.Popen[bytes], connection: Connection, tap: FrameTap) -> None:
@@ -31,15 +31,15 @@ class EngineChild:
         tap(Kind.BEGUN, b"")
 
     def send(self, message: Message) -> None:
-        """Say something; what is said to a child that has ended is lost, and ``receive`` tells of its end."""
+        """Send a message. A message to a child that has ended is lost; ``receive`` reports the end."""
         frame = encode(message)
         with self._sending, suppress(OSError):
             if not self._is_closed:
-                self._tap(Kind.TOLD, frame)  # before it can be taken in
+                self._tap(Kind.TOLD, frame)  # before the engine can handle it
                 self._connection.send_bytes(frame)
 
     def receive(self, timeout_s: float) -> Message | None:
-        """What it says next; None when it says nothing for so long; EOFError, saying how, when it has ended."""
+        """The next message; None when none arrives in time; EOFError, with the reason, when the child has ended."""
         try:
             if not self._connection.poll(timeout_s):
                 return None
@@ -49,17 +49,17 @@ class EngineChild:
         try:
             message = decode(frame)
         except ValueError as error:
-            raise EOFError(f"said what no engine says ({error})") from None
+            raise EOFError(f"sent an invalid message ({error})") from None
         if not isinstance(message, Heartbeat):
             self._tap(Kind.SAID, frame)
         return message
 
     def kill(self) -> None:
-        """End it, whatever it does."""
+        """Kill the child."""
         self._process.kill()
 
     def close(self) -> None:
-        """End it, and wait until nothing of it is left."""
+        """Kill the child, and wait until it has ended."""
         self.kill()
         self._process.wait()
         with self._sending:
@@ -69,9 +69,9 @@ class EngineChild:
 
 
 def start_child(command: Sequence[str], tap: FrameTap = lambda _, __: None) -> EngineChild:
-    """Start a child with one end of a new pipe, which nobody else holds: each sees the other's end at once.
+    """Start a child with one end of a new pipe, which no other process holds: each side sees the other's end at once.
 
-    It is in a process group of its own: Ctrl-C is for the port process, which decides.
+    The child has its own process group, so that Ctrl-C reaches the port process only.
     """
     ours, theirs = Pipe()
     handle = theirs.fileno()

@@ -1,4 +1,4 @@
-"""The engine's process: hears, imagines, hands over. Started by the supervisor, with the handle of its pipe.
+"""The engine's process: hears, plans, hands over. The supervisor starts it with the handle of its pipe.
 
 python -m livegen.ipc.engine_worker HANDLE
 """
@@ -36,28 +36,28 @@ from livegen.settings import Settings
 from livegen.shipped import model_path
 
 HEARTBEAT_NS = 50 * NS_PER_MS
-_REST_S = 0.010  # between two looks at the music at the least, when nothing is heard and no work waits
+_REST_S = 0.010  # the shortest wait between two plans, when nothing is heard and no work waits
 _LONGEST_REST_S = HEARTBEAT_NS / NS_PER_S
 _PATIENCE_NS = 30 * NS_PER_S  # for the end of a phrase
 _NOTHING = Plan(due_ns=None)
 
 
 def run_engine(connection: Connection, load: Callable[[Settings], Engine], loader: Loader | None = None) -> None:
-    """Load an engine and serve it over the pipe, until the other end is gone; close ours.
+    """Load an engine and serve it over the pipe until the other end is closed; then close ours.
 
-    ``loader`` gets the models that are asked for while it plays.
+    ``loader`` loads the models that are requested while it plays.
     """
     try:
         settings = _receive_settings(connection)
         if settings.daemon.realtime:
-            raise_process()  # not in real time, but before others: it thinks against the clock
+            raise_process()  # no real-time priority, but above other processes: it must plan in time
         engine = load(settings)
         gc.freeze()
         connection.send_bytes(encode(Loaded(engine.sha256, settings.play.model)))
         connection.send_bytes(encode(Ready()))
         Service(connection, Performer(engine, settings), loader).run()
     except (EOFError, ConnectionError):
-        return  # the port process has ended, so we do
+        return  # the port process has ended
     except LivegenError as error:
         connection.send_bytes(encode(Failed(str(error))))
     except MemoryError:
@@ -67,7 +67,7 @@ def run_engine(connection: Connection, load: Callable[[Settings], Engine], loade
 
 
 def open_connection(handle: int) -> Connection:
-    """Our end of the pipe, inherited as an open file (a pipe's handle on Windows)."""
+    """Our end of the pipe, inherited as an open file (on Windows, as a pipe handle)."""
     if sys.platform == "win32":
         from multiprocessing.connection import PipeConnection
 
@@ -78,7 +78,7 @@ def open_connection(handle: int) -> Connection:
 
 
 class Service:
-    """Owner of the engine while it plays. Every call is told to the port process, for a replay."""
+    """Owner of the engine while it plays. Every call is reported to the port process, for a replay."""
 
     def __init__(self, connection: Connection, performer: Performer, loader: Loader | None) -> None:
         self._connection = connection
@@ -86,18 +86,18 @@ class Service:
         self._loader = loader
         self._coming: _Coming | None = None
         self._stamp = stamp(model_path(performer.settings.play.model))
-        self._calls: list[Call] = []  # not told yet
-        self._is_idle = False  # the last one was to imagine, and nobody played
+        self._calls: list[Call] = []  # not reported yet
+        self._is_idle = False  # the last call was to plan, and nothing was due
         self._heartbeat_ns: int | None = None
 
     def run(self) -> None:
-        """Hear, imagine, hand over, for ever."""
+        """Call ``serve`` for ever."""
         rest_s = 0.0
         while True:
             rest_s = min(self.serve(rest_s), _LONGEST_REST_S)
 
     def serve(self, patience_s: float) -> float:
-        """Wait so long for something to hear, imagine once, hand over; how long there is nothing else to do."""
+        """Wait up to ``patience_s`` for messages, plan once, hand over; return for how long nothing is to be done."""
         if self._connection.poll(patience_s):
             self._take_in()
         if self._loader:
@@ -106,7 +106,7 @@ class Service:
         if self._coming and self._coming.is_whole and self._may_change(self._coming, at_ns):
             self._change(self._coming.bundle, at_ns)
         plan = self._performer.imagine(at_ns)
-        if not self._is_idle or plan != _NOTHING:  # else it has changed nothing: idle, and idle as before
+        if not self._is_idle or plan != _NOTHING:  # else the call has changed nothing, and need not be reported
             self._report_call(Call("imagine", at_ns), plan)
         self._is_idle = plan.due_ns is None
         if self._heartbeat_ns is None or now_ns() - self._heartbeat_ns >= HEARTBEAT_NS:
@@ -124,7 +124,7 @@ class Service:
             self._report_call(Call("take", at_ns), self._performer.take(message, at_ns))
             if isinstance(message, Prepare):
                 self._prepare(at_ns)
-            elif isinstance(message, Configure):  # who has a hand on a knob has waited long enough
+            elif isinstance(message, Configure):  # a knob takes effect at once
                 self._coming = None
                 if self._loader and self._performer.settings.play.model != model:
                     self._loader.ask(self._performer.settings.play.model)
@@ -132,7 +132,7 @@ class Service:
                 return
 
     def _prepare(self, at_ns: int) -> None:
-        """What is coming counts from the end of the phrase on; a model that has to be loaded is checked first."""
+        """Apply the new settings at the end of the phrase; a model that must be loaded is checked first."""
         model = self._performer.chosen.play.model
         found = stamp(model_path(model))
         is_other = (model, found) != (self._performer.settings.play.model, self._stamp)
@@ -142,10 +142,10 @@ class Service:
             self._loader.ask(model)
 
     def _look_for_model(self, loader: Loader) -> None:
-        """The model that was asked for, once it is there; the old one plays until then, and on if it is refused."""
+        """Take the requested model once it is loaded; until then, and if it is refused, the old model plays."""
         found = loader.take()
         if isinstance(found, LivegenError):
-            self._connection.send_bytes(encode(Notice(f"{found}; the model before it plays on")))
+            self._connection.send_bytes(encode(Notice(f"{found}; the previous model plays on")))
             if self._coming:
                 self._coming.is_whole = True
         elif found and self._coming:
@@ -156,7 +156,7 @@ class Service:
     def _change(self, bundle: Bundle | None, at_ns: int) -> None:
         self._coming = None
         if bundle:
-            self._report(at_ns)  # what was done before it was loaded
+            self._report(at_ns)  # the calls before it was loaded
             self._connection.send_bytes(encode(Loaded(bundle.sha256, self._performer.chosen.play.model)))
         self._report_call(Call("change", at_ns), self._performer.change(bundle, at_ns))
 
@@ -164,7 +164,7 @@ class Service:
         return self._performer.is_between_phrases(at_ns) or at_ns - coming.at_ns > _PATIENCE_NS
 
     def _report_call(self, call: Call, plan: Plan) -> None:
-        """Tell what was done, and before what came of it: what has reached the port process is explained there."""
+        """Report a call before its results: so the port process always knows the calls that led to what it gets."""
         self._is_idle = False
         self._calls.append(call)
         ready_ns = now_ns()
@@ -184,15 +184,15 @@ class Service:
 class _Coming:
     """Settings that wait for the end of a phrase, and for their model."""
 
-    at_ns: int  # when they came
+    at_ns: int  # when they arrived
     bundle: Bundle | None = None
-    is_whole: bool = False  # nothing more is waited for
+    is_whole: bool = False  # the model is loaded, or none is needed
 
 
 def _receive_settings(connection: Connection) -> Settings:
     message = decode(connection.recv_bytes())
     if not isinstance(message, Configure):
-        raise ValueError(f"pipe: settings come first, not {type(message).__name__}")
+        raise ValueError(f"pipe: the first message must be Configure, not {type(message).__name__}")
     return Settings.model_validate_json(message.settings)
 
 

@@ -1,4 +1,4 @@
-"""What the two processes say to each other, as bytes.
+"""The messages between the two processes, as bytes.
 
 A frame is one byte for the kind, then its content: events as 11 bytes each (moment as a little-endian int64,
 then the MIDI message in three bytes; in ``HeardHands`` one byte more for the hand), moments as int64, pitches as a
@@ -40,28 +40,28 @@ class Connection(Protocol):
         """Wait up to ``timeout`` seconds for a frame, or for the end."""
 
     def close(self) -> None:
-        """Let the other end know that we are gone."""
+        """Close this end, which the other end notices."""
 
 
 @dataclass(frozen=True, slots=True)
 class Configure:
-    """To the engine, first of all and whenever they have changed: the settings, as JSON."""
+    """To the engine, as first message and after each change: the settings, as JSON."""
 
     settings: str
 
 
 @dataclass(frozen=True, slots=True)
 class Prepare:
-    """To the engine: the settings, as JSON, from the end of this phrase on; the model's file may have changed, too."""
+    """To the engine: the settings from the end of this phrase on, as JSON; the model's file may have changed too."""
 
     settings: str
 
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """To the engine: what was played, oldest first; taken in as a whole before anything is imagined.
+    """To the engine: what was played, oldest first; all events are taken before anything is planned.
 
-    Notes on channel 16 are the left hand's: they were sent so before there was ``HeardHands``.
+    Notes on channel 16 are the left hand's, as in recordings made before ``HeardHands`` existed.
     """
 
     events: tuple[Timed, ...]
@@ -69,29 +69,29 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class HeardHands:
-    """The same where a left hand plays, or somebody on channel 16."""
+    """As ``Heard``, where a left hand plays or a note is on channel 16."""
 
     events: tuple[Timed, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Panic:
-    """To the engine: be silent, forget the answer."""
+    """To the engine: silence, and forget the answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Follow:
-    """To the engine: where the song of the clock stands."""
+    """To the engine: the song position of the clock."""
 
     transport: TransportState
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What an engine was asked at a moment.
+    """A call of the engine, and its moment.
 
-    Take in the next message it was sent, imagine, or change to the chosen settings, and to the model that was loaded
-    since the last change.
+    ``take``: handle the next message. ``imagine``: plan. ``change``: apply the chosen settings, and the model that was
+    loaded since the last change.
     """
 
     act: Act
@@ -100,9 +100,9 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class CallLog:
-    """From the engine: its calls since the last such message. What follows came of the last of them.
+    """From the engine: its calls since the last such message. The messages that follow result from the last call.
 
-    What was to sound at once sounds at ``ready_ns``.
+    Events that were due at once sound at ``ready_ns``.
     """
 
     ready_ns: int
@@ -111,7 +111,7 @@ class CallLog:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """From the engine: a model is in memory, the SHA-256 (hex) of its file, and what it was called by."""
+    """From the engine: a model is in memory; the SHA-256 (hex) of its file, and the name it was requested by."""
 
     sha256: str
     name: str
@@ -124,19 +124,19 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """From the engine, its last words: why it cannot start, or not go on."""
+    """From the engine, as last message: why it cannot start, or cannot continue."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """From the engine, every 50 ms: I am alive."""
+    """From the engine, every 50 ms: it is alive."""
 
 
 @dataclass(frozen=True, slots=True)
 class Retract:
-    """From the engine: forget what is due after this moment, and end what would then hang, but for these pitches."""
+    """From the engine: forget events due after this moment, and end notes that would hang, except ``kept`` pitches."""
 
     after_ns: int
     kept: tuple[int, ...] = ()
@@ -144,21 +144,21 @@ class Retract:
 
 @dataclass(frozen=True, slots=True)
 class PlayEvents:
-    """From the engine: play each at its moment."""
+    """From the engine: play each event at its moment."""
 
     events: tuple[Timed, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class RoleChanged:
-    """From the engine: the role that it has taken of its own accord, as when a solo was touched."""
+    """From the engine: the role that it has changed to by itself, as when a key is pressed during a solo."""
 
     role: Role
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """From the engine: a line for the person."""
+    """From the engine: a line for the person at the keyboard."""
 
     text: str
 
@@ -183,13 +183,13 @@ Message = (
 
 
 def heard(events: tuple[Timed, ...]) -> Heard | HeardHands:
-    """The smaller of the two messages that can say what was played."""
+    """The smaller of the two messages that can hold these events."""
     is_plain = not any(timed.is_left_hand or _is_on_left_channel(timed.event) for timed in events)
     return Heard(events) if is_plain else HeardHands(events)
 
 
 class _Row(NamedTuple):
-    """A kind of message: its content as bytes, and back; ValueError where they cannot be its content."""
+    """A kind of message: packs its content as bytes, and unpacks it; ValueError for bytes that are not its content."""
 
     kind: type[Message]
     pack: Callable[[Any], bytes]
@@ -241,7 +241,7 @@ def _unpack_hands(content: bytes) -> HeardHands:
 def _event(message: bytes) -> Event:
     event = from_bytes(message)
     if event is None:
-        raise ValueError(f"pipe: {message.hex(' ')} is no event")
+        raise ValueError(f"pipe: {message.hex(' ')} is not an event")
     return event
 
 
@@ -268,7 +268,7 @@ def _unpack_role(content: bytes) -> RoleChanged:
     for role in get_args(Role):
         if role == content.decode():
             return RoleChanged(role)
-    raise ValueError(f"pipe: '{content.decode()}' is no role")
+    raise ValueError(f"pipe: '{content.decode()}' is not a role")
 
 
 def _pack_calls(message: CallLog) -> bytes:
@@ -282,7 +282,7 @@ def _unpack_calls(content: bytes) -> CallLog:
     (ready_ns,) = _MOMENT.unpack_from(content)
     calls = tuple(_CALL.iter_unpack(content[_MOMENT.size :]))
     if any(act >= len(_ACTS) for act, _ in calls):
-        raise ValueError("pipe: CallLog has a call that no engine knows")
+        raise ValueError("pipe: CallLog has an unknown call")
     return CallLog(ready_ns, tuple(Call(_ACTS[act], at_ns) for act, at_ns in calls))
 
 
@@ -291,7 +291,7 @@ def _unpack_loaded(content: bytes) -> Loaded:
     return Loaded(sha256, name)
 
 
-_TABLE = (  # a row's place is its number, which sessions on disk hold: new rows come last
+_TABLE = (  # a row's index is its number, which sessions on disk hold: append new rows
     _Row(Configure, *_text(Configure, "settings")),
     _Row(Heard, _pack_events, _unpack_heard),
     _Row(Panic, *_empty(Panic)),
@@ -312,13 +312,13 @@ _PACK = {row.kind: (bytes((number,)), row.pack) for number, row in enumerate(_TA
 
 
 def encode(message: Message) -> bytes:
-    """One frame."""
+    """Encode a message as one frame."""
     number, pack = _PACK[type(message)]
     return number + pack(message)
 
 
 def decode(frame: bytes) -> Message:
-    """Read one frame; ValueError, saying what is wrong with it, for anything that ``encode`` did not write."""
+    """Decode one frame; ValueError, with the reason, for anything that ``encode`` did not write."""
     if not frame or frame[0] >= len(_TABLE):
         raise ValueError(f"pipe: no kind of message begins with {frame[:1]!r}")
     return _TABLE[frame[0]].unpack(frame[1:])

@@ -1,4 +1,4 @@
-"""The way back: what an engine says, as music at the player."""
+"""Passes the engine's plans to the player."""
 
 from collections.abc import Callable
 
@@ -7,7 +7,7 @@ from livegen.midi_out.player import Player
 
 
 class PlanReceiver:
-    """Takes an engine's messages to the player. Owner: the thread that listens to the engine."""
+    """Applies an engine's messages to the player. Owner: the thread that receives them."""
 
     def __init__(
         self, player: Player, on_role_changed: Callable[[RoleChanged], None], say: Callable[[str], None]
@@ -15,10 +15,10 @@ class PlanReceiver:
         self._player = player
         self._on_role_changed = on_role_changed
         self._say = say
-        self.planned_ns = 0  # when the last event of this engine is due; 0 before it has any
+        self.planned_ns = 0  # when the last event of this engine is due; 0 before there is one
 
     def receive(self, message: Message) -> bool:
-        """Do what the message says; True when it brings music."""
+        """Apply a message; True when it has music."""
         match message:
             case Retract(after_ns, kept):
                 self._player.retract(after_ns, kept)
@@ -33,11 +33,11 @@ class PlanReceiver:
         return False
 
     def end_music(self, alive_ns: int) -> None:
-        """The engine is dead, and was last heard at that moment: end its notes."""
+        """The engine has ended, and sent its last message at ``alive_ns``: end its notes."""
         if self._player.end_all():
             self.planned_ns = alive_ns  # its music was not over
 
     def forget(self) -> int:
-        """Begin anew with the next engine; when the last event of this one is due, 0 when it had none."""
+        """Reset for the next engine; return when the last event of this one is due, 0 when it had none."""
         planned_ns, self.planned_ns = self.planned_ns, 0
         return planned_ns

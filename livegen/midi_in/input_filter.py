@@ -1,4 +1,4 @@
-"""One input, made well-formed: every note-on that goes on from here has one note-off, whatever the device does."""
+"""Makes one input well-formed: each note-on that passes has one note-off, whatever the device sends."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -10,23 +10,23 @@ from livegen.midi_in.parser import MidiParser
 from livegen.routing import InputRoute
 from livegen.sync.clock_message import ClockMessage
 
-Hear = Callable[[Timed | ClockMessage], None]  # called on the MIDI system's own thread: must return at once
-Pass = Callable[[bytes], None]  # the same, for a whole channel message that goes straight to the outputs
+Hear = Callable[[Timed | ClockMessage], None]  # called on the MIDI system's thread: must return at once
+Pass = Callable[[bytes], None]  # the same, for a whole channel message that is passed to the outputs at once
 
-_SENSING_NS = 300 * NS_PER_MS  # MIDI 1.0: an active sender never says nothing for longer
+_SENSING_NS = 300 * NS_PER_MS  # MIDI 1.0: a device with active sensing sends something at least this often
 _MOST_A_SECOND = 2_000  # messages: twice what a DIN cable can carry
-_MOST_AT_ONCE = 512  # with their ends: what leaves within one of JACK's periods, which holds some 1,300
+_MOST_AT_ONCE = 512  # messages: with their note-offs they fit into one JACK period, which holds some 1,300
 _SENSING = Transport.SENSING.value
 
 
 class RateLimiter:
-    """So many messages a second, so many at once. No memory but one moment (generic cell rate algorithm)."""
+    """Limits messages per second and at once. Its only state is one moment (generic cell rate algorithm)."""
 
     def __init__(self) -> None:
         self._used_up_ns = 0
 
     def allows(self, at_ns: int) -> bool:
-        """May one more pass?"""
+        """True when one more message may pass."""
         used_up_ns = max(self._used_up_ns, at_ns) + NS_PER_S // _MOST_A_SECOND
         if used_up_ns - at_ns > _MOST_AT_ONCE * NS_PER_S // _MOST_A_SECOND:
             return False
@@ -35,9 +35,9 @@ class RateLimiter:
 
 
 class InputFilter:
-    """What an input holds down, and what may pass. ``take`` belongs to the MIDI system's thread, the rest to any.
+    """Tracks what an input holds down, and drops what must not pass. ``take``: the MIDI system's thread; the rest: any.
 
-    Of a flood note-ons and controllers are left out; the end of a note or of a pedal that went on from here never is.
+    In a flood, note-ons and controllers are dropped; the end of a note or a pedal that has passed always passes.
     """
 
     def __init__(
@@ -54,48 +54,48 @@ class InputFilter:
         self._hear = hear
         self._thru = thru
         self._loop_detector = loop_detector
-        self._taking = threading.Lock()  # one message at a time, all the way: an end must not overtake its beginning
+        self._taking = threading.Lock()  # one message at a time: a note-off must not overtake its note-on
         self._parser = MidiParser()
         self._notes: set[tuple[int, int]] = set()  # (channel, pitch) held
         self._pedals: set[int] = set()  # channels
         self._music, self._pulses = RateLimiter(), RateLimiter()
         self._last_ns = 0
         self._stalled_ns = 0
-        self._is_sensed = False  # the device says that it is there, until it does not
+        self._is_sensed = False  # the device sends active sensing
         self._left_out = 0
         self._is_flooded = False
         self._error: Exception | None = None
         self._is_failing = False
 
     def take(self, received: Sequence[int], at_ns: int, stalled_ns: int = 0) -> None:
-        """Bytes have come. Nothing is raised: an exception would be lost in the MIDI system's thread."""
+        """Take received bytes. Nothing is raised: an exception would be lost in the MIDI system's thread."""
         with self._taking:
             self._last_ns, self._stalled_ns = at_ns, stalled_ns
             try:
                 for message in self._parser.read(received):
                     self._accept(message, at_ns)
-            except Exception as error:  # noqa: BLE001 (a bug of ours: ``poll`` says it; the next message may do)
+            except Exception as error:  # noqa: BLE001 (a bug of ours: ``poll`` reports it; the next message may work)
                 self._error = error
 
     def release(self, at_ns: int) -> bool:
-        """The device is gone or silent: end what it holds. Was there anything?"""
+        """The device is gone or silent: end what it holds; True when it held something."""
         with self._taking:
             return self._release(at_ns)
 
     def poll(self, now_ns: int) -> list[str]:
-        """See whether the device has fallen silent, and what else there is to say; a line for each."""
+        """Check whether the device has stopped sending; return a line for each thing to report."""
         lines = []
         with self._taking:
             if self._is_sensed and now_ns - self._last_ns > _SENSING_NS:
                 self._is_sensed = False
                 if self._release(now_ns):
-                    lines.append(f"'{self.name}' has fallen silent; its notes are ended")
+                    lines.append(f"'{self.name}' has stopped sending; its notes are ended")
             left_out, self._left_out = self._left_out, 0
             error, self._error = self._error, None
         if left_out and not self._is_flooded:
-            lines.append(f"'{self.name}' sends more than can be music; leaving some of it out")
+            lines.append(f"'{self.name}' sends too many messages; some are dropped")
         if error and not self._is_failing:
-            lines.append(f"'{self.name}': {type(error).__name__}: {error}; a bug of livegen's, please report it")
+            lines.append(f"'{self.name}': {type(error).__name__}: {error}; a bug in livegen, please report it")
         self._is_flooded, self._is_failing = bool(left_out), self._is_failing or bool(error)
         return lines
 
@@ -119,7 +119,7 @@ class InputFilter:
         if not self._is_allowed(at_ns):
             return
         if (channel, pitch) in self._notes:
-            self._pass(bytes((0x80 | channel, pitch, 0)), at_ns)  # struck again without having been let go
+            self._pass(bytes((0x80 | channel, pitch, 0)), at_ns)  # struck again without a note-off
         self._notes.add((channel, pitch))
         self._pass(message, at_ns)
 

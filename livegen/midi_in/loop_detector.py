@@ -1,4 +1,4 @@
-"""Hears when our own notes come back to us, through a cable or another program."""
+"""Detects our own notes when they come back to us, through a cable or another program."""
 
 import threading
 from collections import deque
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from livegen.clock import NS_PER_MS
 from livegen.events import NoteOn
 
-_WINDOW_NS = 100 * NS_PER_MS  # a note that comes back later than this is an imitation: people take longer
-_PASSED_WINDOW_NS = 30 * NS_PER_MS  # the same for what was passed on: nobody repeats a note faster
+_WINDOW_NS = 100 * NS_PER_MS  # a note that comes back later is played by a person, who needs longer
+_PASSED_WINDOW_NS = 30 * NS_PER_MS  # the same for notes that were passed on: nobody repeats a note faster
 _SAME_NS = 5 * NS_PER_MS  # the same note to several outputs counts once
 _JUDGED = 8  # of the latest notes we sent
 _ENOUGH = 4  # of them came back: a loop
@@ -33,10 +33,10 @@ class _Sent:
 
 
 class LoopDetector:
-    """Compares what comes in with what went out: pitch and velocity, whatever the channel. Any thread; told the time.
+    """Compares received with sent notes by pitch and velocity, whatever the channel. Any thread; it is told the time.
 
-    A loop is when at least four of the last eight notes we sent have come back; it is over when none of the last
-    eight has. An imitating player comes too late for it, one who plays along would have to hit each velocity.
+    There is a loop when at least four of the last eight notes that we sent have come back; it is over when none of the
+    last eight has. A player who imitates is too late to be taken for a loop; one who plays along has other velocities.
     """
 
     def __init__(self) -> None:
@@ -45,13 +45,13 @@ class LoopDetector:
         self.is_muting = False
 
     def sent(self, note: NoteOn, at_ns: int, *, is_passed: bool = False) -> None:
-        """We sent this; ``is_passed``: a player had played it and it was passed on at once."""
+        """We sent this note; ``is_passed``: a player played it, and it was passed on at once."""
         with self._changing:
             if not self._find(note, at_ns, _SAME_NS):
                 self._sent.append(_Sent(at_ns, note, is_passed))
 
     def is_ours(self, note: NoteOn, at_ns: int) -> bool:
-        """This came in: is it ours, and to be left out?"""
+        """A note was received; True when it is our own and must be dropped."""
         with self._changing:
             found = self._find(note, at_ns, _WINDOW_NS)
             if found:
@@ -60,12 +60,12 @@ class LoopDetector:
             return bool(found) and self.is_muting
 
     def poll(self, now_ns: int) -> None:
-        """See whether the loop is over."""
+        """Check whether the loop is over."""
         with self._changing:
             self._judge(now_ns)
 
     def _find(self, note: NoteOn, at_ns: int, longest_ns: int) -> _Sent | None:
-        """The same note, sent lately and not yet returned."""
+        """The same note, sent recently and not yet returned."""
         for sent in reversed(self._sent):
             age_ns = at_ns - sent.at_ns
             if age_ns > longest_ns:

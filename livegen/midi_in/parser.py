@@ -1,28 +1,28 @@
-"""Whole MIDI messages out of whatever bytes come in (MIDI 1.0, appendix 2: how a receiver reads status bytes).
+"""Parses received bytes into whole MIDI messages (MIDI 1.0, appendix 2: how a receiver reads status bytes).
 
-Ports hand over whole messages, as a rule. What programs, cables and drivers really send has running status,
-messages cut short, real-time bytes inside others, and system exclusive messages without an end.
+Ports usually deliver whole messages. Programs, cables and drivers also send running status, messages cut short,
+real-time bytes inside other messages, and system exclusive messages without an end.
 """
 
 from collections.abc import Sequence
 
 _DATA_BYTES = {0x80: 2, 0x90: 2, 0xA0: 2, 0xB0: 2, 0xC0: 1, 0xD0: 1, 0xE0: 2}  # by kind of channel message
-_COMMON_DATA_BYTES = {0xF1: 1, 0xF2: 2, 0xF3: 1, 0xF6: 0}  # the rest of system common is exclusive, or undefined
+_COMMON_DATA_BYTES = {0xF1: 1, 0xF2: 2, 0xF3: 1, 0xF6: 0}  # other system common messages are exclusive or undefined
 _UNDEFINED = (0xF9, 0xFD)
 
 
 class MidiParser:
-    """Reads one input. It keeps one status byte between two calls, whatever comes. Owner: the input's thread."""
+    """Parses one input. It keeps at most one status byte between two calls. Owner: the input's thread."""
 
     def __init__(self) -> None:
-        self._status = 0  # the running one; 0 while data bytes mean nothing
-        self._wanted = 0  # data bytes of its messages
+        self._status = 0  # the running status; 0 while data bytes are ignored
+        self._wanted = 0  # data bytes of a message with this status
 
     def read(self, received: Sequence[int]) -> list[bytes]:
-        """Every whole message in what has come, oldest first. What is cut short, stray or exclusive is left out."""
+        """Every whole message, oldest first. What is cut short, stray or system exclusive is dropped."""
         if len(received) == 3 and 0x80 <= received[0] < 0xC0 and received[1] < 0x80 and received[2] < 0x80:
             self._expect(received[0])
-            return [bytes(received)]  # nearly all there is, at a third of the time
+            return [bytes(received)]  # nearly all messages, in a third of the time
         messages: list[bytes] = []
         data: list[int] = []
         for byte in received:

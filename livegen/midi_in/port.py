@@ -1,4 +1,4 @@
-"""Where notes come in: a real MIDI port, or one in memory."""
+"""The MIDI input: real ports, or a port in memory."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -13,37 +13,37 @@ from livegen.midi_ports.names import find_port, is_keyboard, missing_ports, with
 from livegen.midi_ports.rtmidi_client import HotPlug, MidiSystemError, RtmidiClient, open_client
 from livegen.settings import InputPort, Ports
 
-MakeFilter = Callable[[str, InputPort], InputFilter]  # its name and its settings
+MakeFilter = Callable[[str, InputPort], InputFilter]  # of an input's name and settings
 
 
 class MidiInput:
     """The virtual port ``NAME:in``, and the keyboards that are plugged in. Owner: the daemon's main thread.
 
-    It connects from the ports that the settings name; an entry called "" means every hardware keyboard not named.
+    It listens to the ports that the settings name; an entry with the name "" means every hardware keyboard not named.
     """
 
     def __init__(self, settings: Ports, client: RtmidiClient, make: MakeFilter) -> None:
         self.system = client.system
         self._name = settings.name
         self._wanted = settings.all_inputs
-        self._client = client  # lives as long as this: a new one per look would exhaust the system
+        self._client = client  # kept open: a new one at each poll would exhaust the system
         self._make = make
         self._virtual = make(f"{settings.name}:in", virtual_port(settings.all_inputs, settings.split))
-        self._peers: frozenset[Peer] = frozenset()  # of the virtual port, where the MIDI system tells
+        self._peers: frozenset[Peer] = frozenset()  # of the virtual port, where the MIDI system lists them
         self._keyboards = HotPlug("input", self.system, f"{self._name}-keyboard", self._let_go)
         self._filters: dict[str, InputFilter] = {}  # of the keyboards
         self._jack: JackClient | None = None
 
     def names(self) -> list[str]:
-        """Every port there is to listen to."""
+        """The names of all ports that can be listened to."""
         return self._client.names()
 
     def missing(self) -> list[PortError]:
-        """What there is to say about each port that was named and is not there."""
+        """An error for each named port that is missing."""
         return missing_ports((port.name for port in self._wanted), self.names(), "input")
 
     def plugged(self) -> list[str]:
-        """Who is listened to: keyboards, and programs at the virtual port where the MIDI system tells."""
+        """The keyboards that are connected, and the programs at the virtual port, where the MIDI system lists them."""
         return sorted({without_numbers(name) for name in (*self._filters, *(name for name, _ in self._peers))})
 
     def open(self) -> None:
@@ -52,7 +52,7 @@ class MidiInput:
         self._client.listen(partial(self._hear, self._virtual))
 
     def poll(self, jack: JackClient | None = None) -> list[str]:
-        """Let go of what was pulled out, end what it held, connect what was plugged in; a line for each."""
+        """Disconnect what was unplugged, end what it held, connect what was plugged in; a line for each."""
         self._jack = jack
         present = self.names()
         begin = {name: partial(self._begin, name, port) for name, port in self._chosen(present).items()}
@@ -61,10 +61,10 @@ class MidiInput:
         return lines + [line for input_filter in self._all_filters() for line in input_filter.poll(now_ns())]
 
     def close(self, jack: JackClient | None = None) -> None:
-        """Hear nothing any more; what is held ends.
+        """Close the ports; what is held ends.
 
-        rtmidi deletes a client without letting go of the GIL, and waits for its thread meanwhile: a message that
-        comes just then would wait for the GIL, for ever. So nobody is let play to us first, where we can see to it.
+        rtmidi deletes a client without releasing the GIL, and waits for its thread meanwhile: a message that arrives
+        then would wait for the GIL for ever. So, where JACK allows it, our inputs are disconnected first.
         """
         self.release()
         if jack and jack.is_alive():
@@ -73,7 +73,7 @@ class MidiInput:
         self._client.close()
 
     def release(self) -> None:
-        """End what is held."""
+        """End the notes and pedals that are held."""
         for input_filter in self._all_filters():
             input_filter.release(now_ns())
 
@@ -93,15 +93,15 @@ class MidiInput:
         input_filter.take(received, at_ns, self._jack.stalled_ns(at_ns) if self._jack and is_pulse else 0)
 
     def _look_at_peers(self, jack: JackClient | None) -> None:
-        """Programs connect themselves to the virtual port: when all of them have gone, nobody holds a key.
+        """Programs connect themselves to the virtual port: when all of them have disconnected, end what is held.
 
-        One that came and went between two looks was never seen: so where nobody is, nobody holds a key either.
+        A program that connects and disconnects between two polls is not seen: so end it also while none is connected.
         """
         if jack is None:
             return
         peers = jack.peers(f"{self._name}:in")
         if peers is None:
-            return  # nobody can be told from somebody
+            return  # JACK does not know the port
         if not peers or (self._peers and not self._peers & peers):
             self._virtual.release(now_ns())
         self._peers = peers
@@ -120,39 +120,39 @@ class MidiInput:
 
 
 class MemoryInput:
-    """An input that is played by a program: for ``livegen demo`` and for tests."""
+    """An input that a program plays: for ``livegen demo`` and for tests."""
 
     def __init__(self) -> None:
         self._hear: Callable[[Timed], None] | None = None
 
     def open(self, hear: Callable[[Timed], None]) -> None:
-        """Hand what is played to ``hear`` from now on."""
+        """From now on, pass what is played to ``hear``."""
         self._hear = hear
 
     def close(self) -> None:
-        """Hand nothing on any more."""
+        """Pass nothing to ``hear`` from now on."""
         self._hear = None
 
     def play(self, event: Event) -> None:
-        """Play an event now; before ``open`` nobody hears it."""
+        """Play an event now; before ``open`` it is lost."""
         if self._hear:
             self._hear(Timed(now_ns(), event))
 
 
 def open_input(settings: Ports, make: MakeFilter) -> MidiInput:
-    """The input on the system of the settings ("auto" takes the first that answers), its virtual port open.
+    """The input on the settings' MIDI system ("auto": the first that answers), with its virtual port open.
 
     PortError when no MIDI system answers.
     """
     heard = MidiInput(settings, open_client(settings.system, settings.name), make)
     try:
         heard.open()
-    except MidiSystemError as error:  # a server that is just coming, or going
+    except MidiSystemError as error:  # a server that is starting or ending
         heard.close()
         raise PortError(f"no MIDI input on {heard.system}: {error}") from None
     return heard
 
 
 def virtual_port(wanted: Sequence[InputPort], split: int) -> InputPort:
-    """The entry that holds for the virtual port."""
+    """The entry of the settings that applies to the virtual port."""
     return next((port for port in wanted if not port.name), InputPort(split=split))

@@ -1,9 +1,9 @@
-"""Every note that sounds, in a small mapped file that outlives the process.
+"""Every note that sounds, in a small memory-mapped file that outlives the process.
 
-A note is written down *before* its note-on leaves and struck out *after* its note-off has left, so whatever
-moment a ``kill -9`` chooses, the next start finds every note that may be sounding. Those notes are *owed*: they
-stay in the file until their note-offs have gone out for as long as a receiver may take to come back. All of it is
-written twice, so that a bit that flips leaves no note hanging.
+A note is recorded *before* its note-on is sent and removed *after* its note-off was sent: after a ``kill -9`` at any
+moment, the next start finds every note that may be sounding. The note-offs of those notes are *pending*: they stay in
+the file until they have been sent for as long as a receiver may take to come back. Everything is written twice, so
+that a flipped bit leaves no note hanging.
 """
 
 import errno
@@ -36,15 +36,15 @@ _MAGIC = b"livegen2"
 _NOTES = _CHANNELS * _PITCHES
 _SOUNDING = _HEADER.size  # one count per (channel, pitch)
 _PENDING = _SOUNDING + _NOTES  # the same, left behind by a process that was killed
-_HELD = _PENDING + _NOTES  # one per channel and control that stays where it is: pedals first, then bends
+_HELD = _PENDING + _NOTES  # one per channel and lasting control: pedals first, then bends
 _HELD_CELLS = 2 * _CHANNELS
-_DOWN, _LEFT_DOWN, _UNKNOWN = 1, 2, 4  # bits of such a cell: it is, it was when nobody could be told, who knows
-_MOST_PENDING = 256  # notes: no hands and no network leave more; a file with more of them is damaged
-_UNCONFIRMED = _HELD + _HELD_CELLS  # one per note and control: has it ended lately, and may nobody have heard it?
+_DOWN, _LEFT_DOWN, _UNKNOWN = 1, 2, 4  # bits of such a cell: down; its end is pending; its state is unknown
+_MOST_PENDING = 256  # notes: neither a player nor a network leaves more; a file with more is damaged
+_UNCONFIRMED = _HELD + _HELD_CELLS  # one per note and control: its end was sent, but its arrival is unconfirmed
 _TO_UNCONFIRMED = _UNCONFIRMED - _SOUNDING  # from a note's first cell to this one
-_NEW = 2  # 1 is older, 0 is certain
+_NEW = 2  # 1: older; 0: confirmed
 _END = _UNCONFIRMED + _NOTES + _HELD_CELLS
-_COPY = _END - _SOUNDING  # from each cell to its copy; what is unconfirmed has none
+_COPY = _END - _SOUNDING  # from each cell to its copy; unconfirmed cells have none
 _SIZE = _END + _TO_UNCONFIRMED
 _NO_NOTES = bytes(_NOTES)
 _ALL_CONFIRMED = bytes(_NOTES + _HELD_CELLS)
@@ -53,10 +53,10 @@ _LOCKED_BYTE = 1 << 20  # past the end: a lock on Windows also stops reading
 
 
 class Ledger:
-    """Counts per (channel, pitch). Owner: whoever holds the player's lock.
+    """Counts per (channel, pitch). Owner: the holder of the player's lock.
 
-    What has ended is unconfirmed until ``confirm_delivery`` has been called twice: should the receiver turn out to be
-    gone, or this process be killed, that ending may never have arrived.
+    A note-off is unconfirmed until ``confirm_delivery`` has been called twice: if the receiver turns out to be gone,
+    or this process is killed, the note-off may not have arrived.
     """
 
     def __init__(self, cells: bytearray | mmap.mmap) -> None:
@@ -67,7 +67,7 @@ class Ledger:
         return bytes(self._cells[_SOUNDING:_PENDING])
 
     def leaves(self, event: Event) -> None:
-        """Write down what will sound; to be called before the event is sent."""
+        """Record what the event begins; to be called before the event is sent."""
         match event:
             case NoteOn(pitch, _, channel):
                 cell = _SOUNDING + channel * _PITCHES + pitch
@@ -76,7 +76,7 @@ class Ledger:
                 self._write(held, self._cells[held] | _DOWN)
 
     def has_left(self, event: Event) -> None:
-        """Strike out what has ended; to be called after the event was sent."""
+        """Remove what the event ends; to be called after the event was sent."""
         match event:
             case NoteOff(pitch, channel):
                 cell = _SOUNDING + channel * _PITCHES + pitch
@@ -87,13 +87,13 @@ class Ledger:
                 self._cells[held - _NOTES + _TO_UNCONFIRMED] = _NEW
 
     def confirm_delivery(self) -> None:
-        """The receiver is there: what had left when this was last said has arrived."""
+        """The receiver is there: what was sent before the previous call has arrived."""
         unconfirmed = self._cells[_UNCONFIRMED:_END]
         if unconfirmed != _ALL_CONFIRMED:
             self._cells[_UNCONFIRMED:_END] = unconfirmed.translate(_OLDER)
 
     def sounding(self) -> tuple[NoteOff, ...]:
-        """One note-off for every note-on that has not had its own."""
+        """One note-off for every note-on that has none yet."""
         counts = self.counts()
         if counts == _NO_NOTES:
             return ()
@@ -102,22 +102,22 @@ class Ledger:
         )
 
     def held(self) -> tuple[ControlChange | PitchBend, ...]:
-        """What lifts every pedal that is down, and centres every bend."""
+        """The events that lift every pressed pedal and centre every pitch bend."""
         cells = bytes(self._cells[_HELD:_UNCONFIRMED])
         return tuple(_lift(index) for index, cell in enumerate(cells) if cell & _DOWN)
 
     def lasting(self) -> tuple[Event, ...]:
-        """What ends each note that sounds, each pedal that is down and each bend."""
+        """The events that end each sounding note, each pressed pedal and each pitch bend."""
         return (*self.sounding(), *self.held())
 
     def note_offs(self) -> tuple[Event, ...]:
-        """All it takes to be silent: each note's own note-off, the controls on the channels in use, then bends."""
+        """All events that silence the output: the note-offs, the controls on the channels in use, then bends."""
         notes, held = self.sounding(), self.held()
         channels = sorted({ending.channel for ending in (*notes, *held)})
         return (*notes, *_silence(channels), *(lift for lift in held if isinstance(lift, PitchBend)))
 
     def mark_pending_off(self) -> None:
-        """Turn what sounds into what is pending: nobody could be told that it ended."""
+        """Everything that sounds becomes pending: its note-offs could not be delivered."""
         self._heal()
         for cell in range(_NOTES):
             pending_offs = max(self._cells[_PENDING + cell], self._cells[_SOUNDING + cell])
@@ -132,9 +132,9 @@ class Ledger:
         self._mend()
 
     def mark_pending(self, endings: Iterable[Event], lasting_elsewhere: Collection[Event]) -> None:
-        """Turn these of what sounds into what is pending, for their output is gone, and what has ended of late.
+        """These endings become pending, because their output is gone, and so do those that are unconfirmed.
 
-        A pedal or a bend among ``lasting_elsewhere`` stays as it is at the other outputs.
+        A pedal or a bend among ``lasting_elsewhere`` still lasts at the other outputs.
         """
         for ending in endings:
             match ending:
@@ -155,7 +155,7 @@ class Ledger:
                 self._write(_PENDING + place, self._cells[_PENDING + place] | _LEFT_DOWN)
 
     def _mend(self) -> None:
-        """Where the file cannot be right, each channel gets its silence: no flood of note-offs nobody began."""
+        """Where the file is damaged, pend the controls that silence each channel, in place of a flood of note-offs."""
         is_flood = sum(self._cells[_PENDING:_HELD]) > _MOST_PENDING
         if is_flood:
             self._forget_pending()
@@ -164,7 +164,7 @@ class Ledger:
                 self._write(cell, _UNKNOWN)
 
     def pending_offs(self) -> tuple[Event, ...]:
-        """The endings that are still to be sent, without those of notes and controls that are down anew."""
+        """The pending note-offs and control changes, except of notes and controls that have begun again."""
         cells = bytes(self._cells[_PENDING:_HELD])
         notes = [
             NoteOff(cell % _PITCHES, cell // _PITCHES)
@@ -178,7 +178,7 @@ class Ledger:
         return (*notes, *self._lifts(_LEFT_DOWN), *_silence(channels), *bends)
 
     def pending_before(self, event: Event) -> tuple[NoteOff, ...]:
-        """The note-offs still pending for the very note that this event begins anew: they have to come first."""
+        """The pending note-offs of the note that this event begins again: they must be sent first."""
         if not isinstance(event, NoteOn):
             return ()
         cell = event.channel * _PITCHES + event.pitch
@@ -198,20 +198,20 @@ class Ledger:
         self._cells[cell] = self._cells[cell + _COPY] = value
 
     def _heal(self) -> None:
-        """Where a cell and its copy differ, a disk or a memory has lost a bit: an ending too many does no harm."""
+        """Where a cell and its copy differ, a bit was lost: keep the higher, for an extra note-off does no harm."""
         if self._cells[_SOUNDING:_UNCONFIRMED] == self._cells[_END:_SIZE]:
             return
         for cell in range(_SOUNDING, _UNCONFIRMED):
             self._write(cell, max(self._cells[cell], self._cells[cell + _COPY]))
 
     def _lifts(self, state: int) -> tuple[ControlChange | PitchBend, ...]:
-        """What lifts those of that state, and not down anew."""
+        """The events that lift the controls in that state, except those that are down again."""
         cells = bytes(self._cells[_HELD:_UNCONFIRMED])
         return tuple(_lift(index) for index, cell in enumerate(cells) if cell == state)
 
 
 def _held_cell(event: Event) -> int | None:
-    """The cell of a control that stays where it is."""
+    """The cell of a lasting control; None for any other event."""
     match event:
         case ControlChange(number, _, channel) if number == SUSTAIN_PEDAL:
             return _HELD + channel
@@ -221,7 +221,7 @@ def _held_cell(event: Event) -> int | None:
 
 
 def _lift(index: int) -> ControlChange | PitchBend:
-    """What lifts the control of the cell with this index."""
+    """The event that lifts the control of the cell with this index."""
     kind, channel = divmod(index, _CHANNELS)
     return PitchBend(0, channel) if kind else ControlChange(SUSTAIN_PEDAL, 0, channel)
 
@@ -238,12 +238,12 @@ def blank_cells() -> bytearray:
 
 
 def blank_ledger() -> Ledger:
-    """A ledger in memory only, for a player that nobody can kill."""
+    """A ledger in memory only, for a player that need not survive its process."""
     return Ledger(blank_cells())
 
 
 def ledger_folder() -> Path:
-    """Where ledgers live: a service's own folder, the runtime folder, else the state folder (XDG base directories)."""
+    """The folder of ledgers: a service's own, else the runtime folder, else the state folder (XDG base directories)."""
     if service := os.environ.get("RUNTIME_DIRECTORY"):  # systemd.exec(5)
         return Path(service.split(":")[0])
     folder = os.environ.get("XDG_RUNTIME_DIR") or os.environ.get("XDG_STATE_HOME")
@@ -252,23 +252,23 @@ def ledger_folder() -> Path:
 
 @contextmanager
 def keep_ledger(name: str, folder: Path, say: Callable[[str], None]) -> Iterator[Ledger]:
-    """As ``open_ledger``; where nothing can be written it is said, and notes are written down in memory only."""
+    """As ``open_ledger``; where the file cannot be written, ``say`` reports it, and the ledger is in memory only."""
     with ExitStack() as stack:
         try:
             ledger = stack.enter_context(open_ledger(name, folder))
         except RunningError:
             raise
         except LivegenError as error:
-            say(f"{error}; in memory only: what a power cut leaves sounding will not be ended")
+            say(f"{error}; the ledger is kept in memory only: after a power cut, notes may hang")
             ledger = blank_ledger()
         yield ledger
 
 
 @contextmanager
 def open_ledger(name: str, folder: Path) -> Iterator[Ledger]:
-    """The ledger of the ports called ``name``, locked; what a killed process left sounding is owed.
+    """The ledger of the ports called ``name``, locked; the note-offs that a killed process left unsent are pending.
 
-    RunningError when another process holds it, LivegenError where it cannot be written.
+    RunningError when another process has locked it, LivegenError where it cannot be written.
     """
     path = folder / f"{name}.ledger"
     with ExitStack() as stack:
@@ -288,22 +288,22 @@ def open_ledger(name: str, folder: Path) -> Iterator[Ledger]:
 
 
 def _lay_out(file: BinaryIO) -> None:
-    """Write all of it once, in place: on a full disk that fails here, and not by a signal at the first note."""
+    """Write the whole file once, in place: a full disk fails here, and not with a signal at the first note."""
     content = _with_bends(file.read(_SIZE + 1))
-    is_ours = len(content) == _SIZE  # else of another version, or no ledger; a damaged header is no reason
+    is_ours = len(content) == _SIZE  # else of another version, or no ledger; a damaged header is accepted
     cells = content[_HEADER.size :] if is_ours else b""
     file.seek(0)
     whole = _HEADER.pack(_MAGIC, os.getpid()) + cells.ljust(_SIZE - _HEADER.size, b"\0")
-    if file.write(whole) < _SIZE:  # a hole: on a full disk it could not be filled, and a touch would kill us
+    if file.write(whole) < _SIZE:  # a hole: on a full disk, writing there would kill us
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     file.truncate(_SIZE)
 
 
 def _with_bends(content: bytes) -> bytes:
-    """A ledger as it is kept now, out of one of livegen 0.1, which had no cells for bends."""
+    """Convert the content of a ledger of livegen 0.1, which had no cells for bends, to the current layout."""
     if len(content) != _HEADER.size + 2 * (2 * _NOTES + _CHANNELS) + _NOTES + _CHANNELS:
         return content
-    held, unconfirmed = 2 * _NOTES + _CHANNELS, 3 * _NOTES + 2 * _CHANNELS  # where the rows of cells ended
+    held, unconfirmed = 2 * _NOTES + _CHANNELS, 3 * _NOTES + 2 * _CHANNELS  # where these cells ended
     cells, bends = content[_HEADER.size :], bytes(_CHANNELS)
     return b"".join(
         (content[: _HEADER.size], cells[:held], bends, cells[held:unconfirmed], bends, cells[unconfirmed:], bends)

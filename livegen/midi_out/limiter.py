@@ -1,4 +1,4 @@
-"""What leaves is never louder than allowed, whoever asked for it."""
+"""Limits the velocity and volume of everything that is sent."""
 
 from dataclasses import dataclass, replace
 
@@ -9,15 +9,15 @@ VOLUME = 7  # the controller
 
 @dataclass(slots=True)
 class OutputLimiter:
-    """The way out. Written by the daemon's main thread, read under the sender's lock: each field stands for itself."""
+    """The limits. Written by the daemon's main thread, read under the sender's lock; fields are independent."""
 
     velocity: int = 127
     volume: int = 127
-    longest_ns: int = 0  # that a note may sound; 0 is for ever
+    longest_ns: int = 0  # that a note may sound; 0: no limit
     level: float = 1.0  # of the velocities, 0-1; at 0 no note begins
 
     def limited(self, event: Event) -> Event | None:
-        """The event as it may leave; None when it may not."""
+        """The event within the limits; None when it must not be sent."""
         match event:
             case NoteOn(velocity=velocity):
                 if not self.level:

@@ -1,4 +1,4 @@
-"""What would sound, without threads, ports or a clock of its own: for files, and for sessions played again."""
+"""Plays without threads, ports or a clock of its own: for files, and for sessions that are replayed."""
 
 from collections.abc import Collection, Iterable
 
@@ -8,7 +8,7 @@ from livegen.midi_out.scheduler import Scheduler
 
 
 class OfflinePlayer:
-    """Owner of what waits and of what has sounded. It is told the time, which does not go back."""
+    """Owner of the waiting and the sounded events. It is told the time, which never goes back."""
 
     def __init__(self) -> None:
         self._scheduler = Scheduler()
@@ -17,24 +17,24 @@ class OfflinePlayer:
 
     @property
     def is_waiting(self) -> bool:
-        """Is something still to sound?"""
+        """Events are waiting."""
         return self._scheduler.next_ns() is not None
 
     def play(self, events: Iterable[Timed]) -> None:
-        """Let each sound at its moment."""
+        """Schedule each event for its moment."""
         self._scheduler.add(events)
 
     def retract(self, after_ns: int, now_ns: int, kept: Collection[int] = ()) -> None:
-        """Forget what is due after that moment and end what would then hang, but for these pitches."""
+        """Forget events due after ``after_ns``, and end the notes that would hang, except notes of ``kept`` pitches."""
         self._scheduler.retract(after_ns, now_ns, self._ledger.lasting(), kept)
 
     def sound(self, now_ns: int) -> None:
-        """Let all sound that is due."""
+        """Play all events that are due."""
         for timed in self._scheduler.due(now_ns):
             self._sound(timed)
 
     def end_all(self, now_ns: int) -> None:
-        """Be silent now: forget everything, and end what sounds."""
+        """Forget all waiting events, and end everything that sounds."""
         self.sound(now_ns)
         self._scheduler.clear()
         for event in self._ledger.note_offs():

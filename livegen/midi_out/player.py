@@ -1,4 +1,4 @@
-"""The thread that plays: it waits for each event's moment, keeps the ledger, sends."""
+"""The thread that plays: it waits for each event's moment and sends the event."""
 
 import threading
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -15,7 +15,7 @@ from livegen.routing import OutputRoute, VoiceAllocator
 
 
 class OutputQueue:
-    """What waits for one output. Without an output its music goes on unheard. Owner: the player's lock."""
+    """The events that wait for one output. Without an output they are played unheard. Owner: the player's lock."""
 
     def __init__(self, attached: AttachedOutput, sender: MidiSender) -> None:
         self._attached = attached
@@ -26,14 +26,14 @@ class OutputQueue:
         self._allocator = VoiceAllocator(attached.route)
 
     def add(self, events: Sequence[Timed]) -> None:
-        """Take events over, in any order."""
+        """Add events, in any order."""
         if len(self._route.channels) > 1:
             events = sorted(events, key=_highest_first)
         self._scheduler.add(self._moved(events))
 
     @property
     def output(self) -> Output | None:
-        """Where it is played to; None where the music is unheard."""
+        """The output; None where the music is unheard."""
         return self._attached.output
 
     @property
@@ -42,32 +42,32 @@ class OutputQueue:
         return len(self._scheduler)
 
     def next_ns(self) -> int | None:
-        """The moment at which the next event leaves; None when nothing is waiting."""
+        """The moment at which the next event is sent; None when none waits."""
         return self._scheduler.next_ns()
 
     def due(self, now_ns: int) -> list[Timed]:
-        """Take out all events that are to leave by now, each with the moment of its leaving."""
+        """Remove and return all events to be sent by ``now_ns``, each with the moment of its sending."""
         return self._scheduler.due(now_ns)
 
     def clear(self) -> None:
-        """Forget everything but the clock."""
+        """Forget all events except those of the clock."""
         self._scheduler.clear()
 
     def retract(self, after_ns: int, now_ns: int, kept: Collection[int] = ()) -> None:
-        """Forget what is due after that moment, and end what would then hang, but for these pitches."""
+        """Forget events due after ``after_ns``, and end the notes that would hang, except notes of ``kept`` pitches."""
         endings = self._sender.written_endings(self._attached)
         self._scheduler.retract(after_ns + self._offset_ns, now_ns, endings, kept)
 
     def note_offs(self) -> list[Event]:
-        """All it takes to be silent, as written."""
+        """All events that silence the output, as written."""
         return self._sender.written_silence(self._attached)
 
     def send(self, event: Event) -> None:
-        """Send an event, as written, to this queue's output now."""
+        """Route an event, given as written, and send it to this queue's output now."""
         self._sender.send(self._attached, self._allocator.sent(event), written=event)
 
     def as_written(self, timed: Timed) -> Timed:
-        """An event that was due, with its moment as written."""
+        """A due event with its moment as written."""
         return replace(timed, at_ns=timed.at_ns - self._offset_ns) if self._offset_ns else timed
 
     def _moved(self, events: Sequence[Timed]) -> Iterable[Timed]:
@@ -80,16 +80,16 @@ def _highest_first(timed: Timed) -> tuple[int, int]:
     return timed.at_ns, -timed.event.pitch if isinstance(timed.event, NoteOn) else 0
 
 
-LATE_NS = 10 * NS_PER_MS  # a note-on that would be later is left out: people would hear it
+LATE_NS = 10 * NS_PER_MS  # a note-on that is later is dropped: people would hear the delay
 _AWAKE_NS = 150_000
-_RESEND_NS = 5 * NS_PER_S  # how long a receiver may take to come back
+_RESEND_NS = 5 * NS_PER_S  # how long a receiver may take to reconnect
 _PLAIN = OutputRoute()
 
 
 class Player:
-    """Plays what it is handed, and never leaves a note hanging. Every method may be called by any thread.
+    """Plays the events it is given, and leaves no note hanging. Every method may be called by any thread.
 
-    One lock guards what is still waiting, for all outputs together; the sender has another.
+    One lock guards the waiting events of all outputs; the sender has another lock.
     """
 
     def __init__(
@@ -108,15 +108,15 @@ class Player:
         self._is_complete = True
         self._is_stopping = False
         self.sender = MidiSender(ledger, clock)
-        self._queues = self._unheard()  # one for each output; the first tells who looks on
+        self._queues = self._unheard()  # one for each output; ``on_sent`` gets the events of the first
         self.latency = LatencyHistogram()
         self.late_note_ons = 0
-        self.hanging = 0  # notes that sounded when their output went away
-        self.rounds = 0  # how often the thread has come round: after each change at the latest
+        self.hanging = 0  # notes that sounded when their output disappeared
+        self.rounds = 0  # passes of the thread's loop: at least one after each change
         self.level = 0  # of SCHED_FIFO, as granted
 
     def play(self, events: Iterable[Timed]) -> None:
-        """Send each at its moment."""
+        """Schedule each event for its moment."""
         events = tuple(events)
         with self._changed:
             for queue in self._queues:
@@ -124,14 +124,14 @@ class Player:
             self._changed.notify()
 
     def retract(self, after_ns: int, kept: Collection[int] = ()) -> None:
-        """Forget what is due after that moment and end what would then hang, but for these pitches."""
+        """Forget events due after ``after_ns``, and end the notes that would hang, except notes of ``kept`` pitches."""
         with self._changed:
             for queue in self._queues:
                 queue.retract(after_ns, self._clock(), kept)
             self._changed.notify()
 
     def end_all(self) -> bool:
-        """Be silent now: forget everything, and end every note that was written. Did anything sound?"""
+        """Forget all waiting events, and end every note that was written; True when anything sounded."""
         sounded = False
         with self._changed:
             for queue in self._queues:
@@ -142,11 +142,11 @@ class Player:
         return sounded
 
     def attach(self, *outputs: Output) -> None:
-        """Play to these, too, as it is written; see ``attach_routed``."""
+        """Play to these outputs too, with no routing; see ``attach_routed``."""
         self.attach_routed([(output, _PLAIN) for output in outputs])
 
     def attach_routed(self, outputs: Sequence[tuple[Output, OutputRoute]]) -> None:
-        """Play to these, too, from now on; first of all what is owed, for as long as a receiver may be away."""
+        """Play to these outputs too. The pending note-offs are sent first, for as long as a receiver may be away."""
         with self._changed:
             heard = (queue for queue in self._queues if queue.output)
             added = (OutputQueue(attached, self.sender) for attached in self.sender.attach(outputs))
@@ -155,26 +155,29 @@ class Player:
         self.resend_pending()
 
     def detach(self, *outputs: Output, are_there: bool = False) -> None:
-        """Play to these no more, and forget what waits for them; elsewhere the music goes on.
+        """Stop playing to these outputs, and forget what waits for them; the other outputs play on.
 
-        Where they ``are_there``, what sounds ends now. Where they are gone, its endings are owed to whoever comes back.
+        Where they ``are_there``, what sounds ends now. Where they are gone, its note-offs are pending until then.
         """
         with self._changed:
             self.hanging += self.sender.detach(outputs, are_there=are_there)
             self._queues = tuple(queue for queue in self._queues if queue.output not in outputs) or self._unheard()
 
     def resend_pending(self) -> bool:
-        """Send the note-offs that are owed, again; to be called a few times a second while there are any."""
+        """Send the pending note-offs again; True while there are any. To be called a few times a second."""
         is_over = self._clock() > self._resend_until_ns
         if is_over and not self._is_complete:
-            return False  # kept, for the one that is away
+            return False  # kept for the output that is away
         is_owing = self.sender.resend_pending()
         if is_owing and is_over:
             self.sender.clear_pending()
         return is_owing
 
     def see(self, *, is_whole: bool, is_awaited: bool = False) -> None:
-        """Has every output that is played to been seen to be there? Is another awaited? What is owed waits for both."""
+        """Note what is connected. ``is_whole``: every attached output is there; ``is_awaited``: others are missing.
+
+        Pending note-offs are kept until all outputs are there.
+        """
         if is_whole:
             self.sender.confirm_delivery()
         is_complete = is_whole and not is_awaited
@@ -183,11 +186,11 @@ class Player:
         self._is_complete = is_complete
 
     def send_due(self) -> int | None:
-        """Send what is due now; the moment of the next event, None when nothing waits."""
+        """Send what is due now; return the moment of the next event, None when none waits."""
         with self._changed:
             for queue in self._queues:
                 for timed in queue.due(self._clock()):
-                    written_ns = max(timed.at_ns, queue.as_written(timed).at_ns)  # an early output is late at the worst
+                    written_ns = max(timed.at_ns, queue.as_written(timed).at_ns)  # late only after both
                     if isinstance(timed.event, NoteOn) and self._clock() - written_ns > LATE_NS:
                         self.late_note_ons += 1
                         continue
@@ -216,7 +219,7 @@ class Player:
             self._changed.notify()
 
     def _wait_until(self, next_ns: int | None) -> None:
-        """Wait for that moment, or for a change; the last bit awake, for waking up takes about so long."""
+        """Wait for that moment or for a change; the last 0.15 ms busily, because waking up takes about as long."""
         if next_ns is None:
             self._changed.wait()
             return

@@ -1,4 +1,4 @@
-"""Where notes leave: a real MIDI port, or one in memory."""
+"""The MIDI output: real ports, or a port in memory."""
 
 import threading
 from collections.abc import Sequence
@@ -17,9 +17,9 @@ from livegen.settings import OutputPort
 
 
 class MidiOutput:
-    """The virtual port ``NAME:out``, and the ports that were named. Owner: the daemon's main thread.
+    """The virtual port ``NAME:out``, and the named ports. Owner: the daemon's main thread.
 
-    ``wanted`` are the settings of the virtual port first, then those of each named one.
+    ``wanted``: the settings of the virtual port first, then those of each named port.
     """
 
     def __init__(self, name: str, wanted: Sequence[OutputPort], client: RtmidiClient, jack: JackClient | None) -> None:
@@ -31,35 +31,35 @@ class MidiOutput:
         self.jack = jack
 
     def routed(self) -> list[tuple[Output, OutputRoute]]:
-        """Each output, whether its device is there or not, and what it makes of what it is sent."""
+        """Each output, whether its device is there or not, with its route."""
         outputs: list[Output] = [self._virtual, *self._named]
         return [(output, output_route(port)) for output, port in zip(outputs, self._wanted, strict=True)]
 
     def names(self) -> list[str]:
-        """Every port there is to play to."""
+        """The names of all ports that can be played to."""
         return self._client.names()
 
     def missing(self) -> list[PortError]:
-        """What there is to say about each port that was named and is not there."""
+        """An error for each named port that is missing."""
         return missing_ports((port.name for port in self._wanted[1:]), self.names(), "output")
 
     def plugged(self) -> list[str]:
-        """Who is played to: named ports, and programs at the virtual port where the MIDI system tells."""
+        """The connected named ports, and the programs at the virtual port, where the MIDI system lists them."""
         peers = (self.jack.peers(f"{self._name}-out:out") if self.jack else None) or ()
         connected = [destination.name for destination in self._named if destination.name]
         return sorted({*connected, *(without_numbers(name) for name, _ in peers)})
 
     @property
     def is_whole(self) -> bool:
-        """Was every named port there, when ``poll`` last looked?"""
+        """Every named port was there at the last ``poll``."""
         return all(destination.is_connected for destination in self._named)
 
     def is_alive(self) -> bool:
-        """Is the MIDI system still there? Cheap; to be asked every second, for a dead JACK blocks who sends on."""
+        """The MIDI system answers. Cheap; to be checked every second, because sending to a dead JACK blocks."""
         return self.jack is None or self.jack.is_alive()
 
     def poll(self) -> list[str]:
-        """Let go of named ports that are gone, connect those that are there; a line for each."""
+        """Disconnect named ports that are gone, connect those that are there; a line for each."""
         present = self.names() if self._named else []
         return [line for destination in self._named for line in destination.poll(present, self.jack)]
 
@@ -80,38 +80,38 @@ class VirtualOutput:
 
     def send(self, message: bytes) -> None:
         """Send one MIDI message now."""
-        with suppress(MidiSystemError):  # a MIDI system that has just ended: the wiring says so
+        with suppress(MidiSystemError):  # a MIDI system that has just ended: the port manager reports it
             self._client.send(message)
 
 
 class Destination:
-    """A port that was named: it may come late, go, and come back; then what it last heard begin is ended first.
+    """A named port. It may appear late, disappear and return; when it returns, its pending note-offs are sent first.
 
-    ``send`` may be called by any thread, the rest belongs to the daemon's main thread.
+    ``send`` may be called by any thread, the other methods by the daemon's main thread.
     """
 
     def __init__(self, system: str, client_name: str, wanted: str) -> None:
         self._wanted = wanted
         self._port = HotPlug("output", system, client_name, self._let_go, most=1)
-        self._using = threading.Lock()  # of the client: who sends must not meet who lets go
+        self._using = threading.Lock()  # the client: it must not be closed while a thread sends
         self._client: RtmidiClient | None = None
-        # As far as it has heard. The sender cannot tell: it sends on while the port is away, and what it then ends is
-        # still to be ended here.
+        # What this port was sent. The sender's ledger does not know it: the sender goes on while the port is away, and
+        # notes that it ends meanwhile must still be ended here.
         self._ledger = blank_ledger()
 
     @property
     def name(self) -> str:
-        """Of the port that it is connected to, "" while there is none."""
+        """The name of the connected port; "" while none is connected."""
         return without_numbers("".join(self._port.names))
 
     @property
     def is_connected(self) -> bool:
-        """Is its port there, as far as ``poll`` has seen?"""
+        """The port was there at the last ``poll``."""
         return self._client is not None
 
     def send(self, message: bytes) -> None:
-        """Send one MIDI message now, if anybody is there."""
-        with self._using, suppress(MidiSystemError):  # a cable that was pulled out: ``poll`` says so
+        """Send one MIDI message now, if the port is connected."""
+        with self._using, suppress(MidiSystemError):  # an unplugged cable: ``poll`` reports it
             if self._client is None:
                 return
             event = from_bytes(message)
@@ -121,7 +121,7 @@ class Destination:
             self._client.send(message)
 
     def poll(self, present: list[str], jack: JackClient | None) -> list[str]:
-        """Let go of the port when it is gone, connect it when it is there; a line for each."""
+        """Disconnect the port when it is gone, connect it when it is there; a line for each."""
         found = find_port(self._wanted, present)
         lines = self._port.poll({found: self._begin} if found else {}, present, jack)
         if self._client is not None and not lines:
@@ -146,38 +146,38 @@ class Destination:
 
 
 class MemoryOutput:
-    """An output that keeps what it is sent: for ``livegen demo`` and for tests."""
+    """An output that stores what it is sent: for ``livegen demo`` and for tests."""
 
     def __init__(self) -> None:
         self.sent: list[Timed] = []
 
     def send(self, message: bytes) -> None:
-        """Keep the event, with the moment of its sending."""
+        """Store the event with the moment of its sending."""
         event = from_bytes(message)
         if event is not None:
             self.sent.append(Timed(now_ns(), event))
 
 
 def open_output(system: str, name: str, wanted: Sequence[OutputPort] = (OutputPort(),)) -> MidiOutput:
-    """The output on ``system`` (as the input found it), its virtual port open; PortError when it went away.
+    """The output on ``system`` (which the input found), with its virtual port open; PortError when the system is gone.
 
     ``wanted``: see ``MidiOutput``.
 
-    JACK gives a client its name only once, and the input has it: there the port is ``NAME-out:out`` with the
-    alias ``NAME:out``, by which jack_connect and most patch bays know it.
+    A JACK client's name is unique, and the input has ours: on JACK the port is ``NAME-out:out`` with the alias
+    ``NAME:out``, which jack_connect and most patch bays accept.
     """
     jack = open_jack(f"{name}-watch") if system == "jack" else None  # before the port: see below
     client = None
     try:
         client = RtmidiClient("output", system, f"{name}-out" if system == "jack" else name)
         client.open_virtual("out")
-    except MidiSystemError as error:  # a server that is just coming, or going
+    except MidiSystemError as error:  # a server that is starting or ending
         if client is not None:
             client.close()
         if jack:
             jack.close()
         raise PortError(f"no MIDI output on {system}: {error}") from None
-    # Whoever waits for our port may connect to it from here on. JACK 1.9.21 stalls when clients come and go meanwhile.
+    # From here on, programs may connect to our port. JACK 1.9.21 stalls when clients open or close meanwhile.
     if jack:
         jack.add_alias(f"{name}-out:out", f"{name}:out")
     return MidiOutput(name, wanted, client, jack)

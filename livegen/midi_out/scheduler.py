@@ -1,4 +1,4 @@
-"""What is still to be played, in the order of its moments."""
+"""The events that are still to be played, in order of time."""
 
 import heapq
 from collections import Counter
@@ -20,9 +20,9 @@ from livegen.events import (
 
 
 class Scheduler:
-    """A heap of timed events; it is told the time. At one moment, what ends comes before what begins.
+    """A heap of timed events; it is told the time. Of events at the same moment, note-offs come before note-ons.
 
-    A note-off at the very moment of its own note-on would therefore come first: a note lasts at least 1 ns.
+    A note-off at the moment of its own note-on would therefore come first: a note lasts at least 1 ns.
     """
 
     def __init__(self) -> None:
@@ -30,7 +30,7 @@ class Scheduler:
         self._added = 0
 
     def add(self, events: Iterable[Timed]) -> None:
-        """Take events over, in any order."""
+        """Add events, in any order."""
         for timed in events:
             self._added += 1
             heapq.heappush(self._heap, (timed.at_ns, _rank(timed.event), self._added, timed))
@@ -39,25 +39,25 @@ class Scheduler:
         return len(self._heap)
 
     def next_ns(self) -> int | None:
-        """The moment of the next event; None when nothing is waiting."""
+        """The moment of the next event; None when none waits."""
         return self._heap[0][0] if self._heap else None
 
     def due(self, now_ns: int) -> list[Timed]:
-        """Take out all events whose moment has come."""
+        """Remove and return all events that are due."""
         events = []
         while self._heap and self._heap[0][0] <= now_ns:
             events.append(heapq.heappop(self._heap)[3])
         return events
 
     def clear(self) -> None:
-        """Forget everything but the clock, which others follow."""
+        """Forget all events except those of the clock, which others follow."""
         self._keep(lambda timed: _is_clock(timed.event))
 
     def retract(self, after_ns: int, now_ns: int, endings: Sequence[Event], kept_pitches: Collection[int] = ()) -> None:
-        """Forget what is due after ``after_ns``, and end what would then hang, as soon as that allows.
+        """Forget events due after ``after_ns``, and end what would hang, as soon as the remaining events allow.
 
-        ``endings`` has what ends each note, pedal and bend that lasts now; one note of each of ``kept_pitches`` sounds
-        on.
+        ``endings``: the events that end each note, pedal and bend that lasts now. One note of each of ``kept_pitches``
+        sounds on.
         """
         kept = self._keep(lambda timed: timed.at_ns <= after_ns or _is_clock(timed.event))
         end_ns = max(after_ns, now_ns, *(timed.at_ns + 1 for timed in kept if isinstance(timed.event, NoteOn)))
@@ -85,7 +85,7 @@ def _unended(pending: Sequence[Timed], endings: Sequence[Event]) -> list[Event]:
         ending = ending_of(timed.event)
         if isinstance(ending, NoteOff):
             balance[ending] = max(balance[ending] + (1 if is_beginning(timed.event) else -1), 0)
-        elif ending:  # a pedal, or a wheel: there is one
+        elif ending:  # a pedal or a pitch bend: one per channel
             balance[ending] = int(is_beginning(timed.event))
     return list(balance.elements())
 
@@ -98,4 +98,4 @@ def _rank(event: Event) -> int:
             return 1
         case NoteOn():
             return 2
-    return 0  # the clock comes first of all
+    return 0  # the clock comes first

@@ -1,4 +1,4 @@
-"""Where messages leave: one at a time, each note written down for as long as it may sound."""
+"""Sends messages one at a time, and keeps each note in the ledger while it may sound."""
 
 import threading
 from collections import deque
@@ -14,17 +14,17 @@ from livegen.midi_out.sounding import PEDALS, SoundingNotes
 from livegen.routing import OutputRoute
 
 _LOOP_NS = 30 * NS_PER_MS
-_REMEMBERED = 128  # messages, no notes, passed on lately
+_REMEMBERED = 128  # messages other than notes, passed on recently
 
 
 class OnNote(Protocol):
-    """Who is told of each note-on that leaves; ``is_passed``: it was passed on."""
+    """Called for each note-on that is sent; ``is_passed``: the note was passed on from an input."""
 
     def __call__(self, note: NoteOn, at_ns: int, *, is_passed: bool) -> None: ...
 
 
 class Output(Protocol):
-    """Where bytes leave."""
+    """An output for MIDI messages."""
 
     def send(self, message: bytes) -> None:
         """Send one MIDI message now."""
@@ -33,22 +33,22 @@ class Output(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AttachedOutput:
-    """An output, what it makes of what it is sent, and what sounds there. ``output`` is None: the music is unheard."""
+    """An output, its route, and what sounds there. Where ``output`` is None, the music is unheard."""
 
     output: Output | None
     route: OutputRoute
     sounding: SoundingNotes = field(default_factory=SoundingNotes)
 
     def send(self, event: Event) -> None:
-        """Send an event as it is, whatever sounds."""
+        """Send an event without limits, and without counting it."""
         if self.output:
             self.output.send(to_bytes(event))
 
 
 class MidiSender:
-    """The outputs and the ledger under one lock, which is held for a message and never while waiting. Any thread.
+    """The outputs and the ledger under one lock, which is held for one message and never while waiting. Any thread.
 
-    The ledger has what really left: channel and pitch as the outputs got them, once for each that did.
+    The ledger holds what was sent: channel and pitch after routing, once for each output that was sent it.
     """
 
     def __init__(self, ledger: Ledger, clock: Callable[[], int]) -> None:
@@ -56,22 +56,22 @@ class MidiSender:
         self._clock = clock
         self._sending = threading.Lock()
         self._attached: Sequence[AttachedOutput] = ()
-        self._returned: Sequence[AttachedOutput] = ()  # since one went: what is owed is owed to them
+        self._returned: Sequence[AttachedOutput] = ()  # since the last loss: they get the pending note-offs
         self._passed: deque[tuple[int, bytes]] = deque(maxlen=_REMEMBERED)
         self.limiter = OutputLimiter()
         self.on_note: OnNote | None = None  # set before anything is sent
 
     def attach(self, outputs: Sequence[tuple[Output, OutputRoute]]) -> Sequence[AttachedOutput]:
-        """From now on these, too; nothing sounds there."""
+        """Add outputs, at which nothing sounds yet."""
         with self._sending:
             added = [AttachedOutput(output, route) for output, route in outputs]
             self._attached, self._returned = (*self._attached, *added), (*self._returned, *added)
             return added
 
     def detach(self, outputs: Collection[Output], *, are_there: bool = False) -> int:
-        """These no more; what sounds there is ended when they are back: how many notes hang until then.
+        """Remove outputs; their note-offs are pending until they return. Return how many notes hang until then.
 
-        Where they ``are_there`` no note hangs: each ends now, and again when they are back, should that not arrive.
+        Where they ``are_there`` no note hangs: each is ended now, and again when they return, in case that was lost.
         """
         with self._sending:
             gone = [attached for attached in self._attached if attached.output in outputs]
@@ -89,12 +89,12 @@ class MidiSender:
             return 0 if are_there else sum(isinstance(ending, NoteOff) for _, ending in endings)
 
     def confirm_delivery(self) -> None:
-        """The outputs are there; to be called whenever that has been seen."""
+        """The outputs are there; to be called whenever that was checked."""
         with self._sending:
             self._ledger.confirm_delivery()
 
     def send(self, attached: AttachedOutput, events: Sequence[Event], *, written: Event | None = None) -> None:
-        """Send these now, as they are; ``written`` is what they were before they were routed."""
+        """Send these routed events now; ``written`` is the event before routing."""
         with self._sending:
             if written is not None:
                 attached.sounding.wrote(written, self._clock())
@@ -102,17 +102,17 @@ class MidiSender:
                 self._send(attached, event, to_bytes(event), is_passed=False)
 
     def written_endings(self, attached: AttachedOutput) -> Sequence[Event]:
-        """What ends the notes and pedals that were written for this output, as written."""
+        """The events that end the notes, pedals and bends that were written for this output, as written."""
         with self._sending:
             return attached.sounding.written_endings()
 
     def written_silence(self, attached: AttachedOutput) -> list[Event]:
-        """All it takes for what was written for this output to be silent, as written."""
+        """All events that silence what was written for this output, as written."""
         with self._sending:
             return attached.sounding.written_silence()
 
     def pass_on(self, message: bytes, channel: int | None = None) -> None:
-        """Send a whole channel message to every output, as each likes it, on ``channel`` if one is given."""
+        """Send a whole channel message to every output by its route, on ``channel`` if one is given."""
         with self._sending:
             if self._goes_round(message, channel):
                 return
@@ -121,7 +121,7 @@ class MidiSender:
                     self._send(attached, from_bytes(passed), passed, is_passed=True)
 
     def control(self, number: int, value: int) -> None:
-        """Set a controller at every output, on the channels that it plays on."""
+        """Set a controller at every output, on the channels that the output uses."""
         with self._sending:
             for attached in self._attached:
                 for channel in dict.fromkeys(attached.route.channels or (0,)):
@@ -129,9 +129,9 @@ class MidiSender:
                     self._send(attached, event, to_bytes(event), is_passed=False)
 
     def end_overlong(self) -> int:
-        """End what has sounded for longer than the caps allow, and everything where nothing may; how many that was.
+        """End notes that exceed the longest duration, or all notes at a level of 0; return how many.
 
-        A safety net, to be called a few times a second: it counts on nobody who began the notes.
+        A safety net, to be called a few times a second: it does not depend on what began the notes.
         """
         with self._sending:
             if self.limiter.level and not self.limiter.longest_ns:
@@ -143,7 +143,7 @@ class MidiSender:
             return len(overdue)
 
     def resend_pending(self) -> bool:
-        """Send what is owed to every output that has come since; False when nothing is, or nobody has."""
+        """Send the pending note-offs to every output attached since the last loss; False when none is sent."""
         with self._sending:
             pending_offs = self._ledger.pending_offs() if self._returned else ()
             for attached in self._returned:
@@ -152,13 +152,13 @@ class MidiSender:
             return bool(pending_offs)
 
     def clear_pending(self) -> None:
-        """Owe nothing any more."""
+        """Nothing is pending any more."""
         with self._sending:
             self._ledger.clear_pending()
 
     def _send(self, attached: AttachedOutput, event: Event | None, message: bytes, *, is_passed: bool) -> None:
         assert attached.output
-        if event is None or attached.sounding.is_stray(event):  # it ends nothing that this output was sent
+        if event is None or attached.sounding.is_stray(event):  # it ends no note that this output was sent
             attached.output.send(message)
             return
         limited = self.limiter.limited(event)
@@ -178,9 +178,9 @@ class MidiSender:
         attached.sounding.sent(event, now_ns)
 
     def _goes_round(self, message: bytes, channel: int | None) -> bool:
-        """Is it no note, and the very message that was passed on a moment ago? A cable from out to in does that.
+        """The message is no note, and was passed on a moment ago: a cable from output to input returns it.
 
-        The end of a pedal that is down is never taken for that: it would stay down for ever.
+        The end of a pedal that is down always passes: dropped, it would leave the pedal down for ever.
         """
         if message[0] & 0xF0 in (0x80, 0x90):
             return False
@@ -193,7 +193,7 @@ class MidiSender:
         return False
 
     def _lets_go(self, message: bytes, channel: int | None) -> bool:
-        """Does it end a pedal that is down at an output?"""
+        """The message ends a pedal that is down at an output."""
         if message[0] & 0xF0 != 0xB0 or message[1] not in PEDALS or message[2] >= 64:
             return False
         return any(

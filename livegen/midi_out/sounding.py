@@ -1,4 +1,4 @@
-"""What sounds at one output, counted once for everybody who may have to end it."""
+"""Counts what sounds at one output, for all code that may have to end it."""
 
 from collections.abc import Iterator
 
@@ -16,10 +16,10 @@ _MOST = 255  # of one pitch at once: as many as the ledger counts
 
 
 class SoundingNotes:
-    """What has begun and not ended: as it was written, and as it was sent. Owner: the sender's lock.
+    """What has begun and not ended: as written, and as sent. Owner: the sender's lock.
 
-    The two differ. A note may be written and not sent: out of range, or at a level of 0. A note may be sent and not
-    written: a player's, passed on. And a note that was ended for its length is still to be ended by whoever wrote it.
+    The two differ. A note may be written and not sent: it is out of range, or the level is 0. A note may be sent and
+    not written: it was passed on from an input. And a note that was ended as too long is still sounding as written.
     """
 
     def __init__(self) -> None:
@@ -31,19 +31,19 @@ class SoundingNotes:
         _take(self._written, event, at_ns)
 
     def sent(self, event: Event, at_ns: int) -> None:
-        """An event has left."""
+        """An event was sent."""
         _take(self._sent, event, at_ns)
 
     def is_stray(self, event: Event) -> bool:
-        """Is it a note-off, and no such note was sent?"""
+        """The event is a note-off, and no such note was sent."""
         return isinstance(event, NoteOff) and event.channel * _PITCHES + event.pitch not in self._sent
 
     def is_down(self, pedal: int, channel: int) -> bool:
-        """Was this pedal, one of ``PEDALS``, sent and not let go?"""
+        """This pedal, one of ``PEDALS``, was sent as down and not released."""
         return _pedal(pedal, channel) in self._sent
 
     def overdue(self, before_ns: int) -> list[Event]:
-        """What ends each note and sustain pedal that was sent by that moment, once for each."""
+        """The events that end each note and sustain pedal sent at or before that moment, one for each."""
         return [
             _ending(key)
             for key, moments in self._sent.items()
@@ -52,15 +52,15 @@ class SoundingNotes:
         ]
 
     def sent_endings(self) -> list[_Ending]:
-        """What ends each note, sustain pedal and bend, as sent."""
+        """The events that end each note, sustain pedal and bend, as sent."""
         return list(_ended_by(self._sent))
 
     def written_endings(self) -> list[_Ending]:
-        """What ends each note, sustain pedal and bend, as written."""
+        """The events that end each note, sustain pedal and bend, as written."""
         return list(_ended_by(self._written))
 
     def written_silence(self) -> list[Event]:
-        """All it takes to be silent, as written: note-offs, then controls on the channels in use, then bends."""
+        """All events that silence the output, as written: note-offs, controls on the channels in use, bends."""
         endings = self.written_endings()
         channels = sorted({ending.channel for ending in endings})
         numbers = (SUSTAIN_PEDAL, ALL_NOTES_OFF, ALL_SOUND_OFF)
@@ -84,7 +84,7 @@ def _take(begun: _Begun, event: Event, at_ns: int) -> None:
 
 
 def _set(begun: _Begun, key: int, at_ns: int, *, is_down: bool) -> None:
-    """A pedal or a wheel: there is one."""
+    """A pedal or a pitch bend: one per channel."""
     if is_down:
         begun.setdefault(key, [at_ns])
     else:
@@ -103,7 +103,7 @@ def _pedal(number: int, channel: int) -> int:
 
 
 def _ended_by(begun: _Begun) -> Iterator[_Ending]:
-    """By channel and pitch, then pedals, then bends."""
+    """The ending events: notes by channel and pitch, then pedals, then bends."""
     for key in sorted(begun):
         if key < _OTHER_PEDALS:
             yield from (_ending(key) for _ in begun[key])

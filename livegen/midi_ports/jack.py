@@ -1,7 +1,7 @@
-"""What rtmidi cannot ask of JACK: silence on stderr, a second name for a port, a sign of life, its time.
+"""What rtmidi does not offer for JACK: no messages on stderr, port aliases, a check that the server answers, its time.
 
-The functions are called in the very library that rtmidi has loaded. Everything here is a courtesy: where that
-library cannot be found, or is of another kind, the answer is "no".
+The functions are called in the library that rtmidi has loaded. All of them are optional: where that library cannot be
+found, or is of another kind, there is no ``JackClient``.
 """
 
 import ctypes
@@ -16,14 +16,14 @@ from livegen.clock import NS_PER_S
 
 _NO_START_SERVER = 1  # jack_options_t
 _SOME_PERIODS_S = 0.05
-_HALF = 1 << 31  # of the numbers of frames
+_HALF = 1 << 31  # of the range of frame numbers
 _PORT_IS_INPUT = 1  # JackPortFlags
 
-Peer = tuple[str, str | None]  # a port's name, and whose it is
+Peer = tuple[str, str | None]  # a port's name, and its owner's uuid
 
 
 class JackClient:
-    """A client without ports, kept open to ask the server by. Owner: the thread that opened it."""
+    """A client without ports, kept open for requests to the server. Owner: the thread that opened it."""
 
     def __init__(self, library: ctypes.CDLL, handle: int) -> None:
         self._library = library
@@ -33,12 +33,12 @@ class JackClient:
         self._frames = 0
 
     def add_alias(self, port: str, alias: str) -> bool:
-        """Let ``port`` be found under ``alias`` too, as jack_connect does; True when it now is."""
+        """Give ``port`` a second name, by which jack_connect finds it; True when JACK has accepted it."""
         found = self._library.jack_port_by_name(self._handle, port.encode())
         return bool(found) and self._library.jack_port_set_alias(found, alias.encode()) == 0
 
     def uuid(self, port: str) -> str | None:
-        """Whose port it is: another one when the program has been started anew. None where JACK does not tell."""
+        """The uuid of the port's client; a program that is restarted has a new one. None where JACK gives none."""
         answer = self._library.jack_get_uuid_for_client_name(self._handle, port.partition(":")[0].encode())
         if not answer:
             return None
@@ -47,9 +47,9 @@ class JackClient:
         return text
 
     def peers(self, port: str) -> frozenset[Peer] | None:
-        """The ports that are connected to this one of ours, each with its uuid; None where JACK knows no such port.
+        """The ports that are connected to this port of ours, each with its uuid; None where JACK knows no such port.
 
-        Where a name is taken, as by a client that was killed just now, JACK gives ours another one.
+        Where the name is taken, as by a client that was killed a moment ago, JACK gives our port another name.
         """
         found = self._library.jack_port_by_name(self._handle, port.encode())
         if not found:
@@ -62,19 +62,19 @@ class JackClient:
         return frozenset((name, self.uuid(name)) for name in (bytes(name).decode() for name in listed))
 
     def stalled_ns(self, at_ns: int) -> int:
-        """How long the server has stood still, up to a constant: a moment within a period less that period's beginning.
+        """How long the server has stalled, up to a constant: a moment within a period minus that period's beginning.
 
-        A period that comes late or never is not made up for: the time of all who play by the server's periods, as a
-        DAW does, stands still with it (Letz et al., jackdmp, 2005). Threads of the server may call it.
+        A period that is late or left out is not made up for: the time of every program that plays by the server's
+        periods, as a DAW does, stalls with the server (Letz et al., jackdmp, 2005). Threads of the server may call it.
         """
         frames = self._library.jack_last_frame_time(self._handle)
-        self._frames += (frames - self._frames + _HALF) % (2 * _HALF) - _HALF  # it begins anew after a day
+        self._frames += (frames - self._frames + _HALF) % (2 * _HALF) - _HALF  # the number wraps around after a day
         return at_ns - self._frames * NS_PER_S // self._rate
 
     def isolate(self, ports: str) -> None:
-        """Disconnect every input whose whole name this regular expression matches from whoever plays to it.
+        """Disconnect every input whose whole name this regular expression matches from every output.
 
-        Afterwards nothing comes any more, for what was on its way has come.
+        It waits until messages that were on their way have arrived; afterwards none arrives.
         """
         names = self._library.jack_get_ports(self._handle, f"^({ports})$".encode(), None, _PORT_IS_INPUT)
         if not names:
@@ -85,16 +85,16 @@ class JackClient:
         time.sleep(_SOME_PERIODS_S)
 
     def is_alive(self) -> bool:
-        """Does the server answer? (rtmidi goes on listing the ports of a dead one.)"""
+        """The server answers. (rtmidi still lists the ports of a dead server.)"""
         return self.uuid(self._name) is not None
 
     def close(self) -> None:
-        """Leave the server."""
+        """Close the client."""
         self._library.jack_client_close(self._handle)
 
 
 def open_jack(name: str) -> JackClient | None:
-    """A client of the running server; None when there is no server, or no way to ask."""
+    """A client of the running server; None when there is no server, or no library to reach it."""
     library = _library()
     if library is None:
         return None
@@ -104,9 +104,9 @@ def open_jack(name: str) -> JackClient | None:
 
 
 def owners_of(ports: Iterable[str], jack: JackClient | None) -> dict[str, str]:
-    """Each port with what tells its program from the next of the same name; without JACK nothing does.
+    """Each port with its client's uuid, which tells a program from the next of the same name; without JACK it is "".
 
-    A program that is just ending still has its ports in JACK's list, but no uuid: they are left out.
+    A program that is ending still has its ports in JACK's list, but no uuid: these ports are left out.
     """
     if jack is None:
         return dict.fromkeys(ports, "")
@@ -115,7 +115,7 @@ def owners_of(ports: Iterable[str], jack: JackClient | None) -> dict[str, str]:
 
 
 def hush_jack() -> None:
-    """Keep JACK's own lines off stderr: that no server runs is no news to someone without JACK."""
+    """Keep JACK's own messages off stderr: who has no JACK need not read that no server runs."""
     library = _library()
     if library is None:
         return
@@ -158,6 +158,6 @@ def _declare(library: ctypes.CDLL) -> ctypes.CDLL:
     for name, (result, arguments) in signatures.items():
         function = getattr(library, name)
         function.restype, function.argtypes = result, arguments
-    keeps_gil = ctypes.PYFUNCTYPE(ctypes.c_uint32, pointer)  # called on JACK's threads, which must not wait for it anew
+    keeps_gil = ctypes.PYFUNCTYPE(ctypes.c_uint32, pointer)  # called on JACK's threads, which must not wait for it
     vars(library)["jack_last_frame_time"] = keeps_gil(("jack_last_frame_time", library))
     return library

@@ -1,4 +1,4 @@
-"""Which MIDI port is meant: names matched as people write them, keyboards told from software."""
+"""Finds the MIDI port that a name means; tells keyboards from software."""
 
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from livegen.errors import PortError, did_you_mean
 
-_ALSA_NUMBERS = re.compile(r"\s+(\d+):\d+$")  # "KeyStep 37:KeyStep 37 MIDI 1 20:0": they change with each replug
+_ALSA_NUMBERS = re.compile(r"\s+(\d+):\d+$")  # "KeyStep 37:KeyStep 37 MIDI 1 20:0": the numbers change with each replug
 _ALSA_CARDS = range(16, 128)  # clients of the kernel; programs are numbered from 128
 _ALSA_IN_JACK = re.compile(r"\[(\d+)\] \(capture\)")  # as a2jmidid writes it
 _JACK_DRIVERS = ("system:", "a2j:", "alsa_midi:", "alsa_pcm:", "Midi-Bridge:")
@@ -15,12 +15,12 @@ _SOFTWARE = ("midi through", "virmidi", "virtual raw midi", "iac driver", "loopm
 
 
 def without_numbers(name: str) -> str:
-    """The name without the numbers ALSA puts after it."""
+    """The name without the numbers that ALSA appends."""
     return _ALSA_NUMBERS.sub("", name)
 
 
 def listed(get_ports: Callable[[], Iterable[str]]) -> list[str]:
-    """The names of all ports. rtmidi counts them before it asks for each: a port that goes meanwhile is no error."""
+    """The names of all ports. rtmidi counts the ports, then asks for each; if one disappears meanwhile, ask again."""
     for _ in range(_TRIES):
         with suppress(ValueError):
             return [str(name) for name in get_ports()]
@@ -28,7 +28,7 @@ def listed(get_ports: Callable[[], Iterable[str]]) -> list[str]:
 
 
 def find_port(wanted: str, names: Iterable[str]) -> str | None:
-    """The first port that is called so: exactly, else beginning so, else containing it; case does not matter."""
+    """The first port whose name equals ``wanted``, else begins with it, else contains it; case does not matter."""
     wanted = without_numbers(wanted).lower()
     plain = {name: without_numbers(name).lower() for name in names}
     for is_meant in (str.__eq__, str.startswith, str.__contains__):
@@ -39,7 +39,7 @@ def find_port(wanted: str, names: Iterable[str]) -> str | None:
 
 
 def require_port(wanted: str, names: Sequence[str], direction: str) -> str:
-    """The port that is called so; PortError, naming what there is, when there is none."""
+    """As ``find_port``; PortError, which lists the ports there are, when none is found."""
     found = find_port(wanted, names)
     if found is None:
         known = {without_numbers(name) for name in names}
@@ -48,7 +48,7 @@ def require_port(wanted: str, names: Sequence[str], direction: str) -> str:
 
 
 def missing_ports(wanted: Iterable[str], names: Sequence[str], direction: str) -> list[PortError]:
-    """An error for each named port that is not there; "" names none."""
+    """An error for each named port that does not exist; "" names no port."""
     errors = []
     for name in filter(None, wanted):
         try:
@@ -59,7 +59,7 @@ def missing_ports(wanted: Iterable[str], names: Sequence[str], direction: str) -
 
 
 def is_keyboard(name: str, system: str, own: str) -> bool:
-    """Is this source a piece of hardware, as far as its name tells? Never our own port, nor another livegen's."""
+    """The source is hardware, as far as its name tells. Our own port and another livegen's are not."""
     lowered = name.lower()
     is_own = lowered.startswith((f"{own.lower()}:", f"{own.lower()}-"))
     if is_own or any(word in lowered for word in _SOFTWARE):

@@ -1,6 +1,6 @@
-"""The file of a session: it only grows, and can be read at every moment.
+"""The session file: data is only appended, and the file can be read at any moment.
 
-It is a row of frames, each with what happened since the one before, a second at the most. Integers are
+It is a sequence of frames, each with what happened since the one before, in a second at most. Integers are
 little-endian.
 
     size  a frame
@@ -10,13 +10,13 @@ little-endian.
        n  content: records, deflated together (zlib), at the most 1 MiB of them
 
     size  a record
-       8  its moment, in ns of the monotonic clock
-       1  its kind, see ``Kind``
+       8  moment, in ns of the monotonic clock
+       1  kind, see ``Kind``
        4  length of the content in bytes
        n  content
 
-Where no whole frame begins, a reader looks for the next mark: a half-written end or a flipped bit costs the frame
-that it is in, and ``Kind.GAP`` stands in its place. Files laid end to end are a file. Nothing in it names a file.
+Where no whole frame begins, a reader searches for the next mark: an incomplete end or a flipped bit loses its frame
+only, and ``Kind.GAP`` takes the frame's place. Concatenated files are a valid file. The content names no file.
 """
 
 import struct
@@ -29,7 +29,7 @@ from pathlib import Path
 from livegen.errors import SessionError
 
 MARK = b"\x89LGS1\r\n\x1a"
-_VERSION = 4  # where in the mark it stands
+_VERSION = 4  # its index in the mark
 _LENGTH = struct.Struct("<I")
 _HEAD = struct.Struct("<8sII")
 _RECORD = struct.Struct("<qBI")
@@ -39,16 +39,16 @@ _LARGEST_FILE = 2**30
 
 
 class Kind(IntEnum):
-    """What a record tells, and what its content is."""
+    """The kinds of records, each with its content."""
 
-    OPENED = 0  # by whom and when it was recorded: JSON
-    PLAYER = 1  # the player played a MIDI message
-    MACHINE = 2  # a MIDI message has left
-    BEGUN = 3  # an engine's life begins: nothing
-    TOLD = 4  # it is told a frame
-    SAID = 5  # it has said a frame
-    ENDED = 6  # its life is over: nothing
-    GAP = 7  # something is missing here: nothing
+    OPENED = 0  # the recording livegen and the time: JSON
+    PLAYER = 1  # the player has played: a MIDI message
+    MACHINE = 2  # livegen has sent: a MIDI message
+    BEGUN = 3  # an engine was started: empty
+    TOLD = 4  # sent to the engine: a frame
+    SAID = 5  # received from the engine: a frame
+    ENDED = 6  # the engine has ended: empty
+    GAP = 7  # something is missing here: empty
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +62,15 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What could be read of a file."""
+    """The readable content of a session file."""
 
     records: tuple[Record, ...]
     damaged: int = 0  # places where something is missing
-    lost: int = 0  # bytes there
+    lost: int = 0  # bytes that are missing there
 
 
 def encode_frames(records: Iterable[Record]) -> bytes:
-    """Frames with all of them; ValueError for a single one of more than half a MiB."""
+    """Encode records as frames; ValueError for a record larger than half a MiB."""
     frames, content = [], bytearray()
     for record in records:
         packed = _RECORD.pack(record.at_ns, record.kind, len(record.content)) + record.content
@@ -84,12 +84,12 @@ def encode_frames(records: Iterable[Record]) -> bytes:
 
 
 def read_session(path: Path) -> Session:
-    """All that is whole in a file; SessionError when it is no session at all."""
+    """All whole frames of a file; SessionError when the file is not a session."""
     if not path.is_file():
-        raise SessionError(f"{path}: no such file; there is a list: livegen session list")
+        raise SessionError(f"{path}: no such file; to list the sessions: livegen session list")
     try:
         if path.stat().st_size > _LARGEST_FILE:
-            raise SessionError(f"{path}: larger than {_LARGEST_FILE >> 20} MB; livegen writes no such session")
+            raise SessionError(f"{path}: larger than {_LARGEST_FILE >> 20} MB; livegen writes no session of that size")
         content = path.read_bytes()
     except OSError as error:
         raise SessionError(f"{path}: cannot be read: {error.strerror}") from None
@@ -97,7 +97,7 @@ def read_session(path: Path) -> Session:
 
 
 def decode_session(content: bytes, where: str) -> Session:
-    """The records in the ``content`` of a file called ``where``; SessionError as above."""
+    """The records in the ``content`` of a file called ``where``; SessionError as ``read_session``."""
     records: list[Record] = []
     damaged = lost = 0
     for found in _frames(content):
@@ -113,12 +113,12 @@ def decode_session(content: bytes, where: str) -> Session:
 
 def _refuse_what_is_none(content: bytes, where: str) -> None:
     if content[: len(MARK)] == MARK[: len(content)]:
-        return  # nothing of it was written
+        return  # nothing was written yet
     begins, ends = MARK[:_VERSION], MARK[_VERSION + 1 :]
     if content.startswith(begins) and content[_VERSION + 1 :].startswith(ends):
         version = content[_VERSION : _VERSION + 1].decode("ascii", "replace")
-        raise SessionError(f"{where}: a session of format {version}; this livegen reads format 1")
-    raise SessionError(f"{where}: not a session of livegen; there is a list: livegen session list")
+        raise SessionError(f"{where}: the session has format {version}; this livegen reads format 1")
+    raise SessionError(f"{where}: not a livegen session; to list the sessions: livegen session list")
 
 
 def _frame(records: bytes) -> bytes:
@@ -128,7 +128,7 @@ def _frame(records: bytes) -> bytes:
 
 
 def _frames(content: bytes) -> Iterator[list[Record] | int]:
-    """The records of each whole frame, or how many bytes there are without one."""
+    """The records of each whole frame, or the number of bytes without one."""
     at = lost = 0
     while at < len(content):
         end, records = _whole_frame(content, at)
@@ -147,7 +147,7 @@ def _frames(content: bytes) -> Iterator[list[Record] | int]:
 
 
 def _whole_frame(content: bytes, at: int) -> tuple[int, list[Record] | None]:
-    """Where the frame that begins here ends, and its records; None when none does."""
+    """The end of the frame that begins at ``at``, and its records; None when no whole frame begins there."""
     if len(content) - at < _HEAD.size:
         return at, None
     mark, length, checksum = _HEAD.unpack_from(content, at)

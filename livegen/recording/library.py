@@ -1,4 +1,4 @@
-"""The sessions on disk: where they are, what they are called, which have to go."""
+"""The sessions on disk: their folder, their names, and which are deleted."""
 
 import os
 import re
@@ -9,36 +9,36 @@ from typing import Any
 from livegen.errors import SessionError, did_you_mean
 
 _SUFFIX = ".session"
-_RECORDED = re.compile(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d(-\d+)?\.session")  # what ``free_path`` makes of no prefix
+_RECORDED = re.compile(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d(-\d+)?\.session")  # by ``free_path`` without a prefix
 
 
 def sessions_folder() -> Path:
-    """Where sessions are saved when nothing else is said: the state folder (XDG base directories)."""
+    """The default folder of saved sessions, in the state folder (XDG base directories)."""
     folder = os.environ.get("XDG_STATE_HOME")
     return (Path(folder) if folder else Path.home() / ".local" / "state") / "livegen" / "sessions"
 
 
 def free_path(folder: Path, prefix: str = "") -> Path:
-    """A file in ``folder`` that is not there yet, called by the hour."""
+    """A path in ``folder`` that does not exist yet, named by the date and time."""
     stamp = prefix + time.strftime("%Y-%m-%d_%H-%M-%S")
     names = (f"{stamp}{suffix}{_SUFFIX}" for suffix in ("", *(f"-{count}" for count in range(2, 1000))))
     return next(folder / name for name in names if not (folder / name).exists())
 
 
 def save_session(content: bytes, folder: Path) -> Path:
-    """Save the ``content`` of a session's file, out of reach of ``prune``; where it is."""
+    """Save the ``content`` of a session file where ``prune`` does not delete it; return its path."""
     path = free_path(folder, "saved-")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
     except OSError as error:
         path.unlink(missing_ok=True)
-        raise SessionError(f"{path}: cannot be saved: {error.strerror}; give another folder: --folder") from None
+        raise SessionError(f"{path}: cannot be saved: {error.strerror}; choose another folder: --folder") from None
     return path
 
 
 def list_sessions(folder: Path) -> list[dict[str, Any]]:
-    """Name, size in kB and the hour of its last record for each session in ``folder``, the oldest first."""
+    """Name, size in kB and time of the last record of each session in ``folder``, the oldest first."""
     return [
         {
             "name": path.stem,
@@ -50,7 +50,7 @@ def list_sessions(folder: Path) -> list[dict[str, Any]]:
 
 
 def find_session(name: str, folder: Path) -> Path:
-    """The file of a session in the list of ``folder``, or at a path that ends in .session; SessionError if none is."""
+    """The file of a session listed in ``folder``, or a path that ends in .session; SessionError for other names."""
     known = {path.stem: path for path in _sessions(folder)}
     if name in known:
         return known[name]
@@ -60,7 +60,7 @@ def find_session(name: str, folder: Path) -> Path:
 
 
 def prune(folder: Path, most: int) -> None:
-    """Delete the oldest recorded sessions until they have ``most`` bytes; what was saved by hand stays."""
+    """Delete the oldest recorded sessions until at most ``most`` bytes remain; sessions saved by hand stay."""
     recorded = [path for path in _sessions(folder) if _RECORDED.fullmatch(path.name)]
     total = sum(path.stat().st_size for path in recorded)
     for path in recorded:
@@ -71,6 +71,6 @@ def prune(folder: Path, most: int) -> None:
 
 
 def _sessions(folder: Path) -> list[Path]:
-    """In the order of their last records."""
+    """The session files, in the order of their last records."""
     found = (path for path in folder.glob(f"*{_SUFFIX}") if path.is_file())
     return sorted(found, key=lambda path: (path.stat().st_mtime_ns, path.name))

@@ -1,16 +1,16 @@
-"""The ring: what was played in the last minutes, in a few small files that push each other out."""
+"""The ring buffer on disk: the last minutes, in a few small files; the oldest is deleted for a new one."""
 
 import re
 from pathlib import Path
 
 from livegen.errors import SessionError
 
-PIECES = 6  # of which the last one grows
-_SMALL = 64 * 2**10  # bytes; a smaller piece is gone on with: quiet hours and starts in a row push nothing out
+PIECES = 6  # files; the last one grows
+_SMALL = 64 * 2**10  # bytes; a smaller file is continued, so that repeated starts delete nothing
 
 
 def next_piece(folder: Path, name: str) -> Path:
-    """Where the ring of the ports called ``name`` goes on; the oldest piece makes room for a new one."""
+    """The file in which the ring of the ports called ``name`` continues; for a new file the oldest is deleted."""
     found = _pieces(folder, name)
     if found and found[-1][1].stat().st_size < _SMALL:
         return found[-1][1]
@@ -20,21 +20,21 @@ def next_piece(folder: Path, name: str) -> Path:
 
 
 def recent_content(folder: Path, name: str) -> bytes:
-    """What is in the ring, as the content of a session's file; SessionError when there is none."""
+    """The content of the ring, as that of a session file; SessionError when it is empty."""
     content = []
     for _, path in _pieces(folder, name):
         try:
             content.append(path.read_bytes())
         except FileNotFoundError:
-            continue  # it has made room meanwhile
+            continue  # it was deleted meanwhile
         except OSError as error:
             raise SessionError(f"{path}: cannot be read: {error.strerror}") from None
     if not any(content):
-        raise SessionError(f"nothing is kept of '{name}' in {folder}; is it running? see daemon.ring_minutes")
+        raise SessionError(f"nothing of '{name}' is recorded in {folder}; check that it runs, and daemon.ring_minutes")
     return b"".join(content)
 
 
 def _pieces(folder: Path, name: str) -> list[tuple[int, Path]]:
-    """In the order of their numbers."""
+    """The ring's files, in the order of their numbers."""
     pattern = re.compile(rf"{re.escape(name)}\.(\d+)\.ring")
     return sorted((int(match[1]), path) for path in folder.glob("*.ring") if (match := pattern.fullmatch(path.name)))

@@ -1,4 +1,4 @@
-"""What a session is recorded to: the ring of the last minutes, and a file in the player's folder."""
+"""Records a session: to the ring of the last minutes, and to a file in the player's folder."""
 
 import json
 import platform
@@ -17,12 +17,12 @@ from livegen.settings import Settings
 
 _SAVE_NS = NS_PER_S
 _LARGEST_PIECE = 4 * 2**20
-_LARGEST_SESSION = 64 * 2**20  # goes on in another file
+_LARGEST_SESSION = 64 * 2**20  # bytes; the session continues in another file
 _MB = 2**20
 
 
 class Recorder:
-    """Owner of the tapes. One thread, off the path of a note."""
+    """Owner of the session writers. One thread, off the path of a note."""
 
     def __init__(self, writers: Sequence[SessionWriter]) -> None:
         self._writers = writers
@@ -30,17 +30,17 @@ class Recorder:
         self._saved_ns = 0
 
     def record(self, record: Record) -> None:
-        """Take a record; it is on disk after the next save."""
+        """Take a record; the next ``save`` writes it to disk."""
         self._records.append(record)
 
     def wait_s(self, now_ns: int) -> float | None:
-        """How long until the next save is due; None when there is nothing to save."""
+        """The time until the next save is due; None when there is nothing to save."""
         if not self._records and not any(writer.is_waiting for writer in self._writers):
             return None
         return max(self._saved_ns + _SAVE_NS - now_ns, 0) / NS_PER_S
 
     def save(self, now_ns: int, *, is_last: bool = False) -> None:
-        """Write what is new, at most once a second."""
+        """Write the new records, at most once a second."""
         wait_s = self.wait_s(now_ns)
         if wait_s is None or (wait_s and not is_last):
             return
@@ -52,7 +52,7 @@ class Recorder:
 
 
 def open_recorder(settings: Settings, say: Callable[[str], None]) -> Recorder | None:
-    """What the settings want to be recorded; None where they want nothing. Nothing is written yet."""
+    """The recorder that the settings describe; None where they record nothing. It writes nothing yet."""
     daemon, name = settings.daemon, settings.ports.name
     writers = []
     if daemon.ring_minutes:
@@ -71,7 +71,7 @@ def open_recorder(settings: Settings, say: Callable[[str], None]) -> Recorder | 
         largest = min(most // 8, _LARGEST_SESSION)
 
         def next_path() -> Path:
-            prune(folder, most - 2 * largest)  # room for the new one, and for more than it should get
+            prune(folder, most - 2 * largest)  # room for the new session, and a reserve
             return free_path(folder)
 
         writers.append(

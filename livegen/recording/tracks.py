@@ -1,4 +1,4 @@
-"""The two voices of a session: what the player played, and what has left."""
+"""The two tracks of a session: what the player played, and what livegen sent."""
 
 from collections import Counter
 from typing import Literal
@@ -12,7 +12,7 @@ KINDS: dict[Who, Kind] = {"player": Kind.PLAYER, "machine": Kind.MACHINE}
 
 
 def track(session: Session, who: Who) -> list[Timed]:
-    """All that one of them played, in order of time; what still sounds at the session's end ends there."""
+    """All events of one track, in order of time; notes that sound at the session's end are ended there."""
     found = ((record.at_ns, from_bytes(record.content)) for record in session.records if record.kind is KINDS[who])
     events = sorted((Timed(at_ns, event) for at_ns, event in found if event), key=lambda timed: timed.at_ns)
     end_ns = max((record.at_ns for record in session.records), default=0)
@@ -20,13 +20,13 @@ def track(session: Session, who: Who) -> list[Timed]:
 
 
 def origin_ns(session: Session) -> int:
-    """The moment of the first event of either."""
+    """The moment of the first event of either track."""
     moments = (record.at_ns for record in session.records if record.kind in KINDS.values())
     return min(moments, default=0)
 
 
 def note_offs(events: list[Timed]) -> list[NoteOff]:
-    """A note-off for each note of these that has none."""
+    """A note-off for each note that has none."""
     sounding: Counter[tuple[int, int]] = Counter()
     for timed in events:
         match timed.event:

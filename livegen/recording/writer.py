@@ -1,4 +1,4 @@
-"""Frames on their way to the disk: a row of files, of which the last one grows."""
+"""Writes frames to a sequence of files, of which the last one grows."""
 
 import os
 from collections.abc import Callable
@@ -12,7 +12,7 @@ _MOST_WAITING = 16 * 2**20  # bytes
 class SessionWriter:
     """Owner of the files that ``next_path`` names. One thread.
 
-    A full disk is said once; what waits for room is written as soon as there is some, the last 16 MiB of it.
+    A full disk is reported once; the last 16 MiB that wait are written as soon as there is room.
     """
 
     def __init__(
@@ -39,11 +39,11 @@ class SessionWriter:
 
     @property
     def is_waiting(self) -> bool:
-        """Is there something that could not be written yet?"""
+        """Frames are waiting that could not be written yet."""
         return bool(self._waiting)
 
     def write(self, frames: bytes, at_ns: int) -> None:
-        """Write these after all that waits."""
+        """Write these frames after those that wait."""
         if frames:
             self._waiting.append(frames)
         self._let_go(at_ns)
@@ -62,7 +62,7 @@ class SessionWriter:
         self._waiting.clear()
 
     def _let_go(self, at_ns: int) -> None:
-        """Forget the oldest of what waits, where it has become too much, and say so in its place."""
+        """Drop the oldest waiting frames above the limit, and record a gap in their place."""
         if sum(map(len, self._waiting)) <= _MOST_WAITING:
             return
         while sum(map(len, self._waiting)) > _MOST_WAITING:
@@ -74,7 +74,7 @@ class SessionWriter:
         if is_new or self._path is None:
             self._path, self._begun_ns = self._next_path(), at_ns
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._path.open("ab", buffering=0) as file:  # each time anew: it may have been moved or deleted
+        with self._path.open("ab", buffering=0) as file:  # opened each time: it may have been moved or deleted
             before = file.tell()
             content = b"".join((self._opening(at_ns) if is_new or not before else b"", *self._waiting))
             try:
@@ -86,6 +86,6 @@ class SessionWriter:
             except OSError:
                 file.truncate(before)
                 if not before:
-                    self._path.unlink(missing_ok=True)  # an empty file is no session
+                    self._path.unlink(missing_ok=True)  # an empty file is not a session
                 raise
         self._size = before + len(content)

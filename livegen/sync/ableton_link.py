@@ -1,4 +1,4 @@
-"""An Ableton Link session as a song, through the optional package ``aalink``."""
+"""An Ableton Link session as a song position, through the optional package ``aalink``."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -8,12 +8,12 @@ from livegen.errors import LivegenError
 from livegen.events import TICKS_PER_QUARTER
 from livegen.music.transport import TransportState
 
-BEATS_PER_BAR = 4  # Link's quantum: what sessions agree on is where in the bar they are
-_SAME_NS = 10 * NS_PER_MS  # a song nearer than this to where it was expected has gone on
+BEATS_PER_BAR = 4  # Link's quantum: sessions agree on the position in the bar
+_SAME_NS = 10 * NS_PER_MS  # a song nearer than this to its expected position has continued
 
 
 class Session(Protocol):
-    """What is asked of ``aalink.Link``; its ``beat`` is that of the very moment of asking."""
+    """The used part of ``aalink.Link``; ``beat`` is read at the moment of access."""
 
     @property
     def beat(self) -> float:
@@ -21,22 +21,22 @@ class Session(Protocol):
 
     @property
     def tempo(self) -> float:
-        """Beats a minute."""
+        """Beats per minute."""
 
     @property
     def playing(self) -> bool:
-        """Is the session's transport running, among those who share it?"""
+        """The session's transport is running, among the programs that share it."""
 
     @property
     def num_peers(self) -> int:
-        """How many others are there?"""
+        """How many other programs are in the session."""
 
 
 class LinkClock:
-    """Where the session stands. Owner: one thread; asking takes about 1 µs and never waits.
+    """The position of the session. Owner: one thread; reading takes about 1 µs and never waits.
 
-    A session's beat never stops; whether its song does is a matter of taste: only some programs share their transport.
-    With ``shares_transport`` the song runs when they let it run, and without it always.
+    A session's beat never stops. Only some programs share their transport: with ``shares_transport`` the song runs
+    while the shared transport runs, without it always.
     """
 
     def __init__(self, session: Session, *, shares_transport: bool, clock: Callable[[], int] = now_ns) -> None:
@@ -47,11 +47,11 @@ class LinkClock:
 
     @property
     def peers(self) -> int:
-        """How many others are in the session."""
+        """How many other programs are in the session."""
         return self._session.num_peers
 
     def poll(self) -> TransportState:
-        """Where it stands now."""
+        """The session's position now."""
         before_ns = self._clock()
         beat = self._session.beat
         at_ns = (before_ns + self._clock()) // 2
@@ -64,7 +64,7 @@ class LinkClock:
 
 
 def open_link(tempo_bpm: float, *, shares_transport: bool) -> LinkClock:
-    """Join the session of this network, or begin one at that tempo; LivegenError where ``aalink`` is not installed."""
+    """Join the network's session, or begin one at that tempo; LivegenError where ``aalink`` is not installed."""
     try:
         import asyncio  # slow to import
 
@@ -72,7 +72,7 @@ def open_link(tempo_bpm: float, *, shares_transport: bool) -> LinkClock:
     except ImportError:
         raise LivegenError("Ableton Link needs the package 'aalink': pip install 'livegen[link]'") from None
 
-    async def link() -> Session:  # aalink wants a running loop at its birth; what it needs it for is not used here
+    async def link() -> Session:  # aalink's constructor needs a running loop, for functions not used here
         made = Link(tempo_bpm)
         made.quantum = BEATS_PER_BAR
         made.start_stop_sync_enabled = shares_transport
@@ -84,7 +84,7 @@ def open_link(tempo_bpm: float, *, shares_transport: bool) -> LinkClock:
 
 
 def _counted(transport: TransportState, before: TransportState | None) -> TransportState:
-    """With its jumps: it began to run, or is not where the old tempo or the new would have brought it."""
+    """Count discontinuities: the song has started, or is not where the old or the new tempo would put it."""
     if before is None:
         discontinuities = int(transport.is_running)
     else:

@@ -1,4 +1,4 @@
-"""What another's MIDI clock says."""
+"""A message of an external MIDI clock."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from livegen.events import SongPosition, Transport
 class ClockMessage:
     """A pulse, a start, a stop or a position, and the moment of its arrival.
 
-    ``stalled_ns``: how long the MIDI server that brought it has stood still by then, up to a constant; for pulses only.
+    ``stalled_ns``: how long the MIDI server that delivered it has stalled so far, up to a constant; for pulses only.
     """
 
     at_ns: int

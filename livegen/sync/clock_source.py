@@ -1,4 +1,4 @@
-"""Whose clock it is: the song that the engine follows, and the pulses that others follow."""
+"""Selects the clock: the song position that the engine follows, and the pulses that others follow."""
 
 import threading
 from collections.abc import Callable
@@ -14,15 +14,15 @@ from livegen.sync.midi_clock_in import ClockFollower
 from livegen.sync.midi_clock_out import ClockOut
 
 POLL_S = 0.02
-_AHEAD_NS = 60 * NS_PER_MS  # that pulses are handed over
+_AHEAD_NS = 60 * NS_PER_MS  # pulses are given to the player so early
 _TELL_EVERY = 6  # pulses: a sixteenth
-_OFF_NS = NS_PER_MS // 5  # so far from where it was expected, the song is told at once
+_OFF_NS = NS_PER_MS // 5  # a song so far from its expected position is reported at once
 _DEFAULT_BPM = 120.0
-_BEGIN_NS = NS_PER_S // 5  # after our start, our own clock's
+_BEGIN_NS = NS_PER_S // 5  # from our start to that of the internal clock
 
 
 class ClockSource:
-    """Owner of the clocks: follower, or one of our own. ``on_transport`` is called from either thread."""
+    """Owner of the clocks: the follower, or the internal clock. ``on_transport`` is called on either thread."""
 
     def __init__(
         self, settings: Time, player: Player, on_transport: Callable[[TransportState], None], *, is_realtime: bool
@@ -41,11 +41,11 @@ class ClockSource:
 
     @property
     def transport(self) -> TransportState | None:
-        """Where the song stands, as the engine was told last. Any thread."""
+        """The song position that the engine was told last. Any thread."""
         return self._told
 
     def hear(self, message: ClockMessage) -> None:
-        """A pulse, a start, a stop or a position has come. One thread; returns at once."""
+        """Take a pulse, a start, a stop or a position. One thread; returns at once."""
         if self._follower is None:
             return
         with self._lock:
@@ -54,14 +54,14 @@ class ClockSource:
             self._follow(self._follower.state, is_due=self._pulses % _TELL_EVERY == 0)
 
     def change(self, settings: Time) -> None:
-        """Another tempo for our own clock; another clock counts from the next start on. Any thread."""
+        """Change the tempo of the internal clock; another clock source takes effect at the next start. Any thread."""
         with self._lock:
             if self._own and settings.tempo_bpm != self._settings.tempo_bpm:
                 self._own.set_tempo(settings.tempo_bpm or _DEFAULT_BPM, now_ns())
             self._settings = settings
 
     def run(self) -> None:
-        """The thread's body, until ``stop``: it waits for ever where there is no clock."""
+        """The thread's body, until ``stop``; without a clock it only waits."""
         if self._is_realtime:
             raise_thread(CARRYING)
         self.begin()
@@ -73,28 +73,28 @@ class ClockSource:
         self.end()
 
     def stop(self) -> None:
-        """Let ``run`` return."""
+        """Make ``run`` return."""
         self._stopping.set()
 
     def begin(self) -> None:
-        """Start the clock. It belongs to the thread of ``run``, as do ``poll`` and ``end``."""
+        """Start the clock. Called by the thread of ``run``, as are ``poll`` and ``end``."""
         self._look_at = self._source()
 
     def poll(self) -> None:
-        """See where the clock stands, every 20 ms."""
+        """Read the clock; called every 20 ms."""
         if self._look_at:
             with self._lock:
                 self._look_at(now_ns())
 
     def end(self) -> None:
-        """Stop a clock of our own."""
+        """Stop the internal clock."""
         if self._own:
             with self._lock:
                 self._own.stop(now_ns())
                 self._send(now_ns() + _AHEAD_NS)
 
     def _source(self) -> Callable[[int], None] | None:
-        """What is to be done every few milliseconds."""
+        """The function that ``poll`` calls; None without a clock."""
         if self._own:
             self._own.start(now_ns() + _BEGIN_NS)
             return self._keep
@@ -122,7 +122,7 @@ class ClockSource:
             self._player.play(pulses)
 
     def _follow(self, transport: TransportState, *, is_due: bool) -> None:
-        """Tell the engine: what is new at once, the rest now and then."""
+        """Report to the engine: starts, stops and jumps at once, the rest now and then."""
         told = self._told
         if not told and not transport.discontinuities and not transport.is_running:
             return  # no clock yet
@@ -133,5 +133,5 @@ class ClockSource:
 
 
 def _is_off(told: TransportState | None, transport: TransportState) -> bool:
-    """Is the song not where it would be by what was told?"""
+    """The song is not where the last report would put it."""
     return told is not None and abs(told.ns_at(transport.tick) - transport.at_ns) > _OFF_NS

@@ -1,9 +1,9 @@
-"""A train of pulses that a MIDI server brings, which may stand still: does its sender stand still with it?
+"""Follows pulses through a MIDI server that may stall, and decides whether their sender stalls with the server.
 
-Where a machine stalls, JACK's periods stop for a while, and are not made up for. A DAW that plays by these periods
-sends its next pulse as much later; a sender outside of the server, as a drum machine, does not. Which of the two it is
-shows after a stall: one train goes on in the server's time, another in real time, and that one is believed whose pulses
-came where they were expected.
+When a machine stalls, JACK's periods stop for a while, and are not made up for. A DAW that plays by these periods
+sends its next pulse later by as much; a sender outside the server, such as a drum machine, does not. The pulses after
+a stall decide between the two: one candidate goes on in the server's time, another in real time, and the candidate
+whose pulses arrive where they were expected is chosen.
 """
 
 from collections import deque
@@ -13,46 +13,46 @@ from statistics import median_low
 from livegen.clock import NS_PER_MS
 from livegen.sync.pulse_tracker import PulseTracker
 
-_STALL_NS = 4 * NS_PER_MS  # less may as well be a thread that was late
+_STALL_NS = 4 * NS_PER_MS  # a shorter stall may be a late thread
 _LATEST = 5  # pulses, of which one or two may have been late
-_FEWEST, _MOST = 3, 12  # pulses, after which it may and must be told
-_CLEARLY = 3  # times as far off
+_FEWEST, _MOST = 3, 12  # pulses after which the choice may and must be made
+_CLEARLY = 3  # times the error
 
 
 class JackStall:
-    """Follows one train, as ``PulseTracker`` does. Owner: whoever hears it."""
+    """Follows one train of pulses, as ``PulseTracker`` does. Owner: the caller of ``hear``."""
 
     def __init__(self) -> None:
         self._believed = _Candidate(is_inside=False)
-        self._other: _Candidate | None = None  # since the last stall, until it is told
+        self._other: _Candidate | None = None  # from a stall until the choice is made
         self._stalled_ns: int | None = None  # at the latest pulse
         self._is_served = False
 
     @property
     def at_ns(self) -> int:
-        """Where the newest pulse belongs."""
+        """The estimated moment of the newest pulse."""
         return self._believed.tracker.at_ns + self._believed.shift_ns
 
     @property
     def period_ns(self) -> float:
-        """From one pulse to the next."""
+        """The time from one pulse to the next."""
         return self._believed.tracker.period_ns
 
     def let_begin_anew(self) -> None:
-        """If the next pulse is not where it is expected, a new train begins with it, as at a start."""
+        """Allow the next pulse, if it is not where it is expected, to begin a new train, as at a start."""
         self._believed.tracker.let_begin_anew()
         self._other = None
 
     def begin_anew(self) -> None:
-        """With the next pulse a new train begins, as after a silence; the tempo holds until there is a second one."""
+        """Begin a new train with the next pulse, as after a silence; the tempo holds until the second pulse."""
         self._believed.tracker.begin_anew()
         self._other = None
         self._stalled_ns = None
 
     def hear(self, at_ns: int, stalled_ns: int) -> int:
-        """Take in a pulse; by how many the train has gone on: 1, or what makes up for pulses lost or doubled."""
+        """Take a pulse; return how many the train advances: 1, corrected for lost or doubled pulses."""
         if stalled_ns and self._stalled_ns is None and not self._is_served:
-            self._is_served, self._believed = True, _Candidate(is_inside=True)  # likelier, until the first stall tells
+            self._is_served, self._believed = True, _Candidate(is_inside=True)  # likelier, until the first stall shows
         grown_ns = 0 if self._stalled_ns is None else stalled_ns - self._stalled_ns
         self._stalled_ns = stalled_ns
         if abs(grown_ns) > _STALL_NS:
@@ -68,7 +68,7 @@ class JackStall:
         return gone_on
 
     def _choose(self, believed: "_Candidate", other: "_Candidate") -> int:
-        """Believe the other if that is the better one; how many pulses further on it is."""
+        """Choose the other candidate if its error is smaller; return how many pulses further on it is."""
         better, worse = sorted((believed, other), key=lambda candidate: candidate.off_ns)
         is_clear = worse.off_ns > _CLEARLY * better.off_ns
         if better.pulses < _FEWEST or not (is_clear or better.pulses >= _MOST):
@@ -81,7 +81,7 @@ class JackStall:
 
 
 class _Candidate:
-    """A train in the server's time (``is_inside``), or in real time; both count from where they parted."""
+    """A train in the server's time (``is_inside``) or in real time; both count from the stall on."""
 
     def __init__(self, *, is_inside: bool) -> None:
         self.tracker = PulseTracker(may_shift=is_inside)
@@ -93,15 +93,15 @@ class _Candidate:
 
     @property
     def shift_ns(self) -> int:
-        """From the train's time to real time, the latest pulses taken together."""
+        """The difference from the train's time to real time: the median of the latest pulses."""
         return median_low(self._offsets)
 
     def begin_trial(self) -> None:
-        """From now on it counts how far pulses are off, and by how many the train has gone on."""
+        """From now on, sum the errors of pulses, and count the pulses by which the train advances."""
         self.off_ns, self.gone_on, self.pulses = 0.0, 0, 0
 
     def twin(self) -> "_Candidate":
-        """The other kind, which goes on from here."""
+        """A candidate of the other kind, which goes on from here."""
         other = deepcopy(self)
         other._is_inside = other.tracker.may_shift = not self._is_inside
         other._offsets = deque([self._offset_ns], maxlen=_LATEST)
@@ -109,14 +109,14 @@ class _Candidate:
         return other
 
     def stand_still(self, until_ns: int) -> None:
-        """The server has: what was known of its time does not count any more."""
+        """The server has stalled: forget what was known of its time."""
         if self._is_inside:
             self._offsets.clear()
         self._still_until_ns = until_ns
         self.pulses = 0
 
     def hear(self, at_ns: int, grown_ns: int) -> int:
-        """Take in a pulse before which the server has stood still for so long; by how many the train has gone on."""
+        """Take a pulse before which the server stalled for ``grown_ns``; return how many pulses the train advances."""
         if self._is_inside:
             self._offset_ns += grown_ns
             self._offsets.append(self._offset_ns)
@@ -129,6 +129,6 @@ class _Candidate:
         return gone_on
 
     def _was_held_up(self, at_ns: int) -> bool:
-        """Does it come at the end of a stall because it was sent while the server stood still?"""
+        """The pulse was sent during the stall, and arrived at its end."""
         still_ns = self._still_until_ns
         return not self._is_inside and self.tracker.next_ns + self._offset_ns <= still_ns >= at_ns - _STALL_NS

@@ -1,4 +1,4 @@
-"""Follows another's MIDI clock: where its song stands, and how fast it goes."""
+"""Follows an external MIDI clock: its song position and its tempo."""
 
 from livegen.clock import NS_PER_S
 from livegen.events import PULSES_PER_QUARTER, TICKS_PER_PULSE, TICKS_PER_QUARTER, SongPosition, Transport
@@ -6,38 +6,38 @@ from livegen.music.transport import TransportState
 from livegen.sync.clock_message import ClockMessage
 from livegen.sync.jack_stall import JackStall
 
-LOST_NS = NS_PER_S // 2  # a clock that is silent for so long is lost
+LOST_NS = NS_PER_S // 2  # a clock without pulses for so long is lost
 _TICKS_PER_SIXTEENTH = TICKS_PER_QUARTER // 4
 
 
 class ClockFollower:
-    """Hears pulses, starts, stops and positions (MIDI 1.0, System Real Time and Song Position). Pure; one owner.
+    """Takes pulses, starts, stops and positions (MIDI 1.0, System Real Time and Song Position). Pure; one owner.
 
-    A start or a position takes effect at the pulse that follows. Pulses without any start or stop before them, as
-    some senders give, are a song from the first of them on. A clock that falls silent stops the song, and goes on
-    with it when it comes back. While stopped, pulses keep the tempo known.
+    A start or a position takes effect at the pulse that follows. Where a sender sends pulses and never a start or a
+    stop, the song begins with the first pulse. When the clock is lost, the song stops; when the clock returns, the song
+    goes on. While the song is stopped, pulses still set the tempo.
     """
 
     def __init__(self) -> None:
         self._tracker = JackStall()
-        self._tick = 0  # of the latest pulse that counted
+        self._tick = 0  # of the latest pulse while playing
         self._next_tick = 0  # of the next one
-        self._is_playing = False  # the sender's transport, as far as it has told
-        self._is_told = False  # has it ever?
-        self._is_running = False  # has a pulse come since, and is the clock there?
-        self._is_jumping = False  # will the next pulse not go on from the latest?
+        self._is_playing = False  # the sender's transport, as last received
+        self._is_told = False  # a start or a stop was received
+        self._is_running = False  # a pulse has arrived since, and the clock is not lost
+        self._is_jumping = False  # the next pulse does not follow from the latest
         self._heard_ns: int | None = None
         self._discontinuities = 0
 
     @property
     def state(self) -> TransportState:
-        """Where the song stands: at its latest pulse; while it is not running, where it will go on."""
+        """The song position: at its latest pulse; while it is stopped, where it will go on."""
         tick = self._tick if self._is_running else self._next_tick
         beat_ns = round(self._tracker.period_ns * PULSES_PER_QUARTER)
         return TransportState(self._is_running, tick, self._tracker.at_ns, beat_ns, self._discontinuities)
 
     def hear(self, message: ClockMessage) -> None:
-        """Take in a message, in the order of arrival."""
+        """Take a message, in the order of arrival."""
         match message.event:
             case Transport.CLOCK:
                 self._pulse(message.at_ns, message.stalled_ns)
@@ -51,7 +51,7 @@ class ClockFollower:
                 self._next_tick, self._is_jumping = sixteenths * _TICKS_PER_SIXTEENTH, True
 
     def poll(self, now_ns: int) -> None:
-        """Notice that the clock is gone; to be called a few times a second."""
+        """Detect that the clock is lost; to be called a few times a second."""
         if self._heard_ns is not None and now_ns - self._heard_ns > LOST_NS:
             self._heard_ns = None
             self._is_running = False

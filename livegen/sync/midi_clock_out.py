@@ -1,40 +1,40 @@
-"""Our own MIDI clock: pulses, starts, stops and positions, each with its moment, for others to follow."""
+"""The internal MIDI clock: pulses, starts, stops and positions, each with its moment, for others to follow."""
 
 from livegen.clock import NS_PER_MS, NS_PER_S
 from livegen.events import PULSES_PER_QUARTER, TICKS_PER_PULSE, TICKS_PER_QUARTER, Event, SongPosition, Timed, Transport
 from livegen.music.tempo_map import round_div
 from livegen.music.transport import TransportState
 
-_NOTICE_NS = NS_PER_MS  # so long before its first pulse a start is told, for receivers to get ready (MIDI 1.0)
+_NOTICE_NS = NS_PER_MS  # from a start to its first pulse, for receivers to prepare (MIDI 1.0)
 _TICKS_PER_SIXTEENTH = TICKS_PER_QUARTER // 4
 
 
 class ClockOut:
-    """A clock at a tempo; its pulses come while it runs. Pure: asked for what is due, it hands that out once.
+    """A clock at a tempo, with pulses while it runs. Pure: ``due`` returns each event once. Owner: the calling thread.
 
-    Pulse k stands at ``anchor + k * beat_ns // 24``: nothing adds up. What has been handed out is not taken back: a
-    change that would come before it comes right after it. Owner: the thread that asks.
+    Pulse k is at ``anchor + k * beat_ns // 24``, so rounding errors do not add up. Returned events stay valid: a change
+    at a moment before them takes effect right after them.
     """
 
     def __init__(self, tempo_bpm: float) -> None:
         self._beat_ns = _beat_ns(tempo_bpm)
         self._anchor_ns = 0
         self._anchor_tick = 0
-        self._pulses = 0  # made since the anchor
+        self._pulses = 0  # since the anchor
         self._is_running = False
         self._discontinuities = 0
-        self._made: list[Timed] = []  # in order, and not yet handed out
-        self._free_ns = 0  # nothing that was made lies after this
+        self._made: list[Timed] = []  # in order, not yet returned
+        self._free_ns = 0  # the moment of the last event, or of the last ``due``
 
     @property
     def state(self) -> TransportState:
-        """Where the song stands; while it is not running, where it will go on."""
+        """The song position at the anchor; while it is stopped, where it will go on."""
         return TransportState(
             self._is_running, self._anchor_tick, self._anchor_ns, self._beat_ns, self._discontinuities
         )
 
     def due(self, until_ns: int) -> list[Timed]:
-        """All that has its moment until then, in its order, but for what was handed out before."""
+        """All events up to that moment, in order, without those returned before."""
         self._make_pulses(until_ns + 1)
         self._free_ns = max(self._free_ns, until_ns)
         count = sum(timed.at_ns <= until_ns for timed in self._made)
@@ -43,16 +43,16 @@ class ClockOut:
         return due
 
     def start(self, at_ns: int) -> None:
-        """From the beginning: the first pulse at that moment."""
+        """Start from the beginning: the first pulse at that moment."""
         self._go(at_ns, Transport.START, 0)
 
     def resume(self, at_ns: int) -> None:
-        """From where it stands: the first pulse at that moment. While it runs, nothing."""
+        """Continue from the current position: the first pulse at that moment. While it runs, do nothing."""
         if not self._is_running:
             self._go(at_ns, Transport.CONTINUE, self._anchor_tick)
 
     def stop(self, at_ns: int) -> None:
-        """Stop at that moment; it goes on, one day, with the pulse that would have been next."""
+        """Stop at that moment; ``resume`` continues with the pulse that would have been next."""
         if self._is_running:
             self._make_pulses(at_ns)
             self._make(at_ns, Transport.STOP)
@@ -61,7 +61,7 @@ class ClockOut:
             self._is_running = False
 
     def locate(self, sixteenths: int, at_ns: int) -> None:
-        """Go on from there, 0-16383. While it runs: from its next pulse, before which it stops and continues."""
+        """Go to a position, 0-16383. While it runs: at its next pulse, before which it stops and continues."""
         tick = sixteenths * _TICKS_PER_SIXTEENTH
         if self._is_running:
             self._make_pulses(max(at_ns, self._free_ns + _NOTICE_NS))
@@ -74,7 +74,7 @@ class ClockOut:
             self._anchor_tick = tick
 
     def set_tempo(self, tempo_bpm: float, now_ns: int) -> None:
-        """Another tempo from now on: a pulse that is half due stays half due."""
+        """Change the tempo from now on; the elapsed fraction of the current pulse is kept."""
         from_ns = max(now_ns, self._free_ns)
         self._make_pulses(from_ns + 1)
         old_beat_ns, self._beat_ns = self._beat_ns, _beat_ns(tempo_bpm)
@@ -92,7 +92,7 @@ class ClockOut:
         self._anchor(first_ns, tick)
 
     def _anchor(self, at_ns: int, tick: int) -> None:
-        """A song that does not go on from what was: its next pulse, ``tick``, at that moment."""
+        """Begin a discontinuity: the next pulse, at ``tick``, is at that moment."""
         self._anchor_ns, self._anchor_tick, self._pulses = at_ns, tick, 0
         self._discontinuities += 1
 

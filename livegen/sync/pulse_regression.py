@@ -1,11 +1,11 @@
-"""The line through the arrivals of pulses: where they would fall if none were late or early.
+"""Fits a line through the arrivals of pulses: the moments at which they would arrive without jitter.
 
-A straight line is fitted by least squares through the latest 6, 9, 13 … 192 arrivals, a parabola through some of
-these, and of all of them the surest is believed that does not contradict the less sure: the intersection of confidence
-intervals (Goldenshluger and Nemirovski, Mathematical Methods of Statistics 6, 1997; Katkovnik, IEEE Transactions on
-Signal Processing 47, 1999). So a steady clock is averaged over eight beats, and a ramp over as many pulses as it bears.
+Straight lines are fitted by least squares through the latest 6, 9, 13 … 192 arrivals, parabolas through some of these.
+The chosen fit has the lowest variance of those that agree with all fits of higher variance: the intersection of
+confidence intervals (Goldenshluger and Nemirovski, Mathematical Methods of Statistics 6, 1997; Katkovnik, IEEE
+Transactions on Signal Processing 47, 1999). So a steady clock is averaged over eight beats, a tempo ramp over fewer.
 The end of a line through m points has variance 2(2m-1)/(m(m+1)), as in a growing-memory filter (Brookner, Tracking
-and Kalman Filtering Made Easy, 1998, chapter 7). All sums are of integers, and begin anew with each pulse.
+and Kalman Filtering Made Easy, 1998, chapter 7). All sums are of integers, and are computed anew for each pulse.
 """
 
 from collections.abc import Sequence
@@ -16,15 +16,15 @@ from math import inf, sqrt
 from livegen.clock import NS_PER_MS
 
 LONGEST = 192  # pulses: eight beats
-FASTEST_NS, SLOWEST_NS = 5 * NS_PER_MS, 500 * NS_PER_MS  # a pulse: 500 to 5 beats a minute
+FASTEST_NS, SLOWEST_NS = 5 * NS_PER_MS, 500 * NS_PER_MS  # per pulse: 500 to 5 bpm
 _TRUST = 2.2  # half a confidence interval, in standard deviations
 
 
 @dataclass(frozen=True, slots=True)
 class PulseRegression:
-    """The newest pulse belongs at ``at_ns``, and the next one ``period_ns`` later.
+    """The newest pulse is estimated at ``at_ns``, and the next ``period_ns`` later.
 
-    ``pulses``: as sure as a straight line through so many.
+    ``pulses``: the fit is as precise as a straight line through so many pulses.
     """
 
     at_ns: int
@@ -32,7 +32,7 @@ class PulseRegression:
     pulses: float
 
     def spread(self, ahead: int) -> float:
-        """The standard deviation between the line and an arrival so many pulses ahead, for a jitter of 1."""
+        """The standard deviation of an arrival ``ahead`` pulses later from the line, for a jitter of 1."""
         m = self.pulses
         if m < 2:
             return inf
@@ -41,7 +41,7 @@ class PulseRegression:
 
 @dataclass(frozen=True, slots=True)
 class _Sums:
-    """Of how long before the newest the latest pulses came: with their numbers to the power of 0, 1 and 2."""
+    """Sums of the times from the latest pulses to the newest, weighted by the pulse number to the power 0, 1 and 2."""
 
     s0: int
     s1: int
@@ -57,7 +57,7 @@ class _Straight:
         self.deviation = sqrt(2 * (2 * pulses - 1) / (pulses * (pulses + 1)))
 
     def end(self, sums: _Sums) -> tuple[float, float]:
-        """How long before the newest arrival it ends, and its slope there, in nanoseconds."""
+        """How long before the newest arrival the line ends, and its slope there, in nanoseconds."""
         m = self.pulses
         early = (2 * (2 * m - 1) * sums.s0 - 6 * sums.s1) / (m * (m + 1))
         period = (12 * sums.s1 - 6 * (m - 1) * sums.s0) / (m * (m * m - 1))
@@ -104,6 +104,6 @@ def fit_pulses(arrivals: Sequence[int], jitter_ns: float) -> PulseRegression:
 
 
 def _sums(pulses: int, first: Sequence[int], second: Sequence[int], third: Sequence[int]) -> _Sums:
-    """From sums of sums of sums: a number is counted as often as it is summed up again."""
+    """The weighted sums from repeated sums, which weight each number by how often it is summed."""
     a, b, c = first[pulses - 1], second[pulses - 1], third[pulses - 1]
     return _Sums(a, pulses * a - b, pulses * pulses * a - (2 * pulses + 1) * b + 2 * c)

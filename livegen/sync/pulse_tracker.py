@@ -1,7 +1,7 @@
-"""A train of pulses as it was meant: its line, and which arrivals bear it out.
+"""Tracks a train of pulses: its fitted line, and which arrivals belong to it.
 
-A pulse far from where it was expected is put aside until those after it show what it was: late; or all are further on
-than counted, for one was lost, or doubled; or the tempo is new.
+A pulse far from its expected moment is set aside until later pulses show the cause: it was late; or a pulse was lost
+or doubled, so that the count is wrong; or the tempo is new.
 """
 
 from bisect import bisect_left, insort
@@ -13,71 +13,71 @@ from math import floor, sqrt
 from livegen.clock import NS_PER_MS
 from livegen.sync.pulse_regression import FASTEST_NS, LONGEST, SLOWEST_NS, PulseRegression, fit_pulses
 
-_GATE = 4.5  # standard deviations from where it was expected, and a pulse is put aside
-_WIDE_GATE = 6.0  # the same where that is less than half a pulse, and a ramp is likelier than a pulse lost or doubled
-_ASIDE = 3  # pulses put aside show a new tempo
-_ASIDE_FOR_SLIP = 6  # ... that one was lost or doubled: with a strong jitter, fewer could be a new tempo, too
-_ASIDE_FOR_SHIFT = 4  # ... that the train has shifted
-_STEADY = 2  # times as far off as they differ among themselves, and pulses have shifted; else the tempo is new
-_DRIFT = 2.5  # standard deviations from even, and the tempo is new, too
-_NEARLY, _LEAST_SLIP = 0.85, 0.3  # of a pulse: shifted by so much further, one was lost; so much back, one was doubled
-_ESTABLISHED = 12  # pulses: before them a train has no line that another tempo could be told from
-_MOST_ASIDE = 8  # ... and are a new beginning in any case
+_GATE = 4.5  # standard deviations: a pulse further from its expected moment is set aside
+_WIDE_GATE = 6.0  # the same where it is less than half a pulse: a tempo ramp is likelier than a lost or doubled pulse
+_ASIDE = 3  # pulses set aside show a new tempo
+_ASIDE_FOR_SLIP = 6  # ... a lost or doubled pulse: with strong jitter, fewer could also be a new tempo
+_ASIDE_FOR_SHIFT = 4  # ... a shift of the train
+_STEADY = 2  # the train has shifted where the mean error exceeds so many times the errors' range; else the tempo is new
+_DRIFT = 2.5  # standard deviations of the errors' slope: above, the tempo is new
+_NEARLY, _LEAST_SLIP = 0.85, 0.3  # of a pulse: shifts that are a lost pulse (later), a doubled one (earlier)
+_ESTABLISHED = 12  # pulses: with fewer, another tempo cannot be distinguished
+_MOST_ASIDE = 8  # ... are always a new train
 _MOST_DOUBLED, _MOST_LOST = 3, 12
 _FIRST_GUESS_NS = 500 * NS_PER_MS / 24
 
 
 @dataclass(frozen=True, slots=True)
 class _Miscount:
-    """So many pulses more have been than were counted (below 0: fewer), and the train stands that much later."""
+    """``slip`` more pulses were sent than counted (below 0: fewer), and the train is later by ``by_ns``."""
 
     slip: int
     by_ns: int
 
 
 class PulseTracker:
-    """Follows one train. Owner: whoever hears it. About 60 µs a pulse.
+    """Follows one train. Owner: the caller of ``hear``. About 60 µs per pulse.
 
-    ``may_shift``: its time may jump, and the train go on from there at its old tempo.
+    ``may_shift``: the train's time may jump, and the train may then go on at its old tempo.
     """
 
     def __init__(self, *, may_shift: bool = False) -> None:
         self.may_shift = may_shift
-        self._arrivals: deque[int] = deque(maxlen=LONGEST)  # the newest first; without those put aside
+        self._arrivals: deque[int] = deque(maxlen=LONGEST)  # the newest first, without those set aside
         self._aside: list[int] = []  # the oldest first
         self._jitter = Jitter()
         self._may_begin_anew = False
-        self._regression = PulseRegression(0, _FIRST_GUESS_NS, 0)  # as of the last pulse not put aside
+        self._regression = PulseRegression(0, _FIRST_GUESS_NS, 0)  # as of the last pulse not set aside
 
     @property
     def at_ns(self) -> int:
-        """Where the newest pulse belongs."""
+        """The estimated moment of the newest pulse."""
         return self._expected_ns(len(self._aside))
 
     @property
     def next_ns(self) -> int:
-        """Where the next one is expected."""
+        """The expected moment of the next pulse."""
         return self._expected_ns(len(self._aside) + 1)
 
     @property
     def period_ns(self) -> float:
-        """From one pulse to the next."""
+        """The time from one pulse to the next."""
         return self._regression.period_ns
 
     def let_begin_anew(self) -> None:
-        """If the next pulse is not where it is expected, a new train begins with it, as at a start."""
+        """Allow the next pulse, if it is not where it is expected, to begin a new train, as at a start."""
         if self._aside:
             self._put_back(0)
         self._may_begin_anew = True
 
     def begin_anew(self) -> None:
-        """With the next pulse a new train begins, as after a silence; the tempo holds until there is a second one."""
+        """Begin a new train with the next pulse, as after a silence; the tempo holds until the second pulse."""
         self._arrivals.clear()
         self._aside.clear()
         self._jitter.pause()
 
     def hear(self, at_ns: int) -> int:
-        """Take in a pulse; by how many the train has gone on: 1, or what makes up for pulses lost or doubled."""
+        """Take a pulse; return how many the train advances: 1, corrected for lost or doubled pulses."""
         self._jitter.hear(at_ns)
         is_near = bool(self._arrivals) and self._is_near(at_ns, len(self._aside) + 1)
         if not self._arrivals or (self._may_begin_anew and not is_near):
@@ -93,7 +93,7 @@ class PulseTracker:
         return 1 + slip
 
     def _explain(self) -> int:
-        """Say what the pulses put aside are, if that can be said: by how many the train was miscounted meanwhile."""
+        """Explain the pulses set aside, if possible; return by how many pulses the train was miscounted."""
         if len(self._arrivals) >= _ESTABLISHED:
             for explain, fewest in ((self._shift, _ASIDE_FOR_SHIFT), (self._slip, _ASIDE_FOR_SLIP)):
                 found = explain()
@@ -112,7 +112,7 @@ class PulseTracker:
         return 0
 
     def _shift(self) -> "_Miscount | None":
-        """Has the train's time jumped? Then all but the first are as much further on, and at the old tempo."""
+        """The miscount if the train's time has jumped: all pulses but the first are equally off, at the old tempo."""
         off = self._off()
         mean_ns = sum(off) / len(off)
         if not self.may_shift or abs(mean_ns) < _STEADY * (max(off) - min(off)):
@@ -125,9 +125,9 @@ class PulseTracker:
         return _Miscount(slip, round(mean_ns - slip * self.period_ns))
 
     def _slip(self) -> "_Miscount | None":
-        """Does the line go on as it was, with pulses lost or doubled? None for a new tempo.
+        """The miscount if the line continues, with pulses lost or doubled; None for a new tempo.
 
-        All but the first, which may be the double itself, must lie on the old line about as well as on any.
+        All pulses but the first, which may be the doubled one, must fit the old line about as well as any other line.
         """
         off = self._off()
         slip, *others = {round(ns / self.period_ns) for ns in off}
@@ -142,7 +142,7 @@ class PulseTracker:
         return _Miscount(slip, 0) if is_on_old_line and is_as_good_as_any else None
 
     def _off(self) -> list[int]:
-        """How far the pulses put aside, but for the first, are from where they were expected."""
+        """The errors of the pulses set aside, without the first: arrival minus expected moment."""
         return [at_ns - self._expected_ns(ahead) for ahead, at_ns in enumerate(self._aside[1:], 2)]
 
     def _move(self, by_ns: int) -> None:
@@ -150,7 +150,7 @@ class PulseTracker:
         self._regression = replace(self._regression, at_ns=self._regression.at_ns + by_ns)
 
     def _put_back(self, slip: int) -> None:
-        """Go on with what was aside, ``slip`` pulses further on than counted; what is missing is imagined."""
+        """Continue with the pulses set aside, moved by ``slip``; missing pulses are filled in where expected."""
         for ahead in range(1, len(self._aside) + slip + 1):
             expected_ns = self._expected_ns(ahead)
             at_ns = self._aside[ahead - slip - 1] if ahead > slip else expected_ns
@@ -180,7 +180,7 @@ class PulseTracker:
 
 
 def _slope(values: Sequence[float]) -> tuple[float, float]:
-    """Of the line through them, one after the other; its variance is theirs divided by the second number."""
+    """The slope of the line through equally spaced values; its variance is theirs divided by the second number."""
     m = len(values)
     steepness = m * (m * m - 1) / 12
     return sum((number - (m - 1) / 2) * value for number, value in enumerate(values)) / steepness, steepness
@@ -188,16 +188,16 @@ def _slope(values: Sequence[float]) -> tuple[float, float]:
 
 _WINDOW = 48  # second differences
 _SHARE = 0.93
-_PER_NS = 1.812 * sqrt(6)  # what so large a share of them does not exceed, for a normal jitter of 1 ns
+_PER_NS = 1.812 * sqrt(6)  # the quantile of that share, for normally distributed jitter of 1 ns
 _LEAST_NS = 0.1 * NS_PER_MS
 _AT_FIRST_NS, _AT_FIRST = 2 * NS_PER_MS, 3
 
 
 class Jitter:
-    """How large the jitter is, by second differences of arrivals, to which a tempo, even a changing one, is nothing.
+    """Estimates the jitter from second differences of arrivals, which a tempo, even a changing one, hardly affects.
 
-    What all but a few do not exceed: those few are a new tempo, or a pulse that was lost. A mean of all would take them
-    in, and a median is 0 where a cable delivers in steps of its own.
+    It uses a high quantile: the few larger differences come from a new tempo or a lost pulse. A mean would include
+    these, and a median is 0 where a cable delivers in steps.
     """
 
     def __init__(self) -> None:
@@ -207,15 +207,15 @@ class Jitter:
 
     @property
     def deviation_ns(self) -> float:
-        """Its standard deviation, were it normal."""
+        """The standard deviation, if the jitter is normally distributed."""
         return max(self._sorted[int(_SHARE * len(self._sorted))] / _PER_NS, _LEAST_NS)
 
     def pause(self) -> None:
-        """The next arrival does not follow from those before."""
+        """The next arrival does not continue those before."""
         self._arrivals.clear()
 
     def hear(self, at_ns: int) -> None:
-        """Take in an arrival."""
+        """Take an arrival."""
         self._arrivals.append(at_ns)
         if len(self._arrivals) < 3:
             return

@@ -90,7 +90,7 @@ def test_what_cannot_be_saved_is_said_and_counts_all_the_same(tmp_path: Path) ->
     knobs.hear(ControlChange(21, 127))
 
     assert knobs.settings.sampling.density == 10
-    assert "could not be saved" in said[1]
+    assert "not saved: " in said[1]
     assert path.read_text() == "[play\n"
 
 
@@ -137,7 +137,7 @@ def test_ports_that_change_count_from_the_next_start_on() -> None:
 
     assert knobs.settings.ports.name == "livegen"
     assert knobs.settings.play.role == "solo"
-    assert said == ["[ports] has changed: it counts from the next start on", "role solo"]
+    assert said == ["[ports] has changed: it takes effect at the next start", "role solo"]
 
 
 def test_what_a_knob_has_set_stays_when_the_file_changes_something_else() -> None:

@@ -192,7 +192,7 @@ def test_an_engine_that_says_nothing_is_replaced():
     [
         ("damage", "the network's logits are not finite (nan)", "ended"),
         ("eat", "there is no memory left", "ended"),
-        ("babble", "", "said what no engine says (pipe: no kind of message begins with b'\\xff')"),
+        ("babble", "", "sent an invalid message (pipe: no kind of message begins with b'\\xff')"),
     ],
 )
 def test_an_engine_that_cannot_go_on_is_replaced_by_one_that_can(script: str, reason: str, end: str):
@@ -211,10 +211,10 @@ def test_an_engine_that_cannot_go_on_is_replaced_by_one_that_can(script: str, re
 
 def test_an_engine_that_is_silent_where_music_is_due_is_replaced_and_two_of_them_are_said():
     with session("mute", play={"role": "solo"}, installation={"max_silence_s": 0.5}, ports={"poll_s": 0.1}) as running:
-        lines = running.wait_for("no music from 2 engines in a row, where it is due")
+        lines = running.wait_for("no music from 2 engines in a row, though music is due")
         figures = running.end()
 
-    assert lines.count("the engine gave no music for 0.5 s; starting it again") == 1
+    assert lines.count("the engine played nothing for 0.5 s; starting it again") == 1
     assert figures.engine_restarts >= 1
 
 
@@ -228,7 +228,7 @@ def test_where_nothing_can_be_written_it_plays_and_says_so_once(tmp_path: Path, 
         running.end()
 
     assert answer == NoteOn(72, 80)
-    assert [line for line in lines if line.endswith("a power cut leaves sounding will not be ended")] == lines[:1]
+    assert [line for line in lines if line.endswith("in memory only: after a power cut, notes may hang")] == lines[:1]
 
 
 def test_caps_of_the_installation_hold_on_the_way_out():

@@ -25,7 +25,7 @@ def clock() -> Iterator[ManualClock]:
 
 
 class Desk:
-    """A courier, what it told the engines, and what it told the house."""
+    """An event router, what it sent to the engines, and what it called."""
 
     def __init__(
         self, settings: Settings | None = None, on_clock: Callable[[ClockMessage], None] = lambda _: None

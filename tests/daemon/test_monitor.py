@@ -1,4 +1,4 @@
-"""Those who look on."""
+"""The thread that counts, shows and records every event."""
 
 from pathlib import Path
 from threading import Event, Thread
@@ -13,10 +13,10 @@ from livegen.recording.writer import SessionWriter
 from tests.support.jack_stage import wait_for
 
 
-def test_onlookers_count_show_and_record_what_they_were_told_before_they_stopped(tmp_path: Path):
+def test_the_monitor_counts_shows_and_records_what_it_was_told_before_it_stopped(tmp_path: Path):
     seen: list[tuple[Who, Timed]] = []
-    tape = SessionWriter(lambda: tmp_path / "a.session", lambda _: b"", print, largest=2**20)
-    monitor = Monitor(Recorder([tape]), lambda who, timed: seen.append((who, timed)))
+    writer = SessionWriter(lambda: tmp_path / "a.session", lambda _: b"", print, largest=2**20)
+    monitor = Monitor(Recorder([writer]), lambda who, timed: seen.append((who, timed)))
     begin_ns = now_ns()
     monitor.heard(Timed(begin_ns, NoteOn(60)))
     monitor.sent(Timed(begin_ns + 1, NoteOn(64)))

@@ -1,4 +1,4 @@
-"""Ports in memory, wired by the settings."""
+"""Ports in memory, connected by the settings."""
 
 import pytest
 

@@ -164,7 +164,7 @@ def test_a_model_that_is_not_whole_is_refused_in_one_line_and_the_old_one_plays_
 
     assert isinstance(said, Notice)
     assert said.text.startswith(f"{path}: not a whole ONNX model")
-    assert said.text.endswith("the model before it plays on")
+    assert said.text.endswith("the previous model plays on")
 
 
 def test_a_touch_meanwhile_is_not_undone_by_what_is_coming(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -197,7 +197,7 @@ def test_settings_that_the_engine_refuses_change_nothing() -> None:
 
 
 class Renewals(EventRouter):
-    """A courier that counts."""
+    """An event router that counts reloads and settings."""
 
     def __init__(self, model: str) -> None:
         super().__init__(lambda _: None, lambda: None, Controls(settings(model=model), lambda _: None))

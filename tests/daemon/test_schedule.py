@@ -18,7 +18,7 @@ OPEN_S = 12 * 3_600  # of the day
 END_S = 18 * 3_600
 
 
-class Tape:
+class EventLog:
     """An output that keeps the events it is sent."""
 
     def __init__(self) -> None:
@@ -35,9 +35,9 @@ class Gallery:
         self.settings: Settings = load(None, {"installation": installation})
         self.clock = ManualClock(NS_PER_S)
         self.day_s = day_s  # what the wall clock shows, in seconds of the day
-        self.tape = Tape()
+        self.output = EventLog()
         self.sender = MidiSender(blank_ledger(), self.clock.now_ns)
-        (self.attached,) = self.sender.attach([(self.tape, OutputRoute())])
+        (self.attached,) = self.sender.attach([(self.output, OutputRoute())])
         self.said: list[str] = []
         self.schedule = OpeningSchedule(self, self.sender, self.said.append, self.local_time)
         self.visited_ns: int | None = None
@@ -61,14 +61,14 @@ class Gallery:
         return time.gmtime(self.day_s)
 
     def wait(self, wait_s: float) -> list[int]:
-        """Let so much time pass; the velocities that sounded, one a look."""
-        before = len(self.tape.events)
+        """Let so much time pass; the velocities that sounded, one for each poll."""
+        before = len(self.output.events)
         for _ in range(round(wait_s * NS_PER_S / LOOK_NS)):
             self.clock.move_to(self.clock.now_ns() + LOOK_NS)
             self.day_s += LOOK_NS / NS_PER_S
             self.schedule.poll(self.settings, self.clock.now_ns())
             self.sender.send(self.attached, [NoteOn(60, 100), NoteOff(60)])
-        return [event.velocity for event in self.tape.events[before:] if isinstance(event, NoteOn)]
+        return [event.velocity for event in self.output.events[before:] if isinstance(event, NoteOn)]
 
     def _take_role(self, role: str) -> None:
         play = self.settings.play.model_copy(update={"role": role})
@@ -91,7 +91,7 @@ def test_it_fades_out_when_the_hours_end_is_shut_in_silence_and_fades_in_the_nex
     assert opening == sorted(opening)
     assert opening[-1] == 100
     assert gallery.done == ["shut", "reopen"]
-    assert gallery.said == ["closed by its opening hours", "open again"]
+    assert gallery.said == ["closed by the opening hours", "open again"]
 
 
 @pytest.mark.parametrize("step_s", [-3_600, 3_600])
@@ -135,19 +135,19 @@ def test_what_sounds_when_it_is_shut_is_ended_whoever_began_it() -> None:
 
     gallery.wait(5)
 
-    assert NoteOff(40, 3) in gallery.tape.events
+    assert NoteOff(40, 3) in gallery.output.events
 
 
 def test_by_volume_the_controller_fades_and_is_sent_again_for_a_synthesizer_that_comes_late() -> None:
     gallery = Gallery(END_S - 1, hours=["12:00-18:00"], fade_s=10, fade_by="volume", most_volume=100)
 
     gallery.wait(0.5)
-    gallery.tape.events.clear()
+    gallery.output.events.clear()
     velocities = gallery.wait(10)
     gallery.wait(20)
 
     volumes = [
-        event.value for event in gallery.tape.events if type(event).__name__ == "ControlChange" and event.number == 7
+        event.value for event in gallery.output.events if type(event).__name__ == "ControlChange" and event.number == 7
     ]
     assert set(velocities) == {100}
     assert volumes == sorted(volumes, reverse=True)

@@ -104,7 +104,7 @@ def test_a_watchdog_for_another_process_is_not_ours(manager: Manager, monkeypatc
 
 
 class House:
-    """A caretaker with a real player, whose thread runs or does not."""
+    """A health monitor with a real player, whose thread runs or does not."""
 
     def __init__(self) -> None:
         settings = load(None, {"play": {"role": "solo"}, "installation": {"max_silence_s": 0.1}})

@@ -29,7 +29,7 @@ def bundle() -> Bundle:
 def told(
     bundle: Bundle, seed: int = 0, sampling: Sampling = LIKELIEST, repetition: RepetitionGuard | None = None
 ) -> TokenStream:
-    """A continuation that knows the melody."""
+    """A token stream that was given the melody."""
     stream = TokenStream(bundle.stepper, bundle.codec, Sampler(sampling, seed))
     prompt = bundle.codec.prompt(MELODY, stream.cursor, Key(0))
     stream.begin(prompt)

@@ -26,7 +26,7 @@ def write_midi(path: Path, pitches: range, tick: int = 240) -> Path:
 
 
 def no_report(done: int, whole: int) -> None:
-    """Nobody looks on."""
+    """Without progress reports."""
 
 
 @pytest.mark.parametrize(

@@ -64,13 +64,13 @@ def test_what_is_encoded_is_what_is_decoded(message: Message):
         (b"", "no kind of message"),
         (b"\xff", "no kind of message"),
         (encode(Retract(5))[:-1], "Retract has 7 bytes where 8 were expected"),
-        (encode(RoleChanged("solo"))[:1] + b"sing", "'sing' is no role"),
+        (encode(RoleChanged("solo"))[:1] + b"sing", "'sing' is not a role"),
         (encode(Heartbeat()) + b"\x00", "Heartbeat has 1 bytes where 0 were expected"),
         (encode(PlayEvents(EVENTS))[:-1], "PlayEvents has 32 bytes where 22 were expected"),
         (encode(CallLog(5, (Call("take", 1),)))[:-1], "CallLog has 16 bytes where 8 were expected"),
         (encode(CallLog(5, ()))[:4], "CallLog has 3 bytes where 8 were expected"),
-        (encode(CallLog(5, ())) + b"\x09" + bytes(8), "CallLog has a call that no engine knows"),
-        (encode(Heard(()))[:1] + bytes(8) + b"\xf0\x00\x00", "f0 00 00 is no event"),
+        (encode(CallLog(5, ())) + b"\x09" + bytes(8), "CallLog has an unknown call"),
+        (encode(Heard(()))[:1] + bytes(8) + b"\xf0\x00\x00", "f0 00 00 is not an event"),
     ],
 )
 def test_a_malformed_frame_is_refused_with_its_reason(frame: bytes, complaint: str):

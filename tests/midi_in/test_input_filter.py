@@ -84,7 +84,7 @@ def test_a_keyboard_that_stops_sensing_has_let_go():
     lines = stand.input_filter.poll(300 * NS_PER_MS) + stand.input_filter.poll(301 * NS_PER_MS)
     lines += stand.input_filter.poll(302 * NS_PER_MS)
 
-    assert lines == ["'Keys' has fallen silent; its notes are ended"]
+    assert lines == ["'Keys' has stopped sending; its notes are ended"]
     assert stand.events() == [NoteOn(60, 80), NoteOff(60)]
 
 
@@ -132,7 +132,7 @@ def test_a_flood_is_cut_to_twice_what_a_cable_carries_and_said_once():
 
     note_ons = sum(isinstance(event, NoteOn) for event in stand.events())
     assert note_ons == 512 + 1_999
-    assert lines == ["'Keys' sends more than can be music; leaving some of it out"]
+    assert lines == ["'Keys' sends too many messages; some are dropped"]
 
 
 def test_all_keys_of_all_channels_at_the_speed_of_a_cable_pass_whole():
@@ -162,7 +162,7 @@ def test_a_bug_of_ours_does_not_reach_the_midi_systems_thread_and_is_said_once()
     input_filter.take([0x90, 60, 80], 0)
     input_filter.take([0x90, 61, 80], 0)
 
-    assert input_filter.poll(0) == ["'Keys': ZeroDivisionError: no; a bug of livegen's, please report it"]
+    assert input_filter.poll(0) == ["'Keys': ZeroDivisionError: no; a bug in livegen, please report it"]
     assert input_filter.poll(0) == []
 
 

@@ -98,7 +98,7 @@ def test_after_bad_bytes_and_a_flood_a_phrase_is_answered_and_nothing_hangs(
 
     assert status == 0
     assert hanging(events) == Counter()
-    assert sum("sends more than can be music" in line for line in lines) <= 1
+    assert sum("sends too many messages" in line for line in lines) <= 1
     assert not any("bug" in line for line in lines)
 
 
@@ -107,20 +107,20 @@ def test_a_keyboard_that_stops_sensing_or_goes_lets_go_of_its_notes(tmp_path: Pa
     with stage("silent", tmp_path) as on:
         on.player.play(at_once("fe", f"90 {_LOW:02x} 50"))
         wait_for_release(on.receiver)
-        said = on.daemon.wait_for_line("has fallen silent")
+        said = on.daemon.wait_for_line("has stopped sending")
         on.receiver.path.write_text("")
         on.player.play(at_once(f"90 {_LOW:02x} 50"))
         wait_for(lambda: any(note.pitch == _LOW for note in notes(on.receiver.events())), "the note")
         on.player.kill()
         wait_for_release(on.receiver)
 
-    assert said == "'silent:in' has fallen silent; its notes are ended"
+    assert said == "'silent:in' has stopped sending; its notes are ended"
 
 
 def test_a_program_that_comes_presses_a_key_and_goes_at_once_lets_go_of_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    """Between two looks, which are a second apart."""
+    """Between two polls, which are a second apart."""
     monkeypatch.setenv("LIVEGEN_PORTS__THRU", "on")
     monkeypatch.setenv("LIVEGEN_PORTS__POLL_S", "5")
     with stage("brief", tmp_path) as on:

@@ -32,7 +32,7 @@ def test_a_note_sounds_from_before_its_note_on_until_after_its_note_off():
     assert ledger.sounding() == ()
 
 
-def test_each_note_on_is_owed_its_own_note_off():
+def test_each_note_on_has_its_own_note_off():
     ledger = blank_ledger()
     for event in (NoteOn(60), NoteOn(60), NoteOn(64, 1, 9)):
         ledger.leaves(event)
@@ -67,7 +67,7 @@ def test_a_pedal_is_down_until_it_is_lifted():
     assert (down, ledger.held()) == ((ControlChange(64, 0, 1),), ())
 
 
-def test_what_a_killed_process_left_sounding_is_owed_by_the_next(tmp_path: Path):
+def test_what_a_killed_process_left_sounding_is_pending_in_the_next(tmp_path: Path):
     script = """
 import os, sys
 from pathlib import Path
@@ -85,13 +85,13 @@ with open_ledger("duo", Path(sys.argv[1])) as ledger:
         sounding = ledger.sounding()
         ledger.clear_pending()
     with open_ledger("duo", tmp_path) as ledger:
-        owed_after = ledger.pending_offs()
+        pending_after = ledger.pending_offs()
 
     assert pending_offs == (NoteOff(60), NoteOff(60), NoteOff(64, 9), ControlChange(64, 0, 3))
-    assert (sounding, owed_after) == ((), ())
+    assert (sounding, pending_after) == ((), ())
 
 
-def test_what_is_owed_outlives_another_kill(tmp_path: Path):
+def test_what_is_pending_outlives_another_kill(tmp_path: Path):
     for _ in range(2):
         with open_ledger("duo", tmp_path) as ledger:
             ledger.leaves(NoteOn(60))
@@ -100,7 +100,7 @@ def test_what_is_owed_outlives_another_kill(tmp_path: Path):
         assert ledger.pending_offs() == (NoteOff(60),)
 
 
-def test_an_owed_note_that_sounds_anew_is_left_alone():
+def test_a_pending_note_that_sounds_anew_is_left_alone():
     ledger = blank_ledger()
     ledger.leaves(NoteOn(60))
     ledger.leaves(NoteOn(62))
@@ -111,7 +111,7 @@ def test_an_owed_note_that_sounds_anew_is_left_alone():
     assert ledger.pending_offs() == (NoteOff(62),)
 
 
-def test_an_owed_pedal_that_is_pressed_anew_is_left_alone_and_owed_again_when_it_is_up():
+def test_a_pending_pedal_that_is_pressed_anew_is_left_alone_and_pending_again_when_it_is_up():
     ledger = blank_ledger()
     up = ControlChange(64, 0, 1)
     ledger.leaves(ControlChange(64, 127, 1))
@@ -208,7 +208,7 @@ def test_a_ledger_of_an_earlier_livegen_is_read(tmp_path: Path):
     assert pending_offs == (NoteOff(5, 0), NoteOff(60, 3), NoteOff(60, 3), *pedals_up)
 
 
-def test_a_pedal_that_is_neither_up_nor_down_is_owed_its_silence(tmp_path: Path):
+def test_a_pedal_that_is_neither_up_nor_down_has_its_silence_pending(tmp_path: Path):
     flip(tmp_path, {SOUNDING + 2 * 2048 + 3: 0x80})
 
     with open_ledger("duo", tmp_path) as ledger:
@@ -285,7 +285,7 @@ def test_where_nothing_can_be_written_notes_are_kept_in_memory_and_that_is_said_
 
     assert sounding == (NoteOff(60),)
     assert len(said) == 1
-    assert said[0].endswith("in memory only: what a power cut leaves sounding will not be ended")
+    assert said[0].endswith("the ledger is kept in memory only: after a power cut, notes may hang")
 
 
 def test_a_service_keeps_its_ledger_in_its_own_folder(monkeypatch: pytest.MonkeyPatch):
@@ -313,7 +313,7 @@ def test_a_bit_that_flips_anywhere_in_the_file_leaves_no_note_and_no_pedal_hangi
     assert lost == []
 
 
-def test_what_ended_since_the_receiver_was_last_seen_is_owed_too():
+def test_what_ended_since_the_receiver_was_last_seen_is_pending_too():
     ledger = blank_ledger()
     for event in (NoteOn(60), NoteOn(62), ControlChange(64, 127, 3)):
         ledger.leaves(event)
@@ -328,7 +328,7 @@ def test_what_ended_since_the_receiver_was_last_seen_is_owed_too():
     assert ledger.pending_offs() == (NoteOff(62), ControlChange(64, 0, 3))
 
 
-def test_a_note_that_begins_anew_is_first_told_what_it_is_owed():
+def test_a_note_that_begins_anew_is_first_sent_what_is_pending():
     ledger = blank_ledger()
     ledger.leaves(NoteOn(60))
     ledger.mark_pending_off()

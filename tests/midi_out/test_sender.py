@@ -9,7 +9,7 @@ from livegen.midi_out.sender import MidiSender
 from livegen.routing import OutputRoute
 
 
-class Tape:
+class EventLog:
     """An output that keeps what it is sent."""
 
     def __init__(self) -> None:
@@ -20,12 +20,12 @@ class Tape:
 
 
 class Stand:
-    """A wire with two outputs, the second an octave lower on channel 6."""
+    """A sender with two outputs, the second an octave lower on channel 6."""
 
     def __init__(self) -> None:
         self.clock = ManualClock()
         self.ledger: Ledger = blank_ledger()
-        self.plain, self.moved = Tape(), Tape()
+        self.plain, self.moved = EventLog(), EventLog()
         self.sender = MidiSender(self.ledger, self.clock.now_ns)
         self.attached, _ = self.sender.attach(
             [(self.plain, OutputRoute()), (self.moved, OutputRoute(channels=(5,), transpose=-12))]
@@ -46,7 +46,7 @@ def test_what_is_passed_on_reaches_every_output_as_it_likes_it():
     assert stand.ledger.sounding() == ()
 
 
-def test_a_note_passed_on_is_in_the_ledger_until_it_ends_and_owed_when_the_outputs_go():
+def test_a_note_passed_on_is_in_the_ledger_until_it_ends_and_pending_when_the_outputs_go():
     stand = Stand()
     stand.pass_on("90 3c 50")
     stand.pass_on("b0 40 7f", channel=3)
@@ -54,7 +54,7 @@ def test_a_note_passed_on_is_in_the_ledger_until_it_ends_and_owed_when_the_outpu
     sounding = stand.ledger.sounding()
     hanging = stand.sender.detach((stand.plain, stand.moved))
     stand.pass_on("80 3c 00")  # to nobody
-    back = Tape()
+    back = EventLog()
     stand.sender.attach([(back, OutputRoute())])
     is_owing = stand.sender.resend_pending()
     stand.sender.clear_pending()
@@ -66,9 +66,9 @@ def test_a_note_passed_on_is_in_the_ledger_until_it_ends_and_owed_when_the_outpu
     assert not stand.sender.resend_pending()
 
 
-def test_what_is_owed_to_an_output_that_went_is_sent_to_no_other_and_a_pedal_down_elsewhere_stays_down():
+def test_what_is_pending_for_an_output_that_went_is_sent_to_no_other_and_a_pedal_down_elsewhere_stays_down():
     stand = Stand()
-    stand.sender.attach([(also := Tape(), OutputRoute())])
+    stand.sender.attach([(also := EventLog(), OutputRoute())])
     stand.pass_on("90 3c 50")
     stand.pass_on("b0 40 7f")
 
@@ -77,7 +77,7 @@ def test_what_is_owed_to_an_output_that_went_is_sent_to_no_other_and_a_pedal_dow
     for message in ("80 3c 00", "b0 40 00"):
         stand.pass_on(message)
     is_sent_to_others = stand.sender.resend_pending()
-    stand.sender.attach([(back := Tape(), OutputRoute())])
+    stand.sender.attach([(back := EventLog(), OutputRoute())])
     stand.sender.resend_pending()
 
     assert (hanging, is_sent_to_others) == (1, False)
@@ -89,13 +89,13 @@ def test_what_is_owed_to_an_output_that_went_is_sent_to_no_other_and_a_pedal_dow
 
 def test_a_bend_of_an_output_that_is_detached_is_centred_there_and_stays_elsewhere():
     stand = Stand()
-    stand.sender.attach([(also := Tape(), OutputRoute())])
+    stand.sender.attach([(also := EventLog(), OutputRoute())])
     stand.pass_on("e0 00 50")
 
     stand.sender.detach((stand.plain,), are_there=True)
     held = stand.ledger.held()
     stand.sender.detach((stand.moved, also))
-    stand.sender.attach([(back := Tape(), OutputRoute())])
+    stand.sender.attach([(back := EventLog(), OutputRoute())])
     stand.sender.resend_pending()
 
     assert stand.plain.messages == ["e0 00 50", "e0 00 40"]
@@ -140,7 +140,7 @@ def test_each_note_on_that_leaves_is_told():
     ]
 
 
-def test_nothing_leaves_louder_than_the_caps_whoever_sent_it():
+def test_nothing_leaves_louder_than_the_limits_whoever_sent_it():
     stand = Stand()
     stand.sender.limiter.velocity, stand.sender.limiter.volume = 90, 100
 

@@ -100,4 +100,4 @@ def test_a_cache_that_cannot_be_written_costs_no_more_than_a_trial(
 
 
 def _refusal(lines: list[str]) -> str | None:
-    return next((line for line in lines if line.endswith("the model before it plays on")), None)
+    return next((line for line in lines if line.endswith("the previous model plays on")), None)

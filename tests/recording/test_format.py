@@ -91,8 +91,8 @@ def test_any_other_bytes_are_refused_in_one_line(content: bytes):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"MThd\0\0\0\6", "a.session: not a session of livegen; there is a list: livegen session list"),
-        (MARK.replace(b"1", b"2") + bytes(99), "a.session: a session of format 2; this livegen reads format 1"),
+        (b"MThd\0\0\0\6", "a.session: not a livegen session; to list the sessions: livegen session list"),
+        (MARK.replace(b"1", b"2") + bytes(99), "a.session: the session has format 2; this livegen reads format 1"),
     ],
 )
 def test_what_is_no_session_is_refused(content: bytes, said: str):
@@ -110,7 +110,7 @@ def test_a_file_of_which_nothing_was_written_yet_is_an_empty_session(content: by
 def test_a_file_that_is_not_there_or_no_file_is_refused(tmp_path: Path):
     (tmp_path / "endless.session").symlink_to("/dev/zero")
     for path in (tmp_path / "none.session", tmp_path, tmp_path / "endless.session"):
-        with pytest.raises(SessionError, match=f"^{path}: no such file; there is a list: livegen session list$"):
+        with pytest.raises(SessionError, match=f"^{path}: no such file; to list the sessions: livegen session list$"):
             read_session(path)
 
 
@@ -118,7 +118,7 @@ def test_a_file_that_is_larger_than_any_of_ours_is_refused(tmp_path: Path):
     with (tmp_path / "a.session").open("wb") as file:
         file.truncate(2**30 + 1)  # without a byte on the disk
 
-    with pytest.raises(SessionError, match=r"larger than 1024 MB; livegen writes no such session$"):
+    with pytest.raises(SessionError, match=r"larger than 1024 MB; livegen writes no session of that size$"):
         read_session(tmp_path / "a.session")
 
 

@@ -130,7 +130,7 @@ def test_the_rings_of_two_names_are_apart_even_if_one_begins_with_the_other(tmp_
         next_piece(tmp_path, name).write_bytes(name.encode())
 
     assert (recent_content(tmp_path, "a"), recent_content(tmp_path, "a.1")) == (b"a", b"a.1")
-    with pytest.raises(SessionError, match=r"^nothing is kept of 'b' in "):
+    with pytest.raises(SessionError, match=r"^nothing of 'b' is recorded in "):
         recent_content(tmp_path, "b")
 
 

@@ -28,7 +28,7 @@ def seconds(path: Path) -> list[int | Kind]:
 
 
 class Shelf:
-    """A tape, the files it writes, and what it says."""
+    """A writer, the files it writes, and its messages."""
 
     def __init__(self, folder: Path, **limits: Any) -> None:
         self.folder = folder

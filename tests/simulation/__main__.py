@@ -26,7 +26,7 @@ def main() -> int:
     parser.add_argument("--clock", default="", help="player, internal or midi, instead of the seed's")
     either = argparse.BooleanOptionalAction
     parser.add_argument(
-        "--installation", action=either, help="with hours and caps, and alone it plays; else by the seed"
+        "--installation", action=either, help="with hours and limits, and alone it plays; else by the seed"
     )
     parser.add_argument("--no-switches", action="store_true", help="nobody chooses another role or model")
     parser.add_argument("--json", action="store_true", help="figures as JSON, a line a run")

@@ -46,14 +46,14 @@ class Checks:
         port = world.port
         if port is None:
             return
-        if not world.is_ledger_damaged and port.ledger.counts() != world.tape.counts:
+        if not world.is_ledger_damaged and port.ledger.counts() != world.sent.counts:
             cells = port.ledger.counts()
             wrong = [
-                f"{cell // 128}:{cell % 128} is {cells[cell]} in the ledger, {count} on the wire"
-                for cell, count in enumerate(world.tape.counts)
+                f"{cell // 128}:{cell % 128} is {cells[cell]} in the ledger, {count} as sent"
+                for cell, count in enumerate(world.sent.counts)
                 if cells[cell] != count
             ]
-            world.fail(f"the ledger is not what is on the wire: {', '.join(wrong[:8])}")
+            world.fail(f"the ledger is not what was sent: {', '.join(wrong[:8])}")
         if port.child and port.child.waiting > _MOST_WAITING:
             world.fail(f"{port.child.waiting} frames wait for the engine")
         now_ns = world.agenda.now_ns()
@@ -105,8 +105,8 @@ class Checks:
             if receiver.notes or receiver.pedals:
                 self._world.fail(f"at the end '{receiver.name}' hears {receiver.state()}")
         self._read_recordings()
-        if any(self._world.tape.counts):
-            self._world.fail("at the end something sounds on the wire")
+        if any(self._world.sent.counts):
+            self._world.fail("at the end something still sounds")
 
     def _read_recordings(self) -> None:
         for path, content in self._world.disk.files.items():
@@ -138,13 +138,13 @@ class Checks:
         world = self._world
         if world.daw not in world.midi.listeners or world.synth_port not in world.midi.synths:
             return
-        heard = bytearray(len(world.tape.counts))
+        heard = bytearray(len(world.sent.counts))
         for receiver in (world.daw, world.synth):
             for (channel, pitch), count in receiver.notes.items():
                 heard[channel * 128 + pitch] += count
         wrong = [  # less is heard where a machine's end has silenced its channel, and a player's note with it
             f"{cell // 128}:{cell % 128} is {heard[cell]} heard, {count} sent"
-            for cell, count in enumerate(world.tape.counts)
+            for cell, count in enumerate(world.sent.counts)
             if heard[cell] > count
         ]
         if wrong:

@@ -27,7 +27,7 @@ from livegen.sync.clock_source import POLL_S, ClockSource
 from .agenda import Alarm
 from .disk import DiskPath
 from .process import EngineProcess
-from .wire import Tap
+from .sent import Tap
 
 if TYPE_CHECKING:
     from .world import World
@@ -122,7 +122,7 @@ class PortProcess:
             self.child.discard()
 
     def settle(self) -> None:
-        """The courier and the player do what there is to do."""
+        """The event router and the player handle everything that waits."""
         self.router.work_off()
         next_ns = self.player.send_due()
         self._play.set(None if next_ns is None else next_ns + self._world.wake_ns)
@@ -153,7 +153,7 @@ class PortProcess:
         self.supervisor.end_music()
         child.discard()
         wait_s = self.supervisor.handle_exit(reason)
-        self._world.mourned(wait_s)
+        self._world.engine_died(wait_s)
         self._start.set(self._agenda.now_ns() + round(wait_s * NS_PER_S))
 
     def _replace(self, reason: str) -> None:
@@ -222,15 +222,15 @@ class PortProcess:
         self.router.follow(transport)  # type: ignore[arg-type]
 
     def _attach_tapped(self, outputs: Sequence[tuple[Output, OutputRoute]]) -> None:
-        tape = self._world.tape
-        tape.forget()
+        sent = self._world.sent
+        sent.forget()
         self._world.forget_machine()
-        self._taps = {output: Tap(number, output, tape) for number, (output, _) in enumerate(outputs)}
+        self._taps = {output: Tap(number, output, sent) for number, (output, _) in enumerate(outputs)}
         self._attach([(self._taps[output], route) for output, route in outputs])
 
     def _detach_tapped(self, *outputs: Output, are_there: bool) -> None:
         self._detach(*(self._taps[output] for output in outputs), are_there=are_there)
-        self._world.tape.forget()
+        self._world.sent.forget()
         self._world.forget_machine()
 
     def _silence_alarms(self) -> None:

@@ -1,4 +1,4 @@
-"""The engine's process: the real service with the real engine, over a link in memory, and what can befall it."""
+"""The engine's process: the real service with the real engine, over a pipe in memory, and what can befall it."""
 
 from collections import deque
 from collections.abc import Callable
@@ -153,7 +153,7 @@ class EngineProcess:
     def close(self) -> None:
         self.kill()
 
-    # its life
+    # how it runs
 
     _busy_until_ns = 0
     _last_arrival_ns = 0

@@ -15,14 +15,14 @@ OPENS, CLOSES = 10, 18  # o'clock
 LOUDEST, MOST_VOLUME, LONGEST_S = 100, 110, 30
 _ATTRACT_S, _FADE_S, _MUTE_S = 45, 10, 30
 _LOOK_S = 5
-_GRACE_S = 8  # two looks of ours and one of livegen's, and a little
+_GRACE_S = 8  # two polls of ours and one of livegen's, and a little
 _TROUBLE_NS = 40 * NS_PER_S  # an engine may be slow for so long
 _ALONE_S = 180  # engines die, and the next ones have to load
 _YIELD_NS = 500 * NS_PER_MS  # a beat
 
 
 class Room:
-    """Looks on, as a visitor would who knows the rules."""
+    """Checks the rules of an installation, as an informed visitor would."""
 
     def __init__(self, world: "World", random: Random) -> None:
         self._world = world
@@ -53,11 +53,11 @@ stand_in = "bach"
 """
 
     def begin(self) -> None:
-        """Look on from now on."""
+        """Begin to check."""
         self._poll()
 
     def end(self) -> None:
-        """Look on no longer."""
+        """Stop checking."""
         self._alarm.set(None)
 
     def leaves(self, message: bytes) -> None:

@@ -36,7 +36,7 @@ FAILED = [  # and of what
     Plot(1, 0.05, faults=30),  # an engine was asked for a model that had been refused, for ever
     Plot(9, 0.35, faults=30),  # a short note just before its beat was a phrase without notes
     Plot(6, 0.2, faults=30),  # a note-off that left between the pulling of a cable and its being noticed
-    Plot(4, 0.8, faults=30),  # a note that was owed began anew on two ways at once
+    Plot(4, 0.8, faults=30),  # a pending note began anew on two ways at once
     # a disk that was full from the beginning of a session got an empty one:
     Plot(620, 24, role="respond", clock="player", presence=0.02, faults=4, installation=False),
 ]
@@ -75,7 +75,7 @@ def nothing(_: World) -> None:
 
 def be_silent(world: World) -> None:
     """Nobody holds the key any more."""
-    if world.tape.counts[HELD_KEY]:
+    if world.sent.counts[HELD_KEY]:
         world.fail("a note that nobody holds is still heard")
 
 
@@ -128,8 +128,8 @@ BY_CLOCK = Plot(3, 1, role="respond", clock="midi", faults=0, presence=0.01)
 PROTECTIONS: dict[str, tuple[Plot, tuple[Act, ...], Patch, str]] = {
     "a late note-on is left out": (SOLO, (stall_now_and_then,), (player, "LATE_NS", 10**12), "ms late"),
     "nothing leaves before its moment": (SOLO, (nothing,), (Scheduler, "due", all_at_once), "before its moment"),
-    "a note is written down": (SOLO, (nothing,), (Ledger, "leaves", lambda *_: None), "not what is on the wire"),
-    "a note is struck out": (SOLO, (nothing,), (Ledger, "has_left", lambda *_: None), "not what is on the wire"),
+    "a note is written down": (SOLO, (nothing,), (Ledger, "leaves", lambda *_: None), "not what was sent"),
+    "a note is struck out": (SOLO, (nothing,), (Ledger, "has_left", lambda *_: None), "not what was sent"),
     "a dead engine's notes are ended": (SOLO, KILLS, (Player, "end_all", lambda _: None), "still sounds"),
     "a silent engine is dead": (SOLO, (stop_engine,) * 4, (Supervisor, "patience_s", lambda _: 5.0), "still sounds"),
     "starts wait longer and longer": (
@@ -138,7 +138,7 @@ PROTECTIONS: dict[str, tuple[Plot, tuple[Act, ...], Patch, str]] = {
         (Backoff, "next_s", lambda _: 0.0),
         "times in an hour",
     ),
-    "what is owed is paid": (
+    "what is pending is sent": (
         HELD,
         (play(0x90, 100, 80), strike("livegen_killed"), nothing),
         (Ledger, "pending_offs", lambda _: ()),
@@ -265,7 +265,7 @@ def test_an_engine_that_has_fallen_behind_leaves_nothing_hanging() -> None:
         world.do(lambda: world.keyboard.play([0x80, 58, 0]))
         world.wait(30)
 
-        assert not any(world.tape.counts)
+        assert not any(world.sent.counts)
         world.finish()
 
 

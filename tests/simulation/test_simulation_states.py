@@ -1,4 +1,4 @@
-"""Whatever a player, the cables and the processes do, in whatever order: the ledger is what is on the wire.
+"""Whatever a player, the cables and the processes do, in whatever order: the ledger is what was sent.
 
 LIVEGEN_STATE_EXAMPLES=10000 tries as many; a few hundred are the gate.
 """

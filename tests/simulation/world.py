@@ -30,8 +30,8 @@ from .models import small_bundle
 from .process import EngineProcess
 from .receiver import Receiver
 from .room import Room
+from .sent import SentMessages
 from .visitors import Visitors
-from .wire import Tape
 
 DAY_MS = 24 * 3600 * 1000
 _STARTS_MS = (0, 3600_000, 194 * DAY_MS, 2**31, 2**32, 2**31 // 1000)  # uptimes at which something could go wrong
@@ -53,7 +53,7 @@ class Plot:
     clock: str = ""  # the same for "player", "internal", "midi"
     switches: bool | None = None  # may programs and a knob choose roles and models? None: by the seed
     start_ms: int | None = None  # uptime; None: by the seed
-    installation: bool | None = None  # with hours, caps, and music while nobody is there? None: by the seed
+    installation: bool | None = None  # with hours, limits, and music while nobody is there? None: by the seed
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class World:
         self.log: deque[str] = deque(maxlen=30)
         self._violation: Violation | None = None
         self.checks = Checks(self)
-        self.tape = Tape(self.agenda.now_ns, self.fail)
+        self.sent = SentMessages(self.agenda.now_ns, self.fail)
         self.disk = Disk()
         self.wall_offset_s = 0
         self.is_disk_stalled = self.is_elsewhere = False
@@ -128,7 +128,7 @@ class World:
         self.visitors = Visitors(self.agenda, self.keyboard, Random(f"visitors {plot.seed}"), plot.rate, plot.presence)
         if self.room:
             self.room.rules = self._settings.installation
-            self.tape.on_message = self.room.leaves
+            self.sent.on_message = self.room.leaves
             self.visitors.on_strike = self.room.struck
         self.faults = Faults(self, Random(f"faults {plot.seed}"), plot.faults)
 
@@ -155,7 +155,7 @@ class World:
             onsets_out=self.onsets_out,
             onsets_per_s=round((self.visitors.onsets + self.onsets_out) / played_s, 2),
             events=self.agenda.events,
-            messages=self.tape.messages,
+            messages=self.sent.messages,
             faults=dict(sorted(self.faults.counts.items())),
             engine_starts=self.engine_starts,
             port_starts=self.port_starts,
@@ -163,7 +163,7 @@ class World:
             songs_compared=self.drums.compared if self.drums else 0,
             nights=self.room.nights if self.room else 0,
             yielded=self.room.yielded if self.room else 0,
-            sha256=self.tape.hash.hexdigest(),
+            sha256=self.sent.hash.hexdigest(),
         )
 
     @contextmanager
@@ -212,9 +212,9 @@ class World:
     def note(self, line: str) -> None:
         """Something worth telling, should it go wrong."""
         self.log.append(f"{self.minute:10.4f} min  {line}")
-        if "a bug of livegen's" in line:
+        if "a bug in livegen" in line:
             self.fail(line)
-        if self.room and "gave no music" in line:
+        if self.room and "played nothing" in line:
             self.room.complain(line)
 
     def fail(self, what: str) -> None:
@@ -257,7 +257,7 @@ class World:
         self.port = None
         self.midi.on_send = lambda _: None
         self.midi.close_all()
-        self.tape.forget()
+        self.sent.forget()
         self.forget_machine()
         self.agenda.once(self.agenda.now_ns() + self.random.randrange(NS_PER_S // 10, 3 * NS_PER_S), self.start_port)
 
@@ -267,7 +267,7 @@ class World:
             return
         self.late_note_ons += self.port.player.late_note_ons
         self.port.close()
-        if any(self.tape.counts):
+        if any(self.sent.counts):
             self.fail("livegen has been stopped, and something sounds")
         self.port = None
         self.midi.on_send = lambda _: None
@@ -297,7 +297,7 @@ class World:
         if self.port:
             self.port.expect_word()
 
-    def mourned(self, wait_s: float) -> None:
+    def engine_died(self, wait_s: float) -> None:
         """An engine has died; the next begins so much later."""
         self.checks.engine_died(wait_s)
 
@@ -327,7 +327,7 @@ class World:
                 self.machine.pop((channel, pitch), None)
 
     def see(self, who: str, timed: Timed) -> None:
-        """The onlookers see an event."""
+        """The monitor reports an event."""
 
     def forget_machine(self) -> None:
         """Nobody knows any more what it plays."""

@@ -6,7 +6,7 @@
     die     dies of a middle C; otherwise like echo
     damage  finds that its network has lost its way at a middle C; otherwise like echo
     eat     has no memory left at a middle C; otherwise like echo
-    babble  says what no engine says at a middle C; otherwise like echo
+    babble  sends an invalid message at a middle C; otherwise like echo
     hang    says nothing any more after a middle C; otherwise like echo
     leave   begins the note like echo, and dies 800 ms later, while it sounds
     mute    is well, and never plays a note

@@ -95,7 +95,7 @@ def test_who_may_not_read_how_a_service_stands_is_told_to_ask_root(monkeypatch: 
 
     monkeypatch.setattr(Path, "read_text", refuse)
 
-    with pytest.raises(LivegenError, match="only root may read how that one stands; try again with sudo"):
+    with pytest.raises(LivegenError, match="only root may read this status; try again with sudo"):
         read_status("livegen")
 
 

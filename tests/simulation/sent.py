@@ -12,8 +12,8 @@ _STAMP = struct.Struct("<qB")
 PITCHES = 128
 
 
-class Tape:
-    """What all outputs have been sent since they were attached, in counts; and a hash of all that ever left."""
+class SentMessages:
+    """Counts what all outputs were sent since they were attached, and hashes everything that was ever sent."""
 
     def __init__(self, now_ns: Callable[[], int], fail: Callable[[str], None]) -> None:
         self._now_ns = now_ns
@@ -59,14 +59,14 @@ class Tape:
 
 
 class Tap:
-    """An output with the tape before it."""
+    """An output whose messages are counted first."""
 
-    def __init__(self, number: int, output: Output, tape: Tape) -> None:
+    def __init__(self, number: int, output: Output, sent: SentMessages) -> None:
         self._number = number
         self._output = output
-        self._tape = tape
+        self._sent = sent
 
     def send(self, message: bytes) -> None:
         """As ``Output.send``."""
-        self._tape.take(self._number, message)
+        self._sent.take(self._number, message)
         self._output.send(message)
