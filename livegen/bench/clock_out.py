@@ -121,7 +121,7 @@ def _wired() -> Iterator[tuple[str, MidiOutput, Receiver]]:
         port = open_output(system, _NAME)
         stack.callback(port.close)
         source = f"{_NAME}-out:out" if system == "jack" else f"{_NAME}:out"
-        command = [sys.executable, "-m", "livegen.bench.stamping", system, source]
+        command = [sys.executable, "-P", "-m", "livegen.bench.stamping", system, source]
         process = stack.enter_context(
             subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         )

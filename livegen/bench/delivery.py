@@ -32,7 +32,7 @@ _EVERY_NS = 2 * NS_PER_MS
 _AHEAD_NS = 60 * NS_PER_MS  # how far ahead events are handed over, as by an engine
 _BLOCK = 2_500  # events, then as many wake-ups of cyclictest
 _STALL_S, _BETWEEN_S = 0.2, 0.05
-_INFERRING = (sys.executable, "-m", "livegen.bench.inferring")
+_INFERRING = (sys.executable, "-P", "-m", "livegen.bench.inferring")
 
 
 def measure_delivery(

@@ -99,7 +99,7 @@ def _torch_eager(model: str) -> dict[str, float] | None:
     """The same network stepped by torch, in a process of its own; None where torch is not installed."""
     if not (importlib.util.find_spec("torch") and importlib.util.find_spec("export")):
         return None
-    command = [sys.executable, "-m", "export", "eager", model]
+    command = [sys.executable, "-P", "-m", "export", "eager", model]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     figures: dict[str, float] | None = json.loads(done.stdout) if done.returncode == 0 else None
     return figures

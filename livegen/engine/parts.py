@@ -1,5 +1,6 @@
 """The parts that play without the player: an answer to a phrase, and a solo."""
 
+from abc import abstractmethod
 from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -141,9 +142,9 @@ class Line(Part):
             return ("answer when the clock runs",)
         return ()
 
+    @abstractmethod
     def _write_until(self, until_ns: int) -> None:
         """Generate all events that begin before a moment."""
-        raise NotImplementedError
 
     def _pause(self, after_ns: int) -> None:
         """As ``retract``; plan nothing until the clock runs."""

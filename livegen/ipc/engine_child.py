@@ -13,7 +13,7 @@ from livegen.recording.format import Kind
 
 FrameTap = Callable[[Kind, bytes], None]  # for an engine's start and end, and for the frames sent and received
 
-ENGINE_COMMAND = (sys.executable, "-m", "livegen.ipc.engine_worker")
+ENGINE_COMMAND = (sys.executable, "-P", "-m", "livegen.ipc.engine_worker")
 
 
 class EngineChild:

@@ -32,7 +32,7 @@ def validate_model(where: str, content: bytes) -> None:
 
 
 def _try_elsewhere(where: str, content: bytes) -> None:
-    command = [sys.executable, "-m", "livegen.model.sandbox", where, str(len(content))]
+    command = [sys.executable, "-P", "-m", "livegen.model.sandbox", where, str(len(content))]
     try:
         done = subprocess.run(command, input=content, capture_output=True, timeout=_PATIENCE_S, check=False)
     except subprocess.TimeoutExpired:
