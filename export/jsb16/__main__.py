@@ -93,7 +93,7 @@ def harmonise(
 ) -> None:
     """Find alto, tenor and bass to the sopranos of a part, without look-ahead; how often they are not Bach's."""
     from export.jsb16 import evaluate as measures
-    from export.jsb16.harmonise import Manner
+    from export.jsb16.harmonise import BeamSearch
     from export.jsb16.train import restore_best
 
     pieces = getattr(data.read(data_file), part)
@@ -103,7 +103,7 @@ def harmonise(
         for width in sorted({1, beam}):
             name = "greedy" if width == 1 else f"beam of {width}"
             each = bar.track(measures.batches(pieces), description=name)
-            figures[name] = asdict(measures.harmonising(network, each, Manner(width=width)))
+            figures[name] = asdict(measures.harmonising(network, each, BeamSearch(width=width)))
     _print(figures, as_json=as_json)
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from export.jsb16.data import ALTO, BASS, SOPRANO, TENOR, VOICES, Frames, padded
-from export.jsb16.harmonise import Manner, harmonised, transposed, untransposed
+from export.jsb16.harmonise import BeamSearch, harmonised, transposed, untransposed
 from export.jsb16.network import ChoraleNetwork
 from export.jsb16.train import canonical
 
@@ -95,11 +95,11 @@ class Errors:
     log_probability: float  # nats per frame, as the search counted it
 
 
-def harmonising(network: ChoraleNetwork, parts: Iterable[Sequence[Frames]], manner: Manner) -> Errors:
+def harmonising(network: ChoraleNetwork, parts: Iterable[Sequence[Frames]], beam: BeamSearch) -> Errors:
     """Errors of the harmonies found for the sopranos of pieces in ``batches``, over all their frames."""
     wrong, wrong_frames, score, count = 0, 0, 0.0, 0
     for part in parts:
-        found = harmonised(network, [piece[:, SOPRANO] for piece in part], manner)
+        found = harmonised(network, [piece[:, SOPRANO] for piece in part], beam)
         for piece, harmony in zip(part, found, strict=True):
             different = (harmony.frames != piece)[:, [ALTO, TENOR, BASS]]
             wrong += int(different.sum())

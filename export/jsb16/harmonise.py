@@ -20,7 +20,7 @@ ADDED = (BASS, ALTO, TENOR)  # in the order in which they are chosen
 
 
 @dataclass(frozen=True, slots=True)
-class Manner:
+class BeamSearch:
     """How a harmony is looked for."""
 
     width: int = 1  # of the beam; 1: greedy
@@ -103,23 +103,23 @@ class Search:
 
 
 @torch.no_grad()
-def harmonised(network: ChoraleNetwork, sopranos: Sequence[Frames], manner: Manner) -> list[Harmony]:
+def harmonised(network: ChoraleNetwork, sopranos: Sequence[Frames], beam: BeamSearch) -> list[Harmony]:
     """The likeliest harmony found for each soprano (tokens [frames]); a beam never ends below the greedy way."""
-    found = _searched(network, sopranos, manner)
-    if manner.width == 1:
+    found = _searched(network, sopranos, beam)
+    if beam.width == 1:
         return found
-    greedy = _searched(network, sopranos, replace(manner, width=1))
+    greedy = _searched(network, sopranos, replace(beam, width=1))
     return [max(pair, key=lambda harmony: harmony.log_probability) for pair in zip(found, greedy, strict=True)]
 
 
-def _searched(network: ChoraleNetwork, sopranos: Sequence[Frames], manner: Manner) -> list[Harmony]:
+def _searched(network: ChoraleNetwork, sopranos: Sequence[Frames], beam: BeamSearch) -> list[Harmony]:
     network.eval()
     whole, is_music = padded([soprano[:, None].repeat(VOICES, 1) for soprano in sopranos])
     given, counts = torch.from_numpy(whole), torch.from_numpy(is_music)
-    readers = _readers(network, given.shape[:2], manner)
-    scores = torch.full((len(sopranos), manner.width), -1e9)
+    readers = _readers(network, given.shape[:2], beam)
+    scores = torch.full((len(sopranos), beam.width), -1e9)
     scores[:, 0] = 0
-    search = Search(given[:, None, :0].expand(-1, manner.width, -1, -1), scores)
+    search = Search(given[:, None, :0].expand(-1, beam.width, -1, -1), scores)
     for time in range(given.shape[1]):
         search = _next_frame(search, given[:, time, SOPRANO], counts[:, time], readers)
     return [
@@ -128,11 +128,11 @@ def _searched(network: ChoraleNetwork, sopranos: Sequence[Frames], manner: Manne
     ]
 
 
-def _readers(network: ChoraleNetwork, shape: Sequence[int], manner: Manner) -> list[tuple[float, Reader]]:
+def _readers(network: ChoraleNetwork, shape: Sequence[int], beam: BeamSearch) -> list[tuple[float, Reader]]:
     pieces, frames = shape
-    own = Reader(network, (pieces, manner.width), (0,), frames, bare=False)
-    bare = Reader(network, (pieces, 1), manner.shifts, frames, bare=True)
-    return [(share, reader) for share, reader in ((manner.trust, own), (1 - manner.trust, bare)) if share > 0]
+    own = Reader(network, (pieces, beam.width), (0,), frames, bare=False)
+    bare = Reader(network, (pieces, 1), beam.shifts, frames, bare=True)
+    return [(share, reader) for share, reader in ((beam.trust, own), (1 - beam.trust, bare)) if share > 0]
 
 
 def _next_frame(search: Search, soprano: Tensor, counts: Tensor, readers: Sequence[tuple[float, Reader]]) -> Search:

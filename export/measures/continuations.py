@@ -39,7 +39,7 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Manner:
+class Choice:
     """How a model samples."""
 
     sampling: Sampling  # temperature and top-p set
@@ -67,13 +67,13 @@ def generate(
     predictor: Predictor,
     codec: Codec[Any],
     told: Sequence[Sequence[int]],
-    manner: Manner,
+    choice: Choice,
     plan: Plan,
     each: Each = lambda items, _: items,
 ) -> list[Music]:
-    """What the model adds to each opening; the same openings, manner and plan give the same music."""
-    rows = [_Row(codec, tokens, manner, seed=plan.seed + place) for place, tokens in enumerate(told)]
-    for begin in each(range(0, len(rows), TOGETHER), manner.title):
+    """What the model adds to each opening; the same openings, choice and plan give the same music."""
+    rows = [_Row(codec, tokens, choice, seed=plan.seed + place) for place, tokens in enumerate(told)]
+    for begin in each(range(0, len(rows), TOGETHER), choice.title):
         _run(predictor, rows[begin : begin + TOGETHER], plan.events)
     return [row.reader.take() for row in rows]
 
@@ -98,15 +98,15 @@ def _run(predictor: Predictor, rows: list["_Row"], events: int) -> None:
 class _Row:
     """Owner of one continuation."""
 
-    def __init__(self, codec: Codec[Any], told: Sequence[int], manner: Manner, seed: int) -> None:
+    def __init__(self, codec: Codec[Any], told: Sequence[int], choice: Choice, seed: int) -> None:
         self.told = told
         self.reader = Reader(codec)
         self._codec = codec
-        self._guard = manner.guard
-        self._sampler = Sampler(manner.sampling, seed)
+        self._guard = choice.guard
+        self._sampler = Sampler(choice.sampling, seed)
         self._heard = 0  # of ``told``
         self._drawn = 0  # tokens of the model's own
-        self._trail = NO_HISTORY
+        self._history = NO_HISTORY
 
     def is_long(self, events: int) -> bool:
         """As many events of the model's own are written, or so many marks that it will not come to that."""
@@ -117,7 +117,7 @@ class _Row:
         """The next token: what is told, then what is drawn from ``logits`` [vocab]."""
         if self._heard < len(self.told):
             return self.told[self._heard]
-        mask, temperature_factor = self._mask(), self._guard.temperature_factor(self._trail) if self._guard else 1.0
+        mask, temperature_factor = self._mask(), self._guard.temperature_factor(self._history) if self._guard else 1.0
         is_settled = np.count_nonzero(mask) == 1
         return int(mask.argmax()) if is_settled else self._sampler.choose(logits, mask, temperature_factor)
 
@@ -125,7 +125,7 @@ class _Row:
         """Take the next token."""
         self.reader.hear(token)
         if self._guard:
-            self._trail = self._trail.after(token, is_whole=self.reader.cursor.is_whole)
+            self._history = self._history.after(token, is_whole=self.reader.cursor.is_whole)
         if self._heard >= len(self.told):
             self._drawn += 1
         else:
@@ -136,7 +136,7 @@ class _Row:
     def _mask(self) -> Mask:
         mask = self._codec.mask(self.reader.cursor)
         if self._guard:
-            mask = self._guard.allowed(self._trail, mask)
+            mask = self._guard.allowed(self._history, mask)
         voice_leading_errors = self._codec.voice_leading_errors(self.reader.cursor)
         better = mask if voice_leading_errors is None else mask & ~voice_leading_errors
         return better if better.any() else mask

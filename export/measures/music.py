@@ -52,7 +52,7 @@ class Reader:
         self.cursor, settled = self._codec.step(self.cursor, token)
         self._tokens.append(token)
         for ticked in settled:
-            self._settle(ticked)
+            self._add(ticked)
         if self.cursor.is_whole:
             self._close()
 
@@ -62,7 +62,7 @@ class Reader:
         self.count, self._events, self._notes, self._onsets = 0, [], [], {}
         return music
 
-    def _settle(self, ticked: Ticked) -> None:
+    def _add(self, ticked: Ticked) -> None:
         event = ticked.event
         if isinstance(event, NoteOn | NoteOff):
             onset, velocity = self._onsets.pop(event.pitch, (ticked.tick, 0))

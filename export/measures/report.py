@@ -8,7 +8,7 @@ from typing import Any
 from export.corpora import Corpus
 from export.evaluate import OnnxPredictor
 from export.measures.classifier import Judgement, judge
-from export.measures.continuations import Each, Manner, Plan, generate, openings
+from export.measures.continuations import Choice, Each, Plan, generate, openings
 from export.measures.copies import LENGTHS, Copies, copies
 from export.measures.loops import Loops, longest_real_run, loops
 from export.measures.music import Event, Music, excerpts, read, without_opening
@@ -75,12 +75,12 @@ def measure_predictor(
 ) -> Report:
     """The same of any network with a card."""
     own = card.sampling or SamplingDefaults(temperature=1, top_p=1)
-    free = Manner(Sampling(temperature=own.temperature, top_p=own.top_p))
+    free = Choice(Sampling(temperature=own.temperature, top_p=own.top_p))
     parts = _read(corpus, plan, each)
     limit = card.longest_run or longest_real_run(parts.kin, plan.events)
     unguarded, guarded = (
-        generate(predictor, corpus.codec, parts.told, manner, plan, each)
-        for manner in (free, replace(free, guard=RepetitionGuard(limit)))
+        generate(predictor, corpus.codec, parts.told, choice, plan, each)
+        for choice in (free, replace(free, guard=RepetitionGuard(limit)))
     )
     return Report(
         model=card.name,

@@ -127,7 +127,7 @@ class Ledger:
         for cell in range(_HELD, _UNCONFIRMED):
             if self._cells[cell] & _DOWN:
                 self._write(cell, self._cells[cell] & ~_DOWN | _LEFT_DOWN)
-        self._owe_unconfirmed()
+        self._mark_unconfirmed_pending()
         self._cells[_UNCONFIRMED:_END] = _ALL_CONFIRMED
         self._mend()
 
@@ -145,9 +145,9 @@ class Ledger:
                 case _ if held := _held_cell(ending):
                     down = _DOWN if ending in lasting_elsewhere else 0
                     self._write(held, self._cells[held] & ~_DOWN | _LEFT_DOWN | down)
-        self._owe_unconfirmed()
+        self._mark_unconfirmed_pending()
 
-    def _owe_unconfirmed(self) -> None:
+    def _mark_unconfirmed_pending(self) -> None:
         for place, unconfirmed_for in enumerate(self._cells[_UNCONFIRMED:_END]):
             if unconfirmed_for and place < _NOTES:
                 self._write(_PENDING + place, max(self._cells[_PENDING + place], 1))

@@ -13,14 +13,14 @@ from livegen.settings import Ports
 
 
 class Stand:
-    """A wiring, what is heard by it, and what leaves."""
+    """A port manager, what is heard by it, and what leaves."""
 
     def __init__(self, settings: Ports) -> None:
         self.ports = MemoryPorts()
         self.heard: list[Timed] = []
         self.lines: list[str] = []
         self.player = Player(blank_ledger(), lambda _: None)
-        self.wiring = open_ports(settings, self.ports, self.heard.append, self.player, self.lines.append)
+        self.manager = open_ports(settings, self.ports, self.heard.append, self.player, self.lines.append)
 
     def heard_events(self) -> list[object]:
         return [timed.event for timed in self.heard]
@@ -54,7 +54,7 @@ def test_what_is_held_when_the_ports_close_ends():
     stand = Stand(Ports(thru="on"))
     stand.ports.input.play(NoteOn(60, 80))
 
-    stand.wiring.close()
+    stand.manager.close()
 
     assert stand.sent() == [NoteOn(60, 80), NoteOff(60)]
     assert stand.heard_events() == [NoteOn(60, 80), NoteOff(60)]
@@ -81,7 +81,7 @@ def beside(stand: Stand) -> tuple[AwayBackend, MemoryPorts]:
     backend = AwayBackend(
         ports, Ports(), lambda name, _: InputFilter(name, InputRoute(), stand.heard.append), stand.player
     )
-    stand.wiring.attach(backend)
+    stand.manager.attach(backend)
     return backend, ports
 
 
@@ -90,10 +90,10 @@ def test_a_backend_that_is_detached_falls_silent_and_the_other_plays_on():
     other, ports = beside(stand)
     stand.ports.input.play(NoteOn(60, 80))
 
-    stand.wiring.detach(other)
+    stand.manager.detach(other)
     ports.input.play(NoteOn(64, 80))
     stand.ports.input.play(NoteOff(60))
-    stand.wiring.attach(other)
+    stand.manager.attach(other)
     stand.ports.input.play(NoteOn(62, 80))
 
     assert stand.sent() == [NoteOn(60, 80), NoteOff(60), NoteOn(62, 80)]
@@ -108,12 +108,12 @@ def test_what_a_backend_leaves_sounding_waits_for_it_however_long_and_goes_to_no
     stand.ports.input.play(NoteOn(60, 80))
 
     other.go()
-    stand.wiring.poll()
+    stand.manager.poll()
     stand.ports.input.play(NoteOff(60))
     stand.player._resend_until_ns = 0  # long ago
     while_away = stand.player.resend_pending()
     other.come()
-    stand.wiring.poll()
+    stand.manager.poll()
 
     assert stand.sent() == [NoteOn(60, 80), NoteOff(60)]
     assert [timed.event for timed in ports.output.sent] == [NoteOn(60, 80), NoteOff(60)]
@@ -132,7 +132,7 @@ def test_a_backend_that_cannot_be_opened_is_not_attached_and_the_other_plays_on(
             beside(stand)
     stand.ports.input.play(NoteOn(60, 80))
 
-    assert len(stand.wiring.backends) == 1
+    assert len(stand.manager.backends) == 1
     assert stand.sent() == [NoteOn(60, 80)]
 
 

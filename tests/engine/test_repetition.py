@@ -9,7 +9,7 @@ GUARD = RepetitionGuard(longest_run=10)
 EVERYTHING = np.ones(8, np.bool_)
 
 
-def trail_of(events: list[tuple[int, ...]], then: tuple[int, ...] = ()) -> RepetitionHistory:
+def history_of(events: list[tuple[int, ...]], then: tuple[int, ...] = ()) -> RepetitionHistory:
     history = NO_HISTORY
     for event in events:
         for checkpoint, token in enumerate(event, 1):
@@ -29,8 +29,8 @@ def test_the_token_that_would_go_on_with_too_long_a_run_is_struck_out(pattern: l
     events = [pattern[index % period] for index in range(period + 10)]
     mask = np.ones(PERIODS, np.bool_)
 
-    kept = GUARD.allowed(trail_of(events), mask)
-    shorter = GUARD.allowed(trail_of(events[:-1]), mask)
+    kept = GUARD.allowed(history_of(events), mask)
+    shorter = GUARD.allowed(history_of(events[:-1]), mask)
 
     assert np.flatnonzero(~kept).tolist() == [pattern[len(events) % period][0]]
     assert shorter.all()
@@ -39,8 +39,8 @@ def test_the_token_that_would_go_on_with_too_long_a_run_is_struck_out(pattern: l
 def test_an_event_that_has_left_the_pattern_is_free() -> None:
     events = [(1, 2)] * 11
 
-    assert allowed(trail_of(events, then=(1,))) == [0, 1, 3, 4, 5, 6, 7]
-    assert allowed(trail_of(events, then=(3,))) == list(range(8))
+    assert allowed(history_of(events, then=(1,))) == [0, 1, 3, 4, 5, 6, 7]
+    assert allowed(history_of(events, then=(3,))) == list(range(8))
 
 
 def test_where_only_one_token_may_come_it_comes() -> None:
@@ -48,18 +48,18 @@ def test_where_only_one_token_may_come_it_comes() -> None:
     only[:] = False
     only[1] = True
 
-    assert GUARD.allowed(trail_of([(1,)] * 30), only).tolist() == only.tolist()
+    assert GUARD.allowed(history_of([(1,)] * 30), only).tolist() == only.tolist()
 
 
 def test_the_temperature_rises_only_in_a_loop_and_falls_at_once_when_it_is_left() -> None:
-    temperature_factor = [GUARD.temperature_factor(trail_of([(1,)] * (1 + run))) for run in (0, 6, 9, 10, 20)]
+    temperature_factor = [GUARD.temperature_factor(history_of([(1,)] * (1 + run))) for run in (0, 6, 9, 10, 20)]
 
     assert temperature_factor == pytest.approx([1, 1, 1, 2, 2])
-    assert GUARD.temperature_factor(trail_of([*[(1,)] * 20, (2,)])) == 1
+    assert GUARD.temperature_factor(history_of([*[(1,)] * 20, (2,)])) == 1
 
 
 def test_music_that_does_not_repeat_itself_is_left_alone() -> None:
-    history = trail_of([(index % 8, index % 5) for index in range(100)])
+    history = history_of([(index % 8, index % 5) for index in range(100)])
 
     assert GUARD.temperature_factor(history) == 1
     assert allowed(history) == list(range(8))

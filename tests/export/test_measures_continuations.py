@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from export.corpora.work import Piece, Split
-from export.measures.continuations import MOST_TOKENS, Manner, Plan, generate, openings
+from export.measures.continuations import MOST_TOKENS, Choice, Plan, generate, openings
 from export.measures.music import Music
 from export.scoring import Arrays, Logits, Tokens
 from livegen.codecs.chorale import ChoraleCodec
@@ -59,7 +59,7 @@ def tokens_of(music: list[Music]) -> list[list[int]]:
 def test_continuation_goes_on_from_its_opening() -> None:
     told = [[START, C], [START, C, C + 4, C + 7]]
 
-    music = generate(Rising(), CODEC, told, Manner(SURE), Plan(events=3))
+    music = generate(Rising(), CODEC, told, Choice(SURE), Plan(events=3))
 
     assert tokens_of(music) == [[C + 1, C + 2, C + 3], [C + 8, C + 9, C + 10]]
     assert [[note.pitch for note in one.notes] for one in music] == [[61, 62, 63], [68, 69, 70]]
@@ -68,7 +68,7 @@ def test_continuation_goes_on_from_its_opening() -> None:
 def test_row_that_is_long_enough_leaves_the_batch() -> None:
     network = Rising()
 
-    generate(network, CODEC, [[START, C], [START, C, C, C]], Manner(SURE), Plan(events=2))
+    generate(network, CODEC, [[START, C], [START, C, C, C]], Choice(SURE), Plan(events=2))
 
     assert network.batches == [2, 2, 2, 1, 1]
 
@@ -85,16 +85,16 @@ def test_row_that_stays_keeps_its_own_state() -> None:
 
     told = [[START, C], [START, C + 7, C, C]]
 
-    music = generate(Faithful(), CODEC, told, Manner(SURE), Plan(events=2))
+    music = generate(Faithful(), CODEC, told, Choice(SURE), Plan(events=2))
 
     assert tokens_of(music) == [[C, C], [C + 7, C + 7]]
 
 
 def test_same_seed_gives_the_same_music_whatever_is_in_the_batch() -> None:
     told = [[START, C]] * 3
-    alone = generate(Rising(), CODEC, told[:1], Manner(FREE), Plan(events=20, seed=7))
+    alone = generate(Rising(), CODEC, told[:1], Choice(FREE), Plan(events=20, seed=7))
 
-    together = generate(Rising(), CODEC, told, Manner(FREE), Plan(events=20, seed=7))
+    together = generate(Rising(), CODEC, told, Choice(FREE), Plan(events=20, seed=7))
 
     assert tokens_of(together)[:1] == tokens_of(alone)
     assert len({tuple(line) for line in tokens_of(together)}) == 3
@@ -103,8 +103,8 @@ def test_same_seed_gives_the_same_music_whatever_is_in_the_batch() -> None:
 def test_guard_leads_out_of_a_loop() -> None:
     told = [[START, C]]
 
-    free = generate(Stuck(), CODEC, told, Manner(SURE), Plan(events=12))
-    guarded = generate(Stuck(), CODEC, told, Manner(SURE, RepetitionGuard(4)), Plan(events=12))
+    free = generate(Stuck(), CODEC, told, Choice(SURE), Plan(events=12))
+    guarded = generate(Stuck(), CODEC, told, Choice(SURE, RepetitionGuard(4)), Plan(events=12))
 
     assert tokens_of(free) == [[C] * 12]
     assert tokens_of(guarded) == [[C] * 4 + [C + 1] * 5 + [C + 2] * 3]
@@ -121,7 +121,7 @@ def test_faults_are_struck_out() -> None:
             logits[:, :, fifth] = 9
             return logits, {"heard": state["heard"] + 1}
 
-    (music,) = generate(Parallel(), codec, [told], Manner(SURE), Plan(events=1))
+    (music,) = generate(Parallel(), codec, [told], Choice(SURE), Plan(events=1))
 
     assert fifth not in music.events[0].tokens
 
@@ -148,13 +148,13 @@ def test_model_that_writes_nothing_but_marks_is_stopped() -> None:
         def step(self, cursor: NotesCursor, token: int) -> tuple[NotesCursor, tuple[Ticked, ...]]:
             return replace(cursor, is_inside=True), ()
 
-    (music,) = generate(Rising(), Marks(), [[START]], Manner(SURE), Plan(events=2))
+    (music,) = generate(Rising(), Marks(), [[START]], Choice(SURE), Plan(events=2))
 
     assert [event.is_mark for event in music.events] == [True] * 2 * MOST_TOKENS
 
 
 @pytest.mark.parametrize("count", [1, 60])
 def test_every_opening_gets_its_continuation(count: int) -> None:
-    music = generate(Rising(), CODEC, [[START, C]] * count, Manner(FREE), Plan(events=2))
+    music = generate(Rising(), CODEC, [[START, C]] * count, Choice(FREE), Plan(events=2))
 
     assert [len(one.events) for one in music] == [2] * count

@@ -87,11 +87,11 @@ def test_a_lost_output_leaves_its_notes_pending_for_the_next_for_five_seconds():
 
     stand.player.attach(returned)
     stand.clock.move_to(4 * NS_PER_S)
-    is_owed = stand.player.resend_pending()
+    is_pending = stand.player.resend_pending()
     stand.clock.move_to(6 * NS_PER_S)
     stand.player.resend_pending()
 
-    assert (is_owed, stand.player.resend_pending()) == (True, False)
+    assert (is_pending, stand.player.resend_pending()) == (True, False)
     assert returned.events == [NoteOff(60)] * 3
     assert stand.player.hanging == 1
 
