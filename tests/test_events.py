@@ -49,3 +49,8 @@ def test_a_note_on_without_velocity_is_a_note_off() -> None:
 )
 def test_what_is_cut_short_or_of_another_kind_is_no_event(message: tuple[int, ...]) -> None:
     assert from_bytes(message) is None
+
+
+def test_a_note_s_end_has_no_velocity() -> None:
+    assert to_bytes(NoteOn(60, 80, 2)) == bytes((0x92, 60, 80))
+    assert to_bytes(NoteOff(60, 2)) == bytes((0x82, 60, 0))

@@ -1,6 +1,7 @@
 """Knobs, programs and a settings file that changes."""
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -27,6 +28,10 @@ def test_the_modulation_wheel_sets_the_temperature() -> None:
     assert changed == [True, True]
     assert wheel.settings.sampling.temperature == 4
     assert said == ["temperature 0.25", "temperature 4.0"]
+
+
+def test_each_parameter_has_a_knob() -> None:
+    assert set(KNOBS) == set(get_args(Parameter))
 
 
 @pytest.mark.parametrize("parameter", KNOBS)

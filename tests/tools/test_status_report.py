@@ -127,3 +127,13 @@ def test_the_bundle_has_what_helps_and_no_names_and_music_only_when_asked(
 def test_a_bundle_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(LivegenError, match="cannot be written"):
         write_bundle(tmp_path / "no" / "such.zip", load(), with_music=False)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(0, "0 s"), (59, "59 s"), (3_600, "1 h"), (3_700, "1 h 1 min"), (100_000, "1 d 3 h")]
+)
+def test_a_span_is_said_in_its_two_largest_units(seconds: int, said: str) -> None:
+    status = written(load(None, {}))
+    status["plugged"][0]["for_s"] = seconds
+
+    assert f"in: Keys (for {said})" in as_text(status)
