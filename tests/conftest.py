@@ -20,6 +20,7 @@ hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "livegen")
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # threads of a small network on a busy machine wait for each other
 SERVER = f"livegen-test-{os.getpid()}"
 _PATIENCE_S = 10
+_LAST_LINES = 30  # of a log, that a failed test shows
 _REGISTRY = Path("/dev/shm/jack-shm-registry")
 
 
@@ -38,6 +39,17 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
         return (yield)
     with turn(item, Path(__file__)):
         return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test that fails shows what its processes and its JACK server wrote last."""
+    report = yield
+    if report.failed and isinstance(item, pytest.Function) and (folder := item.funcargs.get("tmp_path")):
+        for log in (*sorted(folder.glob("*.out")), *sorted(folder.parent.glob("jack[0-9]*/jackd.log"))):
+            lines = log.read_text(errors="replace").splitlines()[-_LAST_LINES:]
+            report.sections.append((f"the end of {log.name}", "\n".join(lines)))
+    return report
 
 
 @pytest.fixture(scope="session", autouse=True)
