@@ -114,6 +114,7 @@ What all folders use:
     clock.py                     monotonic nanoseconds, real or set by hand
     routing.py                   channel and pitch on the way in and out
     realtime.py                  real-time priority, locked memory
+    own_process.py               the command that runs a module in a process of its own
     latency.py                   how late events were sent, as a histogram
     settings.py                  every setting once
     settings_file.py             the player's settings file, and the learnt controllers in it

@@ -6,7 +6,6 @@ JACK takes messages once a period, so its period adds jitter to both.
 
 import json
 import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -30,6 +29,7 @@ from livegen.midi_out.port import MidiOutput, open_output
 from livegen.midi_out.sender import Output
 from livegen.midi_ports.rtmidi_client import answering_system
 from livegen.music.tempo_map import round_div
+from livegen.own_process import module_command
 from livegen.realtime import CARRYING, PLAYING, lock_memory, raise_thread
 from livegen.sync.midi_clock_out import ClockOut
 
@@ -121,7 +121,7 @@ def _wired() -> Iterator[tuple[str, MidiOutput, Receiver]]:
         port = open_output(system, _NAME)
         stack.callback(port.close)
         source = f"{_NAME}-out:out" if system == "jack" else f"{_NAME}:out"
-        command = [sys.executable, "-P", "-m", "livegen.bench.stamping", system, source]
+        command = module_command("livegen.bench.stamping", system, source)
         process = stack.enter_context(
             subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         )

@@ -7,7 +7,6 @@ the wake-up alone.
 import shutil
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -25,6 +24,7 @@ from livegen.midi_out.ledger import blank_ledger
 from livegen.midi_out.player import Player
 from livegen.midi_out.port import MemoryOutput, open_output
 from livegen.midi_ports.rtmidi_client import answering_system
+from livegen.own_process import module_command
 from livegen.realtime import CARRYING, lock_memory, raise_thread
 from livegen.routing import OutputRoute
 
@@ -32,7 +32,7 @@ _EVERY_NS = 2 * NS_PER_MS
 _AHEAD_NS = 60 * NS_PER_MS  # how far ahead events are handed over, as by an engine
 _BLOCK = 2_500  # events, then as many wake-ups of cyclictest
 _STALL_S, _BETWEEN_S = 0.2, 0.05
-_INFERRING = (sys.executable, "-P", "-m", "livegen.bench.inferring")
+_INFERRING = module_command("livegen.bench.inferring")
 
 
 def measure_delivery(

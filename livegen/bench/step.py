@@ -3,7 +3,6 @@
 import importlib.util
 import json
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +14,7 @@ from livegen.codecs.codec import Codec, Cursor
 from livegen.engine.sampler import Sampler
 from livegen.model.bundle import Bundle, load_bundle
 from livegen.model.stepper import Stepper
+from livegen.own_process import module_command
 from livegen.settings import Sampling
 
 _BLOCK = 250  # steps of one kind in a row; the kinds take turns, so that the conditions are the same
@@ -99,7 +99,7 @@ def _torch_eager(model: str) -> dict[str, float] | None:
     """The same network stepped by torch, in a process of its own; None where torch is not installed."""
     if not (importlib.util.find_spec("torch") and importlib.util.find_spec("export")):
         return None
-    command = [sys.executable, "-P", "-m", "export", "eager", model]
+    command = module_command("export", "eager", model)
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     figures: dict[str, float] | None = json.loads(done.stdout) if done.returncode == 0 else None
     return figures

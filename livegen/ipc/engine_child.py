@@ -9,11 +9,12 @@ from contextlib import suppress
 from multiprocessing.connection import Pipe
 
 from livegen.ipc.messages import Connection, Heartbeat, Message, decode, encode
+from livegen.own_process import module_command
 from livegen.recording.format import Kind
 
 FrameTap = Callable[[Kind, bytes], None]  # for an engine's start and end, and for the frames sent and received
 
-ENGINE_COMMAND = (sys.executable, "-P", "-m", "livegen.ipc.engine_worker")
+ENGINE_COMMAND = module_command("livegen.ipc.engine_worker")
 
 
 class EngineChild:

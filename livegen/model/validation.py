@@ -15,6 +15,7 @@ from pathlib import Path
 import onnxruntime as ort
 
 from livegen.errors import ModelError
+from livegen.own_process import module_command
 from livegen.shipped import SHIPPED
 
 CPU_S = 10  # seconds of a core: thirty times what the largest shipped model takes
@@ -32,7 +33,7 @@ def validate_model(where: str, content: bytes) -> None:
 
 
 def _try_elsewhere(where: str, content: bytes) -> None:
-    command = [sys.executable, "-P", "-m", "livegen.model.sandbox", where, str(len(content))]
+    command = module_command("livegen.model.sandbox", where, str(len(content)))
     try:
         done = subprocess.run(command, input=content, capture_output=True, timeout=_PATIENCE_S, check=False)
     except subprocess.TimeoutExpired:

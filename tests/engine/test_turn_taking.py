@@ -173,6 +173,21 @@ def test_accompanying_goes_on_while_the_player_plays_and_stops_when_he_has_stopp
 
 
 @pytest.mark.parametrize("role", ["harmonise", "accompany"])
+def test_after_the_player_has_stopped_nothing_is_due_until_he_plays_again(bach: Bundle, role: str) -> None:
+    hall = Hall(bach, {"play": {"role": role}, "time": {"tempo_bpm": 100}})
+    hall.note(67, 450, 50)
+    due_beside_ns = hall.engine.imagine(hall.now_ns).due_ns
+    hall.wait(40_000)
+    due_ns = hall.engine.imagine(hall.now_ns).due_ns
+    again_ns = hall.now_ns
+    hall.note(69, 450, 50)
+
+    assert due_beside_ns is not None
+    assert due_ns is None
+    assert hall.onsets(again_ns) != []
+
+
+@pytest.mark.parametrize("role", ["harmonise", "accompany"])
 def test_what_should_have_sounded_long_ago_is_not_written_any_more(bach: Bundle, role: str) -> None:
     """An engine that takes over is told of a key that has been down for ten minutes."""
     hall = Hall(bach, {"play": {"role": role}, "time": {"tempo_bpm": 100}})
