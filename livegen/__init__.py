@@ -129,6 +129,9 @@ On top:
 
     cli.py                       the command line
     files/midi_file.py           MIDI files in and out
+    files/midi_tracks.py         the tracks of a MIDI file, as far as they can be read
+    files/note_pairing.py        which note-off ends which note
+    files/target.py              files to write: checked before the work, whole or not at all
     files/piano_roll.py          a picture of the music
     session/replay.py            replays a session: the same calls, the same bytes
     session/summary.py           a session in figures

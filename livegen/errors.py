@@ -4,6 +4,7 @@
     ├── SettingsError     a key, value or file of the settings is wrong
     ├── ModelError        a model file is truncated, foreign, or does not keep the contract
     ├── MidiFileError     a MIDI file cannot be read
+    ├── TargetError       a file cannot be written where it was asked for
     ├── SessionError      a session cannot be read or replayed
     ├── PortError         a MIDI port or system is missing, or in use
     └── RunningError      another livegen runs under this name
@@ -34,6 +35,10 @@ class ModelError(LivegenError):
 
 class MidiFileError(LivegenError):
     """A MIDI file cannot be read, or has no notes."""
+
+
+class TargetError(LivegenError):
+    """A file cannot be written where it was asked for."""
 
 
 class SessionError(LivegenError):

@@ -1,55 +1,136 @@
 """Reads and writes MIDI files: events in real time, or notes in ticks."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import logging
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 import mido
 
+from livegen.clock import NS_PER_S
 from livegen.errors import MidiFileError
-from livegen.events import TICKS_PER_QUARTER, Note, NoteOff, NoteOn, Ticked, Timed, from_bytes, to_bytes
+from livegen.events import (
+    TICKS_PER_QUARTER,
+    Event,
+    Note,
+    NoteOff,
+    NoteOn,
+    SongPosition,
+    Ticked,
+    Timed,
+    Transport,
+    to_bytes,
+)
+from livegen.files.midi_tracks import MidiContent, Sign, Tempo, read_tracks
+from livegen.files.note_pairing import Place, PlayedNote, ends_all_notes, pair_notes
+from livegen.files.target import written
+from livegen.music.tempo_map import round_div
 
-_TEMPO_US = 500_000  # tempo of the files that we write: 120 bpm, so a tick is 0.52 ms
+SUFFIXES = (".mid", ".midi")  # of the files that we write
+
+_TEMPO_US = 500_000  # tempo of the files that we write, and of files that say none: 120 bpm, so our tick is 0.52 ms
 _BEAT_NS = _TEMPO_US * 1000
+_LONGEST_SILENCE_NS = 600 * NS_PER_S  # a longer one is shortened
+_LONGEST_SILENCE = 256 * TICKS_PER_QUARTER  # in ticks: 64 bars of 4/4
+_LONGEST_NS = 24 * 3600 * NS_PER_S  # of a file
+_LONGEST = 100_000 * TICKS_PER_QUARTER
+
+log = logging.getLogger(__name__)
 
 
 def read_midi(path: Path) -> list[Timed]:
-    """The events of a type 0 or 1 file, in order, in ns from its beginning; MidiFileError for any other file."""
-    try:
-        content = path.read_bytes()
-        if not content:
-            raise MidiFileError(f"{path}: the file is empty; give a Standard MIDI File of type 0 or 1")
-        if not content.startswith(b"MThd"):
-            raise MidiFileError(f"{path}: not a Standard MIDI File: it does not begin with MThd")
-        file = mido.MidiFile(path, clip=True)
-    except FileNotFoundError:
-        raise MidiFileError(f"{path}: no such file") from None
-    except EOFError:
-        raise MidiFileError(f"{path}: the file is truncated; export it again from its program") from None
-    except MidiFileError:
-        raise
-    except Exception as error:  # noqa: BLE001 (mido raises its own classes, and whatever its parsing causes)
-        detail = f" ({error})" if str(error) else ""
-        raise MidiFileError(f"{path}: not a Standard MIDI File{detail}") from None
-    if file.type == 2:
-        raise MidiFileError(f"{path}: the file is of type 2 (independent patterns); save it as type 0 or 1")
-    if file.ticks_per_beat <= 0:
-        raise MidiFileError(f"{path}: the file counts time in film frames (SMPTE); save it in ticks per quarter")
-    events = list(_timed(file))
-    if not any(isinstance(timed.event, NoteOn) for timed in events):
-        raise MidiFileError(f"{path}: the file has no notes")
-    return events
+    """The events of a type 0 or 1 file, in order, in ns from its beginning; MidiFileError for any other file.
+
+    Each note that begins ends; of what cannot be read, a warning is logged.
+    """
+    content = _checked(path)
+    notes = [note for track in _paired(content) for note in track]
+    events = [*_strokes(notes), *_others(content)]
+    if not notes:
+        raise _without_notes(path, content, "notes")
+    timed = list(_timed(sorted(events, key=lambda placed: placed[0]), content))
+    moved = _without_long_silences(path, [event.at_ns for event in timed], _LONGEST_SILENCE_NS, _LONGEST_NS)
+    return [Timed(moved(event.at_ns), event.event) for event in timed]
 
 
-def _timed(file: mido.MidiFile) -> Iterable[Timed]:
-    tempo_us, anchor_ns, anchor_tick, tick = 500_000, 0, 0, 0
-    for message in mido.merge_tracks(file.tracks):
-        tick += message.time
-        at_ns = anchor_ns + (tick - anchor_tick) * tempo_us * 1000 // file.ticks_per_beat
-        if message.type == "set_tempo":
-            tempo_us, anchor_ns, anchor_tick = message.tempo, at_ns, tick
-        elif not message.is_meta and (event := from_bytes(message.bytes())):
-            yield Timed(at_ns, event)
+def _checked(path: Path) -> MidiContent:
+    content = read_tracks(path)
+    for problem in content.problems:
+        log.warning("%s", MidiFileError(f"{path}: {problem}"))
+    return content
+
+
+def _without_notes(path: Path, content: MidiContent, what: str) -> MidiFileError:
+    reason = f" ({content.problems[0]})" if content.problems else ""
+    return MidiFileError(f"{path}: the file has no {what}{reason}")
+
+
+def _paired(content: MidiContent) -> list[list[PlayedNote]]:
+    """The notes of each track."""
+    sixteenth = max(1, content.quarter // 4)
+    return [pair_notes(index, track.events, content.end, sixteenth) for index, track in enumerate(content.tracks)]
+
+
+def _strokes(notes: Iterable[PlayedNote]) -> Iterator[tuple[Place, Event]]:
+    """Note-ons and note-offs: a key that two tracks hold down comes up with the last of them."""
+    edges = [(note.onset, note) for note in notes] + [(note.end, note) for note in notes]
+    holders: dict[tuple[int, int], list[PlayedNote]] = {}
+    for place, played in sorted(edges, key=lambda edge: edge[0]):
+        note = played.note
+        held = holders.setdefault((note.channel, note.pitch), [])
+        if place == played.end:
+            held.remove(played)
+            if not held:
+                yield place, NoteOff(note.pitch, note.channel)
+            continue
+        if held and held[-1].onset[0] < place[0]:
+            yield (*place[:3], 0), NoteOff(note.pitch, note.channel)
+        if not held or held[-1].onset[0] < place[0]:
+            yield place, note
+        held.append(played)
+
+
+def _others(content: MidiContent) -> Iterator[tuple[Place, Event]]:
+    """All events but notes, and what only ended notes."""
+    for number, track in enumerate(content.tracks):
+        for index, ticked in enumerate(track.events):
+            if not isinstance(ticked.event, NoteOn | NoteOff) and not ends_all_notes(ticked.event):
+                yield (ticked.tick, number, index, 1), ticked.event
+
+
+def _timed(events: Iterable[tuple[Place, Event]], content: MidiContent) -> Iterator[Timed]:
+    tempos = sorted((sign.tick, sign.us) for track in content.tracks for sign in track.signs if isinstance(sign, Tempo))
+    tempo_us, anchor_ns, anchor_tick = _TEMPO_US, 0, 0
+
+    def moment_ns(tick: int) -> int:
+        return anchor_ns + (tick - anchor_tick) * tempo_us * 1000 // content.quarter
+
+    for (tick, *_), event in events:
+        while tempos and tempos[0][0] <= tick:
+            anchor_ns, anchor_tick, tempo_us = moment_ns(tempos[0][0]), *tempos.pop(0)
+        yield Timed(moment_ns(tick), event)
+
+
+def _without_long_silences(
+    path: Path, moments: Iterable[int], longest: int, longest_of_all: int
+) -> Callable[[int], int]:
+    """Where a moment is once no gap between ``moments``, of any unit, is longer than ``longest``."""
+    ordered = sorted({0, *moments})
+    new = [0]
+    for before, after in pairwise(ordered):
+        new.append(new[-1] + min(after - before, longest))
+    if new[-1] > longest_of_all:
+        raise MidiFileError(f"{path}: the file is too long; give one of at most a day")
+    if new[-1] < ordered[-1]:
+        log.warning("%s", MidiFileError(f"{path}: a silence of more than ten minutes, or of 64 bars, is shortened"))
+
+    def moved(moment: int) -> int:
+        index = bisect_right(ordered, moment) - 1
+        return new[index] + min(moment - ordered[index], longest)
+
+    return moved
 
 
 def write_midi(path: Path, voices: Sequence[tuple[str, Iterable[Timed]]], origin_ns: int = 0) -> None:
@@ -60,69 +141,66 @@ def write_midi(path: Path, voices: Sequence[tuple[str, Iterable[Timed]]], origin
         track = mido.MidiTrack([mido.MetaMessage("track_name", name=name)])
         before = 0
         for timed in events:
+            if isinstance(timed.event, Transport | SongPosition):
+                continue  # a file has its own clock
             tick = max(before, (timed.at_ns - origin_ns) * TICKS_PER_QUARTER // _BEAT_NS)
             message = mido.Message.from_bytes(to_bytes(timed.event))
             message.time, before = tick - before, tick
             track.append(message)
         file.tracks.append(track)
-    file.save(path)
+    with written(path) as out:
+        file.save(file=out)
 
 
 _PERCUSSION = 9  # the channel of unpitched percussion (General MIDI), from 0
-_KEPT = ("set_tempo", "time_signature")
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """The notes of a file, sorted, and its tempo and time signature messages as (tick, message)."""
+    """The notes of a file, sorted, and its tempos and time signatures, all in ticks of ours."""
 
     notes: tuple[Note, ...]
-    signs: tuple[tuple[int, mido.MetaMessage], ...] = ()
+    signs: tuple[Sign, ...] = ()
 
     @property
     def tempo_us(self) -> int:
         """Microseconds per quarter at the beginning."""
-        return next((sign.tempo for _, sign in self.signs if sign.type == "set_tempo"), 500_000)
+        return next((sign.us for sign in self.signs if isinstance(sign, Tempo)), _TEMPO_US)
 
 
 def read_score(path: Path) -> Score:
     """The pitched notes of a type 0 or 1 file; MidiFileError for any other file, and for one without such notes."""
-    read_midi(path)  # raises a MidiFileError that names what is wrong
-    file = mido.MidiFile(path, clip=True)
-    notes: list[Note] = []
-    signs: list[tuple[int, mido.MetaMessage]] = []
-    onsets: dict[tuple[int, int], tuple[int, int]] = {}  # channel, pitch → onset, velocity
-    tick = 0
-    for message in mido.merge_tracks(file.tracks):
-        tick += message.time
-        at = round(tick * TICKS_PER_QUARTER / file.ticks_per_beat)
-        if message.type in _KEPT:
-            signs.append((at, message.copy(time=0)))
-        event = None if message.is_meta else from_bytes(message.bytes())
-        if isinstance(event, NoteOn | NoteOff) and event.channel != _PERCUSSION:
-            voice = (event.channel, event.pitch)
-            if voice in onsets:
-                onset, velocity = onsets.pop(voice)
-                notes.append(Note(onset, event.pitch, at - onset, velocity))
-            if isinstance(event, NoteOn):
-                onsets[voice] = (at, event.velocity)
-    notes = [note for note in notes if note.duration > 0]
-    if not notes:
-        raise MidiFileError(f"{path}: the file has no complete pitched notes; give a file with a melody")
-    return Score(tuple(sorted(notes)), tuple(signs))
+    content = _checked(path)
+    every = [note for track in _paired(content) for note in track]
+    played = [note for note in every if note.note.channel != _PERCUSSION]
+    if not played:
+        raise _without_notes(path, content, "pitched notes; give a file with a melody" if every else "notes")
+    signs = sorted((sign for track in content.tracks for sign in track.signs), key=lambda sign: sign.tick)
+
+    def ours(tick: int) -> int:
+        return round_div(tick * TICKS_PER_QUARTER, content.quarter)
+
+    ticks = [ours(tick) for note in played for (tick, *_) in (note.onset, note.end)]
+    moved = _without_long_silences(path, ticks, _LONGEST_SILENCE, _LONGEST)
+    notes = []
+    for note in played:
+        onset, end = moved(ours(note.onset[0])), moved(ours(note.end[0]))
+        notes.append(Note(onset, note.note.pitch, max(1, end - onset), note.note.velocity))
+    return Score(tuple(sorted(notes)), tuple(replace(sign, tick=moved(ours(sign.tick))) for sign in signs))
 
 
 def write_score(path: Path, voices: Sequence[tuple[str, Iterable[Note]]], score: Score) -> None:
     """Write a type 1 file: the signs of ``score``, and a track for each (name, notes), each on its own channel."""
     file = mido.MidiFile(type=1, ticks_per_beat=TICKS_PER_QUARTER)
-    file.tracks.append(_track(score.signs))
+    file.tracks.append(_track((sign.tick, _meta(sign)) for sign in score.signs))
     for channel, (name, notes) in enumerate(voices):
         messages = [(0, mido.MetaMessage("track_name", name=name))]
         for ticked in events_of(notes, channel):
             assert isinstance(ticked.event, NoteOn | NoteOff)
             messages.append((ticked.tick, mido.Message.from_bytes(to_bytes(ticked.event))))
         file.tracks.append(_track(messages))
-    file.save(path)
+    with written(path) as out:
+        file.save(file=out)
 
 
 def events_of(notes: Iterable[Note], channel: int) -> list[Ticked]:
@@ -138,3 +216,15 @@ def _track(messages: Iterable[tuple[int, mido.Message]]) -> mido.MidiTrack:
         track.append(message.copy(time=tick - before))
         before = tick
     return track
+
+
+def _meta(sign: Sign) -> mido.MetaMessage:
+    if isinstance(sign, Tempo):
+        return mido.MetaMessage("set_tempo", tempo=sign.us)
+    return mido.MetaMessage(
+        "time_signature",
+        numerator=sign.beats,
+        denominator=sign.unit,
+        clocks_per_click=sign.clocks,
+        notated_32nd_notes_per_beat=sign.thirty_seconds,
+    )

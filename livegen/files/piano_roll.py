@@ -8,6 +8,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from livegen.clock import NS_PER_S
 from livegen.events import NoteOff, NoteOn, Timed
+from livegen.files.target import written
 
 _PLAYER, _MACHINE = "#0072b2", "#d55e00"  # distinguishable with colour blindness (Okabe and Ito, 2008)
 _INK, _GRID, _SHADE = "#333333", "#d9d9d9", "#f4f4f4"
@@ -39,7 +40,8 @@ def draw_roll(path: Path, player: Iterable[Timed], machine: Iterable[Timed], tit
         roll.draw_player(bar)
     for bar in bars[1]:
         roll.draw_machine(bar)
-    roll.image.save(path)
+    with written(path) as file:
+        roll.image.save(file, "PNG")
 
 
 def bars_of(events: Sequence[Timed], origin_ns: int) -> list[Bar]:

@@ -21,8 +21,9 @@ from livegen.engine.best_of_n import Branch, Candidate, search
 from livegen.engine.checkpoint import beginning
 from livegen.errors import SettingsError
 from livegen.events import TICKS_PER_QUARTER, Note, Timed
-from livegen.files.midi_file import events_of, read_score, write_score
+from livegen.files.midi_file import SUFFIXES, events_of, read_score, write_score
 from livegen.files.piano_roll import draw_roll
+from livegen.files.target import PICTURE, check_target
 from livegen.model.bundle import Bundle, load_bundle
 from livegen.model.stepper import Stepper
 from livegen.music.key import Key, find_key, parse_key
@@ -51,6 +52,9 @@ def harmonise_file(
 
     ``report`` gets the count of frames done, and of all frames.
     """
+    picture = target.with_suffix(".png")
+    check_target(target, SUFFIXES, source)
+    check_target(picture, PICTURE, source)
     bundle = load_bundle(model)
     codec = bundle.codec
     if not isinstance(codec, ChoraleCodec):
@@ -61,7 +65,7 @@ def harmonise_file(
     voices, harmony = harmonise(bundle, codec, melody, home, beam, report)
     write_score(target, list(zip(NAMES, voices, strict=True)), score)
     soprano, others = (_timed(part, score.tempo_us) for part in (voices[:1], voices[1:]))
-    draw_roll(target.with_suffix(".png"), soprano, others, f"{source.name}, harmonised by {model}")
+    draw_roll(picture, soprano, others, f"{source.name}, harmonised by {model}")
     frames = harmony.tokens.count(FRAME_END)
     return (
         f"{target}: {len(melody)} notes in {home}, three voices added; {-harmony.nats / frames:.3f} nats per sixteenth"

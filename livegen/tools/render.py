@@ -7,8 +7,9 @@ from pathlib import Path
 from livegen.clock import NS_PER_MS, NS_PER_S, ManualClock
 from livegen.engine.engine import Engine, load_engine
 from livegen.events import NoteOn, Timed
-from livegen.files.midi_file import read_midi, write_midi
+from livegen.files.midi_file import SUFFIXES, read_midi, write_midi
 from livegen.files.piano_roll import draw_roll
+from livegen.files.target import PICTURE, check_target
 from livegen.midi_out.offline import OfflinePlayer
 from livegen.settings import Settings
 
@@ -49,6 +50,9 @@ def render_file(
 
     ``report`` gets the count of seconds of music done, and of all seconds.
     """
+    check_target(target, SUFFIXES, source)
+    if picture:
+        check_target(picture, PICTURE, source, target)
     player = read_midi(source)
     engine = load_engine(settings)
     total_s = player[-1].at_ns // NS_PER_S
