@@ -16,8 +16,10 @@ from export import corpora, recipes
 from export.corpora.work import Report, concatenate
 from livegen.codecs import make_codec
 from livegen.errors import LivegenError, SettingsError
+from livegen.files.target import check_target
 
 MODELS = Path(__file__).parents[1] / "livegen" / "models"
+MODEL = (".onnx",)  # the suffix of a model file
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="From music to a model.", rich_markup_mode="markdown"
@@ -55,16 +57,18 @@ def train(
     Of a folder of MIDI, MusicXML, kern and ABC files: read it, train, and write a model that plays.
     """
     if not Path(what).is_dir():
-        _train(recipes.load(recipes.find(what)), music)
+        recipe = recipes.load(recipes.find(what))
+        _train(recipe, music, _load(recipe, music))
         return
     from export.ship import ship
 
     recipe = recipes.of_folder(Path(what), is_tiny=tiny)
-    _train(recipe, Path(what))
     target = to or Path(f"{recipe.name}.onnx")
+    check_target(target, MODEL)
     corpus = _load(recipe, Path(what))
+    run = _train(recipe, Path(what), corpus)
     with _bar() as bar:
-        ship(recipes.RUNS / recipe.name, target, corpus, _each(bar))
+        ship(run, target, corpus, _each(bar))
     typer.echo(f"{target}: plays with `livegen jam --model {target}`")
 
 
@@ -77,22 +81,25 @@ def onnx(
 
     recipe = recipes.load(recipes.find(config))
     target = to or MODELS / f"{recipe.name}.onnx"
+    check_target(target, MODEL)
     corpus = _load(recipe, music)
     with _bar() as bar:
-        card = ship(recipes.RUNS / recipe.name, target, corpus, _each(bar))
+        card = ship(recipes.run_folder(recipe, corpus.digest), target, corpus, _each(bar))
     megabytes, nats = target.stat().st_size / 1e6, card.metrics["test_nats"]
     typer.echo(f"{target}: {megabytes:.2f} MB, verified; {nats:.4f} nats per token of the test part")
 
 
 @app.command(epilog="Example: `python -m export verify bach`")
-def verify(config: Config, file: Annotated[Path | None, typer.Option(help="the model file")] = None) -> None:
+def verify(
+    config: Config, file: Annotated[Path | None, typer.Option(help="the model file")] = None, music: Music = None
+) -> None:
     """Prove that a model file keeps the contract and equals the network it was made from."""
     from export import train as training
     from export.to_onnx import rounded
     from export.verify import verify as check
 
     recipe = recipes.load(recipes.find(config))
-    trained = training.restore_best(recipes.RUNS / recipe.name)
+    trained = training.restore_best(recipes.run_folder(recipe, _load(recipe, music).digest))
     path = file or MODELS / f"{recipe.name}.onnx"
     check(path, training.TorchPredictor(rounded(trained.network)))
     typer.echo(f"{path}: keeps the contract and equals its network")
@@ -162,7 +169,8 @@ def sweep(
     from export.sweep_picture import draw
 
     plan = sweeping.load(sweeping.find(config))
-    folder = recipes.RUNS / "sweep" / plan.name
+    recipe = recipes.load(recipes.find(plan.recipe))
+    folder = recipes.RUNS / "sweep" / recipes.run_folder(recipe, _load(recipe, music).digest, plan.name).name
     with _bar() as bar:
         task = bar.add_task("trials", total=sweeping.count(plan), completed=len(sweeping.results(plan, folder)))
 
@@ -245,10 +253,11 @@ def main() -> None:
         sys.exit(1)
 
 
-def _train(recipe: recipes.Recipe, music: Path | None) -> None:
+def _train(recipe: recipes.Recipe, music: Path | None, corpus: corpora.Corpus) -> Path:
+    """Train on the corpus, which is read from ``music``; return the folder of the run."""
     from export import train as training
 
-    _load(recipe, music)
+    run = recipes.run_folder(recipe, corpus.digest)
     with _bar() as bar:
         task = bar.add_task("epochs", total=recipe.training.epochs)
 
@@ -256,8 +265,9 @@ def _train(recipe: recipes.Recipe, music: Path | None) -> None:
             bar.update(task, completed=done, total=whole)
             bar.console.print(f"epoch {done}: " + ", ".join(f"{name} {value:.4f}" for name, value in figures.items()))
 
-        progress = training.train(recipe, recipes.RUNS / recipe.name, music, show)
+        progress = training.train(recipe, run, music, show)
     typer.echo(f"best epoch {progress.best_epoch}: {progress.best_nats:.4f} nats per token of the validation")
+    return run
 
 
 def _report(path: Path, corpus: corpora.Corpus, figures: Mapping[str, float], to: Path, each: Any) -> Any:

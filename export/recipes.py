@@ -1,5 +1,6 @@
 """A recipe: everything that turns a corpus into a model, from one TOML file into frozen values."""
 
+import hashlib
 import re
 import tomllib
 from pathlib import Path
@@ -130,6 +131,12 @@ def of_folder(folder: Path, *, is_tiny: bool) -> Recipe:
     recipe = load(CONFIGS / ("folder-tiny.toml" if is_tiny else "folder.toml"))
     name = re.sub(r"[^a-z0-9_-]+", "-", folder.resolve().name.lower()).strip("-")[:32] or recipe.name
     return recipe.model_copy(update={"name": name, "title": f"Music after the folder '{folder.resolve().name}'"})
+
+
+def run_folder(recipe: Recipe, digest: str, name: str = "") -> Path:
+    """Where this recipe is trained on music of this digest: other music, or another recipe, has a folder of its own."""
+    key = hashlib.sha256(f"{recipe.model_dump_json()}\n{digest}".encode()).hexdigest()
+    return RUNS / f"{name or recipe.name}-{key[:12]}"
 
 
 def load(path: Path) -> Recipe:

@@ -17,6 +17,7 @@ from export.measures.music import read
 from export.to_onnx import rounded, state_parts, to_onnx, with_card
 from export.train import Trained
 from export.verify import verify
+from livegen.errors import SettingsError
 from livegen.model.card import Card, CodecCard, SamplingDefaults, TrainedOn
 
 PIECES = 80
@@ -25,17 +26,22 @@ PIECES = 80
 def ship(run: Path, target: Path, corpus: Corpus, each: Each) -> Card:
     """Write the best network of a run as a verified model file with its own figures in its card."""
     trained = train.restore_best(run)
+    if trained.digest != corpus.digest:
+        raise SettingsError(f"{run}: was trained on other music than this; run `python -m export train` first")
     trained = replace(trained, network=rounded(trained.network))
     graph = to_onnx(trained.network)
     card = make_card(trained, longest_run(corpus))
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_suffix(".partial")
-    _write(with_card(graph, card), partial)
-    figures = evaluate(OnnxPredictor(partial), corpus, each)
-    card = card.model_copy(update={"metrics": {**card.metrics, **figures}})
-    _write(with_card(graph, card), partial)
-    verify(partial, train.TorchPredictor(trained.network))
-    partial.replace(target)
+    try:
+        _write(with_card(graph, card), partial)
+        figures = evaluate(OnnxPredictor(partial), corpus, each)
+        card = card.model_copy(update={"metrics": {**card.metrics, **figures}})
+        _write(with_card(graph, card), partial)
+        verify(partial, train.TorchPredictor(trained.network))
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
     return card
 
 

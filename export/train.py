@@ -153,8 +153,12 @@ def train(recipe: Recipe, folder: Path, music: Path | None = None, report: Repor
         network = make_network(recipe, corpus.codec).to("cuda" if torch.cuda.is_available() else "cpu")
         averaged, optimiser = deepcopy(network), make_optimiser(network, training)
         learner = Learner(network, averaged, optimiser, Progress(), training, processes)
-        _refuse_another(recipe, folder / "last.safetensors")
-        text = {"recipe": recipe.model_dump_json(), "codec": json.dumps(corpus.codec.parameters())}
+        _refuse_another(recipe, corpus.digest, folder / "last.safetensors")
+        text = {
+            "recipe": recipe.model_dump_json(),
+            "codec": json.dumps(corpus.codec.parameters()),
+            "music": corpus.digest,
+        }
         for epoch in epochs(learner, folder, text, _with_tensorboard(folder, report) if processes.is_first else None):
             tokens = epoch_tokens(corpus.split.train, corpus.codec, training, epoch)
             parts = batches(tokens, training, epoch)
@@ -168,10 +172,12 @@ def train(recipe: Recipe, folder: Path, music: Path | None = None, report: Repor
     return learner.progress
 
 
-def _refuse_another(recipe: Recipe, path: Path) -> None:
+def _refuse_another(recipe: Recipe, digest: str, path: Path) -> None:
     kept = checkpoints.metadata(path)
     if kept and Recipe.model_validate_json(kept["recipe"]) != recipe:
         raise SettingsError(f"{path}: was trained by another recipe; move its folder away, or restore the recipe")
+    if kept and kept.get("music") != digest:
+        raise SettingsError(f"{path}: was trained on other music; move its folder away, or restore the music")
 
 
 def _with_tensorboard(folder: Path, report: Report | None) -> Report | None:
@@ -239,6 +245,7 @@ class Trained:
     codec: Codec[Any]
     network: Network
     progress: Progress
+    digest: str  # of the music that it was trained on
 
 
 def restore_best(folder: Path) -> Trained:
@@ -248,4 +255,6 @@ def restore_best(folder: Path) -> Trained:
     codec = make_codec(recipe.codec, json.loads(metadata["codec"]))
     network = make_network(recipe, codec)
     network.load_state_dict(averages)
-    return Trained(recipe, codec, network.eval(), Progress(**json.loads(metadata["progress"])))
+    return Trained(
+        recipe, codec, network.eval(), Progress(**json.loads(metadata["progress"])), metadata.get("music", "")
+    )

@@ -1,11 +1,11 @@
 """Corpora by name: read once, written as tokens by a codec, cached, and split the same way every time."""
 
+import hashlib
 import json
 import os
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import import_module
+from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from livegen.codecs.codec import Codec
 from livegen.errors import SettingsError, did_you_mean
 
 CACHE = Path(__file__).parents[2] / ".cache"
+READERS = ("music21", "symusic")  # libraries that read music, each of their versions perhaps in its own way
 CORPORA = {
     "bach-chorales": ("chorales", "SOURCE"),
     "folk": ("abc", "STUDY"),
@@ -28,10 +29,11 @@ CORPORA = {
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """Music as tokens of a codec."""
+    """Music as tokens of a codec; ``digest`` is the same for the same music, wherever it comes from."""
 
     codec: Codec[Any]
     split: Split
+    digest: str = ""
 
 
 def source(corpus: str) -> Source:
@@ -49,17 +51,43 @@ def load(corpus: str, codec: str, music: Path | None = None, report: Report | No
     folder = music or Path()
     if found.folder and not (folder / found.folder).is_dir():
         raise SettingsError(f"corpus '{corpus}' is read from '{found.folder}' in a folder of music: --music FOLDER")
-    path = CACHE / f"{corpus}-{codec}-v{found.version}-{_fingerprint(folder, found.folder):08x}.npz"
+    path = cache_path(corpus, codec, folder)
     if not path.exists():
         _keep(path, *_read(found, codec, folder, report or (lambda done, whole: None)))
     restored, pieces = _restore(path, codec)
-    return Corpus(restored, found.split(pieces))
+    return Corpus(restored, found.split(pieces), _digest(restored, pieces))
 
 
-def _fingerprint(folder: Path, own: str) -> int:
-    """A checksum of the names and sizes of a corpus' files; 0 when it has none."""
-    files = sorted((str(path), path.stat().st_size) for path in (folder / own).rglob("*")) if own else []
-    return zlib.crc32(repr(files).encode()) if own else 0
+def cache_path(corpus: str, codec: str, folder: Path) -> Path:
+    """Where the tokens of this corpus are kept: another file for other music, and for another way of reading it."""
+    found = source(corpus)
+    return CACHE / f"{corpus}-{codec}-v{found.version}-{_fingerprint(folder, found)}.npz"
+
+
+def _fingerprint(folder: Path, found: Source) -> str:
+    """A checksum of a corpus' files, by their names within the folder and their content, and of the readers."""
+    seen = hashlib.sha256(repr([metadata.version(reader) for reader in READERS]).encode())
+    for path in sorted((folder / found.folder).rglob("*")) if found.folder else ():
+        if path.is_file() and (not found.suffixes or path.suffix.lower() in found.suffixes):
+            seen.update(os.fsencode(path.relative_to(folder / found.folder)) + b"\0" + _checksum(path))
+    return seen.hexdigest()[:16]
+
+
+def _checksum(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").digest()
+    except OSError:
+        return bytes(32)  # the corpus' reader says what is wrong with it
+
+
+def _digest(codec: Codec[Any], pieces: Sequence[Piece]) -> str:
+    """A checksum of the music as the codec writes it, and of the side that each piece stands on."""
+    seen = hashlib.sha256(json.dumps([codec.name, codec.parameters()]).encode())
+    for piece in pieces:
+        seen.update(f"{piece.part}/{piece.side}/{len(piece.tokens)}/".encode())
+        seen.update(piece.tokens.astype("<i8").tobytes())
+    return seen.hexdigest()
 
 
 def _read(found: Source, codec_name: str, folder: Path, report: Report) -> tuple[Codec[Any], list[Piece]]:

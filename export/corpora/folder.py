@@ -11,11 +11,12 @@ from export.corpora import piano
 from export.corpora.work import Report, Source, Work
 from livegen.errors import LivegenError, SettingsError
 from livegen.events import TICKS_PER_QUARTER, Note
+from livegen.files.midi_file import read_score
 
 CREDIT = "the player's own folder of music"
 LICENCE = "the player's own"
 
-MIDI = (".mid", ".midi")
+MIDI = (".mid", ".midi", ".kar", ".rmi")
 SCORES = (".musicxml", ".mxl", ".xml", ".krn", ".abc")
 FEWEST_NOTES = 16  # a piece with fewer teaches nothing
 
@@ -41,8 +42,8 @@ def read(folder: Path, report: Report) -> Iterator[Work]:
 
 
 def read_file(path: Path) -> list[list[Note]]:
-    """The pieces in a file: an ABC file may hold many, the others hold one; SettingsError when there is none."""
-    pieces = [piano.read_midi(path)] if path.suffix.lower() in MIDI else _read_scores(path)
+    """The pieces in a file: an ABC file may hold many, the others hold one; LivegenError when there is none."""
+    pieces = [list(read_score(path).notes)] if path.suffix.lower() in MIDI else _read_scores(path)
     found = [notes for notes in pieces if len(notes) >= FEWEST_NOTES]
     if not found:
         raise SettingsError(f"{path}: has fewer than {FEWEST_NOTES} notes")
@@ -70,4 +71,13 @@ def _notes(score: object) -> list[Note]:
     return sorted(notes)
 
 
-SOURCE = Source(read, piano.encode, CREDIT, LICENCE, folder=".", fit={"note_duration": piano.fit})
+SOURCE = Source(
+    read,
+    piano.encode,
+    CREDIT,
+    LICENCE,
+    version=2,
+    folder=".",
+    suffixes=(*MIDI, *SCORES),
+    fit={"note_duration": piano.fit},
+)

@@ -4,6 +4,7 @@ Movements and numbers of one work are one group: a file's name without its last 
 pieces that they are on, and the cycles whose parts have names of their own.
 """
 
+import logging
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -11,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import symusic
 
 from export.corpora.work import Report, Side, Source, Work, sides
 from livegen.codecs.chord_events import Sound, sounds_of
@@ -19,9 +19,10 @@ from livegen.codecs.codec import Codec
 from livegen.codecs.note_duration import NoteDurationCodec
 from livegen.codecs.notes import GRID_TICKS
 from livegen.codecs.vocabulary import Tokens
-from livegen.errors import SettingsError
-from livegen.events import TICKS_PER_QUARTER, Note
-from livegen.music.tempo_map import nearest, round_div
+from livegen.errors import MidiFileError
+from livegen.events import Note
+from livegen.files.midi_file import read_score
+from livegen.music.tempo_map import nearest
 
 CREDIT = "classical piano music sequenced by Bernd Krueger, piano-midi.de"
 LICENCE = "files under CC BY-SA 3.0 Germany; only learned from, not distributed"
@@ -37,13 +38,18 @@ CYCLES = {
     "deb_": "Debussy, Suite bergamasque",
 }
 
+log = logging.getLogger(__name__)
+
 
 def read(folder: Path, report: Report) -> Iterator[Work]:
     """The pieces in the order of their paths."""
     paths = sorted((folder / "piano-midi").rglob("*.mid"))
     for index, path in enumerate(paths):
         report(index + 1, len(paths))
-        yield Work(path.stem, group(path.stem), read_midi(path))
+        try:
+            yield Work(path.stem, group(path.stem), list(read_score(path).notes))
+        except MidiFileError as error:
+            log.warning("skipped %s", error)
 
 
 def group(name: str) -> str:
@@ -57,22 +63,6 @@ def group(name: str) -> str:
 def divide(works: Sequence[Work]) -> list[Side]:
     """As ``sides``; two lyric pieces of Grieg's whose opus others of the training part belong to are left out."""
     return ["" if work.name in PARTED else side for work, side in zip(works, sides(works), strict=True)]
-
-
-def read_midi(path: Path) -> list[Note]:
-    """The notes of a MIDI file in order, drums left out; SettingsError when it is none."""
-    try:
-        score: Any = symusic.Score(str(path))
-    except Exception as error:  # noqa: BLE001 (the reader raises classes of its own that share no other parent)
-        raise SettingsError(f"{path}: not a whole MIDI file ({str(error).splitlines()[0][:80]})") from None
-    quarter = score.ticks_per_quarter
-    notes = [
-        Note(_ticks(note.start, quarter), note.pitch, max(1, _ticks(note.duration, quarter)), max(1, note.velocity))
-        for track in score.tracks
-        if not track.is_drum
-        for note in track.notes
-    ]
-    return sorted(notes)
 
 
 def encode(codec: Codec[Any], notes: Sequence[Note]) -> Tokens:
@@ -93,10 +83,6 @@ def fit(pieces: Sequence[Sequence[Note]]) -> NoteDurationCodec:
     room = LARGEST_VOCABULARY - len(plain.vocabulary)
     known = sorted(chords, key=lambda sound: (-chords[sound], sound))[:room]
     return NoteDurationCodec(chords=[str(sound) for sound in sorted(known)])
-
-
-def _ticks(ticks: int, quarter: int) -> int:
-    return round_div(ticks * TICKS_PER_QUARTER, quarter)
 
 
 SOURCE = Source(
