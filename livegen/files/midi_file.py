@@ -2,6 +2,7 @@
 
 import logging
 from bisect import bisect_right
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -24,7 +25,7 @@ from livegen.events import (
     to_bytes,
 )
 from livegen.files.midi_tracks import MidiContent, Sign, Tempo, read_tracks
-from livegen.files.note_pairing import Place, PlayedNote, ends_all_notes, pair_notes
+from livegen.files.note_pairing import Place, PlayedNote, pair_notes
 from livegen.files.target import written
 from livegen.music.tempo_map import round_div
 
@@ -57,8 +58,9 @@ def read_midi(path: Path) -> list[Timed]:
 
 def _checked(path: Path) -> MidiContent:
     content = read_tracks(path)
-    for problem in content.problems:
-        log.warning("%s", MidiFileError(f"{path}: {problem}"))
+    if content.problems:
+        more = f" (and {len(content.problems) - 1} more faults)" if len(content.problems) > 1 else ""
+        log.warning("%s", MidiFileError(f"{path}: {content.problems[0]}{more}"))
     return content
 
 
@@ -93,15 +95,17 @@ def _strokes(notes: Iterable[PlayedNote]) -> Iterator[tuple[Place, Event]]:
 
 
 def _others(content: MidiContent) -> Iterator[tuple[Place, Event]]:
-    """All events but notes, and what only ended notes."""
+    """All events but note-ons and note-offs."""
     for number, track in enumerate(content.tracks):
         for index, ticked in enumerate(track.events):
-            if not isinstance(ticked.event, NoteOn | NoteOff) and not ends_all_notes(ticked.event):
+            if not isinstance(ticked.event, NoteOn | NoteOff):
                 yield (ticked.tick, number, index, 1), ticked.event
 
 
 def _timed(events: Iterable[tuple[Place, Event]], content: MidiContent) -> Iterator[Timed]:
-    tempos = sorted((sign.tick, sign.us) for track in content.tracks for sign in track.signs if isinstance(sign, Tempo))
+    tempos = deque(
+        sorted((sign.tick, sign.us) for track in content.tracks for sign in track.signs if isinstance(sign, Tempo))
+    )
     tempo_us, anchor_ns, anchor_tick = _TEMPO_US, 0, 0
 
     def moment_ns(tick: int) -> int:
@@ -109,7 +113,7 @@ def _timed(events: Iterable[tuple[Place, Event]], content: MidiContent) -> Itera
 
     for (tick, *_), event in events:
         while tempos and tempos[0][0] <= tick:
-            anchor_ns, anchor_tick, tempo_us = moment_ns(tempos[0][0]), *tempos.pop(0)
+            anchor_ns, anchor_tick, tempo_us = moment_ns(tempos[0][0]), *tempos.popleft()
         yield Timed(moment_ns(tick), event)
 
 

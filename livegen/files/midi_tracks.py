@@ -10,7 +10,7 @@ from pathlib import Path
 from livegen.errors import MidiFileError
 from livegen.events import Event, Ticked, from_bytes
 
-_LARGEST = 64 << 20  # bytes of a file
+_LARGEST = 16 << 20  # bytes of a file
 _WRAPPER = 1024  # bytes in which the header has to begin
 _HEADER, _TRACK = b"MThd", b"MTrk"
 _META, _SYSEX = 0xFF, (0xF0, 0xF7)
@@ -108,10 +108,9 @@ def _read_chunks(content: bytes, at: int) -> tuple[list[Track], list[str]]:
     while 0 <= at < len(content) - 7:
         begin = at + 8
         end = begin + int.from_bytes(content[at + 4 : begin])
-        is_sound = _is_boundary(content, end)
-        after = end if is_sound else content.find(_TRACK, at + 1)
+        after = end if _is_boundary(content, end) else content.find(_TRACK, begin)
         if content.startswith(_TRACK, at):
-            reader = _TrackReader(content, begin, end if is_sound else len(content))
+            reader = _TrackReader(content, begin, after if after >= 0 else len(content))
             tracks.append(reader.read())
             if reader.problem:
                 problems.append(f"track {len(tracks)} {reader.problem}; what comes before is used")
@@ -165,7 +164,7 @@ class _TrackReader:
             self._events.append(Ticked(tick, event))
 
     def _channel_event(self, first: int) -> Event | None:
-        """The event that begins with this byte; the last status counts again where a data byte stands (also after meta)."""
+        """The event that begins with this byte; where a data byte stands, the last status counts again."""
         if first < 0x80:
             self.at -= 1
         else:

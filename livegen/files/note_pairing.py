@@ -34,23 +34,20 @@ class _Key:
     is_all: bool = False
 
 
-def ends_all_notes(event: object) -> bool:
-    """The event ends all notes of its channel: All Sound Off, All Notes Off, and the modes that imply it."""
-    return isinstance(event, ControlChange) and (event.number == ALL_SOUND_OFF or event.number >= ALL_NOTES_OFF)
-
-
 def pair_notes(track: int, events: Sequence[Ticked], end_tick: int, sixteenth: int) -> list[PlayedNote]:
     """The notes of a track; ``end_tick`` is where the file ends, ``sixteenth`` the length of a note that has none."""
     keys: dict[_Voice, list[_Key]] = {}
+    used: dict[int, set[_Voice]] = {}  # by channel, since all its notes ended
     for index, (tick, event) in enumerate((ticked.tick, ticked.event) for ticked in events):
         place = tick, track, index, 1
         if isinstance(event, NoteOn | NoteOff):
             key = _Key(place, event if isinstance(event, NoteOn) else None)
-            keys.setdefault((event.channel, event.pitch), []).append(key)
-        elif isinstance(event, ControlChange) and ends_all_notes(event):
-            for (channel, _), of_key in keys.items():
-                if channel == event.channel:
-                    of_key.append(_Key(place, is_all=True))
+            voice = event.channel, event.pitch
+            keys.setdefault(voice, []).append(key)
+            used.setdefault(event.channel, set()).add(voice)
+        elif isinstance(event, ControlChange) and _ends_all_notes(event):
+            for voice in used.pop(event.channel, ()):
+                keys[voice].append(_Key(place, is_all=True))
     end = end_tick, track, len(events), 1
     notes: list[PlayedNote] = []
     for of_key in keys.values():
@@ -59,15 +56,23 @@ def pair_notes(track: int, events: Sequence[Ticked], end_tick: int, sixteenth: i
     return sorted(notes, key=lambda note: note.onset)
 
 
+def _ends_all_notes(event: ControlChange) -> bool:
+    """All Sound Off, All Notes Off, and the modes that imply it."""
+    return event.number == ALL_SOUND_OFF or event.number >= ALL_NOTES_OFF
+
+
 def _ends_first(keys: Iterable[_Key]) -> list[_Key]:
     """In each tick, the ends of what sounded before come first."""
     ordered: list[_Key] = []
     held = 0
     for _, on_tick in groupby(keys, key=lambda key: key.place[0]):
         now = list(on_tick)
-        ends = [key for key in now if not key.note and not key.is_all][:held]
-        ends += [key for key in now if key.is_all]
-        ordered += ends + [key for key in now if key not in ends]
+        ends: list[_Key] = []
+        rest: list[_Key] = []
+        for key in now:
+            is_end = key.is_all or (not key.note and len(ends) < held)
+            (ends if is_end else rest).append(key)
+        ordered += ends + rest
         for key in ordered[-len(now) :]:
             held = held + 1 if key.note else 0 if key.is_all else max(0, held - 1)
     return ordered

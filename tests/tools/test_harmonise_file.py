@@ -15,6 +15,7 @@ from livegen.files.midi_file import Score, read_score, write_score
 from livegen.model.bundle import Bundle, load_bundle
 from livegen.music.key import Key
 from livegen.tools.harmonise_file import Harmony, Search, frames_of, harmonise, harmonise_file, melody_of
+from tests.support.midi_bytes import END, at, header, track, write
 
 BEAT = TICKS_PER_QUARTER
 CODEC = ChoraleCodec()
@@ -184,4 +185,25 @@ def test_a_file_without_notes_is_refused(tmp_path: Path) -> None:
     write_score(tmp_path / "in.mid", [("melody", [])], Score(()))
 
     with pytest.raises(LivegenError, match="has no notes"):
+        harmonise_file(tmp_path / "in.mid", tmp_path / "out.mid", report=lambda *_: None)
+
+
+def test_a_key_that_is_struck_again_before_its_note_off_is_written_is_a_note_of_its_own(tmp_path: Path) -> None:
+    steps = [
+        at(480 * bool(n), 0x90, 60 + n // 4, 80) + (at(0, 0x80, 60 + n // 4, 0) if n % 4 else b"") for n in range(8)
+    ]
+    steps.insert(4, at(480, 0x80, 60, 0))
+    source = write(tmp_path / "in.mid", header(), track(*steps, at(480, 0x80, 61, 0), END))
+
+    said = harmonise_file(source, tmp_path / "out.mid", report=lambda *_: None)
+
+    assert ": 8 notes in" in said
+
+
+@pytest.mark.parametrize("taken", ["out.mid", "out.png"])
+def test_neither_the_music_nor_the_picture_is_written_over_the_melody(tmp_path: Path, taken: str) -> None:
+    write_score(tmp_path / "in.mid", [("melody", tune((60, 1)))], Score(()))
+    (tmp_path / taken).hardlink_to(tmp_path / "in.mid")
+
+    with pytest.raises(LivegenError, match="write to another name"):
         harmonise_file(tmp_path / "in.mid", tmp_path / "out.mid", report=lambda *_: None)

@@ -1,19 +1,22 @@
 """From file to file."""
 
+import re
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from livegen.clock import NS_PER_MS
+from livegen.errors import LivegenError, MidiFileError, TargetError
 from livegen.events import NoteOff, NoteOn, Timed
 from livegen.files.midi_file import read_midi, write_midi
 from livegen.settings import load
 from livegen.tools.render import render_file
+from tests.support.midi_bytes import END, TUNE, at, header, track, tune, write
 
 
 @pytest.fixture
-def tune(tmp_path: Path) -> Path:
+def melody(tmp_path: Path) -> Path:
     """A little tune in D."""
     events = []
     for index, pitch in enumerate((62, 64, 66, 67, 69, 69, 71, 69)):
@@ -23,29 +26,82 @@ def tune(tmp_path: Path) -> Path:
     return tmp_path / "tune.mid"
 
 
-def rendered(tune: Path, seed: int, picture: Path | None = None) -> bytes:
-    target = tune.with_name(f"answer-{seed}.mid")
-    render_file(tune, target, load(None, {"play": {"seed": seed}}), picture, lambda done, total: None)
+def rendered(melody: Path, seed: int, picture: Path | None = None) -> bytes:
+    target = melody.with_name(f"answer-{seed}.mid")
+    render_file(melody, target, load(None, {"play": {"seed": seed}}), picture, lambda done, total: None)
     return target.read_bytes()
 
 
-def test_one_seed_gives_the_same_bytes_and_another_gives_others(tune: Path) -> None:
-    assert rendered(tune, 1) == rendered(tune, 1)
-    assert rendered(tune, 1) != rendered(tune, 2)
+def test_one_seed_gives_the_same_bytes_and_another_gives_others(melody: Path) -> None:
+    assert rendered(melody, 1) == rendered(melody, 1)
+    assert rendered(melody, 1) != rendered(melody, 2)
 
 
-def test_both_voices_are_in_the_file(tune: Path) -> None:
-    rendered(tune, 1)
+def test_both_voices_are_in_the_file(melody: Path) -> None:
+    rendered(melody, 1)
 
-    events = read_midi(tune.with_name("answer-1.mid"))
+    events = read_midi(melody.with_name("answer-1.mid"))
 
     assert sum(isinstance(timed.event, NoteOn) for timed in events) > 8 + 8
 
 
-def test_the_picture_shows_both_voices_in_their_colours(tune: Path) -> None:
-    picture = tune.with_name("roll.png")
+def test_the_picture_shows_both_voices_in_their_colours(melody: Path) -> None:
+    picture = melody.with_name("roll.png")
 
-    rendered(tune, 1, picture)
+    rendered(melody, 1, picture)
 
     colours = {colour for _, colour in Image.open(picture).getcolors(1 << 16) or []}
     assert {(0, 114, 178), (213, 94, 0)} <= colours
+
+
+ODD = {
+    "the last note is open": (header(), track(tune()[:-3], END)),
+    "only All Notes Off ends notes": (
+        header(),
+        track(*(at(0, 0x90, pitch, 80) + at(480, 0xB0, 123, 0) for pitch in TUNE), END),
+    ),
+    "a clock byte between the notes": (header(), track(tune(), at(0, 0xF8), END)),
+    "sixteen days between two notes": (header(), track(tune(), at(0x0FFFFFFF, 0x90, 60, 80), END)),
+    "a key of eight sharps": (header(), track(at(0, 0xFF, 0x59, 2, 8, 0), tune(), END)),
+}
+
+
+@pytest.mark.parametrize("what", ODD)
+def test_an_odd_file_is_answered(tmp_path: Path, what: str) -> None:
+    source = write(tmp_path / "odd.mid", *ODD[what])
+
+    said = render_file(source, tmp_path / "out.mid", load(), None, lambda done, total: None)
+
+    heard, played = map(int, re.findall(r"(\d+) (?:notes by|by the)", said))
+    assert heard in (18, 19)
+    assert played > 10
+
+
+@pytest.mark.parametrize(
+    ("out", "picture", "error"),
+    [
+        ("tune.mid", None, TargetError),
+        ("link.mid", None, TargetError),
+        ("none/out.mid", None, TargetError),
+        ("out.txt", None, TargetError),
+        ("out.mid", "none/roll.png", TargetError),
+        ("out.mid", "roll.gif", TargetError),
+        ("out.mid", None, MidiFileError),
+    ],
+)
+def test_what_cannot_be_written_or_read_is_said_before_the_work_and_nothing_is_touched(
+    melody: Path, out: str, picture: str | None, error: type[LivegenError]
+) -> None:
+    folder = melody.parent
+    (folder / "link.mid").symlink_to(melody)
+    if error is MidiFileError:
+        melody.write_bytes(b"no music")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+
+    def started(done: int, total: int) -> None:
+        raise AssertionError("the work has begun")
+
+    with pytest.raises(error):
+        render_file(melody, folder / out, load(), folder / picture if picture else None, started)
+
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
