@@ -87,8 +87,8 @@ def test_a_run_neither_goes_on_nor_ships_with_other_music(tmp_path: Path) -> Non
 
     with pytest.raises(SettingsError, match="was trained on other music"):
         train.train(recipe, tmp_path / "run", other)
+    corpus = corpora.load("folder", recipe.codec, other)
     with pytest.raises(SettingsError, match="was trained on other music"):
-        corpus = corpora.load("folder", recipe.codec, other)
         ship.ship(tmp_path / "run", tmp_path / "b.onnx", corpus, lambda items, _: items)
     assert not (tmp_path / "b.onnx").exists()
 

@@ -55,7 +55,7 @@ def test_the_picture_shows_both_voices_in_their_colours(melody: Path) -> None:
 
 
 ODD = {
-    "the last note is open": (header(), track(tune()[:-3], END)),
+    "the last note is open": (header(), track(tune()[:-5], END)),
     "only All Notes Off ends notes": (
         header(),
         track(*(at(0, 0x90, pitch, 80) + at(480, 0xB0, 123, 0) for pitch in TUNE), END),
