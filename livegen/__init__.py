@@ -15,6 +15,7 @@ A folder runs in one process. The port process owns the ports and the time; it n
     midi_in/loop_detector.py     detects our own notes coming back to us
     midi_out/port.py             the output; also a port in memory
     midi_out/sender.py           sends messages one at a time, after recording each note in the ledger
+    midi_out/control_loop.py     tells a controller that has come back to us from one that a player repeats
     midi_out/limiter.py          how loud and how long notes may be
     midi_out/sounding.py         what sounds at one output
     midi_out/ledger.py           every note that sounds, in a file that outlives the process
@@ -89,6 +90,7 @@ Music, and how it is written as tokens:
     music/key.py                 the key of a phrase
     music/phrase.py              the phrase on its grid
     music/phrase_capture.py      what was played since the last answer, and when the phrase is over
+    music/taps.py                notes of no length
     music/tempo_detection.py     the tempo and the bar of a phrase
     music/tempo_map.py           ticks and nanoseconds
     music/transport.py           the song position of a clock

@@ -20,6 +20,9 @@ from livegen.errors import LivegenError, RunningError
 from livegen.events import (
     ALL_NOTES_OFF,
     ALL_SOUND_OFF,
+    HOLD_2_PEDAL,
+    SOFT_PEDAL,
+    SOSTENUTO_PEDAL,
     SUSTAIN_PEDAL,
     ControlChange,
     Event,
@@ -32,12 +35,13 @@ from livegen.events import (
 _CHANNELS = 16
 _PITCHES = 128
 _HEADER = struct.Struct("<8sq")  # magic, process id
-_MAGIC = b"livegen2"
+_MAGIC = b"livegen3"
 _NOTES = _CHANNELS * _PITCHES
 _SOUNDING = _HEADER.size  # one count per (channel, pitch)
 _PENDING = _SOUNDING + _NOTES  # the same, left behind by a process that was killed
-_HELD = _PENDING + _NOTES  # one per channel and lasting control: pedals first, then bends
-_HELD_CELLS = 2 * _CHANNELS
+_HELD = _PENDING + _NOTES  # one per channel and lasting control
+_CONTROLS: tuple[int | None, ...] = (SUSTAIN_PEDAL, None, SOSTENUTO_PEDAL, SOFT_PEDAL, HOLD_2_PEDAL)  # None: the bend
+_HELD_CELLS = len(_CONTROLS) * _CHANNELS  # append new controls: files of before have fewer
 _DOWN, _LEFT_DOWN, _UNKNOWN = 1, 2, 4  # bits of such a cell: down; its end is pending; its state is unknown
 _MOST_PENDING = 256  # notes: neither a player nor a network leaves more; a file with more is damaged
 _UNCONFIRMED = _HELD + _HELD_CELLS  # one per note and control: its end was sent, but its arrival is unconfirmed
@@ -111,10 +115,12 @@ class Ledger:
         return (*self.sounding(), *self.held())
 
     def note_offs(self) -> tuple[Event, ...]:
-        """All events that silence the output: the note-offs, the controls on the channels in use, then bends."""
+        """All events that silence the output: note-offs, pedals, controls on the channels in use, then bends."""
         notes, held = self.sounding(), self.held()
-        channels = sorted({ending.channel for ending in (*notes, *held)})
-        return (*notes, *_silence(channels), *(lift for lift in held if isinstance(lift, PitchBend)))
+        silence = tuple(_silence(ending.channel for ending in (*notes, *held)))
+        bends = (lift for lift in held if isinstance(lift, PitchBend))
+        pedals = (lift for lift in held if isinstance(lift, ControlChange) and lift not in silence)
+        return (*notes, *pedals, *silence, *bends)
 
     def mark_pending_off(self) -> None:
         """Everything that sounds becomes pending: its note-offs could not be delivered."""
@@ -173,9 +179,8 @@ class Ledger:
             if not self._cells[_SOUNDING + cell]
         ]
         unknown = self._lifts(_UNKNOWN)
-        channels = [lift.channel for lift in unknown if isinstance(lift, ControlChange)]
-        bends = [lift for lift in unknown if isinstance(lift, PitchBend)]
-        return (*notes, *self._lifts(_LEFT_DOWN), *_silence(channels), *bends)
+        silence = tuple(_silence(lift.channel for lift in unknown if isinstance(lift, ControlChange)))
+        return (*notes, *self._lifts(_LEFT_DOWN), *silence, *(lift for lift in unknown if lift not in silence))
 
     def pending_before(self, event: Event) -> tuple[NoteOff, ...]:
         """The pending note-offs of the note that this event begins again: they must be sent first."""
@@ -213,22 +218,23 @@ class Ledger:
 def _held_cell(event: Event) -> int | None:
     """The cell of a lasting control; None for any other event."""
     match event:
-        case ControlChange(number, _, channel) if number == SUSTAIN_PEDAL:
-            return _HELD + channel
+        case ControlChange(number, _, channel) if number in _CONTROLS:
+            return _HELD + _CONTROLS.index(number) * _CHANNELS + channel
         case PitchBend(_, channel):
-            return _HELD + _CHANNELS + channel
+            return _HELD + _CONTROLS.index(None) * _CHANNELS + channel
     return None
 
 
 def _lift(index: int) -> ControlChange | PitchBend:
     """The event that lifts the control of the cell with this index."""
-    kind, channel = divmod(index, _CHANNELS)
-    return PitchBend(0, channel) if kind else ControlChange(SUSTAIN_PEDAL, 0, channel)
+    place, channel = divmod(index, _CHANNELS)
+    number = _CONTROLS[place]
+    return PitchBend(0, channel) if number is None else ControlChange(number, 0, channel)
 
 
 def _silence(channels: Iterable[int]) -> Iterator[ControlChange]:
-    """The controls that end all that sounds on these channels."""
-    for channel in channels:
+    """The controls that end all that sounds on these channels, once for each."""
+    for channel in sorted(set(channels)):
         yield from (ControlChange(number, 0, channel) for number in (SUSTAIN_PEDAL, ALL_NOTES_OFF, ALL_SOUND_OFF))
 
 
@@ -289,7 +295,7 @@ def open_ledger(name: str, folder: Path) -> Iterator[Ledger]:
 
 def _lay_out(file: BinaryIO) -> None:
     """Write the whole file once, in place: a full disk fails here, and not with a signal at the first note."""
-    content = _with_bends(file.read(_SIZE + 1))
+    content = _with_new_controls(file.read(_SIZE + 1))
     is_ours = len(content) == _SIZE  # else of another version, or no ledger; a damaged header is accepted
     cells = content[_HEADER.size :] if is_ours else b""
     file.seek(0)
@@ -299,14 +305,15 @@ def _lay_out(file: BinaryIO) -> None:
     file.truncate(_SIZE)
 
 
-def _with_bends(content: bytes) -> bytes:
-    """Convert the content of a ledger of livegen 0.1, which had no cells for bends, to the current layout."""
-    if len(content) != _HEADER.size + 2 * (2 * _NOTES + _CHANNELS) + _NOTES + _CHANNELS:
+def _with_new_controls(content: bytes) -> bytes:
+    """Convert the content of a ledger of before to the current layout: it had cells for fewer controls."""
+    known, rest = divmod(len(content) - _HEADER.size - 5 * _NOTES, 3 * _CHANNELS)
+    if rest or not 0 < known < len(_CONTROLS):
         return content
-    held, unconfirmed = 2 * _NOTES + _CHANNELS, 3 * _NOTES + 2 * _CHANNELS  # where these cells ended
-    cells, bends = content[_HEADER.size :], bytes(_CHANNELS)
+    held, unconfirmed = 2 * _NOTES + known * _CHANNELS, 3 * _NOTES + 2 * known * _CHANNELS  # where these cells ended
+    cells, new = content[_HEADER.size :], bytes((len(_CONTROLS) - known) * _CHANNELS)
     return b"".join(
-        (content[: _HEADER.size], cells[:held], bends, cells[held:unconfirmed], bends, cells[unconfirmed:], bends)
+        (content[: _HEADER.size], cells[:held], new, cells[held:unconfirmed], new, cells[unconfirmed:], new)
     )
 
 
