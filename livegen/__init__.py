@@ -8,8 +8,11 @@ A folder runs in one process. The port process owns the ports and the time; it n
 
     midi_ports/names.py          finds the port that a name means; tells keyboards from software
     midi_ports/rtmidi_client.py  the only module that uses rtmidi: systems, clients, ports that are plugged in
-    midi_ports/jack.py           what rtmidi does not offer for JACK
+    midi_ports/connections.py    who is connected to whom, where the MIDI system tells
+    midi_ports/jack.py           ... on JACK, and what else rtmidi does not offer for JACK
     midi_in/port.py              the input, with a timestamp at arrival; also a port in memory
+    midi_in/poller.py            the thread that takes what the inputs have queued
+    midi_in/arrival.py           when messages arrived, rebuilt from the times between them
     midi_in/parser.py            parses received bytes into whole messages
     midi_in/input_filter.py      makes one input well-formed: each note-on has one note-off
     midi_in/loop_detector.py     detects our own notes coming back to us
@@ -18,6 +21,7 @@ A folder runs in one process. The port process owns the ports and the time; it n
     midi_out/control_loop.py     tells a controller that has come back to us from one that a player repeats
     midi_out/limiter.py          how loud and how long notes may be
     midi_out/sounding.py         what sounds at one output
+    midi_out/receivers.py        what each receiver was sent and is owed, in files that outlive the process
     midi_out/ledger.py           every note that sounds, in a file that outlives the process
     midi_out/scheduler.py        the events that are still to be played
     midi_out/player.py           the thread that waits for each event's moment and sends the event

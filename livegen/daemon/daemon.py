@@ -32,7 +32,7 @@ from livegen.sync.clock_source import ClockSource
 _THREADS = 5  # monitor, player, router, clock source, supervisor: a thread each
 _SWITCH_S = 0.0005  # how long one thread may hold the GIL while others wait
 _RESEND_S = 0.25  # between two polls of the ports while note-offs are pending
-_LISTEN_S = 0.01  # and between two checks of what is plugged in: a new output gets them at once
+_LOOK_S = 0.02  # between two looks at who is connected
 
 
 class _Worker(Protocol):
@@ -140,7 +140,11 @@ class _Daemon:
                 self.controls.settings,
                 lambda: self.figures(supervisor),
                 transport,
-                lambda at_ns: {**health.status(at_ns), "lines": self.log.lately(at_ns)},
+                lambda at_ns: {
+                    **health.status(at_ns),
+                    "deaf": self.ports.deaf(),
+                    "lines": self.log.lately(at_ns),
+                },
             )
 
     def figures(self, supervisor: Supervisor) -> Figures:
@@ -176,7 +180,7 @@ def _start_ports(
         on_change=lambda changed: clock_source.change(changed.time),
         is_realtime=is_realtime,
     )
-    ports = open_ports(settings.ports, memory, router.hear, player, log)
+    ports = open_ports(settings.ports, memory, router.hear, player, log, is_realtime=is_realtime)
     threads.stack.callback(ports.close)
     threads.start(router)
     threads.start(clock_source)
@@ -184,11 +188,10 @@ def _start_ports(
 
 
 def _rest(stop: threading.Event, player: Player, ports: PortManager, rest_s: float) -> bool:
-    """Wait until the next poll; while note-offs are pending, a new device ends the wait. True when ``stop`` is set."""
-    if not player.resend_pending():
-        return stop.wait(rest_s)
-    plugged, until = ports.plugged(), time.monotonic() + _RESEND_S
-    while time.monotonic() < until and ports.plugged() == plugged:
-        if stop.wait(_LISTEN_S):
+    """Wait until the next poll, or until somebody connects or disconnects; True when ``stop`` is set."""
+    rest_s = min(rest_s, _RESEND_S) if player.resend_pending() else rest_s
+    until = time.monotonic() + rest_s
+    while time.monotonic() < until and not ports.is_changed():
+        if stop.wait(_LOOK_S):
             return True
     return False

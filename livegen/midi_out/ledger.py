@@ -284,13 +284,30 @@ def open_ledger(name: str, folder: Path) -> Iterator[Ledger]:
             file = stack.enter_context(os.fdopen(handle, "r+b", buffering=0))
             if not _lock(file):
                 raise RunningError(_already_running(name, file))
-            _lay_out(file)
-            cells = stack.enter_context(mmap.mmap(file.fileno(), _SIZE))
+            cells = stack.enter_context(_map(file))
         except OSError as error:
             raise LivegenError(f"{path}: cannot keep the ledger of notes here: {error.strerror}") from None
-        ledger = Ledger(cells)
-        ledger.mark_pending_off()
-        yield ledger
+        yield _reopened(cells)
+
+
+def map_ledger(path: Path) -> Ledger:
+    """The ledger in that file, in a folder that is locked by other means; OSError where it cannot be written.
+
+    What was left unsent there is pending.
+    """
+    with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b", buffering=0) as file:
+        return _reopened(_map(file))
+
+
+def _map(file: BinaryIO) -> mmap.mmap:
+    _lay_out(file)
+    return mmap.mmap(file.fileno(), _SIZE)
+
+
+def _reopened(cells: mmap.mmap) -> Ledger:
+    ledger = Ledger(cells)
+    ledger.mark_pending_off()
+    return ledger
 
 
 def _lay_out(file: BinaryIO) -> None:

@@ -57,11 +57,15 @@ class MidiSender:
         self.limiter = OutputLimiter()
         self.on_note: OnNote | None = None  # set before anything is sent
 
-    def attach(self, outputs: Sequence[tuple[Output, OutputRoute]]) -> Sequence[AttachedOutput]:
-        """Add outputs, at which nothing sounds yet."""
+    def attach(self, outputs: Sequence[tuple[Output, OutputRoute]], *, repay: bool = False) -> Sequence[AttachedOutput]:
+        """Add outputs, at which nothing sounds yet. Those that ``repay`` are not sent pending note-offs.
+
+        They know who hears them, and send each what it is owed.
+        """
         with self._sending:
             added = [AttachedOutput(output, route) for output, route in outputs]
-            self._attached, self._returned = (*self._attached, *added), (*self._returned, *added)
+            self._attached = *self._attached, *added
+            self._returned = self._returned if repay else (*self._returned, *added)
             return added
 
     def detach(self, outputs: Collection[Output], *, are_there: bool = False) -> int:
@@ -149,7 +153,8 @@ class MidiSender:
     def clear_pending(self) -> None:
         """Nothing is pending any more."""
         with self._sending:
-            self._ledger.clear_pending()
+            if self._ledger.pending_offs():
+                self._ledger.clear_pending()
 
     def _send(self, attached: AttachedOutput, event: Event | None, message: bytes, *, is_passed: bool) -> None:
         assert attached.output

@@ -35,6 +35,8 @@ def to_do(status: dict[str, Any]) -> list[str]:
         found.append("wait until the opening hours begin; if they have begun, correct the clock of this machine")
     if not any(port["name"].startswith("out:") for port in status["plugged"]):
         found.append(f"connect a synthesizer to {status['name']}:out; see livegen ports")
+    for name in status.get("deaf", ()):  # not in the status of an earlier version
+        found.append(f"nothing arrives at '{name}' any more: restart livegen, then its MIDI server")
     if status["delivery_p99_ms"] > _LATE_MS:
         found.append("notes are sent late: see 'priority' in livegen doctor, and stop other programs on this machine")
     return found
