@@ -14,7 +14,7 @@ import typer
 
 from livegen.appliance.commands import service
 from livegen.bench.commands import bench
-from livegen.errors import LivegenError
+from livegen.errors import LivegenError, SessionError
 from livegen.session.commands import SESSION, Folder, session
 from livegen.settings import Settings, load
 from livegen.settings_file import own_file
@@ -152,12 +152,14 @@ def replay(
     folder: Folder = None,
     as_json: AsJson = False,  # noqa: FBT002 (typer makes it a flag)
 ) -> None:
-    """Replay a session and compare: the same bytes, or the first difference and exit status 1."""
+    """Replay a session and compare: the same bytes, or the first difference; exit status 1 too if a part is missing."""
     from livegen.session.replay import replay_export
 
     with progress("records") as report:
         figures = replay_export(name, folder, target, model or [], report)
     print_figures(figures, as_json=as_json)
+    if figures["missing"] != "nothing":
+        raise SessionError(figures["missing"])
 
 
 @app.command(epilog="Example: livegen harmonise melody.mid chorale.mid --beam 8")

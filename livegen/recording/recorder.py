@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from livegen.clock import NS_PER_S
-from livegen.midi_out.ledger import ledger_folder
+from livegen.midi_out.ledger import ledger_folder, make_ledger_folder
 from livegen.recording.format import Kind, Record, encode_frames
 from livegen.recording.library import free_path, prune
 from livegen.recording.recent import PIECES, next_piece
@@ -64,6 +64,7 @@ def open_recorder(settings: Settings, say: Callable[[str], None]) -> Recorder | 
                 say,
                 longest_ns=longest_ns,
                 largest=_LARGEST_PIECE,
+                make_folder=make_ledger_folder,
             )
         )
     if daemon.record:

@@ -3,8 +3,13 @@
 import errno
 import os
 from dataclasses import dataclass, field
-from io import StringIO
+from pathlib import Path
 from types import SimpleNamespace
+from typing import cast
+from unittest.mock import patch
+
+import livegen.settings
+from livegen.settings import Settings, load
 
 
 @dataclass
@@ -81,13 +86,19 @@ class DiskPath:
         """Its folder."""
         return DiskPath(self.disk, self.path.rpartition("/")[0])
 
-    def open(self, mode: str = "r", *, encoding: str = "utf-8", buffering: int = -1) -> DiskFile | StringIO:
-        """Open it to be read as text, or to append bytes to it."""
-        assert (mode, buffering) in (("r", -1), ("ab", 0))
-        return StringIO(self.read_text(encoding)) if mode == "r" else DiskFile(self.disk, self.path)
+    def open(self, mode: str, *, buffering: int) -> DiskFile:
+        """Open it to append bytes to it."""
+        assert (mode, buffering) == ("ab", 0)
+        return DiskFile(self.disk, self.path)
 
-    def mkdir(self, **_: bool) -> None:
+    def mkdir(self, _: int, **__: bool) -> None:
         """There are no folders."""
+
+    def touch(self, _: int) -> None:
+        """A file begins with its first byte."""
+
+    def chmod(self, _: int) -> None:
+        """There are no other users."""
 
     def exists(self) -> bool:
         """Is it there?"""
@@ -110,10 +121,6 @@ class DiskPath:
             raise FileNotFoundError(errno.ENOENT, "no such file")
         return self.disk.files[self.path]
 
-    def read_text(self, encoding: str = "utf-8") -> str:
-        """All of it, as text."""
-        return self.read_bytes().decode(encoding)
-
     def replace(self, other: "DiskPath") -> None:
         """Take the other's place."""
         if self.disk.error == errno.EROFS:
@@ -124,3 +131,9 @@ class DiskPath:
     def unlink(self, *, missing_ok: bool = False) -> None:
         """Away with it."""
         self.disk.files.pop(self.path, None)
+
+
+def load_settings(disk: Disk, path: str) -> Settings:
+    """The settings in a file of it."""
+    with patch.object(livegen.settings, "read_regular", lambda path, _: path.read_bytes()):
+        return load(cast(Path, DiskPath(disk, path)))

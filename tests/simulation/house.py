@@ -21,11 +21,11 @@ from livegen.recording.format import Kind, Record, encode_frames
 from livegen.recording.recorder import Recorder
 from livegen.recording.writer import SessionWriter
 from livegen.routing import OutputRoute
-from livegen.settings import Settings, load
+from livegen.settings import Settings
 from livegen.sync.clock_source import POLL_S, ClockSource
 
 from .agenda import Alarm
-from .disk import DiskPath
+from .disk import DiskPath, load_settings
 from .process import EngineProcess
 from .sent import Tap
 
@@ -83,7 +83,7 @@ class PortProcess:
         )
         self._unwell_s = 0.0
         path = cast(Path, DiskPath(world.disk, "/settings.toml"))
-        self.watch = FileWatch(path, lambda: load(path), world.note)
+        self.watch = FileWatch(path, lambda: load_settings(world.disk, "/settings.toml"), world.note)
         self.child: EngineProcess | None = None
         self._play = Alarm(self._agenda, lambda: None)  # what is due is sent whenever anything has happened
         self._poll = Alarm(self._agenda, self._look_round)

@@ -16,12 +16,12 @@ from livegen.errors import LivegenError, SettingsError
 from livegen.events import NoteOff, NoteOn, Timed
 from livegen.midi_out.ledger import blank_cells
 from livegen.model.bundle import Bundle
-from livegen.settings import Settings, load
+from livegen.settings import Settings
 from livegen.shipped import shipped_models
 
 from .agenda import Agenda
 from .checks import Checks, Violation
-from .disk import Disk, DiskPath
+from .disk import Disk, load_settings
 from .drums import DrumMachine
 from .faults import Faults
 from .house import PortProcess
@@ -237,7 +237,7 @@ class World:
         """Start livegen."""
         self.port_starts += 1
         try:
-            self._settings = load(DiskPath(self.disk, "/settings.toml"))  # type: ignore[arg-type]
+            self._settings = load_settings(self.disk, "/settings.toml")
         except SettingsError as error:
             self.note(f"{error}; the last good settings instead")
         self.is_ledger_damaged = False
@@ -362,7 +362,7 @@ programs = {_PROGRAMS if switches else []}
 cc = {{ 1 = "temperature", 16 = "{"role" if switches else "density"}", 74 = "octaves" }}
 {self.room.toml() if self.room else ""}"""
         self.disk.write("/settings.toml", self.toml.encode())
-        return load(DiskPath(self.disk, "/settings.toml"))  # type: ignore[arg-type]
+        return load_settings(self.disk, "/settings.toml")
 
     def finish(self) -> None:
         """Everything is mended, the people go, and after a while livegen is stopped: silence."""

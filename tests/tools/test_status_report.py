@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+import livegen.daemon.status_file
 from livegen.appliance.support_bundle import write_bundle
 from livegen.daemon.status_file import Figures, RecentLog, StatusFile, read_status
 from livegen.errors import LivegenError
@@ -90,10 +91,10 @@ def test_a_standing_that_cannot_be_written_stops_nothing(tmp_path: Path, monkeyp
 
 
 def test_who_may_not_read_how_a_service_stands_is_told_to_ask_root(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object, **__: object) -> str:
+    def refuse(*_: object, **__: object) -> bytes:
         raise PermissionError
 
-    monkeypatch.setattr(Path, "read_text", refuse)
+    monkeypatch.setattr(livegen.daemon.status_file, "read_regular", refuse)
 
     with pytest.raises(LivegenError, match="only root may read this status; try again with sudo"):
         read_status("livegen")
