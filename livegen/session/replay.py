@@ -211,9 +211,8 @@ def _missing(session: Session, done: Replayed) -> str:
     said = []
     if gaps:
         first_s = max(gaps[0] - session.records[0].at_ns, 0) / NS_PER_S
-        said.append(
-            f"damaged in {len(gaps)} {'place' if len(gaps) == 1 else 'places'}, first after {first_s:.1f} s; {session.lost} bytes are missing"
-        )
+        places = "1 place" if len(gaps) == 1 else f"{len(gaps)} places"
+        said.append(f"damaged in {places}, first after {first_s:.1f} s; {session.lost} bytes are missing")
     if done.cut:
         said.append(f"a part of {done.cut} of its engines is missing, and what came after it was not replayed")
     return "; ".join(said)

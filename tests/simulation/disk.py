@@ -2,6 +2,8 @@
 
 import errno
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,6 +11,7 @@ from typing import cast
 from unittest.mock import patch
 
 import livegen.settings
+from livegen.midi_out.ledger import blank_cells
 from livegen.settings import Settings, load
 
 
@@ -131,6 +134,25 @@ class DiskPath:
     def unlink(self, *, missing_ok: bool = False) -> None:
         """Away with it."""
         self.disk.files.pop(self.path, None)
+
+
+class LedgerFile:
+    """The ledger's file in the runtime folder, which is in memory and is never full."""
+
+    def __init__(self) -> None:
+        self.cells = blank_cells()
+        self.removed_ns: int | None = None  # since when the folder is gone
+        self._number = 1
+
+    def place(self) -> tuple[int, int] | None:
+        """Which file it is."""
+        return None if self.removed_ns is not None else (0, self._number)
+
+    @contextmanager
+    def open(self) -> Iterator[bytearray]:
+        """Make it anew."""
+        self.cells, self._number, self.removed_ns = blank_cells(), self._number + 1, None
+        yield self.cells
 
 
 def load_settings(disk: Disk, path: str) -> Settings:

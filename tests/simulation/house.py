@@ -8,6 +8,7 @@ from livegen.clock import NS_PER_S
 from livegen.daemon.controls import Controls
 from livegen.daemon.event_router import EventRouter
 from livegen.daemon.file_watch import FileWatch
+from livegen.daemon.folder_watch import FolderWatch
 from livegen.daemon.health import HealthMonitor
 from livegen.daemon.monitor import Monitor
 from livegen.daemon.ports import open_ports, pause_s
@@ -46,16 +47,17 @@ def _opening(at_ns: int) -> bytes:
 class PortProcess:
     """From its start to its end. ``clear_pending`` does what its threads would do at once."""
 
-    def __init__(self, world: "World", settings: Settings, cells: bytearray) -> None:
+    def __init__(self, world: "World", settings: Settings) -> None:
         self._world = world
         self._agenda = world.agenda
-        self.ledger = Ledger(cells)
+        self.ledger = Ledger(world.ledger_file.cells)
         self.ledger.mark_pending_off()
         self.recorder = Recorder(
             [SessionWriter(self._next_recording, _opening, world.note, largest=_LARGEST_RECORDING)]
         )
         self.monitor = Monitor(self.recorder, world.see)
         self.player = Player(self.ledger, self._sent)
+        self.folder_watch = FolderWatch(world.ledger_file, self.player.sender.move_ledger, world.note)
         self._taps: dict[Output, Tap] = {}
         self._attach = self.player.attach_routed
         self.player.attach_routed = self._attach_tapped  # type: ignore[method-assign]
@@ -190,6 +192,7 @@ class PortProcess:
 
     def _look_round(self) -> None:
         self.wiring.poll()
+        self.folder_watch.poll()
         self.watch.poll(self.router)
         self.health.poll(self.clock_source.transport, self._agenda.now_ns())
         wait_s = _RESEND_S if self.player.resend_pending() else pause_s(self.settings.ports)
