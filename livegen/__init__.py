@@ -122,6 +122,8 @@ What all folders use:
     parameters.py                what a knob can set
     opening_hours.py             opening hours, as they are written
     private_folder.py            makes a folder that nobody else may read
+    version.py                   the version that runs, and the one that is installed
+    log_line.py                  a line of the log, by its kind
     printable.py                 makes unprintable characters visible
     regular_file.py              reads regular files only, without waiting
     file_version.py              tells a file from an earlier one of the same name

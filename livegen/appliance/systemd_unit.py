@@ -62,7 +62,7 @@ class Service:
         lines = [
             "Type=notify",
             "NotifyAccess=main",
-            f"ExecStart={_quoted(sys.executable)} -P -m livegen.cli run {_quoted(str(self.config))}",
+            f"ExecStart={_quoted(sys.executable)} -m livegen.cli run {_quoted(str(self.config))}",
             "ExecReload=/bin/kill -HUP $MAINPID",
             "Restart=always",
             "RestartSec=1",

@@ -145,7 +145,11 @@ class _Daemon:
                 self.controls.settings,
                 lambda: self.figures(supervisor),
                 transport,
-                lambda at_ns: {**health.status(at_ns), "lines": self.log.lately(at_ns)},
+                lambda at_ns: {
+                    **health.status(at_ns),
+                    "to_do": self.ports.to_do(),
+                    "lines": self.log.lately(at_ns),
+                },
             )
 
     def figures(self, supervisor: Supervisor) -> Figures:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from livegen.errors import LivegenError
+from livegen.log_line import WarningLine
 from livegen.midi_out.ledger import ledger_path, open_cells
 
 Place = tuple[int, int]  # device, inode
@@ -66,12 +67,12 @@ class FolderWatch:
         except LivegenError as error:
             self._opened = before
             if str(error) != self._refused:
-                self._say(f"the runtime folder was removed; {error}; playing on, trying again")
+                self._say(WarningLine(f"the runtime folder was removed; {error}; playing on, trying again"))
             self._refused = str(error)
             return
         before.close()
         self._place, self._refused = self._file.place() or self._place, ""
-        self._say("the runtime folder was removed: made anew, with the ledger of notes")
+        self._say(WarningLine("the runtime folder was removed: made anew, with the ledger of notes"))
 
     def close(self) -> None:
         """Let go of the file: nothing sounds any more."""

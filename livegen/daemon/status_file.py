@@ -12,6 +12,7 @@ from typing import Any
 
 from livegen.clock import NS_PER_S, now_ns
 from livegen.errors import LivegenError, NotRunningError
+from livegen.log_line import visible
 from livegen.midi_out.ledger import ledger_folder, make_ledger_folder
 from livegen.music.transport import TransportState
 from livegen.regular_file import read_regular
@@ -31,6 +32,7 @@ class RecentLog:
 
     def __call__(self, line: str) -> None:
         """Pass on and keep a line."""
+        line = visible(line)  # it may hold the name of a port, a file or a model
         with self._saying:
             self._lines.append((now_ns(), line))
             self._say(line)

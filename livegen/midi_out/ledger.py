@@ -28,6 +28,7 @@ from livegen.events import (
     PitchBend,
     is_beginning,
 )
+from livegen.log_line import WarningLine
 from livegen.private_folder import NotOursError, make_private
 
 _CHANNELS = 16
@@ -273,7 +274,7 @@ def keep_ledger(name: str, folder: Path, say: Callable[[str], None]) -> Iterator
         except (RunningError, FolderError):
             raise
         except LivegenError as error:
-            say(f"{error}; the ledger is kept in memory only: after a power cut, notes may hang")
+            say(WarningLine(f"{error}; the ledger is kept in memory only: after a power cut, notes may hang"))
             ledger = blank_ledger()
         yield ledger
 

@@ -4,7 +4,6 @@ import json
 import platform
 import time
 from collections.abc import Callable, Sequence
-from importlib.metadata import version
 from pathlib import Path
 
 from livegen.clock import NS_PER_S
@@ -14,6 +13,7 @@ from livegen.recording.library import free_path, prune
 from livegen.recording.recent import PIECES, next_piece
 from livegen.recording.writer import SessionWriter
 from livegen.settings import Settings
+from livegen.version import RUNNING
 
 _SAVE_NS = NS_PER_S
 _LARGEST_PIECE = 4 * 2**20
@@ -83,7 +83,7 @@ def open_recorder(settings: Settings, say: Callable[[str], None]) -> Recorder | 
 
 def _opening(name: str, at_ns: int) -> bytes:
     opened = {
-        "livegen": version("livegen"),
+        "livegen": RUNNING,
         "name": name,
         "begun": time.strftime("%Y-%m-%d %H:%M:%S"),
         "machine": platform.machine(),

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from livegen.log_line import WarningLine
 from livegen.recording.format import Kind, Record, encode_frames
 
 _MOST_WAITING = 16 * 2**20  # bytes
@@ -61,7 +62,8 @@ class SessionWriter:
             self._append(at_ns)
         except OSError as error:
             if not self._is_failing:
-                self._say(f"{self._path or error.filename}: cannot record ({error.strerror}); playing on, trying again")
+                where = self._path or error.filename
+                self._say(WarningLine(f"{where}: cannot record ({error.strerror}); playing on, trying again"))
             self._is_failing = True
             return
         if self._is_failing:
