@@ -54,6 +54,7 @@ A folder runs in one process. The port process owns the ports and the time; it n
     daemon/health.py             checks the daemon, and replaces an engine that is silent though music is due
     daemon/schedule.py           opening hours, fades, and solos while nobody plays
     daemon/file_watch.py         watches the settings file and the model for changes
+    daemon/folder_watch.py       makes the runtime folder anew when it was removed
     daemon/systemd_notify.py     systemd's notification protocol
 
 Both ends of the pipe between the two processes:
@@ -130,6 +131,11 @@ What all folders use:
     settings_file.py             the player's settings file, and the learnt controllers in it
     parameters.py                what a knob can set
     opening_hours.py             opening hours, as they are written
+    private_folder.py            makes a folder that nobody else may read
+    version.py                   the version that runs, and the one that is installed
+    log_line.py                  a line of the log, by its kind
+    printable.py                 makes unprintable characters visible
+    regular_file.py              reads regular files only, without waiting
     file_version.py              tells a file from an earlier one of the same name
     shipped.py                   the models that come with livegen
     errors.py                    the tree of errors

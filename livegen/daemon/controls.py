@@ -6,6 +6,7 @@ from typing import get_args
 
 from livegen.errors import SettingsError
 from livegen.events import ALL_SOUND_OFF, ControlChange, Event, ProgramChange
+from livegen.log_line import WarningLine
 from livegen.parameters import KNOBS
 from livegen.settings import Parameter, Role, Settings
 from livegen.settings_file import bind
@@ -119,8 +120,9 @@ class Controls:
         try:
             saved = f", written to {bind(self._path, changed.cc)}" if self._path else ""
         except (OSError, SettingsError) as error:
-            saved = f"; not saved: {error}"
-        self._say(f"controller {number} sets {parameter}{saved}")
+            self._say(WarningLine(f"controller {number} sets {parameter}; not saved: {error}"))
+        else:
+            self._say(f"controller {number} sets {parameter}{saved}")
 
     def _choose(self, number: int) -> bool:
         programs = self.settings.controls.programs

@@ -14,6 +14,7 @@ from typing import Protocol
 from livegen.clock import NS_PER_MS, now_ns
 from livegen.daemon.controls import Controls
 from livegen.daemon.event_router import EventRouter
+from livegen.daemon.folder_watch import FolderWatch, RuntimeFile
 from livegen.daemon.health import HealthMonitor
 from livegen.daemon.monitor import EventMonitor, Monitor
 from livegen.daemon.ports import MemoryPorts, PortManager, open_ports, pause_s
@@ -66,13 +67,15 @@ def run_daemon(
         monitor = Monitor(open_recorder(settings, log), observe, is_realtime=is_realtime)
         threads.start(monitor)
         player = Player(ledger, monitor.sent, is_realtime=is_realtime)
+        folder_watch = FolderWatch(RuntimeFile(settings.ports.name, ledger_folder()), player.sender.move_ledger, log)
+        stack.callback(folder_watch.close)
         threads.start(player)
         daemon = _start_ports(threads, Controls(settings, log, path), monitor, player, log, memory)
         supervisor = Supervisor(engine, player, daemon.router, log, monitor.tap)
         health = HealthMonitor(player, daemon.router, supervisor, lambda: monitor.notes["machine"], log, local_time)
         health.schedule.poll(settings, now_ns())  # so that the limits apply from the first note on
         threads.start(supervisor)
-        daemon.poll_until(stop, supervisor, health, on_poll)
+        daemon.poll_until(stop, supervisor, health, folder_watch, on_poll)
         notify("STOPPING=1")
     return daemon.figures(supervisor)
 
@@ -121,6 +124,7 @@ class _Daemon:
         stop: threading.Event,
         supervisor: Supervisor,
         health: HealthMonitor,
+        folder_watch: FolderWatch,
         on_poll: Callable[[EventRouter], None] | None,
     ) -> None:
         """Poll all parts a few times a second, until ``stop`` is set."""
@@ -131,6 +135,7 @@ class _Daemon:
         self.threads.raise_own()
         while not _rest(stop, self.player, self.ports, pause_s(ports)):
             self.ports.poll()
+            folder_watch.poll()
             if on_poll:
                 on_poll(self.router)
             transport = self.clock_source.transport
@@ -143,6 +148,7 @@ class _Daemon:
                 lambda at_ns: {
                     **health.status(at_ns),
                     "deaf": self.ports.deaf(),
+                    "to_do": self.ports.to_do(),
                     "lines": self.log.lately(at_ns),
                 },
             )

@@ -8,6 +8,7 @@ from typing import Protocol
 from livegen.clock import now_ns
 from livegen.errors import PortError
 from livegen.events import to_bytes
+from livegen.log_line import WarningLine
 from livegen.midi_in.input_filter import Hear, InputFilter
 from livegen.midi_in.loop_detector import LoopDetector
 from livegen.midi_in.port import MakeFilter, MemoryInput, MidiInput, open_input, virtual_port
@@ -46,6 +47,9 @@ class Backend(Protocol):
 
     def plugged(self) -> list[str]:
         """The devices and programs that are there, each with its direction."""
+
+    def to_do(self) -> list[str]:
+        """What somebody has to do so that all its ports are there."""
 
     def release(self) -> None:
         """End what is held at its inputs."""
@@ -106,6 +110,10 @@ class PortManager:
         """The devices and programs that are there, each with its direction."""
         return [line for backend in self._backends for line in backend.plugged()]
 
+    def to_do(self) -> list[str]:
+        """What somebody has to do so that all ports are there."""
+        return [line for backend in self._backends for line in backend.to_do()]
+
     def close(self) -> None:
         """Detach all backends."""
         for backend in self._backends:
@@ -127,7 +135,11 @@ class PortManager:
         self._loop_detector.poll(now_ns())
         was_muting, self._is_muting = self._is_muting, self._loop_detector.is_muting
         if self._is_muting and not was_muting:
-            self._say("our own notes come back to us, through a cable or a program: they are dropped until that stops")
+            self._say(
+                WarningLine(
+                    "our own notes come back to us, through a cable or a program: they are dropped until that stops"
+                )
+            )
         if was_muting and not self._is_muting:
             self._say("our own notes have stopped coming back")
 
@@ -171,6 +183,10 @@ class MemoryBackend:
         """Both ports."""
         return ["in: memory", "out: memory"]
 
+    def to_do(self) -> list[str]:
+        """Nothing: they are there."""
+        return []
+
     def release(self) -> None:
         """End what is held."""
         self._filter.release(now_ns())
@@ -210,12 +226,12 @@ class MidiBackend:
         try:
             self._pair = self._open_pair()
         except PortError as error:
-            self._say(f"{error}; waiting for it")
+            self._say(WarningLine(f"{error}; waiting for it"))
             return
         for missing in self._missing(self._pair):
             if self._settings.require:
                 raise missing
-            self._say(f"{missing}; waiting for it")
+            self._say(WarningLine(f"{missing}; waiting for it"))
         self._begin(*self._pair)
 
     def poll(self) -> None:
@@ -224,7 +240,7 @@ class MidiBackend:
             self._try_again()
         elif not self._pair[1].is_alive():
             self._let_go(*self._pair, are_there=False)
-            self._say("the MIDI system is gone; waiting for it to come back")
+            self._say(WarningLine("the MIDI system is gone; waiting for it to come back"))
         else:
             self._poll_ports(*self._pair)
 
@@ -245,6 +261,12 @@ class MidiBackend:
             return []
         heard, played = self._pair
         return [*(f"in: {name}" for name in heard.plugged()), *(f"out: {name}" for name in played.plugged())]
+
+    def to_do(self) -> list[str]:
+        """Start the MIDI system, or plug in what was asked for by name."""
+        if self._pair is None:
+            return ["no MIDI system answers: start it, or see 'MIDI system' in livegen doctor"]
+        return [f"plug it in or start it: {missing}" for missing in self._missing(self._pair)]
 
     def release(self) -> None:
         """End what is held."""
@@ -277,7 +299,7 @@ class MidiBackend:
         except PortError:
             return
         for missing in self._missing(self._pair):
-            self._say(f"{missing}; waiting for it")
+            self._say(WarningLine(f"{missing}; waiting for it"))
         self._begin(*self._pair)
 
     def _open_pair(self) -> tuple[MidiInput, MidiOutput]:

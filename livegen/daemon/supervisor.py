@@ -12,6 +12,7 @@ from livegen.ipc.engine_child import EngineChild, FrameTap, start_child
 from livegen.ipc.messages import Configure, Failed, Heartbeat, Message, Ready
 from livegen.ipc.plan_receiver import PlanReceiver
 from livegen.ipc.process_times import Threads
+from livegen.log_line import WarningLine
 from livegen.midi_out.player import Player
 from livegen.realtime import CARRYING, raise_thread
 from livegen.settings import Play, Settings
@@ -209,7 +210,7 @@ class Supervisor:
             case Failed(reason) if not self.is_ready:
                 self._refuse(reason)
             case Failed(reason):
-                self._say(reason)
+                self._say(WarningLine(reason))
             case _ if self._receiver.receive(message):
                 self._silent_restarts = 0
                 self._backoff.reset()
@@ -232,7 +233,7 @@ class Supervisor:
             self._silent_restarts = 0
         if not self._was_ever_ready and self.restarts >= _FALSE_STARTS:
             raise LivegenError(f"the engine {reason} {_FALSE_STARTS} times before it was ready; see above")
-        self._say(f"the engine {reason}; starting it again")
+        self._say(WarningLine(f"the engine {reason}; starting it again"))
         return self._backoff.next_s()
 
     def _playable(self) -> Settings:
@@ -254,7 +255,7 @@ class Supervisor:
         if fallback is None or (not self._proven and _named(fallback.play) == _named(self._offered)):
             raise LivegenError(reason)
         self._refused = self._offered
-        self._say(f"{reason}; '{fallback.play.model}' plays instead")
+        self._say(WarningLine(f"{reason}; '{fallback.play.model}' plays instead"))
 
     def _introduce(self) -> None:
         if not self._was_ever_ready:

@@ -2,13 +2,16 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 import mido
 
 from livegen.errors import MidiFileError
 from livegen.events import TICKS_PER_QUARTER, Note, NoteOff, NoteOn, Ticked, Timed, from_bytes, to_bytes
+from livegen.regular_file import read_regular
 
+_LARGEST_BYTES = 64 * 2**20
 _TEMPO_US = 500_000  # tempo of the files that we write: 120 bpm, so a tick is 0.52 ms
 _BEAT_NS = _TEMPO_US * 1000
 
@@ -16,14 +19,12 @@ _BEAT_NS = _TEMPO_US * 1000
 def read_midi(path: Path) -> list[Timed]:
     """The events of a type 0 or 1 file, in order, in ns from its beginning; MidiFileError for any other file."""
     try:
-        content = path.read_bytes()
+        content = _content(path)
         if not content:
             raise MidiFileError(f"{path}: the file is empty; give a Standard MIDI File of type 0 or 1")
         if not content.startswith(b"MThd"):
             raise MidiFileError(f"{path}: not a Standard MIDI File: it does not begin with MThd")
-        file = mido.MidiFile(path, clip=True)
-    except FileNotFoundError:
-        raise MidiFileError(f"{path}: no such file") from None
+        file = mido.MidiFile(file=BytesIO(content), clip=True)
     except EOFError:
         raise MidiFileError(f"{path}: the file is truncated; export it again from its program") from None
     except MidiFileError:
@@ -39,6 +40,15 @@ def read_midi(path: Path) -> list[Timed]:
     if not any(isinstance(timed.event, NoteOn) for timed in events):
         raise MidiFileError(f"{path}: the file has no notes")
     return events
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return read_regular(path, _LARGEST_BYTES)
+    except FileNotFoundError:
+        raise MidiFileError(f"{path}: no such file") from None
+    except OSError as error:
+        raise MidiFileError(f"{path}: {error.strerror}; give a Standard MIDI File of type 0 or 1") from None
 
 
 def _timed(file: mido.MidiFile) -> Iterable[Timed]:

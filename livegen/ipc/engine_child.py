@@ -13,6 +13,7 @@ from livegen.ipc.process_times import Threads, thread_times
 from livegen.own_process import module_command
 from livegen.realtime import raise_process
 from livegen.recording.format import Kind
+from livegen.version import check_installed
 
 FrameTap = Callable[[Kind, bytes], None]  # for an engine's start and end, and for the frames sent and received
 
@@ -114,8 +115,10 @@ class EngineChild:
 def start_child(command: Sequence[str], tap: FrameTap = lambda _, __: None, *, is_spare: bool = False) -> EngineChild:
     """Start a child with one end of a new pipe, which no other process holds: each side sees the other's end at once.
 
-    The child has its own process group, so that Ctrl-C reaches the port process only.
+    The child has its own process group, so that Ctrl-C reaches the port process only. LivegenError when it would be of
+    another version of livegen than we are.
     """
+    check_installed()
     ours, theirs = Pipe()
     handle = theirs.fileno()
     command = [*command, str(handle), *([SPARE] if is_spare else ())]

@@ -16,7 +16,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from livegen.errors import LivegenError, RunningError
+from livegen.errors import FolderError, LivegenError, RunningError
 from livegen.events import (
     ALL_NOTES_OFF,
     ALL_SOUND_OFF,
@@ -31,6 +31,8 @@ from livegen.events import (
     PitchBend,
     is_beginning,
 )
+from livegen.log_line import WarningLine
+from livegen.private_folder import NotOursError, make_private
 
 _CHANNELS = 16
 _PITCHES = 128
@@ -64,6 +66,11 @@ class Ledger:
     """
 
     def __init__(self, cells: bytearray | mmap.mmap) -> None:
+        self._cells = cells
+
+    def move_to(self, cells: bytearray | mmap.mmap) -> None:
+        """Go on in these cells, of a new file; to be called between two messages."""
+        cells[_HEADER.size : _SIZE] = self._cells[_HEADER.size : _SIZE]
         self._cells = cells
 
     def counts(self) -> bytes:
@@ -250,10 +257,18 @@ def blank_ledger() -> Ledger:
 
 def ledger_folder() -> Path:
     """The folder of ledgers: a service's own, else the runtime folder, else the state folder (XDG base directories)."""
-    if service := os.environ.get("RUNTIME_DIRECTORY"):  # systemd.exec(5)
-        return Path(service.split(":")[0])
+    if service := os.environ.get("RUNTIME_DIRECTORY"):  # systemd.exec(5); a link of systemd's, with a dynamic user
+        return Path(service.split(":")[0]).resolve()
     folder = os.environ.get("XDG_RUNTIME_DIR") or os.environ.get("XDG_STATE_HOME")
     return (Path(folder) if folder else Path.home() / ".local" / "state") / "livegen"
+
+
+def make_ledger_folder(folder: Path) -> None:
+    """Make the folder of ledgers, or narrow its permissions; OSError as ``make_private``.
+
+    Others may pass through a service's folder to its status file, and read nothing else there.
+    """
+    make_private(folder, 0o711 if os.environ.get("RUNTIME_DIRECTORY") else 0o700)
 
 
 @contextmanager
@@ -262,10 +277,10 @@ def keep_ledger(name: str, folder: Path, say: Callable[[str], None]) -> Iterator
     with ExitStack() as stack:
         try:
             ledger = stack.enter_context(open_ledger(name, folder))
-        except RunningError:
+        except (RunningError, FolderError):
             raise
         except LivegenError as error:
-            say(f"{error}; the ledger is kept in memory only: after a power cut, notes may hang")
+            say(WarningLine(f"{error}; the ledger is kept in memory only: after a power cut, notes may hang"))
             ledger = blank_ledger()
         yield ledger
 
@@ -274,20 +289,37 @@ def keep_ledger(name: str, folder: Path, say: Callable[[str], None]) -> Iterator
 def open_ledger(name: str, folder: Path) -> Iterator[Ledger]:
     """The ledger of the ports called ``name``, locked; the note-offs that a killed process left unsent are pending.
 
-    RunningError when another process has locked it, LivegenError where it cannot be written.
+    RunningError when another process has locked it, FolderError in a folder that could be another user's, LivegenError
+    where it cannot be written.
     """
-    path = folder / f"{name}.ledger"
+    with open_cells(name, folder) as cells:
+        ledger = Ledger(cells)
+        ledger.mark_pending_off()
+        yield ledger
+
+
+@contextmanager
+def open_cells(name: str, folder: Path) -> Iterator[mmap.mmap]:
+    """The cells of a ledger's file, locked; errors as ``open_ledger``."""
+    path = ledger_path(name, folder)
     with ExitStack() as stack:
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+            make_ledger_folder(folder)
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
             file = stack.enter_context(os.fdopen(handle, "r+b", buffering=0))
             if not _lock(file):
                 raise RunningError(_already_running(name, file))
             cells = stack.enter_context(_map(file))
+        except NotOursError as error:
+            raise FolderError(f"{folder}: {error.strerror}") from None
         except OSError as error:
             raise LivegenError(f"{path}: cannot keep the ledger of notes here: {error.strerror}") from None
-        yield _reopened(cells)
+        yield cells
+
+
+def ledger_path(name: str, folder: Path) -> Path:
+    """The file of the ledger of the ports called ``name``."""
+    return folder / f"{name}.ledger"
 
 
 def map_ledger(path: Path) -> Ledger:
@@ -296,18 +328,14 @@ def map_ledger(path: Path) -> Ledger:
     What was left unsent there is pending.
     """
     with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b", buffering=0) as file:
-        return _reopened(_map(file))
+        ledger = Ledger(_map(file))
+    ledger.mark_pending_off()
+    return ledger
 
 
 def _map(file: BinaryIO) -> mmap.mmap:
     _lay_out(file)
     return mmap.mmap(file.fileno(), _SIZE)
-
-
-def _reopened(cells: mmap.mmap) -> Ledger:
-    ledger = Ledger(cells)
-    ledger.mark_pending_off()
-    return ledger
 
 
 def _lay_out(file: BinaryIO) -> None:

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from mmap import mmap
 from typing import Protocol
 
 from livegen.events import ControlChange, Event, NoteOff, NoteOn, from_bytes, to_bytes
@@ -87,6 +88,11 @@ class MidiSender:
             else:
                 self._ledger.mark_pending_off()
             return 0 if are_there else sum(isinstance(ending, NoteOff) for _, ending in endings)
+
+    def move_ledger(self, cells: bytearray | mmap) -> None:
+        """Keep the ledger in these cells from now on, with what is in it."""
+        with self._sending:
+            self._ledger.move_to(cells)
 
     def confirm_delivery(self) -> None:
         """The outputs are there; to be called whenever that was checked."""

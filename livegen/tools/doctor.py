@@ -14,6 +14,7 @@ from livegen.midi_out.ledger import ledger_folder
 from livegen.midi_ports.names import is_keyboard
 from livegen.midi_ports.rtmidi_client import answering_system, compiled_systems, list_ports
 from livegen.model.bundle import load_bundle
+from livegen.printable import printable
 from livegen.realtime import PLANNING, may_lock_memory
 from livegen.settings import Daemon, Ports, Settings
 from livegen.shipped import shipped_models
@@ -51,7 +52,7 @@ class Report:
         """A line for each finding, its remedy below it."""
         lines = []
         for finding in self.findings:
-            lines.append(f"{'ok  ' if finding.is_ok else 'MISS'}  {finding.name}: {finding.says}")
+            lines.append(printable(f"{'ok  ' if finding.is_ok else 'MISS'}  {finding.name}: {finding.says}"))
             if not finding.is_ok and finding.remedy:
                 lines.append(f"      → {finding.remedy}")
         return "\n".join([*lines, *(f"      {name}: {value}" for name, value in self.conditions.items())])

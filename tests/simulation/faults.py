@@ -49,6 +49,7 @@ class Faults:
             self.flood,
             self.malformed,
             self.ledger_flipped,
+            self.runtime_folder_removed,
             self.settings_changed,
             self.settings_spoilt,
             self.panic,
@@ -277,12 +278,16 @@ class Faults:
     def ledger_flipped(self) -> None:
         """A bit of the ledger's file flips, and then livegen is killed."""
         world = self._world
-        taken = [cell for cell, value in enumerate(world.cells) if value]
-        anywhere = range(len(world.cells))
+        cells = world.ledger_file.cells
+        taken = [cell for cell, value in enumerate(cells) if value]
+        anywhere = range(len(cells))
         cell = self._random.choice(taken if taken and self._random.random() < 0.5 else anywhere)
-        world.cells[cell] ^= 1 << self._random.randrange(8)
+        cells[cell] ^= 1 << self._random.randrange(8)
         world.is_ledger_damaged = True
         self.livegen_killed()
+
+    def runtime_folder_removed(self) -> None:
+        self._world.ledger_file.removed_ns = self._world.agenda.now_ns()
 
     def settings_changed(self) -> None:
         world, random = self._world, self._random

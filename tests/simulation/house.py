@@ -8,6 +8,7 @@ from livegen.clock import NS_PER_MS, NS_PER_S
 from livegen.daemon.controls import Controls
 from livegen.daemon.event_router import EventRouter
 from livegen.daemon.file_watch import FileWatch
+from livegen.daemon.folder_watch import FolderWatch
 from livegen.daemon.health import HealthMonitor
 from livegen.daemon.monitor import Monitor
 from livegen.daemon.ports import open_ports, pause_s
@@ -22,11 +23,11 @@ from livegen.recording.format import Kind, Record, encode_frames
 from livegen.recording.recorder import Recorder
 from livegen.recording.writer import SessionWriter
 from livegen.routing import OutputRoute
-from livegen.settings import Settings, load
+from livegen.settings import Settings
 from livegen.sync.clock_source import POLL_S, ClockSource
 
 from .agenda import Alarm
-from .disk import DiskPath
+from .disk import DiskPath, load_settings
 from .process import EngineProcess
 from .sent import Tap
 
@@ -48,16 +49,17 @@ def _opening(at_ns: int) -> bytes:
 class PortProcess:
     """From its start to its end. ``clear_pending`` does what its threads would do at once."""
 
-    def __init__(self, world: "World", settings: Settings, cells: bytearray) -> None:
+    def __init__(self, world: "World", settings: Settings) -> None:
         self._world = world
         self._agenda = world.agenda
-        self.ledger = Ledger(cells)
+        self.ledger = Ledger(world.ledger_file.cells)
         self.ledger.mark_pending_off()
         self.recorder = Recorder(
             [SessionWriter(self._next_recording, _opening, world.note, largest=_LARGEST_RECORDING)]
         )
         self.monitor = Monitor(self.recorder, world.see)
         self.player = Player(self.ledger, self._sent)
+        self.folder_watch = FolderWatch(world.ledger_file, self.player.sender.move_ledger, world.note)
         self._taps: dict[Output, Tap] = {}
         self._attach = self.player.attach_routed
         self.player.attach_routed = self._attach_tapped  # type: ignore[method-assign]
@@ -87,7 +89,7 @@ class PortProcess:
         )
         self._unwell_s = 0.0
         path = cast(Path, DiskPath(world.disk, "/settings.toml"))
-        self.watch = FileWatch(path, lambda: load(path), world.note)
+        self.watch = FileWatch(path, lambda: load_settings(world.disk, "/settings.toml"), world.note)
         self.child: EngineProcess | None = None
         self._play = Alarm(self._agenda, lambda: None)  # what is due is sent whenever anything has happened
         self._poll = Alarm(self._agenda, self._look_round)
@@ -209,6 +211,7 @@ class PortProcess:
         self.wiring.poll()
         if self.child:
             self.supervisor.poll_spare()
+        self.folder_watch.poll()
         self.watch.poll(self.router)
         self.health.poll(self.clock_source.transport, self._agenda.now_ns())
         wait_s = _RESEND_S if self.player.resend_pending() else pause_s(self.settings.ports)

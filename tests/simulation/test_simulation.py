@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from livegen.clock import NS_PER_MS, NS_PER_S
+from livegen.daemon.folder_watch import FolderWatch
 from livegen.daemon.health import SilenceWatchdog
 from livegen.daemon.schedule import OpeningSchedule
 from livegen.daemon.supervisor import Backoff, Supervisor
@@ -167,6 +168,18 @@ PROTECTIONS: dict[str, tuple[Plot, tuple[Act, ...], Patch, str]] = {
         UNPLUGS,
         (Ledger, "mark_pending_off", lambda ledger: None),
         "hear",
+    ),
+    "a runtime folder that was removed is made anew": (
+        HELD,
+        (strike("runtime_folder_removed"), strike("livegen_killed")),
+        (FolderWatch, "poll", lambda _: None),
+        "the runtime folder is still gone",
+    ),
+    "what sounds is in the ledger that is made anew": (
+        SOLO,
+        (strike("runtime_folder_removed"), strike("livegen_killed")),
+        (Ledger, "move_to", lambda ledger, cells: setattr(ledger, "_cells", cells)),
+        "the ledger is not what was sent",
     ),
     "what is no message is not passed on": (
         HELD,

@@ -14,14 +14,13 @@ import livegen.recording.recorder
 from livegen.clock import NS_PER_MS, NS_PER_S, clock_read_by
 from livegen.errors import LivegenError, SettingsError
 from livegen.events import NoteOff, NoteOn, Timed
-from livegen.midi_out.ledger import blank_cells
 from livegen.model.bundle import Bundle
-from livegen.settings import Settings, load
+from livegen.settings import Settings
 from livegen.shipped import shipped_models
 
 from .agenda import Agenda
 from .checks import Checks, Violation
-from .disk import Disk, DiskPath
+from .disk import Disk, LedgerFile, load_settings
 from .drums import DrumMachine
 from .faults import Faults
 from .house import PortProcess
@@ -109,7 +108,7 @@ class World:
         self.keyboard = Keyboard("Piano", self.midi)
         self.midi.plug_keyboard(self.keyboard)
         self.synth_port = self.midi.plug_synth(self.synth)
-        self.cells = blank_cells()
+        self.ledger_file = LedgerFile()
         self.port: PortProcess | None = None
         self.machine: dict[tuple[int, int], int] = {}  # (channel, pitch) → since when it sounds
         self._struck: Counter[tuple[int, int]] = Counter()
@@ -238,14 +237,15 @@ class World:
         """Start livegen."""
         self.port_starts += 1
         try:
-            self._settings = load(DiskPath(self.disk, "/settings.toml"))  # type: ignore[arg-type]
+            self._settings = load_settings(self.disk, "/settings.toml")
         except SettingsError as error:
             self.note(f"{error}; the last good settings instead")
         self.is_ledger_damaged = False
+        self.ledger_file.removed_ns = None  # it was killed before it could notice: what then hangs, nobody can know
         if self.drums:
             self.drums.confuse()
         self.checks.port_begins()
-        self.port = PortProcess(self, self._settings, self.cells)
+        self.port = PortProcess(self, self._settings)
         self.port.open()
 
     def kill_port(self) -> None:
@@ -365,7 +365,7 @@ cc = {{ 1 = "temperature", 16 = "{"role" if switches else "density"}", 74 = "oct
 spare = "{"on" if self.plot.spare else "off"}"
 {self.room.toml() if self.room else ""}"""
         self.disk.write("/settings.toml", self.toml.encode())
-        return load(DiskPath(self.disk, "/settings.toml"))  # type: ignore[arg-type]
+        return load_settings(self.disk, "/settings.toml")
 
     def finish(self) -> None:
         """Everything is mended, the people go, and after a while livegen is stopped: silence."""
