@@ -8,15 +8,20 @@ A folder runs in one process. The port process owns the ports and the time; it n
 
     midi_ports/names.py          finds the port that a name means; tells keyboards from software
     midi_ports/rtmidi_client.py  the only module that uses rtmidi: systems, clients, ports that are plugged in
-    midi_ports/jack.py           what rtmidi does not offer for JACK
+    midi_ports/connections.py    who is connected to whom, where the MIDI system tells
+    midi_ports/jack.py           ... on JACK, and what else rtmidi does not offer for JACK
     midi_in/port.py              the input, with a timestamp at arrival; also a port in memory
+    midi_in/poller.py            the thread that takes what the inputs have queued
+    midi_in/arrival.py           when messages arrived, rebuilt from the times between them
     midi_in/parser.py            parses received bytes into whole messages
     midi_in/input_filter.py      makes one input well-formed: each note-on has one note-off
     midi_in/loop_detector.py     detects our own notes coming back to us
     midi_out/port.py             the output; also a port in memory
     midi_out/sender.py           sends messages one at a time, after recording each note in the ledger
+    midi_out/control_loop.py     tells a controller that has come back to us from one that a player repeats
     midi_out/limiter.py          how loud and how long notes may be
     midi_out/sounding.py         what sounds at one output
+    midi_out/receivers.py        what each receiver was sent and is owed, in files that outlive the process
     midi_out/ledger.py           every note that sounds, in a file that outlives the process
     midi_out/scheduler.py        the events that are still to be played
     midi_out/player.py           the thread that waits for each event's moment and sends the event
@@ -41,12 +46,15 @@ A folder runs in one process. The port process owns the ports and the time; it n
     daemon/resend_buffer.py      the events to resend to a new engine
     daemon/controls.py           changes settings while playing: knobs, programs, the settings file
     daemon/supervisor.py         starts the engine's process, ends its notes when it dies, starts the next
+    daemon/engine_silence.py     for how long an engine has been silent although it could have spoken
+    daemon/spare.py              a second engine, loaded, that waits until it takes over
     daemon/ports.py              ports of several kinds, each attached and detached by itself
     daemon/monitor.py            the thread that counts, shows and records every event
     daemon/status_file.py        the daemon's status, for livegen status
     daemon/health.py             checks the daemon, and replaces an engine that is silent though music is due
     daemon/schedule.py           opening hours, fades, and solos while nobody plays
     daemon/file_watch.py         watches the settings file and the model for changes
+    daemon/folder_watch.py       makes the runtime folder anew when it was removed
     daemon/systemd_notify.py     systemd's notification protocol
 
 Both ends of the pipe between the two processes:
@@ -54,6 +62,8 @@ Both ends of the pipe between the two processes:
     ipc/messages.py              their messages, as bytes
     ipc/engine_child.py          the engine's process, seen from the port process
     ipc/engine_worker.py         the engine's process itself: hears, plans, hands over
+    ipc/pulse.py                 the engine's heartbeat, which says when its loop last came round
+    ipc/process_times.py         what the system has given the threads of a process
     ipc/engine_calls.py          the calls of an engine
     ipc/plan_receiver.py         passes the engine's plans to the player
 
@@ -85,6 +95,7 @@ Music, and how it is written as tokens:
     music/key.py                 the key of a phrase
     music/phrase.py              the phrase on its grid
     music/phrase_capture.py      what was played since the last answer, and when the phrase is over
+    music/taps.py                notes of no length
     music/tempo_detection.py     the tempo and the bar of a phrase
     music/tempo_map.py           ticks and nanoseconds
     music/transport.py           the song position of a clock
@@ -120,6 +131,11 @@ What all folders use:
     settings_file.py             the player's settings file, and the learnt controllers in it
     parameters.py                what a knob can set
     opening_hours.py             opening hours, as they are written
+    private_folder.py            makes a folder that nobody else may read
+    version.py                   the version that runs, and the one that is installed
+    log_line.py                  a line of the log, by its kind
+    printable.py                 makes unprintable characters visible
+    regular_file.py              reads regular files only, without waiting
     file_version.py              tells a file from an earlier one of the same name
     shipped.py                   the models that come with livegen
     errors.py                    the tree of errors

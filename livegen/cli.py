@@ -4,7 +4,6 @@ Each command imports what it needs when it runs, so that the port process stays 
 """
 
 import functools
-import json
 import os
 import sys
 from pathlib import Path
@@ -14,11 +13,11 @@ import typer
 
 from livegen.appliance.commands import service
 from livegen.bench.commands import bench
-from livegen.errors import LivegenError
+from livegen.errors import LivegenError, SessionError
 from livegen.session.commands import SESSION, Folder, session
 from livegen.settings import Settings, load
 from livegen.settings_file import own_file
-from livegen.terminal import AsJson, print_figures, progress, table
+from livegen.terminal import AsJson, complain, log, print_figures, print_table, progress, show, show_json
 
 if TYPE_CHECKING:
     from livegen.daemon.status_file import Figures
@@ -90,12 +89,20 @@ def status(
     name: Annotated[str, typer.Option(help="Name of the virtual ports.")] = "livegen",
     as_json: AsJson = False,  # noqa: FBT002 (typer makes it a flag)
 ) -> None:
-    """Show a running livegen's status: devices, delays, the last failure, and what to do."""
-    from livegen.daemon.status_file import read_status
-    from livegen.tools.status_report import as_text
+    """Show a running livegen's status: devices, delays, the last failure, and what to do.
 
-    status = read_status(name)
-    typer.echo(json.dumps(status) if as_json else as_text(status))
+    Exit status 0: all is well; 1: something is to do; 3: livegen does not run.
+    """
+    from livegen.daemon.status_file import read_status
+    from livegen.tools.status_report import as_text, to_do
+
+    found = read_status(name)
+    if as_json:
+        show_json({**found, "to_do": to_do(found)})
+    else:
+        show(as_text(found))
+    if to_do(found):
+        raise typer.Exit(1)
 
 
 @app.command(epilog="Example: livegen support /etc/livegen/installation.toml --to support.zip")
@@ -108,8 +115,8 @@ def support(
     from livegen.appliance.support_bundle import write_bundle
 
     for name in write_bundle(to, load(config), with_music=with_music):
-        typer.echo(f"  {name}")
-    typer.echo(f"written: {to}; read it before you send it")
+        show(f"  {name}")
+    show(f"written: {to}; read it before you send it")
 
 
 @app.command(epilog="Example: livegen demo --out-dir /tmp")
@@ -122,8 +129,8 @@ def demo(
     from livegen.tools.demo import run_demo
 
     settings = load(None, {"play": {"model": model, "seed": seed}, "ports": {"name": "livegen-demo"}})
-    figures = run_demo(settings, out_dir, typer.echo)
-    typer.echo(_figures_line(figures))
+    figures = run_demo(settings, out_dir, show)
+    show(_figures_line(figures))
 
 
 @app.command(epilog="Example: livegen render tune.mid answer.mid --seed 7 --picture answer.png")
@@ -141,7 +148,7 @@ def render(
     settings = load(None, {"play": {"role": role, "model": model, "seed": seed}})
     with progress("seconds of music") as report:
         said = render_file(source, target, settings, picture, report)
-    typer.echo(said)
+    show(said)
 
 
 @app.command(epilog="Example: livegen replay 2026-11-21_20-00-00 again.mid")
@@ -152,12 +159,14 @@ def replay(
     folder: Folder = None,
     as_json: AsJson = False,  # noqa: FBT002 (typer makes it a flag)
 ) -> None:
-    """Replay a session and compare: the same bytes, or the first difference and exit status 1."""
+    """Replay a session and compare: the same bytes, or the first difference; exit status 1 too if a part is missing."""
     from livegen.session.replay import replay_export
 
     with progress("records") as report:
         figures = replay_export(name, folder, target, model or [], report)
     print_figures(figures, as_json=as_json)
+    if figures["missing"] != "nothing":
+        raise SessionError(figures["missing"])
 
 
 @app.command(epilog="Example: livegen harmonise melody.mid chorale.mid --beam 8")
@@ -175,7 +184,7 @@ def harmonise(
 
     with progress("sixteenths") as report:
         said = harmonise_file(source, target, model=model, beam=beam, key=key, report=report)
-    typer.echo(said)
+    show(said)
 
 
 @app.command(epilog="Example: livegen ports")
@@ -184,7 +193,7 @@ def ports(as_json: AsJson = False) -> None:  # noqa: FBT002 (typer makes it a fl
     from livegen.tools.doctor import describe_ports
 
     found = describe_ports(load().ports)
-    typer.echo(json.dumps(found) if as_json else table(found, ("direction", "name", "jam")))
+    print_table(found, ("direction", "name", "jam"), as_json=as_json)
 
 
 @app.command(epilog="Example: livegen models --json")
@@ -193,7 +202,7 @@ def models(as_json: AsJson = False) -> None:  # noqa: FBT002 (typer makes it a f
     from livegen.tools.doctor import describe_models
 
     found = describe_models()
-    typer.echo(json.dumps(found) if as_json else table(found, ("name", "title", "codec", "size", "figure")))
+    print_table(found, ("name", "title", "codec", "size", "figure"), as_json=as_json)
 
 
 @app.command(epilog="Example: livegen doctor --json")
@@ -205,7 +214,10 @@ def doctor(
     from livegen.tools.doctor import examine
 
     report = examine(load(config))
-    typer.echo(json.dumps(report.as_dict()) if as_json else report.as_text())
+    if as_json:
+        show_json(report.as_dict())
+    else:
+        show(report.as_text())
     if not report.is_healthy:
         raise typer.Exit(1)
 
@@ -215,7 +227,7 @@ def main() -> None:
     try:
         status = app(sys.argv[1:] or ["--help"], standalone_mode=False)
     except LivegenError as error:
-        _fail(str(error), 1)
+        _fail(str(error), error.exit_status)
     except typer.TyperException as error:
         _fail(" ".join(error.format_message().split()), 2)
     except (KeyboardInterrupt, typer.Abort):
@@ -224,7 +236,7 @@ def main() -> None:
 
 
 def _fail(message: str, status: int) -> NoReturn:
-    typer.echo(f"livegen: {message}", err=True)
+    complain(f"livegen: {message}")
     sys.exit(status)
 
 
@@ -235,12 +247,12 @@ def _play(path: Path, overrides: dict[str, dict[str, Any]], learn: str | None, *
     def read() -> Settings:
         return load(path if is_there or path.exists() else None, overrides, _say_once)
 
-    typer.echo(_figures_line(play(read, path, learn, typer.echo)))
+    log(_figures_line(play(read, path, learn, log)))
 
 
 @functools.cache
 def _say_once(line: str) -> None:
-    typer.echo(line)
+    log(line)
 
 
 def _figures_line(figures: "Figures") -> str:

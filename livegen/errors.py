@@ -7,7 +7,9 @@
     ├── TargetError       a file cannot be written where it was asked for
     ├── SessionError      a session cannot be read or replayed
     ├── PortError         a MIDI port or system is missing, or in use
-    └── RunningError      another livegen runs under this name
+    ├── RunningError      another livegen runs under this name
+    ├── NotRunningError   no livegen runs under this name
+    └── FolderError       the runtime folder could be another user's
 
 They are caught once, in ``cli.py``, and printed as one line. Any other exception is a bug in livegen.
 """
@@ -15,14 +17,17 @@ They are caught once, in ``cli.py``, and printed as one line. Any other exceptio
 import difflib
 from collections.abc import Iterable
 
+from livegen.printable import printable
+
 
 class LivegenError(Exception):
     """An error that the person at the keyboard can fix."""
 
+    exit_status = 1
+
     def __str__(self) -> str:
         """The message in one line; unprintable characters, as from a damaged file, are escaped."""
-        text = super().__str__()
-        return text if text.isprintable() else "".join(map(_printable, text))
+        return printable(super().__str__())
 
 
 class SettingsError(LivegenError):
@@ -53,8 +58,14 @@ class RunningError(LivegenError):
     """Another livegen runs under this name."""
 
 
-def _printable(character: str) -> str:
-    return character if character.isprintable() else ascii(character)[1:-1]
+class NotRunningError(LivegenError):
+    """No livegen runs under this name."""
+
+    exit_status = 3  # as for the init scripts of the Linux Standard Base: not running
+
+
+class FolderError(LivegenError):
+    """The runtime folder is a link, or another user's."""
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

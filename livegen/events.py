@@ -11,8 +11,15 @@ from enum import Enum
 TICKS_PER_QUARTER = 960
 
 SUSTAIN_PEDAL = 64
+SOSTENUTO_PEDAL = 66  # holds the notes whose keys are down when it is pressed
+SOFT_PEDAL = 67
+HOLD_2_PEDAL = 69
+PEDALS = (SUSTAIN_PEDAL, SOSTENUTO_PEDAL, SOFT_PEDAL, HOLD_2_PEDAL)  # controllers that stay down until they are lifted
+
 ALL_SOUND_OFF = 120
+RESET_CONTROLLERS = 121
 ALL_NOTES_OFF = 123
+MODES = range(124, 128)  # omni off and on, mono, poly: a receiver ends its notes, as at ``ALL_NOTES_OFF``
 
 PULSES_PER_QUARTER = 24  # of MIDI clock
 TICKS_PER_PULSE = TICKS_PER_QUARTER // PULSES_PER_QUARTER
@@ -121,11 +128,11 @@ class Note:
 
 
 def ending_of(event: Event) -> Event | None:
-    """The event that ends what this one begins or ends: a note, a sustain pedal, a bend; None for other events."""
+    """The event that ends what this one begins or ends: a note, a pedal, a bend; None for other events."""
     match event:
         case NoteOn(pitch, _, channel):
             return NoteOff(pitch, channel)
-        case ControlChange(number, _, channel) if number == SUSTAIN_PEDAL:
+        case ControlChange(number, _, channel) if number in PEDALS:
             return ControlChange(number, 0, channel)
         case PitchBend(_, channel):
             return PitchBend(0, channel)
@@ -135,13 +142,20 @@ def ending_of(event: Event) -> Event | None:
 
 
 def is_beginning(event: Event) -> bool:
-    """The event begins a note, presses a sustain pedal or moves the bend wheel off its centre."""
+    """The event begins a note, presses a pedal or moves the bend wheel off its centre."""
     match event:
         case ControlChange(number, value):
-            return number == SUSTAIN_PEDAL and value >= 64
+            return number in PEDALS and value >= 64
         case PitchBend(value):
             return value != 0
     return isinstance(event, NoteOn)
+
+
+def is_music(event: Event) -> bool:
+    """The event is a note, a pedal or a channel mode message: what a phrase is made of."""
+    if isinstance(event, ControlChange):
+        return event.number in PEDALS or event.number >= ALL_SOUND_OFF
+    return isinstance(event, NoteOn | NoteOff)
 
 
 def from_bytes(message: Sequence[int]) -> Event | None:

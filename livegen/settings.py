@@ -12,8 +12,10 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from livegen.errors import SettingsError, did_you_mean
 from livegen.opening_hours import parse_hours
+from livegen.regular_file import read_regular
 
-_MOST_CHARACTERS = 65_536  # of a file: ten times the length of a file with every key
+MOST_BYTES = 65_536  # of a file: ten times the length of a file with every key
+_VERSION = 1  # of the settings file; none means 1
 
 Role = Literal["respond", "accompany", "harmonise", "solo"]
 Parameter = Literal[
@@ -170,7 +172,8 @@ class Daemon(_Frozen):
     record_mb: int = Field(1_024, ge=8)  # for all sessions; the oldest are deleted first, saved sessions never
     ring_minutes: int = Field(10, ge=0, le=120)  # the last minutes that are kept, at least; 0: off
     realtime: bool = True  # SCHED_FIFO and locked memory where allowed
-    silence_ms: int = Field(500, ge=100, le=60_000)  # an engine that sends nothing for longer is replaced
+    silence_ms: int = Field(500, ge=100, le=60_000)  # an engine that could speak, and does not for longer, is replaced
+    spare: Literal["auto", "on", "off"] = "auto"  # a second engine, loaded, that takes over; auto: with memory for it
 
 
 def _as_hours(text: str) -> str:
@@ -266,15 +269,20 @@ def _about_old_names(where: str, given: dict[str, Any]) -> Iterator[str]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        with path.open(encoding="utf-8") as file:
-            text = file.read(_MOST_CHARACTERS + 1)
-        if len(text) > _MOST_CHARACTERS:
-            raise SettingsError(f"{path}: longer than {_MOST_CHARACTERS} characters; give a settings file (TOML)")
-        return tomllib.loads(text)
+        given = tomllib.loads(read_regular(path, MOST_BYTES).decode())
     except FileNotFoundError:
         raise SettingsError(f"{path}: no such file; give the path of a settings file (TOML)") from None
-    except (OSError, ValueError, RecursionError) as error:
+    except OSError as error:
+        raise SettingsError(f"{path}: {error.strerror}; give the path of a settings file (TOML)") from None
+    except (ValueError, RecursionError) as error:
         raise SettingsError(f"{path}: cannot be read as TOML: {error}") from None
+    version = given.pop("version", _VERSION)
+    if type(version) is not int or version < 1:
+        raise SettingsError(f"{path}: 'version' is {version!r}; write version = {_VERSION}, or leave it out")
+    if version > _VERSION:
+        newer = f"settings of version {version}, and this livegen reads version {_VERSION}"
+        raise SettingsError(f"{path}: {newer}; install the livegen that they are for, or see configs/live/default.toml")
+    return given
 
 
 def _from_environment() -> dict[str, dict[str, Any]]:

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from livegen.errors import SettingsError
-from livegen.settings import Parameter
+from livegen.regular_file import read_regular
+from livegen.settings import MOST_BYTES, Parameter
 
 
 def own_file() -> Path:
@@ -23,7 +24,7 @@ def bind(path: Path, cc: Mapping[int, Parameter]) -> Path:
     from tomlkit.exceptions import TOMLKitError
 
     try:
-        document = tomlkit.parse(path.read_text(encoding="utf-8")) if path.exists() else tomlkit.document()
+        document = tomlkit.parse(read_regular(path, MOST_BYTES).decode()) if path.exists() else tomlkit.document()
     except (UnicodeDecodeError, TOMLKitError) as error:
         raise SettingsError(f"{path}: cannot be read as TOML: {error}") from None
     table = tomlkit.inline_table()

@@ -15,6 +15,7 @@ DEFAULT = LIVE / "default.toml"
 def test_the_default_file_shows_every_key_with_its_default() -> None:
     assert load(DEFAULT) == Settings()
     shown = tomllib.loads(DEFAULT.read_text())
+    assert shown.pop("version") == 1
     assert {section: set(keys) for section, keys in shown.items()} == {
         section: set(keys) for section, keys in Settings().model_dump().items()
     }
@@ -68,6 +69,33 @@ def test_a_mistake_is_answered_in_one_line_with_its_file(tmp_path: Path, text: s
     assert str(caught.value).startswith(f"{file}: ")
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("version = 2", "settings of version 2, and this livegen reads version 1; install the livegen that they are"),
+        ("version = '1'", "'version' is '1'; write version = 1, or leave it out"),
+        ("version = true", "'version' is True; write version = 1, or leave it out"),
+        ("version = 0", "'version' is 0; write version = 1, or leave it out"),
+    ],
+)
+def test_settings_of_another_version_are_refused_with_what_to_do(tmp_path: Path, text: str, said: str) -> None:
+    file = tmp_path / "duet.toml"
+    file.write_text(f"{text}\n[play]\nseed = 1\n")
+
+    with pytest.raises(SettingsError) as caught:
+        load(file)
+
+    assert str(caught.value).startswith(f"{file}: {said}")
+
+
+def test_settings_without_a_version_are_of_the_first(tmp_path: Path) -> None:
+    first, none = tmp_path / "first.toml", tmp_path / "none.toml"
+    first.write_text("version = 1\n[play]\nseed = 7\n")
+    none.write_text("[play]\nseed = 7\n")
+
+    assert load(first) == load(none) == load(None, {"play": {"seed": 7}})
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -7,10 +7,10 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 
-from export.corpora import piano
+from export.corpora import abc_file, kern, musicxml, piano
 from export.corpora.work import Report, Source, Work
 from livegen.errors import LivegenError, SettingsError
-from livegen.events import TICKS_PER_QUARTER, Note
+from livegen.events import Note
 from livegen.files.midi_file import read_score
 
 CREDIT = "the player's own folder of music"
@@ -51,24 +51,10 @@ def read_file(path: Path) -> list[list[Note]]:
 
 
 def _read_scores(path: Path) -> list[list[Note]]:
-    from music21 import converter, stream
-
-    try:
-        parsed = converter.parse(path)
-    except Exception as error:  # noqa: BLE001 (the readers raise whatever they like)
-        reason = str(error).splitlines()[0][:80] if str(error) else type(error).__name__
-        raise SettingsError(f"{path}: cannot be read as a score ({reason})") from None
-    scores = list(parsed.scores) if isinstance(parsed, stream.Opus) else [parsed]
-    return [_notes(score) for score in scores]
-
-
-def _notes(score: object) -> list[Note]:
-    """Ties are one note; grace notes, which have no length, are left out."""
-    notes: list[Note] = []
-    for element in score.stripTies().flatten().notes:  # type: ignore[attr-defined]  # music21 is untyped
-        onset, duration = (round(float(part) * TICKS_PER_QUARTER) for part in (element.offset, element.quarterLength))
-        notes += [Note(onset, pitch.midi, duration) for pitch in element.pitches if duration > 0]
-    return sorted(notes)
+    kind = path.suffix.lower()
+    if kind == ".abc":
+        return abc_file.read(path)
+    return [kern.read(path) if kind == ".krn" else musicxml.read(path)]
 
 
 SOURCE = Source(

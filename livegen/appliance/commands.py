@@ -9,6 +9,7 @@ import typer
 from livegen.appliance.systemd_unit import Scope, Service, shut_to_others, systemd_version, unit_folder
 from livegen.errors import LivegenError
 from livegen.settings import load
+from livegen.terminal import show
 
 service = typer.Typer(name="service", help="Install livegen as a systemd service: it plays from power-on.")
 
@@ -39,7 +40,7 @@ def install(
     if shut and not only_print:
         raise LivegenError(f"{shut[0]}: the service's own user may not read this; run the service as yours: --as NAME")
     if only_print:
-        typer.echo(made.unit(), nl=False)
+        show(made.unit(), ends=False)
         return
     path = (to or unit_folder(scope)) / made.file_name
     try:
@@ -47,7 +48,7 @@ def install(
         path.write_text(made.unit(), encoding="utf-8")
     except OSError as error:
         _refuse(path, error)
-    typer.echo(f"written: {path}")
+    show(f"written: {path}")
     _print_next(scope, to, "daemon-reload")
     _print_next(scope, to, "enable", "--now", made.file_name)
 
@@ -68,7 +69,7 @@ def uninstall(
         path.unlink()
     except OSError as error:
         _refuse(path, error)
-    typer.echo(f"removed: {path}")
+    show(f"removed: {path}")
     _print_next(scope, to, "daemon-reload")
 
 
@@ -76,7 +77,7 @@ def _print_next(scope: Scope, to: Path | None, *words: str) -> None:
     """Run systemctl; where systemd does not run, or with a folder ``to``, print the command instead."""
     command = ["systemctl", *([] if scope == "system" else ["--user"]), *words]
     if to or not _BOOTED.exists():
-        typer.echo(f"then: {' '.join(command)}")
+        show(f"then: {' '.join(command)}")
         return
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -84,7 +85,7 @@ def _print_next(scope: Scope, to: Path | None, *words: str) -> None:
         raise LivegenError(f"{' '.join(command)}: {error.strerror}") from None
     if done.returncode:
         raise LivegenError(f"{' '.join(command)}: {' '.join(done.stderr.split())}")
-    typer.echo(f"done: {' '.join(command)}")
+    show(f"done: {' '.join(command)}")
 
 
 def _refuse(path: Path, error: OSError) -> NoReturn:

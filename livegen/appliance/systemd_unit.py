@@ -81,7 +81,7 @@ class Service:
         homes = [path for path in self.needs() if str(path).startswith(_HOMES)]
         lines = [
             f"RuntimeDirectory={self.name}",
-            "RuntimeDirectoryMode=0755",
+            "RuntimeDirectoryMode=0711",  # others reach the status file, and see nothing else
             "RuntimeDirectoryPreserve=yes",  # keeps the ledger when livegen is killed
             f"StateDirectory={self.name}",
             f"WorkingDirectory=%S/{self.name}",

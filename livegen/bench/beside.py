@@ -96,6 +96,6 @@ def _probe(system: str, name: str, target: str, source: str) -> MidiProbe:
     played = open_output(system, name, ports.all_outputs)
     for missing in (*heard.missing(), *played.missing()):
         raise missing
-    heard.poll(played.jack)
+    heard.poll(played.connections)
     played.poll()
     return MidiProbe(played, heard, arrived)

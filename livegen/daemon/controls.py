@@ -5,14 +5,22 @@ from pathlib import Path
 from typing import get_args
 
 from livegen.errors import SettingsError
-from livegen.events import ALL_SOUND_OFF, SUSTAIN_PEDAL, ControlChange, Event, ProgramChange
+from livegen.events import ALL_SOUND_OFF, ControlChange, Event, ProgramChange
+from livegen.log_line import WarningLine
 from livegen.parameters import KNOBS
 from livegen.settings import Parameter, Role, Settings
 from livegen.settings_file import bind
 
 _NEAR = 4  # positions: a knob this near to the current value takes it over
 _LIVE = ("play", "time", "sampling", "limits", "installation", "controls")  # sections that take effect while playing
-_NEVER_LEARNT = {SUSTAIN_PEDAL, *range(ALL_SOUND_OFF, 128)}
+_MOVED = 8  # positions: a knob that is learnt has moved so far; a breath sensor at rest trembles by one or two
+_NO_KNOBS = {  # controllers that no knob sends by itself
+    *(0, 6),  # bank select, data entry
+    *range(32, 64),  # the lower halves of 0-31
+    *range(64, 70),  # pedals and switches
+    *range(96, 102),  # data increment and decrement, numbers of NRPNs and RPNs
+    *range(ALL_SOUND_OFF, 128),  # channel mode messages
+}
 
 
 class Controls:
@@ -24,19 +32,21 @@ class Controls:
         self._say = say
         self._path = path
         self._learning: Parameter | None = None
+        self._moves: dict[tuple[int, int], tuple[int, int]] = {}  # (channel, controller) → its lowest, highest value
         self._before: dict[int, int] = {}  # controller → its last value
         self._held: set[int] = set()  # controllers that have taken over
 
     def learn(self, parameter: Parameter) -> None:
         """Assign this parameter to the next controller that moves."""
         self._learning = parameter
+        self._moves.clear()
         self._say(f"move the knob that will set {parameter}")
 
     def hear(self, event: Event) -> bool:
         """Take a control change or a program change; True when the settings have changed."""
         match event:
             case ControlChange(number, value, channel):
-                return self._is_listened_to(channel) and self._turn(number, value)
+                return self._is_listened_to(channel) and self._turn(number, value, channel)
             case ProgramChange(number, channel):
                 return self._is_listened_to(channel) and self._choose(number)
         return False
@@ -73,8 +83,8 @@ class Controls:
     def _is_listened_to(self, channel: int) -> bool:
         return self.settings.controls.channel in (0, channel + 1)
 
-    def _turn(self, number: int, value: int) -> bool:
-        if self._learning and number not in _NEVER_LEARNT:
+    def _turn(self, number: int, value: int, channel: int) -> bool:
+        if self._learning and number not in _NO_KNOBS and self._has_moved((channel, number), value):
             self._bind(number, self._learning)
         parameter = self.settings.controls.cc.get(number)
         if parameter is None:
@@ -86,6 +96,12 @@ class Controls:
             return False
         self._held.add(number)
         return self._change(knob.turned(self.settings, value))
+
+    def _has_moved(self, knob: tuple[int, int], value: int) -> bool:
+        """The knob has moved a real distance since the learning began; a preset sends each controller once."""
+        lowest, highest = self._moves.get(knob, (value, value))
+        self._moves[knob] = min(lowest, value), max(highest, value)
+        return max(highest, value) - min(lowest, value) >= _MOVED
 
     def _has(self, number: int, before: int | None, value: int, stands: int | None) -> bool:
         """The knob has taken over; with soft takeover only once it is near the current value, or has passed it."""
@@ -104,8 +120,9 @@ class Controls:
         try:
             saved = f", written to {bind(self._path, changed.cc)}" if self._path else ""
         except (OSError, SettingsError) as error:
-            saved = f"; not saved: {error}"
-        self._say(f"controller {number} sets {parameter}{saved}")
+            self._say(WarningLine(f"controller {number} sets {parameter}; not saved: {error}"))
+        else:
+            self._say(f"controller {number} sets {parameter}{saved}")
 
     def _choose(self, number: int) -> bool:
         programs = self.settings.controls.programs

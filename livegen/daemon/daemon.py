@@ -14,6 +14,7 @@ from typing import Protocol
 from livegen.clock import NS_PER_MS, now_ns
 from livegen.daemon.controls import Controls
 from livegen.daemon.event_router import EventRouter
+from livegen.daemon.folder_watch import FolderWatch, RuntimeFile
 from livegen.daemon.health import HealthMonitor
 from livegen.daemon.monitor import EventMonitor, Monitor
 from livegen.daemon.ports import MemoryPorts, PortManager, open_ports, pause_s
@@ -32,7 +33,7 @@ from livegen.sync.clock_source import ClockSource
 _THREADS = 5  # monitor, player, router, clock source, supervisor: a thread each
 _SWITCH_S = 0.0005  # how long one thread may hold the GIL while others wait
 _RESEND_S = 0.25  # between two polls of the ports while note-offs are pending
-_LISTEN_S = 0.01  # and between two checks of what is plugged in: a new output gets them at once
+_LOOK_S = 0.02  # between two looks at who is connected
 
 
 class _Worker(Protocol):
@@ -66,13 +67,15 @@ def run_daemon(
         monitor = Monitor(open_recorder(settings, log), observe, is_realtime=is_realtime)
         threads.start(monitor)
         player = Player(ledger, monitor.sent, is_realtime=is_realtime)
+        folder_watch = FolderWatch(RuntimeFile(settings.ports.name, ledger_folder()), player.sender.move_ledger, log)
+        stack.callback(folder_watch.close)
         threads.start(player)
         daemon = _start_ports(threads, Controls(settings, log, path), monitor, player, log, memory)
         supervisor = Supervisor(engine, player, daemon.router, log, monitor.tap)
         health = HealthMonitor(player, daemon.router, supervisor, lambda: monitor.notes["machine"], log, local_time)
         health.schedule.poll(settings, now_ns())  # so that the limits apply from the first note on
         threads.start(supervisor)
-        daemon.poll_until(stop, supervisor, health, on_poll)
+        daemon.poll_until(stop, supervisor, health, folder_watch, on_poll)
         notify("STOPPING=1")
     return daemon.figures(supervisor)
 
@@ -121,6 +124,7 @@ class _Daemon:
         stop: threading.Event,
         supervisor: Supervisor,
         health: HealthMonitor,
+        folder_watch: FolderWatch,
         on_poll: Callable[[EventRouter], None] | None,
     ) -> None:
         """Poll all parts a few times a second, until ``stop`` is set."""
@@ -131,6 +135,7 @@ class _Daemon:
         self.threads.raise_own()
         while not _rest(stop, self.player, self.ports, pause_s(ports)):
             self.ports.poll()
+            folder_watch.poll()
             if on_poll:
                 on_poll(self.router)
             transport = self.clock_source.transport
@@ -140,7 +145,12 @@ class _Daemon:
                 self.controls.settings,
                 lambda: self.figures(supervisor),
                 transport,
-                lambda at_ns: {**health.status(at_ns), "lines": self.log.lately(at_ns)},
+                lambda at_ns: {
+                    **health.status(at_ns),
+                    "deaf": self.ports.deaf(),
+                    "to_do": self.ports.to_do(),
+                    "lines": self.log.lately(at_ns),
+                },
             )
 
     def figures(self, supervisor: Supervisor) -> Figures:
@@ -176,7 +186,7 @@ def _start_ports(
         on_change=lambda changed: clock_source.change(changed.time),
         is_realtime=is_realtime,
     )
-    ports = open_ports(settings.ports, memory, router.hear, player, log)
+    ports = open_ports(settings.ports, memory, router.hear, player, log, is_realtime=is_realtime)
     threads.stack.callback(ports.close)
     threads.start(router)
     threads.start(clock_source)
@@ -184,11 +194,10 @@ def _start_ports(
 
 
 def _rest(stop: threading.Event, player: Player, ports: PortManager, rest_s: float) -> bool:
-    """Wait until the next poll; while note-offs are pending, a new device ends the wait. True when ``stop`` is set."""
-    if not player.resend_pending():
-        return stop.wait(rest_s)
-    plugged, until = ports.plugged(), time.monotonic() + _RESEND_S
-    while time.monotonic() < until and ports.plugged() == plugged:
-        if stop.wait(_LISTEN_S):
+    """Wait until the next poll, or until somebody connects or disconnects; True when ``stop`` is set."""
+    rest_s = min(rest_s, _RESEND_S) if player.resend_pending() else rest_s
+    until = time.monotonic() + rest_s
+    while time.monotonic() < until and not ports.is_changed():
+        if stop.wait(_LOOK_S):
             return True
     return False

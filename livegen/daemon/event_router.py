@@ -8,7 +8,7 @@ from queue import Empty, SimpleQueue
 from livegen.clock import now_ns
 from livegen.daemon.controls import Controls
 from livegen.daemon.resend_buffer import ResendBuffer
-from livegen.events import ALL_NOTES_OFF, ALL_SOUND_OFF, ControlChange, NoteOff, NoteOn, Timed, Transport
+from livegen.events import ControlChange, NoteOff, NoteOn, Timed, Transport, is_music
 from livegen.ipc.messages import Configure, Follow, Message, Panic, Prepare, RoleChanged, heard
 from livegen.music.transport import TransportState
 from livegen.realtime import CARRYING, raise_thread
@@ -243,9 +243,7 @@ class EventRouter:
         elif self._is_open or isinstance(event, NoteOff | ControlChange):  # even when closed, keys are released
             self._on_heard(timed)
             self._configure(is_new=self._is_open and self._controls.hear(event))
-            if isinstance(event, ControlChange) and event.number in (ALL_SOUND_OFF, ALL_NOTES_OFF):
-                self._be_silent()
-            else:
+            if is_music(event):
                 self._resend.remember(timed)
                 self._welcome(timed)
                 self._tell_engine(heard((timed,)))

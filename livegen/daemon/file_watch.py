@@ -7,6 +7,7 @@ from livegen.daemon.event_router import EventRouter
 from livegen.daemon.systemd_notify import notify, notify_reloading
 from livegen.errors import SettingsError
 from livegen.file_version import GONE, stamp
+from livegen.log_line import WarningLine
 from livegen.settings import Settings
 from livegen.shipped import model_path
 
@@ -42,7 +43,7 @@ class FileWatch:
         try:
             router.take(self._read())
         except SettingsError as error:
-            self._say(f"{error}; playing on as before")
+            self._say(WarningLine(f"{error}; playing on as before"))
 
     def _look_at_model(self, router: EventRouter) -> None:
         """Report a changed model once it is equal at two polls: before, it may still be being copied."""

@@ -8,6 +8,7 @@ from livegen.daemon.event_router import EventRouter
 from livegen.daemon.schedule import LocalTime, OpeningSchedule
 from livegen.daemon.supervisor import Supervisor
 from livegen.daemon.systemd_notify import notify, watchdog_ns
+from livegen.log_line import ErrorLine
 from livegen.midi_out.player import Player
 from livegen.music.transport import TransportState
 from livegen.settings import Settings
@@ -105,7 +106,8 @@ class HealthMonitor:
         if self._has_begun and self.watchdog.poll(at_ns, settings, transport, self._notes_out(), self._router.asked_ns):
             self._supervisor.replace(f"played nothing for {settings.installation.max_silence_s:g} s")
             if not self.watchdog.is_well:
-                self._say(f"no music from {self.watchdog.replaced} engines in a row, though music is due")
+                what = f"no music from {self.watchdog.replaced} engines in a row, though music is due"
+                self._say(ErrorLine(what))
         if self._every_ns and at_ns - self._fed_ns >= self._every_ns:
             self._fed_ns = at_ns
             self._feed()
@@ -115,11 +117,13 @@ class HealthMonitor:
         failed = self._supervisor.failed
         return {
             "open": self.schedule.is_open,
+            "engine_ready": self._supervisor.is_ready,
             "music": {
                 "due": self.watchdog.is_due,
                 "silent_s": self.watchdog.silent_s(at_ns),
                 "engines_silent": self.watchdog.replaced,
             },
+            "spare": self._supervisor.spare.state,
             "last_failure": {"what": failed[0], "ago_s": (at_ns - failed[1]) // NS_PER_S} if failed else None,
         }
 

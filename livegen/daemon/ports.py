@@ -8,6 +8,7 @@ from typing import Protocol
 from livegen.clock import now_ns
 from livegen.errors import PortError
 from livegen.events import to_bytes
+from livegen.log_line import WarningLine
 from livegen.midi_in.input_filter import Hear, InputFilter
 from livegen.midi_in.loop_detector import LoopDetector
 from livegen.midi_in.port import MakeFilter, MemoryInput, MidiInput, open_input, virtual_port
@@ -38,8 +39,17 @@ class Backend(Protocol):
     def poll(self) -> None:
         """See what has changed."""
 
+    def is_changed(self) -> bool:
+        """Somebody has connected or disconnected since the last ``poll``; cheap."""
+
+    def deaf(self) -> list[str]:
+        """Inputs from which nothing comes any more."""
+
     def plugged(self) -> list[str]:
         """The devices and programs that are there, each with its direction."""
+
+    def to_do(self) -> list[str]:
+        """What somebody has to do so that all its ports are there."""
 
     def release(self) -> None:
         """End what is held at its inputs."""
@@ -88,9 +98,21 @@ class PortManager:
         self._tell_player()
         self._poll_for_loops()
 
+    def is_changed(self) -> bool:
+        """Somebody has connected or disconnected since the last ``poll``; cheap, to be asked many times a second."""
+        return any(backend.is_changed() for backend in self._backends)
+
+    def deaf(self) -> list[str]:
+        """Inputs from which nothing comes any more."""
+        return [name for backend in self._backends for name in backend.deaf()]
+
     def plugged(self) -> list[str]:
         """The devices and programs that are there, each with its direction."""
         return [line for backend in self._backends for line in backend.plugged()]
+
+    def to_do(self) -> list[str]:
+        """What somebody has to do so that all ports are there."""
+        return [line for backend in self._backends for line in backend.to_do()]
 
     def close(self) -> None:
         """Detach all backends."""
@@ -113,7 +135,11 @@ class PortManager:
         self._loop_detector.poll(now_ns())
         was_muting, self._is_muting = self._is_muting, self._loop_detector.is_muting
         if self._is_muting and not was_muting:
-            self._say("our own notes come back to us, through a cable or a program: they are dropped until that stops")
+            self._say(
+                WarningLine(
+                    "our own notes come back to us, through a cable or a program: they are dropped until that stops"
+                )
+            )
         if was_muting and not self._is_muting:
             self._say("our own notes have stopped coming back")
 
@@ -145,9 +171,21 @@ class MemoryBackend:
     def poll(self) -> None:
         """Do nothing: nothing can have changed."""
 
+    def is_changed(self) -> bool:
+        """Nothing ever has."""
+        return False
+
+    def deaf(self) -> list[str]:
+        """None ever is."""
+        return []
+
     def plugged(self) -> list[str]:
         """Both ports."""
         return ["in: memory", "out: memory"]
+
+    def to_do(self) -> list[str]:
+        """Nothing: they are there."""
+        return []
 
     def release(self) -> None:
         """End what is held."""
@@ -163,9 +201,12 @@ class MemoryBackend:
 class MidiBackend:
     """The ports of a MIDI system: opened when it answers, closed when it dies."""
 
-    def __init__(self, settings: Ports, make: MakeFilter, player: Player, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, settings: Ports, make: MakeFilter, player: Player, say: Callable[[str], None], *, is_realtime: bool = True
+    ) -> None:
         self._settings = settings
         self._make = make
+        self._is_realtime = is_realtime
         self._player = player
         self._say = say
         self._pair: tuple[MidiInput, MidiOutput] | None = None
@@ -185,12 +226,12 @@ class MidiBackend:
         try:
             self._pair = self._open_pair()
         except PortError as error:
-            self._say(f"{error}; waiting for it")
+            self._say(WarningLine(f"{error}; waiting for it"))
             return
         for missing in self._missing(self._pair):
             if self._settings.require:
                 raise missing
-            self._say(f"{missing}; waiting for it")
+            self._say(WarningLine(f"{missing}; waiting for it"))
         self._begin(*self._pair)
 
     def poll(self) -> None:
@@ -199,9 +240,20 @@ class MidiBackend:
             self._try_again()
         elif not self._pair[1].is_alive():
             self._let_go(*self._pair, are_there=False)
-            self._say("the MIDI system is gone; waiting for it to come back")
+            self._say(WarningLine("the MIDI system is gone; waiting for it to come back"))
         else:
             self._poll_ports(*self._pair)
+
+    def is_changed(self) -> bool:
+        """Somebody has connected or disconnected since the last ``poll``."""
+        if self._pair is None:
+            return False
+        heard, played = self._pair
+        return played.is_changed() or (played.connections is not None and heard.is_changed(played.connections))
+
+    def deaf(self) -> list[str]:
+        """Inputs from which nothing comes any more."""
+        return self._pair[0].deaf() if self._pair else []
 
     def plugged(self) -> list[str]:
         """What is connected to our ports, where the MIDI system lists it."""
@@ -209,6 +261,12 @@ class MidiBackend:
             return []
         heard, played = self._pair
         return [*(f"in: {name}" for name in heard.plugged()), *(f"out: {name}" for name in played.plugged())]
+
+    def to_do(self) -> list[str]:
+        """Start the MIDI system, or plug in what was asked for by name."""
+        if self._pair is None:
+            return ["no MIDI system answers: start it, or see 'MIDI system' in livegen doctor"]
+        return [f"plug it in or start it: {missing}" for missing in self._missing(self._pair)]
 
     def release(self) -> None:
         """End what is held."""
@@ -219,8 +277,8 @@ class MidiBackend:
         """Close the ports; what sounds there ends, if the MIDI system still answers."""
         self.release()
         if self._pair:
-            # A program that connects to us at this moment can still block rtmidi, and with it this process, for ever
-            # (see MidiInput.close). The process then exits; what sounds elsewhere is in the ledger.
+            # rtmidi closes a client without releasing the GIL, and JACK 1.9.21 can stall while one closes: the process
+            # then exits, and what sounds elsewhere is in the ledger.
             faulthandler.dump_traceback_later(_CLOSED_S, exit=True, file=2)
             self._let_go(*self._pair, are_there=self._pair[1].is_alive())
             faulthandler.cancel_dump_traceback_later()
@@ -228,7 +286,7 @@ class MidiBackend:
     def _let_go(self, heard: MidiInput, played: MidiOutput, *, are_there: bool) -> None:
         # First: where the system is dead, nothing can be sent any more, not even a note-off.
         self._player.detach(*(output for output, _ in played.routed()), are_there=are_there)
-        heard.close(played.jack)
+        heard.close()
         played.close()
         self._pair = None
 
@@ -241,12 +299,12 @@ class MidiBackend:
         except PortError:
             return
         for missing in self._missing(self._pair):
-            self._say(f"{missing}; waiting for it")
+            self._say(WarningLine(f"{missing}; waiting for it"))
         self._begin(*self._pair)
 
     def _open_pair(self) -> tuple[MidiInput, MidiOutput]:
         ports = self._settings
-        heard = open_input(ports, self._make)
+        heard = open_input(ports, self._make, is_realtime=self._is_realtime)
         try:
             return heard, open_output(heard.system, ports.name, ports.all_outputs)
         except PortError:
@@ -256,11 +314,11 @@ class MidiBackend:
     def _begin(self, heard: MidiInput, played: MidiOutput) -> None:
         name = self._settings.name
         self._say(f"listening at '{name}:in', playing at '{name}:out' ({_TITLES[heard.system]})")
-        self._player.attach_routed(played.routed())
+        self._player.attach_routed(played.routed(), repay=played.repays)
         self._poll_ports(heard, played)
 
     def _poll_ports(self, heard: MidiInput, played: MidiOutput) -> None:
-        for line in (*heard.poll(played.jack), *played.poll()):
+        for line in (*heard.poll(played.connections), *played.poll()):
             self._say(line)
 
 
@@ -270,6 +328,8 @@ def open_ports(
     hear: Hear,
     player: Player,
     say: Callable[[str], None],
+    *,
+    is_realtime: bool = True,
 ) -> PortManager:
     """The open ports of these settings; PortError when a named port is missing.
 
@@ -289,7 +349,7 @@ def open_ports(
 
     manager = PortManager(player, loop_detector, say)
     if settings.system != "memory" and not (memory and settings.system == "auto"):
-        manager.attach(MidiBackend(settings, make, player, say))
+        manager.attach(MidiBackend(settings, make, player, say, is_realtime=is_realtime))
     if memory or settings.system == "memory":
         manager.attach(MemoryBackend(memory or MemoryPorts(), settings, make, player))
     return manager

@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from livegen.clock import NS_PER_S, now_ns
-from livegen.errors import LivegenError
-from livegen.midi_out.ledger import ledger_folder
+from livegen.errors import LivegenError, NotRunningError
+from livegen.log_line import visible
+from livegen.midi_out.ledger import ledger_folder, make_ledger_folder
 from livegen.music.transport import TransportState
+from livegen.regular_file import read_regular
 from livegen.settings import Settings
 
 _MOST_LINES = 40
+_LARGEST_BYTES = 2**20
 
 
 class RecentLog:
@@ -29,6 +32,7 @@ class RecentLog:
 
     def __call__(self, line: str) -> None:
         """Pass on and keep a line."""
+        line = visible(line)  # it may hold the name of a port, a file or a model
         with self._saying:
             self._lines.append((now_ns(), line))
             self._say(line)
@@ -86,6 +90,7 @@ class StatusFile:
         path = status_path(self._name)
         beside = path.with_suffix(".part")
         try:
+            make_ledger_folder(path.parent)
             status = {**self._status(settings, figures(), transport, at_ns), **more(at_ns)}
             beside.write_text(json.dumps(status), encoding="utf-8")
             beside.chmod(0o644)  # for the technician, who is another user than the service
@@ -127,7 +132,7 @@ def read_status(name: str) -> dict[str, Any]:
     """The status of a running daemon; LivegenError when none of that name runs."""
     for path in (status_path(name), _SERVICES / name / f"{name}.status.json"):
         try:
-            status: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            status: dict[str, Any] = json.loads(read_regular(path, _LARGEST_BYTES))
             with suppress(PermissionError):  # another user's process, but it runs
                 os.kill(int(status["process"]), 0)
             return status
@@ -135,4 +140,4 @@ def read_status(name: str) -> dict[str, Any]:
             raise LivegenError(f"{path}: only root may read this status; try again with sudo") from None
         except (OSError, ValueError, KeyError):
             continue
-    raise LivegenError(f"livegen is not running as '{name}'; start it: livegen jam --name {name}")
+    raise NotRunningError(f"livegen is not running as '{name}'; start it: livegen jam --name {name}")

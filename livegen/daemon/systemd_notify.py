@@ -6,6 +6,7 @@ import sys
 from contextlib import suppress
 
 from livegen.clock import NS_PER_MS, now_ns
+from livegen.printable import printable
 
 _NS_PER_US = NS_PER_MS // 1_000
 
@@ -19,7 +20,7 @@ def notify(*states: str) -> bool:
         address = "\0" + address[1:]
     with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as manager:
         manager.settimeout(0)
-        manager.sendto("\n".join(states).encode(), address)
+        manager.sendto("\n".join(map(printable, states)).encode(), address)
         return True
     return False
 

@@ -331,6 +331,7 @@ class Accompaniment(Part):
         return after_ns if handed else None
 
     def _end(self, at_ns: int) -> None:
+        at_ns = max(at_ns, (self._last_ns or 0) + 1)  # after what the last frame begins: note-offs come first
         self._out.extend(Timed(at_ns, ending) for ending in (*map(NoteOff, sorted(self._sounding)), *self._lifts))
         self._sounding = frozenset()
         self._lifts.clear()

@@ -93,6 +93,10 @@ class Composer:
         """A pitch in the middle of the player's range."""
         return _REGISTER[0] - self._shift
 
+    def sixteenth_ns(self, transport: TransportState | None) -> int:
+        """The duration of a sixteenth note by the clock, or at the steady tempo."""
+        return (transport.beat_ns if transport else self._steady_beat_ns) // 4
+
     def make(self, role: Role, beginning: Beginning) -> Part:
         """Make the role's part."""
         match role.part:
@@ -197,8 +201,11 @@ class Composer:
 
     def _beat(self, beginning: Beginning) -> TempoMap:
         """The clock's beat, or a steady tempo from that moment on."""
-        tempo_bpm = self.settings.time.tempo_bpm or _DEFAULT_BPM
-        return beginning.transport or SteadyTempo(beginning.at_ns, round(60 * NS_PER_S / tempo_bpm))
+        return beginning.transport or SteadyTempo(beginning.at_ns, self._steady_beat_ns)
+
+    @property
+    def _steady_beat_ns(self) -> int:
+        return round(60 * NS_PER_S / (self.settings.time.tempo_bpm or _DEFAULT_BPM))
 
     def _allowed(self) -> PitchSet | None:
         """The model's pitches that may sound [128]; None when all may."""

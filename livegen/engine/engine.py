@@ -8,6 +8,7 @@ from livegen.engine.turn_taking import OTHERWISE, ROLES, Turn, TurnEvent
 from livegen.events import NoteOff, NoteOn, Timed
 from livegen.model.bundle import Bundle, load_bundle
 from livegen.music.phrase_capture import HeardNote, PhraseCapture
+from livegen.music.taps import Taps
 from livegen.music.transport import TransportState
 from livegen.settings import Role, Settings
 
@@ -28,6 +29,7 @@ class Engine:
         self._role = ROLES[OTHERWISE]
         self._turn = Turn.IDLE
         self._capture = PhraseCapture(settings.play.pause_ms * NS_PER_MS)
+        self._taps = Taps()
         self._transport: TransportState | None = None
         self._ahead = look_ahead(settings, None)
         self._part: Part | None = None
@@ -44,7 +46,14 @@ class Engine:
         if is_conducted and isinstance(event, NoteOn | NoteOff) and timed.is_left_hand:
             self._composer.set_chord(event)
             return self._apply_settings()
-        if self._turn is Turn.LISTENING and self._capture.has_ended(timed.at_ns):
+        least_ns = self._composer.sixteenth_ns(self._transport) if self._turn is Turn.TOGETHER else 0
+        for each in self._taps.hear(timed, least_ns):
+            self._hear(each)
+
+    def _hear(self, timed: Timed) -> None:
+        event = timed.event
+        is_onset = isinstance(event, NoteOn)
+        if is_onset and self._turn is Turn.LISTENING and self._capture.has_ended(timed.at_ns):
             self._capture.take()  # drop the phrase: its answer would come too late
         before = self._capture.held
         self._capture.hear(timed)
@@ -56,6 +65,8 @@ class Engine:
 
     def imagine(self, now_ns: int) -> Plan:
         """Plan music up to the horizon; hand over the events up to the commit time."""
+        for late in self._taps.due(now_ns):
+            self._hear(late)
         if self._turn is Turn.IDLE and self._take_turn(TurnEvent.BEGIN) is Turn.PLAYING:
             self._part = self._make(now_ns)
         if self._turn is Turn.LISTENING and self._capture.has_ended(now_ns):
@@ -211,11 +222,14 @@ class Engine:
 
     def _due_ns(self) -> int | None:
         """When to call again; 0: soon, None: not before something is played."""
-        if self._turn is Turn.IDLE:
-            return None
-        if self._turn is Turn.LISTENING:
-            return self._capture.due_ns
-        return self._part.due_ns(self._ahead) if self._part else 0
+        match self._turn:
+            case Turn.IDLE:
+                due_ns = None
+            case Turn.LISTENING:
+                due_ns = self._capture.due_ns
+            case _:
+                due_ns = self._part.due_ns(self._ahead) if self._part else 0
+        return min((moment for moment in (due_ns, self._taps.due_ns) if moment is not None), default=None)
 
 
 def load_engine(settings: Settings) -> Engine:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from livegen.errors import MidiFileError
 from livegen.events import Event, Ticked, from_bytes
+from livegen.regular_file import read_regular
 
 _LARGEST = 16 << 20  # bytes of a file
 _WRAPPER = 1024  # bytes in which the header has to begin
@@ -87,15 +88,12 @@ def read_tracks(path: Path) -> MidiContent:
 
 def _content(path: Path) -> bytes:
     try:
-        if path.exists() and not path.is_file():
-            raise MidiFileError(f"{path}: is no ordinary file")
-        if path.stat().st_size > _LARGEST:
-            raise MidiFileError(f"{path}: the file is larger than {_LARGEST >> 20} MiB")
-        content = path.read_bytes()
+        content = read_regular(path, _LARGEST)
     except FileNotFoundError:
         raise MidiFileError(f"{path}: no such file") from None
     except (OSError, ValueError) as error:  # ValueError: no file can have such a name
-        raise MidiFileError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
+        reason = getattr(error, "strerror", None) or error
+        raise MidiFileError(f"{path}: {reason}; give a Standard MIDI File of type 0 or 1") from None
     if not content:
         raise MidiFileError(f"{path}: the file is empty; give a Standard MIDI File of type 0 or 1")
     return content

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from livegen.ipc.messages import Message, Notice, PlayEvents, Retract, RoleChanged
+from livegen.log_line import WarningLine
 from livegen.midi_out.player import Player
 
 
@@ -29,7 +30,7 @@ class PlanReceiver:
             case RoleChanged():
                 self._on_role_changed(message)
             case Notice(text):
-                self._say(text)
+                self._say(WarningLine(text))
         return False
 
     def end_music(self, alive_ns: int) -> None:

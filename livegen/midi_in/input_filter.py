@@ -1,10 +1,23 @@
 """Makes one input well-formed: each note-on that passes has one note-off, whatever the device sends."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from livegen.clock import NS_PER_MS, NS_PER_S
-from livegen.events import SUSTAIN_PEDAL, NoteOn, SongPosition, Timed, Transport, from_bytes
+from livegen.events import (
+    ALL_NOTES_OFF,
+    ALL_SOUND_OFF,
+    MODES,
+    PEDALS,
+    RESET_CONTROLLERS,
+    NoteOn,
+    PitchBend,
+    SongPosition,
+    Timed,
+    Transport,
+    from_bytes,
+    to_bytes,
+)
 from livegen.midi_in.loop_detector import LoopDetector
 from livegen.midi_in.parser import MidiParser
 from livegen.routing import InputRoute
@@ -15,20 +28,24 @@ Pass = Callable[[bytes], None]  # the same, for a whole channel message that is 
 
 _SENSING_NS = 300 * NS_PER_MS  # MIDI 1.0: a device with active sensing sends something at least this often
 _MOST_A_SECOND = 2_000  # messages: twice what a DIN cable can carry
-_MOST_AT_ONCE = 512  # messages: with their note-offs they fit into one JACK period, which holds some 1,300
+_MOST_AT_ONCE = 512  # notes: with their note-offs they fit into one JACK period, which holds some 1,300 messages
+_MOST_CONTROLS_AT_ONCE = 256  # they fit beside them
+_OVERLAP_NS = 50 * NS_PER_MS  # for so long two notes of one key may overlap: programs round their moments
 _SENSING = Transport.SENSING.value
+_CENTRE = to_bytes(PitchBend(0))[1:]
 
 
 class RateLimiter:
     """Limits messages per second and at once. Its only state is one moment (generic cell rate algorithm)."""
 
-    def __init__(self) -> None:
+    def __init__(self, most_at_once: int = _MOST_AT_ONCE) -> None:
+        self._most_at_once = most_at_once
         self._used_up_ns = 0
 
     def allows(self, at_ns: int) -> bool:
         """True when one more message may pass."""
         used_up_ns = max(self._used_up_ns, at_ns) + NS_PER_S // _MOST_A_SECOND
-        if used_up_ns - at_ns > _MOST_AT_ONCE * NS_PER_S // _MOST_A_SECOND:
+        if used_up_ns - at_ns > self._most_at_once * NS_PER_S // _MOST_A_SECOND:
             return False
         self._used_up_ns = used_up_ns
         return True
@@ -37,7 +54,12 @@ class RateLimiter:
 class InputFilter:
     """Tracks what an input holds down, and drops what must not pass. ``take``: the MIDI system's thread; the rest: any.
 
-    In a flood, note-ons and controllers are dropped; the end of a note or a pedal that has passed always passes.
+    In a flood, note-ons and controllers are dropped; the end of a note, a pedal or a bend always passes. Controls and
+    notes are limited apart: a stream of bends or pressure leaves no note out.
+
+    All Notes Off and All Sound Off end what this input holds on their channel, and go no further: keyboards send the
+    first with each last key, sequencers send both on all channels when they stop, and at our outputs they would end the
+    machine's notes, too.
     """
 
     def __init__(
@@ -56,9 +78,13 @@ class InputFilter:
         self._loop_detector = loop_detector
         self._taking = threading.Lock()  # one message at a time: a note-off must not overtake its note-on
         self._parser = MidiParser()
-        self._notes: set[tuple[int, int]] = set()  # (channel, pitch) held
-        self._pedals: set[int] = set()  # channels
+        self._notes: dict[
+            tuple[int, int], int
+        ] = {}  # (channel, pitch) held → until then, a note-off is an earlier one's
+        self._pedals: set[tuple[int, int]] = set()  # (channel, controller) down
+        self._bends: set[int] = set()  # channels whose wheel is off its centre
         self._music, self._pulses = RateLimiter(), RateLimiter()
+        self._controls = RateLimiter(_MOST_CONTROLS_AT_ONCE)
         self._last_ns = 0
         self._stalled_ns = 0
         self._is_sensed = False  # the device sends active sensing
@@ -107,8 +133,12 @@ class InputFilter:
                 self._end(message, at_ns)
             case 0xF0:
                 self._accept_system(message, at_ns)
-            case 0xB0 if message[1] == SUSTAIN_PEDAL:
+            case 0xB0 if message[1] in PEDALS:
                 self._press(message, at_ns)
+            case 0xB0 if message[1] >= ALL_SOUND_OFF:
+                self._change_mode(message, at_ns)
+            case 0xE0:
+                self._bend(message, at_ns)
             case _:
                 self._limit(message, at_ns)
 
@@ -116,27 +146,61 @@ class InputFilter:
         channel, pitch, velocity = message[0] & 0x0F, message[1], message[2]
         if self._loop_detector and self._loop_detector.is_ours(NoteOn(pitch, velocity, channel), at_ns):
             return
-        if not self._is_allowed(at_ns):
+        if not self._is_allowed(self._music, at_ns):
             return
+        until_ns = 0
         if (channel, pitch) in self._notes:
-            self._pass(bytes((0x80 | channel, pitch, 0)), at_ns)  # struck again without a note-off
-        self._notes.add((channel, pitch))
+            self._pass(bytes((0x80 | channel, pitch, 0)), at_ns)  # struck again without a note-off, or before it
+            until_ns = at_ns + _OVERLAP_NS
+        self._notes[channel, pitch] = until_ns
         self._pass(message, at_ns)
 
     def _end(self, message: bytes, at_ns: int) -> None:
         key = (message[0] & 0x0F, message[1])
-        if key in self._notes:
-            self._notes.remove(key)
-            self._pass(message, at_ns)
+        if key not in self._notes:
+            return
+        if at_ns < self._notes[key]:
+            self._notes[key] = 0  # the note before this one: it has ended
+            return
+        del self._notes[key]
+        self._pass(message, at_ns)
 
     def _press(self, message: bytes, at_ns: int) -> None:
-        channel, is_down = message[0] & 0x0F, message[2] >= 64
-        if not is_down and channel in self._pedals:
-            self._pedals.remove(channel)
+        pedal, is_down = (message[0] & 0x0F, message[1]), message[2] >= 64
+        if not is_down and pedal in self._pedals:
+            self._pedals.remove(pedal)
             self._pass(message, at_ns)
-        elif self._is_allowed(at_ns):
-            self._pedals |= {channel} if is_down else set()
+        elif self._is_allowed(self._controls, at_ns):
+            self._pedals |= {pedal} if is_down else set()
             self._pass(message, at_ns)
+
+    def _bend(self, message: bytes, at_ns: int) -> None:
+        channel, is_centred = message[0] & 0x0F, message[1:] == _CENTRE
+        if is_centred and channel in self._bends:
+            self._bends.remove(channel)
+            self._pass(message, at_ns)
+        elif self._is_allowed(self._controls, at_ns):
+            self._bends |= set() if is_centred else {channel}
+            self._pass(message, at_ns)
+
+    def _change_mode(self, message: bytes, at_ns: int) -> None:
+        """A channel mode message (MIDI 1.0, table 3): end what it ends of what this input holds on its channel."""
+        channel, number = message[0] & 0x0F, message[1]
+        if number in (ALL_SOUND_OFF, ALL_NOTES_OFF, *MODES):
+            self._end_notes([key for key in self._notes if key[0] == channel], at_ns)
+        if number == ALL_SOUND_OFF:
+            self._end_what_pedals_hold(channel, at_ns)
+        if number == RESET_CONTROLLERS:
+            self._lift([pedal for pedal in self._pedals if pedal[0] == channel], self._bends & {channel}, at_ns)
+        if number not in (ALL_SOUND_OFF, ALL_NOTES_OFF):
+            self._limit(message, at_ns)
+
+    def _end_what_pedals_hold(self, channel: int, at_ns: int) -> None:
+        """Each pedal comes up and goes down again, as it still is."""
+        down = [pedal for pedal in self._pedals if pedal[0] == channel]
+        self._lift(down, (), at_ns)
+        for _, number in sorted(down):
+            self._press(bytes((0xB0 | channel, number, 127)), at_ns)
 
     def _accept_system(self, message: bytes, at_ns: int) -> None:
         if message[0] == _SENSING:
@@ -151,22 +215,32 @@ class InputFilter:
         self._hear(ClockMessage(at_ns, event, self._stalled_ns) if is_clock else Timed(at_ns, event))
 
     def _limit(self, message: bytes, at_ns: int) -> None:
-        if self._is_allowed(at_ns):
+        if self._is_allowed(self._controls, at_ns):
             self._pass(message, at_ns)
 
-    def _is_allowed(self, at_ns: int) -> bool:
-        is_allowed = self._music.allows(at_ns)
+    def _is_allowed(self, limiter: RateLimiter, at_ns: int) -> bool:
+        is_allowed = limiter.allows(at_ns)
         self._left_out += not is_allowed
         return is_allowed
 
     def _release(self, at_ns: int) -> bool:
-        notes, self._notes = sorted(self._notes), set()
-        pedals, self._pedals = sorted(self._pedals), set()
-        for channel, pitch in notes:
+        is_held = bool(self._notes or self._pedals or self._bends)
+        self._end_notes(tuple(self._notes), at_ns)
+        self._lift(tuple(self._pedals), tuple(self._bends), at_ns)
+        return is_held
+
+    def _end_notes(self, keys: Collection[tuple[int, int]], at_ns: int) -> None:
+        for channel, pitch in sorted(keys):
+            del self._notes[channel, pitch]
             self._pass(bytes((0x80 | channel, pitch, 0)), at_ns)
-        for channel in pedals:
-            self._pass(bytes((0xB0 | channel, SUSTAIN_PEDAL, 0)), at_ns)
-        return bool(notes or pedals)
+
+    def _lift(self, pedals: Collection[tuple[int, int]], bends: Collection[int], at_ns: int) -> None:
+        self._pedals.difference_update(pedals)
+        self._bends.difference_update(bends)
+        for channel, number in sorted(pedals):
+            self._pass(bytes((0xB0 | channel, number, 0)), at_ns)
+        for channel in sorted(bends):
+            self._pass(to_bytes(PitchBend(0, channel)), at_ns)
 
     def _pass(self, message: bytes, at_ns: int) -> None:
         if self._thru and (passed := self._route.passed(message)):

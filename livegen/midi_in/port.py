@@ -8,8 +8,9 @@ from livegen.clock import now_ns
 from livegen.errors import PortError
 from livegen.events import Event, Timed, Transport
 from livegen.midi_in.input_filter import InputFilter
-from livegen.midi_ports.jack import JackClient, Peer
-from livegen.midi_ports.names import find_port, is_keyboard, missing_ports, without_numbers
+from livegen.midi_in.poller import InputPoller, Source
+from livegen.midi_ports.connections import Connections
+from livegen.midi_ports.names import Peer, find_port, is_keyboard, missing_ports, without_numbers
 from livegen.midi_ports.rtmidi_client import HotPlug, MidiSystemError, RtmidiClient, open_client
 from livegen.settings import InputPort, Ports
 
@@ -22,7 +23,7 @@ class MidiInput:
     It listens to the ports that the settings name; an entry with the name "" means every hardware keyboard not named.
     """
 
-    def __init__(self, settings: Ports, client: RtmidiClient, make: MakeFilter) -> None:
+    def __init__(self, settings: Ports, client: RtmidiClient, make: MakeFilter, *, is_realtime: bool = True) -> None:
         self.system = client.system
         self._name = settings.name
         self._wanted = settings.all_inputs
@@ -32,7 +33,9 @@ class MidiInput:
         self._peers: frozenset[Peer] = frozenset()  # of the virtual port, where the MIDI system lists them
         self._keyboards = HotPlug("input", self.system, f"{self._name}-keyboard", self._let_go)
         self._filters: dict[str, InputFilter] = {}  # of the keyboards
-        self._jack: JackClient | None = None
+        self._sources: dict[str, Source] = {}  # by name; "" is the virtual port
+        self._poller = InputPoller(is_realtime=is_realtime)
+        self._connections: Connections | None = None
 
     def names(self) -> list[str]:
         """The names of all ports that can be listened to."""
@@ -46,30 +49,45 @@ class MidiInput:
         """The keyboards that are connected, and the programs at the virtual port, where the MIDI system lists them."""
         return sorted({without_numbers(name) for name in (*self._filters, *(name for name, _ in self._peers))})
 
+    def deaf(self) -> list[str]:
+        """The inputs from which nothing comes any more, not even what we send there ourselves."""
+        if not self._connections or not self._connections.is_flushing:
+            return []
+        deaf = [name for name, source in self._sources.items() if source.is_deaf(now_ns())]
+        return [without_numbers(name) or f"{self._name}:in" for name in deaf]
+
     def open(self) -> None:
         """Open the virtual port."""
         self._client.open_virtual("in")
-        self._client.listen(partial(self._hear, self._virtual))
+        self._listen("", self._client, self._virtual)
+        self._poller.start()
 
-    def poll(self, jack: JackClient | None = None) -> list[str]:
+    def poll(self, connections: Connections | None = None) -> list[str]:
         """Disconnect what was unplugged, end what it held, connect what was plugged in; a line for each."""
-        self._jack = jack
+        self._connections = connections
         present = self.names()
         begin = {name: partial(self._begin, name, port) for name, port in self._chosen(present).items()}
-        lines = self._keyboards.poll(begin, present, jack)
-        self._look_at_peers(jack)
+        lines = self._keyboards.poll(begin, present, connections)
+        if not self._peers:  # it is not flushed
+            self._sources[""].excuse(now_ns())
+        if connections:
+            self._look_at_peers(connections)
+            self._poller.is_alone = not self._peers and not self._keyboards.names
+            connections.flush(f"{re.escape(self._name)}(-keyboard[^:]*)?:in")
         return lines + [line for input_filter in self._all_filters() for line in input_filter.poll(now_ns())]
 
-    def close(self, jack: JackClient | None = None) -> None:
-        """Close the ports; what is held ends.
+    def is_changed(self, connections: Connections) -> bool:
+        """Somebody has connected or disconnected since the last ``poll``; cheap."""
+        names = connections.connected(f"{self._name}:in")
+        is_same = names is None or names == {name for name, _ in self._peers}
+        return not is_same or self._keyboards.is_changed(connections)
 
-        rtmidi deletes a client without releasing the GIL, and waits for its thread meanwhile: a message that arrives
-        then would wait for the GIL for ever. So, where JACK allows it, our inputs are disconnected first.
-        """
+    def close(self) -> None:
+        """Close the ports; what is held ends."""
+        self._poller.stop()
         self.release()
-        if jack and jack.is_alive():
-            jack.isolate(f"{re.escape(self._name)}(-keyboard[^:]*)?:in")
         self._keyboards.close()
+        self._poller.remove(self._client)
         self._client.close()
 
     def release(self) -> None:
@@ -82,26 +100,28 @@ class MidiInput:
 
     def _begin(self, name: str, port: InputPort, client: RtmidiClient) -> None:
         self._filters[name] = self._make(without_numbers(name), port)
-        client.listen(partial(self._hear, self._filters[name]))
+        self._listen(name, client, self._filters[name])
 
-    def _let_go(self, name: str) -> None:
+    def _listen(self, name: str, client: RtmidiClient, input_filter: InputFilter) -> None:
+        self._sources[name] = self._poller.add(client, partial(self._hear, input_filter))
+
+    def _let_go(self, name: str, client: RtmidiClient) -> None:
+        self._poller.remove(client)
+        del self._sources[name]
         self._filters.pop(name).release(now_ns())
 
-    def _hear(self, input_filter: InputFilter, received: list[int]) -> None:
-        at_ns = now_ns()
+    def _hear(self, input_filter: InputFilter, received: list[int], at_ns: int) -> None:
         is_pulse = received[:1] == [Transport.CLOCK.value]
-        input_filter.take(received, at_ns, self._jack.stalled_ns(at_ns) if self._jack and is_pulse else 0)
+        input_filter.take(received, at_ns, self._connections.stalled_ns(at_ns) if self._connections and is_pulse else 0)
 
-    def _look_at_peers(self, jack: JackClient | None) -> None:
+    def _look_at_peers(self, connections: Connections) -> None:
         """Programs connect themselves to the virtual port: when all of them have disconnected, end what is held.
 
         A program that connects and disconnects between two polls is not seen: so end it also while none is connected.
         """
-        if jack is None:
-            return
-        peers = jack.peers(f"{self._name}:in")
+        peers = connections.peers(f"{self._name}:in")
         if peers is None:
-            return  # JACK does not know the port
+            return  # there is no such port
         if not peers or (self._peers and not self._peers & peers):
             self._virtual.release(now_ns())
         self._peers = peers
@@ -139,12 +159,12 @@ class MemoryInput:
             self._hear(Timed(now_ns(), event))
 
 
-def open_input(settings: Ports, make: MakeFilter) -> MidiInput:
+def open_input(settings: Ports, make: MakeFilter, *, is_realtime: bool = True) -> MidiInput:
     """The input on the settings' MIDI system ("auto": the first that answers), with its virtual port open.
 
     PortError when no MIDI system answers.
     """
-    heard = MidiInput(settings, open_client(settings.system, settings.name), make)
+    heard = MidiInput(settings, open_client(settings.system, settings.name), make, is_realtime=is_realtime)
     try:
         heard.open()
     except MidiSystemError as error:  # a server that is starting or ending

@@ -16,10 +16,13 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from livegen.errors import LivegenError, RunningError
+from livegen.errors import FolderError, LivegenError, RunningError
 from livegen.events import (
     ALL_NOTES_OFF,
     ALL_SOUND_OFF,
+    HOLD_2_PEDAL,
+    SOFT_PEDAL,
+    SOSTENUTO_PEDAL,
     SUSTAIN_PEDAL,
     ControlChange,
     Event,
@@ -28,16 +31,19 @@ from livegen.events import (
     PitchBend,
     is_beginning,
 )
+from livegen.log_line import WarningLine
+from livegen.private_folder import NotOursError, make_private
 
 _CHANNELS = 16
 _PITCHES = 128
 _HEADER = struct.Struct("<8sq")  # magic, process id
-_MAGIC = b"livegen2"
+_MAGIC = b"livegen3"
 _NOTES = _CHANNELS * _PITCHES
 _SOUNDING = _HEADER.size  # one count per (channel, pitch)
 _PENDING = _SOUNDING + _NOTES  # the same, left behind by a process that was killed
-_HELD = _PENDING + _NOTES  # one per channel and lasting control: pedals first, then bends
-_HELD_CELLS = 2 * _CHANNELS
+_HELD = _PENDING + _NOTES  # one per channel and lasting control
+_CONTROLS: tuple[int | None, ...] = (SUSTAIN_PEDAL, None, SOSTENUTO_PEDAL, SOFT_PEDAL, HOLD_2_PEDAL)  # None: the bend
+_HELD_CELLS = len(_CONTROLS) * _CHANNELS  # append new controls: files of before have fewer
 _DOWN, _LEFT_DOWN, _UNKNOWN = 1, 2, 4  # bits of such a cell: down; its end is pending; its state is unknown
 _MOST_PENDING = 256  # notes: neither a player nor a network leaves more; a file with more is damaged
 _UNCONFIRMED = _HELD + _HELD_CELLS  # one per note and control: its end was sent, but its arrival is unconfirmed
@@ -60,6 +66,11 @@ class Ledger:
     """
 
     def __init__(self, cells: bytearray | mmap.mmap) -> None:
+        self._cells = cells
+
+    def move_to(self, cells: bytearray | mmap.mmap) -> None:
+        """Go on in these cells, of a new file; to be called between two messages."""
+        cells[_HEADER.size : _SIZE] = self._cells[_HEADER.size : _SIZE]
         self._cells = cells
 
     def counts(self) -> bytes:
@@ -111,10 +122,12 @@ class Ledger:
         return (*self.sounding(), *self.held())
 
     def note_offs(self) -> tuple[Event, ...]:
-        """All events that silence the output: the note-offs, the controls on the channels in use, then bends."""
+        """All events that silence the output: note-offs, pedals, controls on the channels in use, then bends."""
         notes, held = self.sounding(), self.held()
-        channels = sorted({ending.channel for ending in (*notes, *held)})
-        return (*notes, *_silence(channels), *(lift for lift in held if isinstance(lift, PitchBend)))
+        silence = tuple(_silence(ending.channel for ending in (*notes, *held)))
+        bends = (lift for lift in held if isinstance(lift, PitchBend))
+        pedals = (lift for lift in held if isinstance(lift, ControlChange) and lift not in silence)
+        return (*notes, *pedals, *silence, *bends)
 
     def mark_pending_off(self) -> None:
         """Everything that sounds becomes pending: its note-offs could not be delivered."""
@@ -173,9 +186,8 @@ class Ledger:
             if not self._cells[_SOUNDING + cell]
         ]
         unknown = self._lifts(_UNKNOWN)
-        channels = [lift.channel for lift in unknown if isinstance(lift, ControlChange)]
-        bends = [lift for lift in unknown if isinstance(lift, PitchBend)]
-        return (*notes, *self._lifts(_LEFT_DOWN), *_silence(channels), *bends)
+        silence = tuple(_silence(lift.channel for lift in unknown if isinstance(lift, ControlChange)))
+        return (*notes, *self._lifts(_LEFT_DOWN), *silence, *(lift for lift in unknown if lift not in silence))
 
     def pending_before(self, event: Event) -> tuple[NoteOff, ...]:
         """The pending note-offs of the note that this event begins again: they must be sent first."""
@@ -213,22 +225,23 @@ class Ledger:
 def _held_cell(event: Event) -> int | None:
     """The cell of a lasting control; None for any other event."""
     match event:
-        case ControlChange(number, _, channel) if number == SUSTAIN_PEDAL:
-            return _HELD + channel
+        case ControlChange(number, _, channel) if number in _CONTROLS:
+            return _HELD + _CONTROLS.index(number) * _CHANNELS + channel
         case PitchBend(_, channel):
-            return _HELD + _CHANNELS + channel
+            return _HELD + _CONTROLS.index(None) * _CHANNELS + channel
     return None
 
 
 def _lift(index: int) -> ControlChange | PitchBend:
     """The event that lifts the control of the cell with this index."""
-    kind, channel = divmod(index, _CHANNELS)
-    return PitchBend(0, channel) if kind else ControlChange(SUSTAIN_PEDAL, 0, channel)
+    place, channel = divmod(index, _CHANNELS)
+    number = _CONTROLS[place]
+    return PitchBend(0, channel) if number is None else ControlChange(number, 0, channel)
 
 
 def _silence(channels: Iterable[int]) -> Iterator[ControlChange]:
-    """The controls that end all that sounds on these channels."""
-    for channel in channels:
+    """The controls that end all that sounds on these channels, once for each."""
+    for channel in sorted(set(channels)):
         yield from (ControlChange(number, 0, channel) for number in (SUSTAIN_PEDAL, ALL_NOTES_OFF, ALL_SOUND_OFF))
 
 
@@ -244,10 +257,18 @@ def blank_ledger() -> Ledger:
 
 def ledger_folder() -> Path:
     """The folder of ledgers: a service's own, else the runtime folder, else the state folder (XDG base directories)."""
-    if service := os.environ.get("RUNTIME_DIRECTORY"):  # systemd.exec(5)
-        return Path(service.split(":")[0])
+    if service := os.environ.get("RUNTIME_DIRECTORY"):  # systemd.exec(5); a link of systemd's, with a dynamic user
+        return Path(service.split(":")[0]).resolve()
     folder = os.environ.get("XDG_RUNTIME_DIR") or os.environ.get("XDG_STATE_HOME")
     return (Path(folder) if folder else Path.home() / ".local" / "state") / "livegen"
+
+
+def make_ledger_folder(folder: Path) -> None:
+    """Make the folder of ledgers, or narrow its permissions; OSError as ``make_private``.
+
+    Others may pass through a service's folder to its status file, and read nothing else there.
+    """
+    make_private(folder, 0o711 if os.environ.get("RUNTIME_DIRECTORY") else 0o700)
 
 
 @contextmanager
@@ -256,10 +277,10 @@ def keep_ledger(name: str, folder: Path, say: Callable[[str], None]) -> Iterator
     with ExitStack() as stack:
         try:
             ledger = stack.enter_context(open_ledger(name, folder))
-        except RunningError:
+        except (RunningError, FolderError):
             raise
         except LivegenError as error:
-            say(f"{error}; the ledger is kept in memory only: after a power cut, notes may hang")
+            say(WarningLine(f"{error}; the ledger is kept in memory only: after a power cut, notes may hang"))
             ledger = blank_ledger()
         yield ledger
 
@@ -268,28 +289,58 @@ def keep_ledger(name: str, folder: Path, say: Callable[[str], None]) -> Iterator
 def open_ledger(name: str, folder: Path) -> Iterator[Ledger]:
     """The ledger of the ports called ``name``, locked; the note-offs that a killed process left unsent are pending.
 
-    RunningError when another process has locked it, LivegenError where it cannot be written.
+    RunningError when another process has locked it, FolderError in a folder that could be another user's, LivegenError
+    where it cannot be written.
     """
-    path = folder / f"{name}.ledger"
-    with ExitStack() as stack:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-            file = stack.enter_context(os.fdopen(handle, "r+b", buffering=0))
-            if not _lock(file):
-                raise RunningError(_already_running(name, file))
-            _lay_out(file)
-            cells = stack.enter_context(mmap.mmap(file.fileno(), _SIZE))
-        except OSError as error:
-            raise LivegenError(f"{path}: cannot keep the ledger of notes here: {error.strerror}") from None
+    with open_cells(name, folder) as cells:
         ledger = Ledger(cells)
         ledger.mark_pending_off()
         yield ledger
 
 
+@contextmanager
+def open_cells(name: str, folder: Path) -> Iterator[mmap.mmap]:
+    """The cells of a ledger's file, locked; errors as ``open_ledger``."""
+    path = ledger_path(name, folder)
+    with ExitStack() as stack:
+        try:
+            make_ledger_folder(folder)
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
+            file = stack.enter_context(os.fdopen(handle, "r+b", buffering=0))
+            if not _lock(file):
+                raise RunningError(_already_running(name, file))
+            cells = stack.enter_context(_map(file))
+        except NotOursError as error:
+            raise FolderError(f"{folder}: {error.strerror}") from None
+        except OSError as error:
+            raise LivegenError(f"{path}: cannot keep the ledger of notes here: {error.strerror}") from None
+        yield cells
+
+
+def ledger_path(name: str, folder: Path) -> Path:
+    """The file of the ledger of the ports called ``name``."""
+    return folder / f"{name}.ledger"
+
+
+def map_ledger(path: Path) -> Ledger:
+    """The ledger in that file, in a folder that is locked by other means; OSError where it cannot be written.
+
+    What was left unsent there is pending.
+    """
+    with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b", buffering=0) as file:
+        ledger = Ledger(_map(file))
+    ledger.mark_pending_off()
+    return ledger
+
+
+def _map(file: BinaryIO) -> mmap.mmap:
+    _lay_out(file)
+    return mmap.mmap(file.fileno(), _SIZE)
+
+
 def _lay_out(file: BinaryIO) -> None:
     """Write the whole file once, in place: a full disk fails here, and not with a signal at the first note."""
-    content = _with_bends(file.read(_SIZE + 1))
+    content = _with_new_controls(file.read(_SIZE + 1))
     is_ours = len(content) == _SIZE  # else of another version, or no ledger; a damaged header is accepted
     cells = content[_HEADER.size :] if is_ours else b""
     file.seek(0)
@@ -299,14 +350,15 @@ def _lay_out(file: BinaryIO) -> None:
     file.truncate(_SIZE)
 
 
-def _with_bends(content: bytes) -> bytes:
-    """Convert the content of a ledger of livegen 0.1, which had no cells for bends, to the current layout."""
-    if len(content) != _HEADER.size + 2 * (2 * _NOTES + _CHANNELS) + _NOTES + _CHANNELS:
+def _with_new_controls(content: bytes) -> bytes:
+    """Convert the content of a ledger of before to the current layout: it had cells for fewer controls."""
+    known, rest = divmod(len(content) - _HEADER.size - 5 * _NOTES, 3 * _CHANNELS)
+    if rest or not 0 < known < len(_CONTROLS):
         return content
-    held, unconfirmed = 2 * _NOTES + _CHANNELS, 3 * _NOTES + 2 * _CHANNELS  # where these cells ended
-    cells, bends = content[_HEADER.size :], bytes(_CHANNELS)
+    held, unconfirmed = 2 * _NOTES + known * _CHANNELS, 3 * _NOTES + 2 * known * _CHANNELS  # where these cells ended
+    cells, new = content[_HEADER.size :], bytes((len(_CONTROLS) - known) * _CHANNELS)
     return b"".join(
-        (content[: _HEADER.size], cells[:held], bends, cells[held:unconfirmed], bends, cells[unconfirmed:], bends)
+        (content[: _HEADER.size], cells[:held], new, cells[held:unconfirmed], new, cells[unconfirmed:], new)
     )
 
 

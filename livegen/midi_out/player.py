@@ -145,11 +145,14 @@ class Player:
         """Play to these outputs too, with no routing; see ``attach_routed``."""
         self.attach_routed([(output, _PLAIN) for output in outputs])
 
-    def attach_routed(self, outputs: Sequence[tuple[Output, OutputRoute]]) -> None:
-        """Play to these outputs too. The pending note-offs are sent first, for as long as a receiver may be away."""
+    def attach_routed(self, outputs: Sequence[tuple[Output, OutputRoute]], *, repay: bool = False) -> None:
+        """Play to these outputs too. The pending note-offs are sent first, for as long as a receiver may be away.
+
+        Not to outputs that ``repay``: they send each receiver what it is owed.
+        """
         with self._changed:
             heard = (queue for queue in self._queues if queue.output)
-            added = (OutputQueue(attached, self.sender) for attached in self.sender.attach(outputs))
+            added = (OutputQueue(attached, self.sender) for attached in self.sender.attach(outputs, repay=repay))
             self._queues = (*heard, *added)
             self._resend_until_ns = self._clock() + _RESEND_NS
         self.resend_pending()
@@ -169,7 +172,7 @@ class Player:
         if is_over and not self._is_complete:
             return False  # kept for the output that is away
         is_owing = self.sender.resend_pending()
-        if is_owing and is_over:
+        if is_over:
             self.sender.clear_pending()
         return is_owing
 

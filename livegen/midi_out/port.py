@@ -3,14 +3,16 @@
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 
 from livegen.clock import now_ns
 from livegen.errors import PortError
-from livegen.events import Timed, from_bytes, to_bytes
-from livegen.midi_out.ledger import blank_ledger
+from livegen.events import Timed, from_bytes
+from livegen.midi_out.ledger import ledger_folder
+from livegen.midi_out.receivers import Receivers
 from livegen.midi_out.sender import Output
-from livegen.midi_ports.jack import JackClient, open_jack
-from livegen.midi_ports.names import find_port, missing_ports, without_numbers
+from livegen.midi_ports.connections import Connections, open_connections
+from livegen.midi_ports.names import Peer, find_port, missing_ports, without_numbers
 from livegen.midi_ports.rtmidi_client import HotPlug, MidiSystemError, RtmidiClient
 from livegen.routing import OutputRoute, output_route
 from livegen.settings import OutputPort
@@ -22,13 +24,17 @@ class MidiOutput:
     ``wanted``: the settings of the virtual port first, then those of each named port.
     """
 
-    def __init__(self, name: str, wanted: Sequence[OutputPort], client: RtmidiClient, jack: JackClient | None) -> None:
-        self._name = name
+    def __init__(
+        self, name: str, wanted: Sequence[OutputPort], client: RtmidiClient, connections: Connections | None
+    ) -> None:
+        folder = ledger_folder() / f"{name}.receivers"
+        self.repays = connections is not None and folder.is_dir()  # else the process before kept no such record
+        self._name = f"{name}-out:out" if client.system == "jack" else f"{name}:out"
         self._client = client
-        self._virtual = VirtualOutput(client)
+        self._virtual = VirtualOutput(client, Receivers(folder) if connections else None)
         self._wanted = wanted
-        self._named = [Destination(client.system, f"{name}-to", port.name) for port in wanted[1:]]
-        self.jack = jack
+        self._named = [Destination(client.system, f"{name}-to", port.name, folder) for port in wanted[1:]]
+        self.connections = connections
 
     def routed(self) -> list[tuple[Output, OutputRoute]]:
         """Each output, whether its device is there or not, with its route."""
@@ -45,9 +51,9 @@ class MidiOutput:
 
     def plugged(self) -> list[str]:
         """The connected named ports, and the programs at the virtual port, where the MIDI system lists them."""
-        peers = (self.jack.peers(f"{self._name}-out:out") if self.jack else None) or ()
         connected = [destination.name for destination in self._named if destination.name]
-        return sorted({*connected, *(without_numbers(name) for name, _ in peers)})
+        peers = (self.connections.connected(self._name) if self.connections else None) or ()
+        return sorted({*connected, *map(without_numbers, peers)})
 
     @property
     def is_whole(self) -> bool:
@@ -56,32 +62,63 @@ class MidiOutput:
 
     def is_alive(self) -> bool:
         """The MIDI system answers. Cheap; to be checked every second, because sending to a dead JACK blocks."""
-        return self.jack is None or self.jack.is_alive()
+        return self.connections is None or self.connections.is_alive()
+
+    def is_changed(self) -> bool:
+        """Somebody has connected or disconnected since the last ``poll``; cheap."""
+        if self.connections is None:
+            return False
+        names = self.connections.connected(self._name)
+        is_same = names is None or names == {name for name, _ in self._virtual.peers}
+        return not is_same or any(destination.is_changed(self.connections) for destination in self._named)
 
     def poll(self) -> list[str]:
         """Disconnect named ports that are gone, connect those that are there; a line for each."""
+        if self.connections:
+            self._virtual.poll(self._name, self.connections)
         present = self.names() if self._named else []
-        return [line for destination in self._named for line in destination.poll(present, self.jack)]
+        return [line for destination in self._named for line in destination.poll(present, self.connections)]
 
     def close(self) -> None:
         """Send nothing any more."""
+        is_alive = self.is_alive()
         for destination in self._named:
-            destination.close()
+            destination.close(is_alive=is_alive)
+        self._virtual.close(is_alive=is_alive)
         self._client.close()
-        if self.jack:
-            self.jack.close()
+        if self.connections:
+            self.connections.close()
 
 
 class VirtualOutput:
-    """The virtual port."""
+    """The virtual port. ``send`` may be called by any thread, the other methods by the daemon's main thread."""
 
-    def __init__(self, client: RtmidiClient) -> None:
+    def __init__(self, client: RtmidiClient, receivers: Receivers | None) -> None:
         self._client = client
+        self._receivers = receivers
+        self.peers: frozenset[Peer] = frozenset()
 
     def send(self, message: bytes) -> None:
         """Send one MIDI message now."""
         with suppress(MidiSystemError):  # a MIDI system that has just ended: the port manager reports it
-            self._client.send(message)
+            if self._receivers is None:
+                self._client.send(message)
+                return
+            with self._receivers.sending(message):
+                self._client.send(message)
+
+    def poll(self, name: str, connections: Connections) -> None:
+        """See who is connected to the port, which has that name; who has come back gets what it is owed."""
+        peers = connections.peers(name)
+        if peers is None or self._receivers is None:
+            return  # there is no such port
+        self.peers = peers
+        self._receivers.see(peers, connections.send_to)
+
+    def close(self, *, is_alive: bool) -> None:
+        """Forget the receivers, if what sounded there has been ended."""
+        if self._receivers and is_alive:
+            self._receivers.close()
 
 
 class Destination:
@@ -90,14 +127,15 @@ class Destination:
     ``send`` may be called by any thread, the other methods by the daemon's main thread.
     """
 
-    def __init__(self, system: str, client_name: str, wanted: str) -> None:
+    def __init__(self, system: str, client_name: str, wanted: str, folder: Path) -> None:
         self._wanted = wanted
         self._port = HotPlug("output", system, client_name, self._let_go, most=1)
         self._using = threading.Lock()  # the client: it must not be closed while a thread sends
         self._client: RtmidiClient | None = None
         # What this port was sent. The sender's ledger does not know it: the sender goes on while the port is away, and
-        # notes that it ends meanwhile must still be ended here.
-        self._ledger = blank_ledger()
+        # notes that it ends meanwhile must still be ended here. It is known by the name that was asked for.
+        self._receivers = Receivers(folder)
+        self._peer: Peer = (f"named {wanted}", None)
 
     @property
     def name(self) -> str:
@@ -112,37 +150,42 @@ class Destination:
     def send(self, message: bytes) -> None:
         """Send one MIDI message now, if the port is connected."""
         with self._using, suppress(MidiSystemError):  # an unplugged cable: ``poll`` reports it
-            if self._client is None:
-                return
-            event = from_bytes(message)
-            if event is not None:
-                self._ledger.leaves(event)
-                self._ledger.has_left(event)
-            self._client.send(message)
+            if self._client is not None:
+                with self._receivers.sending(message):
+                    self._client.send(message)
 
-    def poll(self, present: list[str], jack: JackClient | None) -> list[str]:
+    def poll(self, present: list[str], connections: Connections | None) -> list[str]:
         """Disconnect the port when it is gone, connect it when it is there; a line for each."""
         found = find_port(self._wanted, present)
-        lines = self._port.poll({found: self._begin} if found else {}, present, jack)
+        lines = self._port.poll({found: self._begin} if found else {}, present, connections)
         if self._client is not None and not lines:
-            self._ledger.confirm_delivery()
+            self._receivers.see([self._peer], self._pay)
         return lines
 
-    def close(self) -> None:
+    def is_changed(self, connections: Connections) -> bool:
+        """The connection has gone since the last ``poll``."""
+        return self._port.is_changed(connections)
+
+    def close(self, *, is_alive: bool) -> None:
         """Send nothing any more."""
+        if self._client is not None and is_alive:
+            self._receivers.close()
         self._port.close()
 
     def _begin(self, client: RtmidiClient) -> None:
-        for ending in self._ledger.pending_offs():
-            client.send(to_bytes(ending))
-        self._ledger.clear_pending()
         with self._using:
             self._client = client
+        self._receivers.see([self._peer], self._pay)
 
-    def _let_go(self, _name: str) -> None:
+    def _pay(self, _: Peer, messages: Sequence[bytes]) -> bool:
+        for message in messages:
+            self.send(message)
+        return True
+
+    def _let_go(self, _name: str, _client: RtmidiClient) -> None:
         with self._using:
             self._client = None
-        self._ledger.mark_pending_off()
+        self._receivers.see([], self._pay)
 
 
 class MemoryOutput:
@@ -166,7 +209,7 @@ def open_output(system: str, name: str, wanted: Sequence[OutputPort] = (OutputPo
     A JACK client's name is unique, and the input has ours: on JACK the port is ``NAME-out:out`` with the alias
     ``NAME:out``, which jack_connect and most patch bays accept.
     """
-    jack = open_jack(f"{name}-watch") if system == "jack" else None  # before the port: see below
+    connections = open_connections(system, name)  # before the port: see below
     client = None
     try:
         client = RtmidiClient("output", system, f"{name}-out" if system == "jack" else name)
@@ -174,10 +217,10 @@ def open_output(system: str, name: str, wanted: Sequence[OutputPort] = (OutputPo
     except MidiSystemError as error:  # a server that is starting or ending
         if client is not None:
             client.close()
-        if jack:
-            jack.close()
+        if connections:
+            connections.close()
         raise PortError(f"no MIDI output on {system}: {error}") from None
     # From here on, programs may connect to our port. JACK 1.9.21 stalls when clients open or close meanwhile.
-    if jack:
-        jack.add_alias(f"{name}-out:out", f"{name}:out")
-    return MidiOutput(name, wanted, client, jack)
+    if connections:
+        connections.add_alias(f"{name}-out:out", f"{name}:out")
+    return MidiOutput(name, wanted, client, connections)

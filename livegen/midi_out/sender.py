@@ -1,20 +1,17 @@
 """Sends messages one at a time, and keeps each note in the ledger while it may sound."""
 
 import threading
-from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from mmap import mmap
 from typing import Protocol
 
-from livegen.clock import NS_PER_MS
 from livegen.events import ControlChange, Event, NoteOff, NoteOn, from_bytes, to_bytes
+from livegen.midi_out.control_loop import ControlLoop
 from livegen.midi_out.ledger import Ledger
 from livegen.midi_out.limiter import OutputLimiter
-from livegen.midi_out.sounding import PEDALS, SoundingNotes
+from livegen.midi_out.sounding import SoundingNotes
 from livegen.routing import OutputRoute
-
-_LOOP_NS = 30 * NS_PER_MS
-_REMEMBERED = 128  # messages other than notes, passed on recently
 
 
 class OnNote(Protocol):
@@ -57,15 +54,19 @@ class MidiSender:
         self._sending = threading.Lock()
         self._attached: Sequence[AttachedOutput] = ()
         self._returned: Sequence[AttachedOutput] = ()  # since the last loss: they get the pending note-offs
-        self._passed: deque[tuple[int, bytes]] = deque(maxlen=_REMEMBERED)
+        self._control_loop = ControlLoop()
         self.limiter = OutputLimiter()
         self.on_note: OnNote | None = None  # set before anything is sent
 
-    def attach(self, outputs: Sequence[tuple[Output, OutputRoute]]) -> Sequence[AttachedOutput]:
-        """Add outputs, at which nothing sounds yet."""
+    def attach(self, outputs: Sequence[tuple[Output, OutputRoute]], *, repay: bool = False) -> Sequence[AttachedOutput]:
+        """Add outputs, at which nothing sounds yet. Those that ``repay`` are not sent pending note-offs.
+
+        They know who hears them, and send each what it is owed.
+        """
         with self._sending:
             added = [AttachedOutput(output, route) for output, route in outputs]
-            self._attached, self._returned = (*self._attached, *added), (*self._returned, *added)
+            self._attached = *self._attached, *added
+            self._returned = self._returned if repay else (*self._returned, *added)
             return added
 
     def detach(self, outputs: Collection[Output], *, are_there: bool = False) -> int:
@@ -87,6 +88,11 @@ class MidiSender:
             else:
                 self._ledger.mark_pending_off()
             return 0 if are_there else sum(isinstance(ending, NoteOff) for _, ending in endings)
+
+    def move_ledger(self, cells: bytearray | mmap) -> None:
+        """Keep the ledger in these cells from now on, with what is in it."""
+        with self._sending:
+            self._ledger.move_to(cells)
 
     def confirm_delivery(self) -> None:
         """The outputs are there; to be called whenever that was checked."""
@@ -114,11 +120,10 @@ class MidiSender:
     def pass_on(self, message: bytes, channel: int | None = None) -> None:
         """Send a whole channel message to every output by its route, on ``channel`` if one is given."""
         with self._sending:
-            if self._goes_round(message, channel):
-                return
-            for attached in self._attached:
-                if passed := attached.route.passed(message, channel):
-                    self._send(attached, from_bytes(passed), passed, is_passed=True)
+            for each in self._unlooped(message, channel):
+                for attached in self._attached:
+                    if passed := attached.route.passed(each, channel):
+                        self._send(attached, from_bytes(passed), passed, is_passed=True)
 
     def control(self, number: int, value: int) -> None:
         """Set a controller at every output, on the channels that the output uses."""
@@ -154,7 +159,8 @@ class MidiSender:
     def clear_pending(self) -> None:
         """Nothing is pending any more."""
         with self._sending:
-            self._ledger.clear_pending()
+            if self._ledger.pending_offs():
+                self._ledger.clear_pending()
 
     def _send(self, attached: AttachedOutput, event: Event | None, message: bytes, *, is_passed: bool) -> None:
         assert attached.output
@@ -177,27 +183,20 @@ class MidiSender:
         self._ledger.has_left(event)
         attached.sounding.sent(event, now_ns)
 
-    def _goes_round(self, message: bytes, channel: int | None) -> bool:
-        """The message is no note, and was passed on a moment ago: a cable from output to input returns it.
+    def _unlooped(self, message: bytes, channel: int | None) -> Sequence[bytes]:
+        """The messages to pass on now: not one that has come round by a cable.
 
-        The end of a pedal that is down always passes: dropped, it would leave the pedal down for ever.
+        The end of a pedal that is down, and of a bend, always passes: dropped, it would leave the pedal down for ever.
         """
         if message[0] & 0xF0 in (0x80, 0x90):
-            return False
-        now_ns = self._clock()
-        if not self._lets_go(message, channel) and any(
-            known == message and now_ns - at_ns < _LOOP_NS for at_ns, known in self._passed
-        ):
-            return True
-        self._passed.append((now_ns, message))
-        return False
+            return (message,)
+        return self._control_loop.passed(message, self._clock(), is_needed=self._ends(message, channel))
 
-    def _lets_go(self, message: bytes, channel: int | None) -> bool:
-        """The message ends a pedal that is down at an output."""
-        if message[0] & 0xF0 != 0xB0 or message[1] not in PEDALS or message[2] >= 64:
-            return False
+    def _ends(self, message: bytes, channel: int | None) -> bool:
+        """The message ends a pedal that is down, or a bend, at an output."""
+        event = from_bytes(message)
         return any(
-            attached.sounding.is_down(message[1], passed[0] & 0x0F)
+            attached.sounding.is_ended_by(moved)
             for attached in self._attached
-            if (passed := attached.route.passed(message, channel))
+            if event and (passed := attached.route.passed(message, channel)) and (moved := from_bytes(passed))
         )

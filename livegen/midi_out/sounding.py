@@ -2,16 +2,23 @@
 
 from collections.abc import Iterator
 
-from livegen.events import ALL_NOTES_OFF, ALL_SOUND_OFF, SUSTAIN_PEDAL, ControlChange, Event, NoteOff, NoteOn, PitchBend
-
-PEDALS = range(SUSTAIN_PEDAL, 70)  # controllers that are on or off; only the first of them holds notes
+from livegen.events import (
+    ALL_NOTES_OFF,
+    ALL_SOUND_OFF,
+    PEDALS,
+    SUSTAIN_PEDAL,
+    ControlChange,
+    Event,
+    NoteOff,
+    NoteOn,
+    PitchBend,
+)
 
 _Ending = NoteOff | ControlChange | PitchBend
 _Begun = dict[int, list[int]]  # key → the moments at which it began; of notes of one pitch the oldest ends first
 _PITCHES, _CHANNELS = 128, 16
-_SUSTAIN = _PITCHES * _CHANNELS  # keys of notes are lower; one for each channel from here on
-_BENDS = _SUSTAIN + _CHANNELS
-_OTHER_PEDALS = _BENDS + _CHANNELS
+_PEDALS = _PITCHES * _CHANNELS  # keys of notes are lower; one for each pedal and channel from here on
+_BENDS = _PEDALS + len(PEDALS) * _CHANNELS  # one for each channel
 _MOST = 255  # of one pitch at once: as many as the ledger counts
 
 
@@ -38,12 +45,17 @@ class SoundingNotes:
         """The event is a note-off, and no such note was sent."""
         return isinstance(event, NoteOff) and event.channel * _PITCHES + event.pitch not in self._sent
 
-    def is_down(self, pedal: int, channel: int) -> bool:
-        """This pedal, one of ``PEDALS``, was sent as down and not released."""
-        return _pedal(pedal, channel) in self._sent
+    def is_ended_by(self, event: Event) -> bool:
+        """The event lifts a pedal that was sent as down, or centres a bend."""
+        match event:
+            case ControlChange(number, value, channel) if number in PEDALS and value < 64:
+                return _pedal(number, channel) in self._sent
+            case PitchBend(0, channel):
+                return _BENDS + channel in self._sent
+        return False
 
     def overdue(self, before_ns: int) -> list[Event]:
-        """The events that end each note and sustain pedal sent at or before that moment, one for each."""
+        """The events that end each note and pedal sent at or before that moment, one for each."""
         return [
             _ending(key)
             for key, moments in self._sent.items()
@@ -52,21 +64,22 @@ class SoundingNotes:
         ]
 
     def sent_endings(self) -> list[_Ending]:
-        """The events that end each note, sustain pedal and bend, as sent."""
+        """The events that end each note, pedal and bend, as sent."""
         return list(_ended_by(self._sent))
 
     def written_endings(self) -> list[_Ending]:
-        """The events that end each note, sustain pedal and bend, as written."""
+        """The events that end each note, pedal and bend, as written."""
         return list(_ended_by(self._written))
 
     def written_silence(self) -> list[Event]:
-        """All events that silence the output, as written: note-offs, controls on the channels in use, bends."""
+        """All events that silence the output, as written: note-offs, pedals, controls on the channels in use, bends."""
         endings = self.written_endings()
         channels = sorted({ending.channel for ending in endings})
         numbers = (SUSTAIN_PEDAL, ALL_NOTES_OFF, ALL_SOUND_OFF)
         controls = [ControlChange(number, 0, channel) for channel in channels for number in numbers]
-        notes = [ending for ending in endings if isinstance(ending, NoteOff)]
-        return [*notes, *controls, *(ending for ending in endings if isinstance(ending, PitchBend))]
+        bends = [ending for ending in endings if isinstance(ending, PitchBend)]
+        others = [ending for ending in endings if ending not in bends and ending not in controls]
+        return [*others, *controls, *bends]
 
 
 def _take(begun: _Begun, event: Event, at_ns: int) -> None:
@@ -99,17 +112,19 @@ def _end(begun: _Begun, key: int) -> None:
 
 
 def _pedal(number: int, channel: int) -> int:
-    return channel + (_SUSTAIN if number == SUSTAIN_PEDAL else _OTHER_PEDALS + (number - SUSTAIN_PEDAL) * _CHANNELS)
+    return _PEDALS + PEDALS.index(number) * _CHANNELS + channel
 
 
 def _ended_by(begun: _Begun) -> Iterator[_Ending]:
     """The ending events: notes by channel and pitch, then pedals, then bends."""
     for key in sorted(begun):
-        if key < _OTHER_PEDALS:
-            yield from (_ending(key) for _ in begun[key])
+        yield from (_ending(key) for _ in begun[key])
 
 
 def _ending(key: int) -> _Ending:
-    if key < _SUSTAIN:
+    if key < _PEDALS:
         return NoteOff(key % _PITCHES, key // _PITCHES)
-    return ControlChange(SUSTAIN_PEDAL, 0, key - _SUSTAIN) if key < _BENDS else PitchBend(0, key - _BENDS)
+    if key >= _BENDS:
+        return PitchBend(0, key - _BENDS)
+    pedal, channel = divmod(key - _PEDALS, _CHANNELS)
+    return ControlChange(PEDALS[pedal], 0, channel)

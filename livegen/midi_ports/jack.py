@@ -1,4 +1,4 @@
-"""What rtmidi does not offer for JACK: no messages on stderr, port aliases, a check that the server answers, its time.
+"""What rtmidi does not offer for JACK: who is connected, connecting, messages for one receiver only, the server's time.
 
 The functions are called in the library that rtmidi has loaded. All of them are optional: where that library cannot be
 found, or is of another kind, there is no ``JackClient``.
@@ -9,21 +9,26 @@ import functools
 import itertools
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from livegen.clock import NS_PER_S
+from livegen.clock import NS_PER_S, now_ns
+from livegen.midi_ports.names import Peer
 
 _NO_START_SERVER = 1  # jack_options_t
-_SOME_PERIODS_S = 0.05
+_PERIODS = 4  # in which a receiver gets what is sent to it alone: the first may have begun before it was connected
 _HALF = 1 << 31  # of the range of frame numbers
-_PORT_IS_INPUT = 1  # JackPortFlags
-
-Peer = tuple[str, str | None]  # a port's name, and its owner's uuid
+_PORT_IS_INPUT, _PORT_IS_OUTPUT = 1, 2  # JackPortFlags
+_MIDI = b"8 bit raw midi"
+_END_OF_EXCLUSIVE = b"\xf7"
 
 
 class JackClient:
-    """A client without ports, kept open for requests to the server. Owner: the thread that opened it."""
+    """A client for requests to the server, and with two ports of its own. Owner: the thread that opened it.
+
+    It calls no Python on JACK's threads: what its ports send stands in their buffers, and is sent in every period. So
+    it runs, and costs a thread that wakes once a period, only from the moment at which one of these ports is used.
+    """
 
     def __init__(self, library: ctypes.CDLL, handle: int) -> None:
         self._library = library
@@ -31,6 +36,10 @@ class JackClient:
         self._name = bytes(library.jack_get_client_name(handle)).decode()
         self._rate: int = library.jack_get_sample_rate(handle)
         self._frames = 0
+        self._stalled_ns: int | None = None
+        self._is_active = self._is_flushing = False
+        self._flush = self._register("flush")
+        self._mend = self._register("mend")
 
     def add_alias(self, port: str, alias: str) -> bool:
         """Give ``port`` a second name, by which jack_connect finds it; True when JACK has accepted it."""
@@ -47,42 +56,70 @@ class JackClient:
         return text
 
     def peers(self, port: str) -> frozenset[Peer] | None:
-        """The ports that are connected to this port of ours, each with its uuid; None where JACK knows no such port.
+        """The ports that are connected to this port, each with its uuid; None where JACK knows no such port.
 
         Where the name is taken, as by a client that was killed a moment ago, JACK gives our port another name.
         """
-        found = self._library.jack_port_by_name(self._handle, port.encode())
+        names = self.connected(port)
+        return None if names is None else frozenset((name, self.uuid(name)) for name in names)
+
+    def connected(self, port: str) -> frozenset[str] | None:
+        """The names of the ports that are connected to this port, except ours; no question to the server, so cheap."""
+        found = self._find(port)
         if not found:
             return None
         names = self._library.jack_port_get_all_connections(self._handle, found)
-        if not names:
-            return frozenset()
-        listed = list(itertools.takewhile(bool, (names[index] for index in itertools.count())))
-        self._library.jack_free(ctypes.cast(names, ctypes.c_void_p))
-        return frozenset((name, self.uuid(name)) for name in (bytes(name).decode() for name in listed))
+        return frozenset(name for name in self._listed(names) if not name.startswith(f"{self._name}:"))
+
+    def connect(self, source: str, target: str) -> bool:
+        """Connect two ports; True when they are connected."""
+        self._activate()
+        self._library.jack_connect(self._handle, source.encode(), target.encode())
+        return self._is_connected(self._find(source), target)
+
+    @property
+    def is_flushing(self) -> bool:
+        """``flush`` works: an input that hears no F7 is deaf."""
+        return self._is_flushing
+
+    def flush(self, ports: str) -> None:
+        """From now on, send F7 in every period to each input of ours whose whole name this regular expression matches.
+
+        rtmidi collects what comes after a system exclusive message without an end, and delivers it at the next F7.
+        """
+        for port in self._ports(ports, _PORT_IS_INPUT):
+            is_new = bool(self.connected(port)) and not self._is_connected(self._flush, port)
+            if is_new and (self._is_flushing or self._put(self._flush, [_END_OF_EXCLUSIVE])):
+                self._is_flushing = True
+                self.connect(f"{self._name}:flush", port)
+
+    def send_to(self, peer: Peer, messages: Sequence[bytes]) -> bool:
+        """Send these messages, several times each, to this receiver only; False when it has gone, or JACK refuses.
+
+        They are written before it is connected: a buffer that is read must not change. It takes some periods.
+        """
+        if self.uuid(peer[0]) != peer[1] or not self._put(self._mend, messages):
+            return False
+        own, port = f"{self._name}:mend".encode(), peer[0].encode()
+        is_connected = self._library.jack_connect(self._handle, own, port) == 0
+        time.sleep(_PERIODS * self._period_ns / NS_PER_S)
+        self._library.jack_disconnect(self._handle, own, port)
+        return is_connected
 
     def stalled_ns(self, at_ns: int) -> int:
         """How long the server has stalled, up to a constant: a moment within a period minus that period's beginning.
 
         A period that is late or left out is not made up for: the time of every program that plays by the server's
-        periods, as a DAW does, stalls with the server (Letz et al., jackdmp, 2005). Threads of the server may call it.
+        periods, as a DAW does, stalls with the server (Letz et al., jackdmp, 2005). ``at_ns`` may be some periods ago:
+        it cannot be said for certain whether one more has begun since then, and the answer nearer to the last is right.
         """
+        passed_ns, period_ns = now_ns() - at_ns, self._period_ns
         frames = self._library.jack_last_frame_time(self._handle)
         self._frames += (frames - self._frames + _HALF) % (2 * _HALF) - _HALF  # the number wraps around after a day
-        return at_ns - self._frames * NS_PER_S // self._rate
-
-    def isolate(self, ports: str) -> None:
-        """Disconnect every input whose whole name this regular expression matches from every output.
-
-        It waits until messages that were on their way have arrived; afterwards none arrives.
-        """
-        names = self._library.jack_get_ports(self._handle, f"^({ports})$".encode(), None, _PORT_IS_INPUT)
-        if not names:
-            return
-        for name in itertools.takewhile(bool, (names[index] for index in itertools.count())):
-            self._library.jack_port_disconnect(self._handle, self._library.jack_port_by_name(self._handle, name))
-        self._library.jack_free(ctypes.cast(names, ctypes.c_void_p))
-        time.sleep(_SOME_PERIODS_S)
+        least = at_ns - self._frames * NS_PER_S // self._rate + passed_ns // period_ns * period_ns
+        last = least if self._stalled_ns is None else self._stalled_ns
+        self._stalled_ns = min(least, least + period_ns, key=lambda stalled_ns: abs(stalled_ns - last))
+        return self._stalled_ns
 
     def is_alive(self) -> bool:
         """The server answers. (rtmidi still lists the ports of a dead server.)"""
@@ -91,6 +128,50 @@ class JackClient:
     def close(self) -> None:
         """Close the client."""
         self._library.jack_client_close(self._handle)
+
+    @property
+    def _period_ns(self) -> int:
+        return int(self._library.jack_get_buffer_size(self._handle)) * NS_PER_S // self._rate
+
+    def _find(self, port: str) -> int | None:
+        found: int | None = self._library.jack_port_by_name(self._handle, port.encode())
+        return found
+
+    def _is_connected(self, port: int | None, other: str) -> bool:
+        return port is not None and bool(self._library.jack_port_connected_to(port, other.encode()))
+
+    def _ports(self, whole_name: str, flags: int = 0) -> list[str]:
+        names = self._library.jack_get_ports(self._handle, f"^({whole_name})$".encode(), None, flags)
+        return list(self._listed(names))
+
+    def _listed(self, names: "ctypes._Pointer[ctypes.c_char_p]") -> Iterator[str]:
+        if names:
+            yield from (
+                bytes(name).decode() for name in itertools.takewhile(bool, map(names.__getitem__, itertools.count()))
+            )
+            self._library.jack_free(ctypes.cast(names, ctypes.c_void_p))
+
+    def _register(self, name: str) -> int | None:
+        flags = _PORT_IS_OUTPUT
+        port: int | None = self._library.jack_port_register(self._handle, name.encode(), _MIDI, flags, 0)
+        return port
+
+    def _put(self, port: int | None, messages: Sequence[bytes]) -> bool:
+        """Let a port of ours, which is not connected, send these messages in every period."""
+        self._activate()
+        frames = self._library.jack_get_buffer_size(self._handle)
+        buffer = self._library.jack_port_get_buffer(port, frames) if port else None
+        if not buffer:
+            return False
+        self._library.jack_midi_clear_buffer(buffer)
+        return not any([self._library.jack_midi_event_write(buffer, 0, message, len(message)) for message in messages])
+
+    def _activate(self) -> None:
+        """Let our ports be connected: as JACK wants it, with a function that is called in every period."""
+        if not self._is_active:
+            self._is_active = True
+            self._library.jack_set_process_callback(self._handle, _does_nothing(), None)
+            self._library.jack_activate(self._handle)
 
 
 def open_jack(name: str) -> JackClient | None:
@@ -103,17 +184,6 @@ def open_jack(name: str) -> JackClient | None:
     return JackClient(library, handle) if handle else None
 
 
-def owners_of(ports: Iterable[str], jack: JackClient | None) -> dict[str, str]:
-    """Each port with its client's uuid, which tells a program from the next of the same name; without JACK it is "".
-
-    A program that is ending still has its ports in JACK's list, but no uuid: these ports are left out.
-    """
-    if jack is None:
-        return dict.fromkeys(ports, "")
-    owners = ((port, jack.uuid(port)) for port in ports)
-    return {port: owner for port, owner in owners if owner}
-
-
 def hush_jack() -> None:
     """Keep JACK's own messages off stderr: who has no JACK need not read that no server runs."""
     library = _library()
@@ -123,6 +193,11 @@ def hush_jack() -> None:
     nothing = ctypes.cast(library.jack_get_version_string, ctypes.c_void_p)
     library.jack_set_error_function(nothing)
     library.jack_set_info_function(nothing)
+
+
+def _does_nothing() -> ctypes.c_void_p:
+    """A C function that may be called with anything, does nothing and returns 0, as the one of a period must."""
+    return ctypes.cast(ctypes.CDLL(None).pthread_mutexattr_destroy, ctypes.c_void_p)
 
 
 @functools.cache
@@ -148,7 +223,16 @@ def _declare(library: ctypes.CDLL) -> ctypes.CDLL:
         "jack_port_set_alias": (ctypes.c_int, [pointer, text]),
         "jack_port_get_all_connections": (ctypes.POINTER(text), [pointer, pointer]),
         "jack_get_ports": (ctypes.POINTER(text), [pointer, text, text, ctypes.c_ulong]),
-        "jack_port_disconnect": (ctypes.c_int, [pointer, pointer]),
+        "jack_port_connected_to": (ctypes.c_int, [pointer, text]),
+        "jack_port_register": (pointer, [pointer, text, text, ctypes.c_ulong, ctypes.c_ulong]),
+        "jack_port_get_buffer": (pointer, [pointer, ctypes.c_uint32]),
+        "jack_connect": (ctypes.c_int, [pointer, text, text]),
+        "jack_disconnect": (ctypes.c_int, [pointer, text, text]),
+        "jack_activate": (ctypes.c_int, [pointer]),
+        "jack_set_process_callback": (ctypes.c_int, [pointer, pointer, pointer]),
+        "jack_midi_clear_buffer": (None, [pointer]),
+        "jack_midi_event_write": (ctypes.c_int, [pointer, ctypes.c_uint32, text, ctypes.c_size_t]),
+        "jack_get_buffer_size": (ctypes.c_uint32, [pointer]),
         "jack_free": (None, [pointer]),
         "jack_set_error_function": (None, [pointer]),
         "jack_set_info_function": (None, [pointer]),

@@ -11,6 +11,8 @@ _ALSA_CARDS = range(16, 128)  # clients of the kernel; programs are numbered fro
 _ALSA_IN_JACK = re.compile(r"\[(\d+)\] \(capture\)")  # as a2jmidid writes it
 _JACK_DRIVERS = ("system:", "a2j:", "alsa_midi:", "alsa_pcm:", "Midi-Bridge:")
 _TRIES = 10
+
+Peer = tuple[str, str | None]  # a port's name, and what tells its program from the next one of the same name
 _SOFTWARE = ("midi through", "virmidi", "virtual raw midi", "iac driver", "loopmidi", "livegen")
 
 
@@ -56,6 +58,12 @@ def missing_ports(wanted: Iterable[str], names: Sequence[str], direction: str) -
         except PortError as error:
             errors.append(error)
     return errors
+
+
+def is_device(name: str) -> bool:
+    """The port is one of a device, as far as its name tells: unplugged and plugged in again it is the same."""
+    numbers = _ALSA_NUMBERS.search(name)
+    return int(numbers[1]) in _ALSA_CARDS if numbers else name.startswith(_JACK_DRIVERS)
 
 
 def is_keyboard(name: str, system: str, own: str) -> bool:

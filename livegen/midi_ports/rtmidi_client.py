@@ -2,20 +2,23 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import rtmidi
 
 from livegen.errors import PortError
-from livegen.midi_ports.jack import JackClient, hush_jack, owners_of
+from livegen.midi_ports.connections import Connections, owners_of
+from livegen.midi_ports.jack import hush_jack
 from livegen.midi_ports.names import listed, without_numbers
 
 Direction = Literal["input", "output"]
-OnMessage = Callable[[list[int]], None]  # called on the MIDI system's thread: must return at once
+OnGone = Callable[[str, "RtmidiClient"], None]  # a port's name, and our client that was connected to it
 
 MidiSystemError = rtmidi.RtMidiError  # a system that is starting or ending; a port that is in use
 
+_QUEUED = 16_384  # messages that wait in an input: all that a flood can bring in while this process is held up
 _ALSA_SEQUENCER = Path("/dev/snd/seq")
 _APIS = {
     "alsa": rtmidi.API_LINUX_ALSA,
@@ -29,9 +32,13 @@ class RtmidiClient:
     """A client of a MIDI system, for one port of ours; MidiSystemError when the system does not answer."""
 
     def __init__(self, direction: Direction, system: str, name: str) -> None:
-        kind = rtmidi.MidiIn if direction == "input" else rtmidi.MidiOut
         self.system = system
-        self._client: Any = kind(_APIS[system], name=name)
+        self._client: Any
+        if direction == "input":
+            self._client = rtmidi.MidiIn(_APIS[system], name=name, queue_size_limit=_QUEUED)
+            self._client.ignore_types(sysex=False, timing=False, active_sense=False)
+        else:
+            self._client = rtmidi.MidiOut(_APIS[system], name=name)
 
     def names(self) -> list[str]:
         """The names of all ports that this client can connect to."""
@@ -46,10 +53,13 @@ class RtmidiClient:
         """Open a port called ``name`` and connect it to ``port``; ValueError when ``port`` no longer exists."""
         self._client.open_port(self._client.get_ports().index(port), name=name)
 
-    def listen(self, on_message: OnMessage) -> None:
-        """Call ``on_message`` for every message that arrives, except system exclusive messages."""
-        self._client.ignore_types(sysex=True, timing=False, active_sense=False)
-        self._client.set_callback(lambda message, _: on_message(message[0]))
+    def receive(self) -> tuple[list[int], float] | None:
+        """The oldest message that waits, and the seconds from the one before it to its arrival; None when none waits.
+
+        rtmidi's native code queues the messages: no Python runs on the MIDI system's threads.
+        """
+        received: tuple[list[int], float] | None = self._client.get_message()
+        return received
 
     def send(self, message: bytes) -> None:
         """Send one MIDI message now."""
@@ -60,59 +70,100 @@ class RtmidiClient:
         self._client.delete()
 
 
+@dataclass(slots=True)
+class _Plugged:
+    """A port that is connected, and our client for it."""
+
+    client: RtmidiClient
+    owner: str  # what tells the port's program from the next one of the same name
+    own: str | None  # our port, where the MIDI system says who is connected
+    is_joined: bool = True
+
+
 class HotPlug:
     """Connects ports as they are plugged in, each by its own client. Owner: the daemon's main thread."""
 
-    def __init__(
-        self, direction: Direction, system: str, client_name: str, on_gone: Callable[[str], None], most: int = 128
-    ) -> None:
+    def __init__(self, direction: Direction, system: str, client_name: str, on_gone: OnGone, most: int = 128) -> None:
         self._direction = direction
         self._system = system
         self._client_name = client_name
         self._on_gone = on_gone
         self._most = most  # ports at once
-        self._connected: dict[str, tuple[RtmidiClient, str]] = {}  # port → our client, and the port's owner
+        self._plugged: dict[str, _Plugged] = {}  # by port
         self._refused: set[str] = set()
 
     @property
     def names(self) -> list[str]:
         """The names of the connected ports."""
-        return list(self._connected)
+        return [name for name, plugged in self._plugged.items() if plugged.is_joined]
 
     def poll(
-        self, wanted: Mapping[str, Callable[[RtmidiClient], None]], present: Iterable[str], jack: JackClient | None
+        self,
+        wanted: Mapping[str, Callable[[RtmidiClient], None]],
+        present: Iterable[str],
+        connections: Connections | None,
     ) -> list[str]:
         """Disconnect ports that were unplugged, connect those that are wanted; a line for each.
 
-        ``wanted``: for each port, what to call with the client that is connected to it. ``on_gone`` is called before
-        a client is closed, because closing may take a while.
+        A connection that was taken out while both ports stay is made again. ``wanted``: for each port, what to call
+        with the client that is connected to it. ``on_gone`` is called before a client is closed, because closing may
+        take a while.
         """
-        owners = owners_of({*wanted, *self._connected}.intersection(present), jack)
-        lines = [self._let_go(name) for name in self.names if owners.get(name) != self._connected[name][1]]
+        owners = owners_of({*wanted, *self._plugged}.intersection(present), connections)
+        lines = [self._let_go(name) for name in list(self._plugged) if owners.get(name) != self._plugged[name].owner]
         self._refused.intersection_update(present)
         for name, begin in wanted.items():
-            if name in owners and name not in self._connected and len(self._connected) < self._most:
-                lines += self._connect(name, owners[name], begin)
+            if name in owners and name not in self._plugged and len(self._plugged) < self._most:
+                lines += self._connect(name, owners[name], begin, connections)
+            elif connections and name in self._plugged:
+                lines += self._look_at(name, begin, connections)
         return lines
+
+    def is_changed(self, connections: Connections) -> bool:
+        """A connection has gone since the last ``poll``."""
+        return any(
+            plugged.own and plugged.is_joined and name not in (connections.connected(plugged.own) or ())
+            for name, plugged in self._plugged.items()
+        )
 
     def close(self) -> None:
         """Disconnect all ports."""
-        for name in self.names:
+        for name in list(self._plugged):
             self._let_go(name)
 
     def _let_go(self, name: str) -> str:
-        client, _ = self._connected.pop(name)
-        self._on_gone(name)
-        client.close()
+        plugged = self._plugged.pop(name)
+        if plugged.is_joined:
+            self._on_gone(name, plugged.client)
+        plugged.client.close()
         return f"'{without_numbers(name)}' is gone; waiting for it to come back"
 
-    def _connect(self, name: str, owner: str, begin: Callable[[RtmidiClient], None]) -> list[str]:
-        client = None
+    def _look_at(self, name: str, begin: Callable[[RtmidiClient], None], connections: Connections) -> list[str]:
+        plugged = self._plugged[name]
+        if plugged.own is None or (plugged.is_joined and name in (connections.connected(plugged.own) or ())):
+            return []
+        lines = []
+        if plugged.is_joined:
+            plugged.is_joined = False
+            self._on_gone(name, plugged.client)
+            lines.append(f"the connection to '{without_numbers(name)}' is gone; making it again")
+        ends = (name, plugged.own) if self._direction == "input" else (plugged.own, name)
+        if connections.connect(*ends):
+            plugged.is_joined = True
+            begin(plugged.client)
+        return lines
+
+    def _connect(
+        self, name: str, owner: str, begin: Callable[[RtmidiClient], None], connections: Connections | None
+    ) -> list[str]:
+        client, before = None, (connections.connected(name) if connections else None) or frozenset()
         with suppress(MidiSystemError, ValueError):  # it may be unplugged, or taken, at this moment
             client = RtmidiClient(self._direction, self._system, self._client_name)
             client.connect(name, "in" if self._direction == "input" else "out")
+            joined = ((connections.connected(name) if connections else None) or frozenset()) - before
+            own = next((port for port in joined if port.startswith(self._client_name)), None)
             begin(client)
-            self._connected[name] = client, owner
+            self._plugged[name] = _Plugged(client, owner, own)
             self._refused.discard(name)
             return [f"{'listening' if self._direction == 'input' else 'playing'} to '{without_numbers(name)}'"]
         if client is not None:

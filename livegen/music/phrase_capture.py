@@ -3,7 +3,20 @@
 from dataclasses import dataclass
 
 from livegen.clock import NS_PER_S
-from livegen.events import SUSTAIN_PEDAL, ControlChange, NoteOff, NoteOn, Timed
+from livegen.events import (
+    ALL_NOTES_OFF,
+    ALL_SOUND_OFF,
+    MODES,
+    RESET_CONTROLLERS,
+    SOSTENUTO_PEDAL,
+    SUSTAIN_PEDAL,
+    ControlChange,
+    NoteOff,
+    NoteOn,
+    Timed,
+)
+
+_Key = tuple[int, int]  # channel, pitch
 
 _MOST_NOTES = 4096
 _RECENT_ONSETS = 8
@@ -23,13 +36,19 @@ class HeardNote:
 
 
 class PhraseCapture:
-    """Owner of the current phrase. Owned by the engine."""
+    """Owner of the current phrase, from all channels. Owned by the engine.
+
+    A pedal holds the notes of its channel; on a channel without notes it holds all (MPE: the pedal of a zone is on its
+    master channel, each note on a channel of its own).
+    """
 
     def __init__(self, pause_ns: int) -> None:
         self.pause_ns = pause_ns
-        self._held: dict[tuple[int, int], Timed] = {}  # (channel, pitch) → its note-on
-        self._sustained: set[tuple[int, int]] = set()  # the notes of ``_held`` that only the pedal holds
-        self._pedals: set[int] = set()  # channels whose pedal is down
+        self._held: dict[_Key, Timed] = {}  # its note-on
+        self._sustained: set[_Key] = set()  # the notes of ``_held`` that only a pedal holds
+        self._pedals: set[int] = set()  # channels whose sustain pedal is down
+        self._sostenuto: dict[int, set[_Key]] = {}  # channel whose sostenuto pedal is down → the notes it holds
+        self._channels: set[int] = set()  # that the phrase has notes on
         self._notes: list[HeardNote] = []
         self._onsets: list[int] = []
         self._last_ns = 0
@@ -37,26 +56,26 @@ class PhraseCapture:
     def hear(self, timed: Timed) -> None:
         """Take an event, in order of time; a note-off without its note-on is ignored.
 
-        A note that the pedal holds lasts until the pedal comes up, or until its key goes down again.
+        A note that a pedal holds lasts until the pedal comes up, or until its key goes down again.
         """
         match timed.event:
             case NoteOn(pitch, _, channel):
                 self._release((channel, pitch), timed.at_ns)
                 self._held[channel, pitch] = timed
+                self._channels.add(channel)
                 self._onsets = [*self._onsets[-_RECENT_ONSETS:], timed.at_ns]
                 self._last_ns = timed.at_ns
             case NoteOff(pitch, channel):
-                if channel in self._pedals and (channel, pitch) in self._held:
-                    self._sustained.add((channel, pitch))
-                else:
-                    self._release((channel, pitch), timed.at_ns)
+                self._key_up((channel, pitch), timed.at_ns)
                 self._last_ns = timed.at_ns
-            case ControlChange(number, value, channel) if number == SUSTAIN_PEDAL:
-                self._pedal(channel, timed.at_ns, is_down=value >= 64)
+            case ControlChange(number, value, channel) if number in (SUSTAIN_PEDAL, SOSTENUTO_PEDAL):
+                self._pedal(number, channel, timed.at_ns, is_down=value >= 64)
+            case ControlChange(number, _, channel) if number >= ALL_SOUND_OFF:
+                self._change_mode(number, channel, timed.at_ns)
 
     @property
     def held(self) -> frozenset[int]:
-        """Pitches whose key is down, or that the pedal holds."""
+        """Pitches whose key is down, or that a pedal holds."""
         return frozenset(pitch for _, pitch in self._held)
 
     def last(self, count: int) -> list[HeardNote]:
@@ -86,18 +105,55 @@ class PhraseCapture:
             self._release(key, self._last_ns)
         notes = sorted(self._notes, key=lambda note: (note.onset_ns, note.pitch))
         self._notes, self._onsets = [], []
+        self._channels = {channel for channel, _ in self._held}
         return notes
 
-    def _pedal(self, channel: int, at_ns: int, *, is_down: bool) -> None:
-        if is_down:
+    def _pedal(self, number: int, channel: int, at_ns: int, *, is_down: bool) -> None:
+        if not is_down:
+            self._lift(number, channel, at_ns)
+        elif number == SUSTAIN_PEDAL:
             self._pedals.add(channel)
-            return
-        self._pedals.discard(channel)
-        for key in [key for key in self._sustained if key[0] == channel]:
+        elif channel not in self._sostenuto:
+            down = self._held.keys() - self._sustained
+            self._sostenuto[channel] = {key for key in down if self._reaches(channel, key)}
+
+    def _lift(self, number: int, channel: int, at_ns: int) -> None:
+        if number == SUSTAIN_PEDAL:
+            self._pedals.discard(channel)
+        else:
+            self._sostenuto.pop(channel, None)
+        for key in [key for key in self._sustained if not self._is_sustained(key)]:
             self._release(key, at_ns)
             self._last_ns = at_ns
 
-    def _release(self, key: tuple[int, int], at_ns: int) -> None:
+    def _change_mode(self, number: int, channel: int, at_ns: int) -> None:
+        """All Notes Off lets go of the keys, All Sound Off of what a pedal holds, too; Reset lifts the pedals."""
+        if number in (ALL_NOTES_OFF, *MODES):
+            for key in [key for key in self._held if key[0] == channel and key not in self._sustained]:
+                self._key_up(key, at_ns)
+                self._last_ns = at_ns
+        elif number == ALL_SOUND_OFF:
+            for key in [key for key in self._held if key[0] == channel]:
+                self._release(key, at_ns)
+                self._last_ns = at_ns
+        elif number == RESET_CONTROLLERS:
+            for pedal in (SUSTAIN_PEDAL, SOSTENUTO_PEDAL):
+                self._lift(pedal, channel, at_ns)
+
+    def _is_sustained(self, key: _Key) -> bool:
+        is_chosen = any(key in keys for keys in self._sostenuto.values())
+        return is_chosen or any(self._reaches(channel, key) for channel in self._pedals)
+
+    def _reaches(self, channel: int, key: _Key) -> bool:
+        return channel == key[0] or channel not in self._channels
+
+    def _key_up(self, key: _Key, at_ns: int) -> None:
+        if key in self._held and self._is_sustained(key):
+            self._sustained.add(key)
+        else:
+            self._release(key, at_ns)
+
+    def _release(self, key: _Key, at_ns: int) -> None:
         self._sustained.discard(key)
         on = self._held.pop(key, None)
         if on is not None and isinstance(on.event, NoteOn):

@@ -19,6 +19,7 @@ Where no whole frame begins, a reader searches for the next mark: an incomplete 
 only, and ``Kind.GAP`` takes the frame's place. Concatenated files are a valid file. The content names no file.
 """
 
+import errno
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
@@ -27,6 +28,7 @@ from enum import IntEnum
 from pathlib import Path
 
 from livegen.errors import SessionError
+from livegen.regular_file import read_regular
 
 MARK = b"\x89LGS1\r\n\x1a"
 _VERSION = 4  # its index in the mark
@@ -36,6 +38,8 @@ _RECORD = struct.Struct("<qBI")
 _LARGEST_FRAME = 2**20
 _FULL_FRAME = 2**19  # of records, before they are deflated
 _LARGEST_FILE = 2**30
+_LARGEST_CONTENT = 2**30  # inflated, in memory; ours have a tenth of it
+_RECORD_BYTES = 128  # that a record takes in memory beside its content
 
 
 class Kind(IntEnum):
@@ -85,27 +89,32 @@ def encode_frames(records: Iterable[Record]) -> bytes:
 
 def read_session(path: Path) -> Session:
     """All whole frames of a file; SessionError when the file is not a session."""
-    if not path.is_file():
-        raise SessionError(f"{path}: no such file; to list the sessions: livegen session list")
     try:
-        if path.stat().st_size > _LARGEST_FILE:
-            raise SessionError(f"{path}: larger than {_LARGEST_FILE >> 20} MB; livegen writes no session of that size")
-        content = path.read_bytes()
+        content = read_regular(path, _LARGEST_FILE)
+    except FileNotFoundError:
+        raise SessionError(f"{path}: no such file; to list the sessions: livegen session list") from None
     except OSError as error:
-        raise SessionError(f"{path}: cannot be read: {error.strerror}") from None
+        hint = "; livegen writes no session of that size" if error.errno == errno.EFBIG else ""
+        raise SessionError(f"{path}: cannot be read: {error.strerror}{hint}") from None
     return decode_session(content, str(path))
 
 
 def decode_session(content: bytes, where: str) -> Session:
     """The records in the ``content`` of a file called ``where``; SessionError as ``read_session``."""
     records: list[Record] = []
-    damaged = lost = 0
+    damaged = lost = size = 0
     for found in _frames(content):
         if isinstance(found, int):
             damaged, lost = damaged + 1, lost + found
             records.append(Record(records[-1].at_ns if records else 0, Kind.GAP))
+            size += _RECORD_BYTES
         else:
-            records += found
+            records += found.records
+            size += found.size
+        if size > _LARGEST_CONTENT:
+            raise SessionError(
+                f"{where}: inflates to more than {_LARGEST_CONTENT >> 20} MB, as no session of ours does"
+            )
     if not any(record.kind is not Kind.GAP for record in records):
         _refuse_what_is_none(content, where)
     return Session(tuple(records), damaged, lost)
@@ -127,12 +136,18 @@ def _frame(records: bytes) -> bytes:
     return _HEAD.pack(MARK, len(content), zlib.crc32(content, zlib.crc32(length))) + content
 
 
-def _frames(content: bytes) -> Iterator[list[Record] | int]:
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    records: list[Record]
+    size: int  # bytes in memory
+
+
+def _frames(content: bytes) -> Iterator[_Frame | int]:
     """The records of each whole frame, or the number of bytes without one."""
     at = lost = 0
     while at < len(content):
-        end, records = _whole_frame(content, at)
-        if records is None:
+        end, frame = _whole_frame(content, at)
+        if frame is None:
             end = content.find(MARK, at + 1)
             end = len(content) if end < 0 else end
             lost += end - at
@@ -140,13 +155,13 @@ def _frames(content: bytes) -> Iterator[list[Record] | int]:
             if lost:
                 yield lost
             lost = 0
-            yield records
+            yield frame
         at = end
     if lost:
         yield lost
 
 
-def _whole_frame(content: bytes, at: int) -> tuple[int, list[Record] | None]:
+def _whole_frame(content: bytes, at: int) -> tuple[int, _Frame | None]:
     """The end of the frame that begins at ``at``, and its records; None when no whole frame begins there."""
     if len(content) - at < _HEAD.size:
         return at, None
@@ -156,10 +171,10 @@ def _whole_frame(content: bytes, at: int) -> tuple[int, list[Record] | None]:
         return at, None
     if zlib.crc32(content[begin:end], zlib.crc32(_LENGTH.pack(length))) != checksum:
         return at, None
-    return end, _records(content[begin:end])
+    return end, _inflated(content[begin:end])
 
 
-def _records(deflated: bytes) -> list[Record] | None:
+def _inflated(deflated: bytes) -> _Frame | None:
     inflater = zlib.decompressobj()
     try:
         content = inflater.decompress(deflated, _LARGEST_FRAME)
@@ -177,4 +192,4 @@ def _records(deflated: bytes) -> list[Record] | None:
             return None
         if kind in iter(Kind):
             records.append(Record(at_ns, Kind(kind), content[at - length : at]))
-    return records
+    return _Frame(records, len(content) + _RECORD_BYTES * len(records))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from livegen.errors import SessionError, did_you_mean
+from livegen.recording.writer import PRIVATE, make_folder
 
 _SUFFIX = ".session"
 _RECORDED = re.compile(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d(-\d+)?\.session")  # by ``free_path`` without a prefix
@@ -29,7 +30,8 @@ def save_session(content: bytes, folder: Path) -> Path:
     """Save the ``content`` of a session file where ``prune`` does not delete it; return its path."""
     path = free_path(folder, "saved-")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
+        path.touch(PRIVATE)
         path.write_bytes(content)
     except OSError as error:
         path.unlink(missing_ok=True)

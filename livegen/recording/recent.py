@@ -4,8 +4,10 @@ import re
 from pathlib import Path
 
 from livegen.errors import SessionError
+from livegen.regular_file import read_regular
 
 PIECES = 6  # files; the last one grows
+_LARGEST = 64 * 2**20  # bytes; the recorder begins a new file long before
 _SMALL = 64 * 2**10  # bytes; a smaller file is continued, so that repeated starts delete nothing
 
 
@@ -24,7 +26,7 @@ def recent_content(folder: Path, name: str) -> bytes:
     content = []
     for _, path in _pieces(folder, name):
         try:
-            content.append(path.read_bytes())
+            content.append(read_regular(path, _LARGEST))
         except FileNotFoundError:
             continue  # it was deleted meanwhile
         except OSError as error:

@@ -4,16 +4,16 @@ import json
 import platform
 import time
 from collections.abc import Callable, Sequence
-from importlib.metadata import version
 from pathlib import Path
 
 from livegen.clock import NS_PER_S
-from livegen.midi_out.ledger import ledger_folder
+from livegen.midi_out.ledger import ledger_folder, make_ledger_folder
 from livegen.recording.format import Kind, Record, encode_frames
 from livegen.recording.library import free_path, prune
 from livegen.recording.recent import PIECES, next_piece
 from livegen.recording.writer import SessionWriter
 from livegen.settings import Settings
+from livegen.version import RUNNING
 
 _SAVE_NS = NS_PER_S
 _LARGEST_PIECE = 4 * 2**20
@@ -64,6 +64,7 @@ def open_recorder(settings: Settings, say: Callable[[str], None]) -> Recorder | 
                 say,
                 longest_ns=longest_ns,
                 largest=_LARGEST_PIECE,
+                make_folder=make_ledger_folder,
             )
         )
     if daemon.record:
@@ -82,7 +83,7 @@ def open_recorder(settings: Settings, say: Callable[[str], None]) -> Recorder | 
 
 def _opening(name: str, at_ns: int) -> bytes:
     opened = {
-        "livegen": version("livegen"),
+        "livegen": RUNNING,
         "name": name,
         "begun": time.strftime("%Y-%m-%d %H:%M:%S"),
         "machine": platform.machine(),

@@ -4,9 +4,16 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from livegen.log_line import WarningLine
 from livegen.recording.format import Kind, Record, encode_frames
 
 _MOST_WAITING = 16 * 2**20  # bytes
+PRIVATE = 0o600  # of a file: what is played concerns nobody else
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder for sessions; one that is there keeps its permissions."""
+    folder.mkdir(0o700, parents=True, exist_ok=True)
 
 
 class SessionWriter:
@@ -24,6 +31,7 @@ class SessionWriter:
         longest_ns: int = 2**63,
         largest: int,
         is_synced: bool = False,
+        make_folder: Callable[[Path], None] = make_folder,
     ) -> None:
         self._next_path = next_path
         self._opening = opening
@@ -31,6 +39,7 @@ class SessionWriter:
         self._longest_ns = longest_ns
         self._largest = largest
         self._is_synced = is_synced
+        self._make_folder = make_folder
         self._waiting: list[bytes] = []
         self._path: Path | None = None
         self._begun_ns = 0
@@ -53,7 +62,8 @@ class SessionWriter:
             self._append(at_ns)
         except OSError as error:
             if not self._is_failing:
-                self._say(f"{self._path or error.filename}: cannot record ({error.strerror}); playing on, trying again")
+                where = self._path or error.filename
+                self._say(WarningLine(f"{where}: cannot record ({error.strerror}); playing on, trying again"))
             self._is_failing = True
             return
         if self._is_failing:
@@ -73,7 +83,10 @@ class SessionWriter:
         is_new = self._path is None or at_ns - self._begun_ns >= self._longest_ns or self._size >= self._largest
         if is_new or self._path is None:
             self._path, self._begun_ns = self._next_path(), at_ns
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._make_folder(self._path.parent)
+        self._path.touch(PRIVATE)
+        if is_new:
+            self._path.chmod(PRIVATE)  # a file that an earlier livegen began
         with self._path.open("ab", buffering=0) as file:  # opened each time: it may have been moved or deleted
             before = file.tell()
             content = b"".join((self._opening(at_ns) if is_new or not before else b"", *self._waiting))

@@ -1,12 +1,11 @@
 """The commands of ``livegen session``; each imports what it needs when it runs."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from livegen.terminal import AsJson, print_figures, table
+from livegen.terminal import AsJson, print_figures, print_table, show
 
 SESSION = Annotated[str, typer.Argument(metavar="SESSION", help="The session's name in the list, or its file's path.")]
 Folder = Annotated[Path | None, typer.Option(help="The folder of the sessions; the default is in your state folder.")]
@@ -19,8 +18,7 @@ def session_list(folder: Folder = None, as_json: AsJson = False) -> None:  # noq
     """List the recorded sessions, the oldest first."""
     from livegen.recording.library import list_sessions, sessions_folder
 
-    found = list_sessions(folder or sessions_folder())
-    typer.echo(json.dumps(found) if as_json else table(found, ("name", "kb", "until")))
+    print_table(list_sessions(folder or sessions_folder()), ("name", "kb", "until"), as_json=as_json)
 
 
 @session.command("show", epilog="Example: livegen session show 2026-11-21_20-00-00 --json")
@@ -47,7 +45,7 @@ def session_export(
     found = read_session(find_session(name, folder or sessions_folder()))
     voices = [("player", track(found, "player")), ("machine", track(found, "machine"))]
     write_midi(target, voices, origin_ns(found))
-    typer.echo(str(target))
+    show(str(target))
 
 
 @session.command("picture", epilog="Example: livegen session picture 2026-11-21_20-00-00 evening.png")
@@ -65,7 +63,7 @@ def session_picture(
     path = find_session(name, folder or sessions_folder())
     found = read_session(path)
     draw_roll(target, track(found, "player"), track(found, "machine"), path.stem)
-    typer.echo(str(target))
+    show(str(target))
 
 
 @session.command("save", epilog="Example: livegen session save")
@@ -78,4 +76,4 @@ def session_save(
     from livegen.recording.library import save_session, sessions_folder
     from livegen.recording.recent import recent_content
 
-    typer.echo(str(save_session(recent_content(ledger_folder(), name), folder or sessions_folder())))
+    show(str(save_session(recent_content(ledger_folder(), name), folder or sessions_folder())))

@@ -35,6 +35,7 @@ from livegen.ipc.messages import (
 )
 from livegen.midi_out.offline import OfflinePlayer
 from livegen.model.bundle import Bundle, load_bundle
+from livegen.model.files import read_model
 from livegen.recording.format import Kind, Record, Session, read_session
 from livegen.recording.library import find_session, sessions_folder
 from livegen.recording.tracks import origin_ns, track
@@ -75,10 +76,7 @@ def model_opener(more: Sequence[Path]) -> OpenModel:
     files: dict[str, Path] = {}
     bundles: dict[str, Bundle] = {}
     for path in (*shipped_models().values(), *more):
-        try:
-            files[sha256(path.read_bytes()).hexdigest()] = path
-        except OSError as error:
-            raise SessionError(f"{path}: cannot be read: {error.strerror}") from None
+        files[sha256(read_model(path.resolve())).hexdigest()] = path
 
     def open_model(loaded: Loaded) -> Bundle:
         if loaded.sha256 not in files:
@@ -207,6 +205,19 @@ class _Life:
         return performer.imagine(call.at_ns)
 
 
+def _missing(session: Session, done: Replayed) -> str:
+    """What of a session is missing, in words; "" for nothing."""
+    gaps = [record.at_ns for record in session.records if record.kind is Kind.GAP]
+    said = []
+    if gaps:
+        first_s = max(gaps[0] - session.records[0].at_ns, 0) / NS_PER_S
+        places = "1 place" if len(gaps) == 1 else f"{len(gaps)} places"
+        said.append(f"damaged in {places}, first after {first_s:.1f} s; {session.lost} bytes are missing")
+    if done.cut:
+        said.append(f"a part of {done.cut} of its engines is missing, and what came after it was not replayed")
+    return "; ".join(said)
+
+
 def _short(frame: bytes) -> str:
     said = repr(decode(frame)) if frame else "nothing"
     return said if len(said) <= 160 else f"{said[:160]}..."
@@ -228,10 +239,12 @@ def replay_export(
     if target:
         voices = [("player", track(session, "player")), ("machine", done.machine)]
         write_midi(target, voices, origin_ns(session))
+    missing = _missing(session, done)
     return {
-        "replayed": "equal, byte for byte",
+        "replayed": f"equal, byte for byte{', as far as it goes' if missing else ''}",
         "engines": done.lives,
         "incomplete": done.cut,
+        "missing": f"{path}: {missing}" if missing else "nothing",
         "calls": done.calls,
         "frames": done.frames,
         "sha256": done.sha256,

@@ -2,7 +2,10 @@
 
 from typing import Any
 
+from livegen.printable import printable
+
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
+_SILENT_S = 10  # an answer may take so long to begin
 _LATE_MS = 10.0  # people hear a delay from here on
 
 
@@ -14,30 +17,44 @@ def as_text(status: dict[str, Any]) -> str:
     due = f"; silent for {_span(music['silent_s'])} though music is due" if music["silent_s"] else ""
     rows = {
         "playing": f"as '{status['name']}' for {_span(status['up_s'])}: {status['role']}, {status['model']}",
-        "hours": f"{'open' if status['open'] else 'closed'} ({', '.join(hours) or 'always open'})",
+        "hours": _hours(status["open"], hours),
         "plugged in": ", ".join(plugged) or "nothing",
         "notes": f"{status['notes_in']} in, {status['notes_out']} out{due}",
         "on time": _on_time(status),
         "reaction": f"{status['reactions']} times, p50 {status['reaction_p50_ms']} ms",
         "clock": ", ".join(f"{key} {value}" for key, value in status["clock"].items()),
-        "engine": f"restarted {status['engine_restarts']} times{last}",
+        "engine": f"restarted {status['engine_restarts']} times; spare: {status.get('spare', 'none')}{last}",
         "to do": "; ".join(to_do(status)) or "nothing",
     }
-    return "\n".join(f"{name:<11}{said}" for name, said in rows.items())
+    return "\n".join(f"{name:<11}{printable(said)}" for name, said in rows.items())
 
 
 def to_do(status: dict[str, Any]) -> list[str]:
-    """What a technician should do, the most serious problem first."""
-    found = []
-    if status["music"]["engines_silent"] > 1:
+    """What a technician should do, the most serious problem first; the daemon's own lines come first.
+
+    A daemon of an earlier version may have written the status.
+    """
+    music, failure = status["music"], status["last_failure"]
+    found = list(status.get("to_do", ()))
+    if music["engines_silent"] > 1:
         found.append("no engine plays music: try another model, then send the file that livegen support writes")
-    if not status["open"]:
-        found.append("wait until the opening hours begin; if they have begun, correct the clock of this machine")
+    elif music["silent_s"] > _SILENT_S:
+        found.append(f"no music for {_span(music['silent_s'])} though it is due: see 'engine', and livegen doctor")
+    if failure and not status.get("engine_ready", True):
+        found.append(f"no engine plays, for {failure['what']}: see the last lines, and livegen doctor")
     if not any(port["name"].startswith("out:") for port in status["plugged"]):
         found.append(f"connect a synthesizer to {status['name']}:out; see livegen ports")
+    for name in status.get("deaf", ()):  # not in the status of an earlier version
+        found.append(f"nothing arrives at '{name}' any more: restart livegen, then its MIDI server")
     if status["delivery_p99_ms"] > _LATE_MS:
         found.append("notes are sent late: see 'priority' in livegen doctor, and stop other programs on this machine")
     return found
+
+
+def _hours(is_open: bool, hours: list[str]) -> str:  # noqa: FBT001 (as in the status)
+    if is_open:
+        return f"open ({', '.join(hours) or 'always open'})"
+    return f"closed ({', '.join(hours)}); at the wrong time? then correct the clock of this machine"
 
 
 def _on_time(status: dict[str, Any]) -> str:

@@ -20,6 +20,20 @@ def controls(path: Path | None = None, **keys: object) -> tuple[Controls, list[s
     return Controls(load(None, {"controls": keys}), said.append, path), said
 
 
+def turned(number: int) -> tuple[ControlChange, ControlChange]:
+    """A knob goes to its end."""
+    return ControlChange(number, 100), ControlChange(number, MOST)
+
+
+def learnt(*events: ControlChange) -> list[int]:
+    """The controllers that set the density after these, if that is to be learnt."""
+    knobs, _ = controls(cc={})
+    knobs.learn("density")
+    for event in events:
+        knobs.hear(event)
+    return list(knobs.settings.controls.cc)
+
+
 def test_the_modulation_wheel_sets_the_temperature() -> None:
     wheel, said = controls()
 
@@ -67,9 +81,9 @@ def test_what_is_learnt_counts_at_once_and_is_saved_beside_what_was_there(tmp_pa
     knobs, said = controls(path)
     knobs.learn("density")
 
-    changed = [knobs.hear(ControlChange(SUSTAIN_PEDAL, 127)), knobs.hear(ControlChange(21, 127))]
+    changed = [knobs.hear(event) for event in (ControlChange(SUSTAIN_PEDAL, 127), *turned(21))]
 
-    assert changed == [False, True]
+    assert changed == [False, False, True]
     assert knobs.settings.sampling.density == 10
     assert said[1] == f"controller 21 sets density, written to {path}"
     assert load(path).controls.cc == {1: "temperature", 21: "density"}
@@ -81,7 +95,8 @@ def test_a_parameter_that_is_learnt_anew_leaves_its_old_knob(tmp_path: Path) -> 
     knobs, _ = controls(tmp_path / "new" / "jam.toml")
     knobs.learn("temperature")
 
-    knobs.hear(ControlChange(7, 100))
+    for event in turned(7):
+        knobs.hear(event)
 
     assert load(tmp_path / "new" / "jam.toml").controls.cc == {7: "temperature"}
 
@@ -92,7 +107,8 @@ def test_what_cannot_be_saved_is_said_and_counts_all_the_same(tmp_path: Path) ->
     knobs, said = controls(path)
     knobs.learn("density")
 
-    knobs.hear(ControlChange(21, 127))
+    for event in turned(21):
+        knobs.hear(event)
 
     assert knobs.settings.sampling.density == 10
     assert "not saved: " in said[1]
@@ -160,3 +176,29 @@ def test_binding_into_what_is_no_settings_file_is_refused(tmp_path: Path) -> Non
 
     with pytest.raises(SettingsError, match="cannot be read as TOML"):
         bind(path, {1: "density"})
+
+
+@pytest.mark.parametrize("number", [0, 6, 32, 38, 63, 64, 66, 67, 69, 96, 97, 98, 99, 100, 101, 120, 121, 123, 127])
+def test_what_no_knob_sends_by_itself_is_not_learnt(number: int) -> None:
+    assert learnt(*turned(number), ControlChange(number, 0)) == []
+    assert learnt(*turned(number), *turned(20)) == [20]
+
+
+def test_a_preset_and_a_sensor_that_trembles_are_not_learnt_but_the_knob_that_moves() -> None:
+    preset = [ControlChange(number, 100, channel) for channel in range(16) for number in (10, 74)]
+    same = [ControlChange(7, 10 * channel, channel) for channel in range(12)]  # one volume for each channel
+    breath = [ControlChange(2, step % 3) for step in range(60)]
+
+    assert learnt(*preset, *same, *breath) == []
+    assert learnt(*preset, *same, *breath, *(ControlChange(74, value) for value in range(20, 60, 4))) == [74]
+
+
+def test_what_moved_before_the_learning_began_counts_for_nothing() -> None:
+    knobs, _ = controls(cc={})
+    knobs.learn("top_p")
+    knobs.hear(ControlChange(20, 0))
+    knobs.learn("density")
+
+    knobs.hear(ControlChange(20, 127))
+
+    assert knobs.settings.controls.cc == {}

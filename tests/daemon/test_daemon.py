@@ -17,7 +17,7 @@ from livegen.daemon.monitor import EventMonitor
 from livegen.daemon.ports import MemoryPorts
 from livegen.daemon.status_file import Figures
 from livegen.errors import LivegenError, RunningError
-from livegen.events import ControlChange, Event, NoteOff, NoteOn, Timed
+from livegen.events import ControlChange, Event, NoteOff, NoteOn, Timed, Transport
 from livegen.ipc.messages import CallLog, Loaded, PlayEvents, Ready, decode
 from livegen.recording.format import Kind, read_session
 from livegen.recording.tracks import track
@@ -104,12 +104,12 @@ def test_a_note_is_answered_and_a_clean_stop_ends_the_answer():
     assert (figures.notes_in, figures.notes_out, figures.hanging, figures.engine_restarts) == (1, 1, 0, 0)
 
 
-def test_all_notes_off_from_the_player_silences_the_machine():
+def test_a_reset_from_the_player_silences_the_machine():
     with session() as running:
         running.wait_for(READY)
         running.play(NoteOn(60, 80))
         running.events.get(timeout=20)
-        running.play(ControlChange(123, 0))
+        running.play(Transport.RESET)
 
         assert running.events.get(timeout=20) == NoteOff(72)
 

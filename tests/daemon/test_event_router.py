@@ -152,10 +152,23 @@ def test_a_phrase_that_engines_died_of_is_not_told_again():
     assert desk.told == [[Heard((NEXT,))]]
 
 
-def test_all_notes_off_from_the_player_is_a_panic():
+def test_only_what_a_phrase_is_made_of_is_told_to_an_engine_and_no_controller_is_a_panic():
+    desk = Desk()
+    pedal, off = Timed(NS_PER_S, ControlChange(66, 127)), Timed(NS_PER_S, ControlChange(123, 0))
+    desk.introduce()
+    for timed in (*PHRASE, pedal, Timed(NS_PER_S, ControlChange(11, 3)), off, Timed(NS_PER_S, ControlChange(2, 9))):
+        desk.router.hear(timed)
+    desk.introduce()
+    desk.work_off()
+
+    assert desk.told == [[Heard((timed,)) for timed in (*PHRASE, pedal, off)], [Heard((*PHRASE, pedal))]]
+    assert desk.panics == 0
+
+
+def test_a_reset_is_a_panic():
     desk = Desk()
     desk.introduce()
-    for timed in (*PHRASE, Timed(NS_PER_S, ControlChange(123, 0))):
+    for timed in (*PHRASE, Timed(NS_PER_S, Transport.RESET)):
         desk.router.hear(timed)
     desk.introduce()
     desk.work_off()

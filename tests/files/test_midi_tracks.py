@@ -108,5 +108,5 @@ def test_only_ordinary_files_are_read(tmp_path: Path) -> None:
     (tmp_path / "folder.mid").mkdir()
 
     for name in ("pipe.mid", "folder.mid"):
-        with pytest.raises(MidiFileError, match=f"{name}: is no ordinary file"):
+        with pytest.raises(MidiFileError, match=f"{name}: not a regular file"):
             read_midi(tmp_path / name)

@@ -2,11 +2,12 @@
 
 from collections import Counter
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from livegen.clock import NS_PER_MS, NS_PER_S
-from livegen.events import ControlChange, Event, NoteOff, NoteOn, SongPosition, Timed, Transport
+from livegen.events import PEDALS, ControlChange, Event, NoteOff, NoteOn, SongPosition, Timed, Transport
 from livegen.midi_in.input_filter import InputFilter
 from livegen.midi_in.loop_detector import LoopDetector
 from livegen.routing import InputRoute
@@ -194,3 +195,96 @@ def test_whatever_comes_every_note_and_pedal_that_goes_on_has_one_end(received: 
             assert sounding[event.channel, event.pitch] == 0
     assert not any(sounding.values())
     assert stand.input_filter.poll(NS_PER_S) == []
+
+
+def test_all_notes_off_ends_the_notes_of_its_channel_and_goes_no_further():
+    stand = Stand()
+
+    stand.play(ON, "91 30 50", "b0 7b 00", OFF)
+
+    assert stand.events() == [NoteOn(60, 80), NoteOn(48, 80, 1), NoteOff(60)]
+    assert stand.passed == [ON, "91 30 50", OFF]
+
+
+@pytest.mark.parametrize("mode", [124, 125, 126, 127])
+def test_a_change_of_mode_ends_the_notes_of_its_channel_before_it_is_passed_on(mode: int):
+    stand = Stand()
+
+    stand.play(ON, "91 30 50", f"b0 {mode:02x} 00")
+
+    assert stand.passed == [ON, "91 30 50", OFF, f"b0 {mode:02x} 00"]
+
+
+def test_all_sound_off_ends_what_a_pedal_holds_too_and_the_pedal_is_down_as_before():
+    stand = Stand()
+
+    stand.play(ON, "b0 40 7f", "b0 42 7f", "b1 40 7f", "b0 78 00", "b0 40 00", "b0 42 00")
+
+    lifted = ["b0 40 00", "b0 42 00"]
+    pressed = ["b0 40 7f", "b0 42 7f"]
+    assert stand.passed == [ON, *pressed, "b1 40 7f", OFF, *lifted, *pressed, *lifted]
+
+
+def test_reset_all_controllers_lifts_the_pedals_and_centres_the_bend_of_its_channel():
+    stand = Stand()
+    stand.play(ON, "b0 40 7f", "b0 42 7f", "b0 43 7f", "e0 00 50", "b1 40 7f", "e1 00 50")
+    stand.passed.clear()
+
+    stand.play("b0 79 00")
+
+    assert stand.passed == ["b0 40 00", "b0 42 00", "b0 43 00", "e0 00 40", "b0 79 00"]
+    assert stand.input_filter.release(0)
+
+
+@pytest.mark.parametrize("pedal", PEDALS)
+def test_each_pedal_comes_up_when_its_keyboard_vanishes(pedal: int):
+    stand = Stand()
+    stand.play(f"b3 {pedal:02x} 7f")
+
+    released = [stand.input_filter.release(0), stand.input_filter.release(0)]
+
+    assert stand.passed == [f"b3 {pedal:02x} 7f", f"b3 {pedal:02x} 00"]
+    assert released == [True, False]
+
+
+def test_a_bend_is_centred_when_its_keyboard_vanishes():
+    stand = Stand()
+    stand.play("e2 00 50", "e3 00 50", "e3 00 40")
+    stand.passed.clear()
+
+    released = stand.input_filter.release(0)
+
+    assert (released, stand.passed) == (True, ["e2 00 40"])
+
+
+def test_the_next_note_of_a_key_sounds_on_when_it_begins_a_moment_before_the_end_of_the_last():
+    stand = Stand()
+    stand.play(ON)
+    stand.play(ON, at_ns=400 * NS_PER_MS)
+
+    stand.play(OFF, at_ns=401 * NS_PER_MS)
+    between = list(stand.passed)
+    stand.play(OFF, at_ns=402 * NS_PER_MS)
+
+    assert between == [ON, OFF, ON]
+    assert stand.passed == [ON, OFF, ON, OFF]
+
+
+def test_a_key_whose_note_off_was_lost_ends_at_its_next_one():
+    stand = Stand()
+    stand.play(ON)
+    stand.play(ON, at_ns=400 * NS_PER_MS)
+
+    stand.play(OFF, at_ns=500 * NS_PER_MS)
+
+    assert stand.passed == [ON, OFF, ON, OFF]
+
+
+def test_a_stream_of_bends_and_pressure_leaves_no_note_out_and_no_end():
+    stand = Stand()
+    for step in range(4_000):  # two fingers of an MPE keyboard, a message of each a quarter of a millisecond
+        stand.play(f"e{step % 2 + 1:x} {step % 128:02x} 50", f"d{step % 2 + 1:x} 40", at_ns=step * NS_PER_MS // 4)
+    stand.play(ON, OFF, "e1 00 40", "e2 00 40", at_ns=NS_PER_S)
+
+    assert stand.events() == [NoteOn(60, 80), NoteOff(60)]
+    assert stand.passed[-4:] == [ON, OFF, "e1 00 40", "e2 00 40"]

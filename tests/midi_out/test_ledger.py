@@ -13,10 +13,11 @@ from hypothesis import given
 from hypothesis.strategies import dictionaries, integers
 
 from livegen.errors import RunningError
-from livegen.events import ControlChange, NoteOff, NoteOn, PitchBend
+from livegen.events import PEDALS, ControlChange, NoteOff, NoteOn, PitchBend
 from livegen.midi_out.ledger import blank_ledger, keep_ledger, ledger_folder, open_ledger
 
 SOUNDING = 16  # where the counts begin, after the header
+CONTROLS = 5  # that last: four pedals and the bend
 
 
 def test_a_note_sounds_from_before_its_note_on_until_after_its_note_off():
@@ -162,7 +163,7 @@ def test_a_note_or_two_that_nobody_began_are_simply_ended(tmp_path: Path):
 
 
 def test_a_ledger_whose_bits_were_flipped_everywhere_owes_each_channel_its_silence_once(tmp_path: Path):
-    flip(tmp_path, dict.fromkeys(range(SOUNDING, SOUNDING + 2 * 2048 + 2 * 16), 0xFF))
+    flip(tmp_path, dict.fromkeys(range(SOUNDING, SOUNDING + 2 * 2048 + CONTROLS * 16), 0xFF))
 
     with open_ledger("duo", tmp_path) as ledger:
         pending_offs = ledger.pending_offs()
@@ -170,7 +171,8 @@ def test_a_ledger_whose_bits_were_flipped_everywhere_owes_each_channel_its_silen
         after = ledger.pending_offs()
 
     silences = [ControlChange(number, 0, channel) for channel in range(16) for number in (64, 123, 120)]
-    assert pending_offs == (*silences, *(PitchBend(0, channel) for channel in range(16)))
+    pedals = [ControlChange(number, 0, channel) for number in (66, 67, 69) for channel in range(16)]
+    assert pending_offs == (*silences, *(PitchBend(0, channel) for channel in range(16)), *pedals)
     assert after == ()
 
 
@@ -192,13 +194,14 @@ def test_a_bend_is_centred_like_a_pedal_is_lifted(tmp_path: Path):
     assert bent_anew == (NoteOff(60, 1), ControlChange(64, 0, 1))
 
 
-def test_a_ledger_of_an_earlier_livegen_is_read(tmp_path: Path):
-    """It had no cells for bends: a header, notes, pedals, what was unconfirmed, and a copy of the first two."""
-    notes, pedals = bytearray(2 * 2048), bytearray(16)
-    notes[3 * 128 + 60], pedals[3] = 2, 1
-    unconfirmed = bytearray(2048 + 16)
+@pytest.mark.parametrize("controls", range(1, CONTROLS))
+def test_a_ledger_of_an_earlier_livegen_is_read(tmp_path: Path, controls: int):
+    """It had cells for fewer controls: a header, notes, controls, what was unconfirmed, and a copy of the first two."""
+    notes, held = bytearray(2 * 2048), bytearray(controls * 16)
+    notes[3 * 128 + 60], held[3] = 2, 1
+    unconfirmed = bytearray(2048 + controls * 16)
     unconfirmed[5] = unconfirmed[2048 + 7] = 1
-    earlier = struct.pack("<8sq", b"livegen1", 1) + notes + pedals + unconfirmed + notes + pedals
+    earlier = struct.pack("<8sq", b"livegen1", 1) + notes + held + unconfirmed + notes + held
     (tmp_path / "duo.ledger").write_bytes(earlier)
 
     with open_ledger("duo", tmp_path) as ledger:
@@ -216,7 +219,8 @@ def test_a_pedal_that_is_neither_up_nor_down_has_its_silence_pending(tmp_path: P
 
 
 @given(
-    damage=dictionaries(integers(0, SOUNDING + 2 * 2048 + 15), integers(1, 255), max_size=40), length=integers(0, 5000)
+    damage=dictionaries(integers(0, SOUNDING + 2 * 2048 + CONTROLS * 16 - 1), integers(1, 255), max_size=40),
+    length=integers(0, 5000),
 )
 def test_whatever_was_flipped_or_cut_off_it_opens_and_owes_little(damage: dict[int, int], length: int):
     with TemporaryDirectory() as name:
@@ -229,7 +233,7 @@ def test_whatever_was_flipped_or_cut_off_it_opens_and_owes_little(damage: dict[i
             ledger.clear_pending()
             assert ledger.pending_offs() == ()
 
-    assert pending_offs <= 256 + 16 * 3
+    assert pending_offs <= 256 + 16 * (3 + CONTROLS)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="it takes a Linux file system of its own")
@@ -337,3 +341,18 @@ def test_a_note_that_begins_anew_is_first_sent_what_is_pending():
     ledger.leaves(NoteOn(60))
 
     assert (before, ledger.pending_before(NoteOn(60))) == ((NoteOff(60),), ())
+
+
+@pytest.mark.parametrize("pedal", PEDALS)
+def test_each_pedal_is_owed_its_end_after_a_kill(tmp_path: Path, pedal: int):
+    with open_ledger("duo", tmp_path) as ledger:
+        ledger.leaves(ControlChange(pedal, 127, 3))
+        held, note_offs = ledger.held(), ledger.note_offs()
+    with open_ledger("duo", tmp_path) as ledger:
+        pending_offs = ledger.pending_offs()
+        ledger.clear_pending()
+        after = ledger.pending_offs()
+
+    up = ControlChange(pedal, 0, 3)
+    assert (held, pending_offs, after) == ((up,), (up,), ())
+    assert note_offs.count(up) == 1

@@ -1,7 +1,9 @@
 """The performance memory."""
 
+import pytest
+
 from livegen.clock import NS_PER_MS
-from livegen.events import SUSTAIN_PEDAL, ControlChange, Event, NoteOff, NoteOn, Timed
+from livegen.events import SOSTENUTO_PEDAL, SUSTAIN_PEDAL, ControlChange, Event, NoteOff, NoteOn, Timed
 from livegen.music.phrase_capture import HeardNote, PhraseCapture
 
 PAUSE = 600 * NS_PER_MS
@@ -72,3 +74,69 @@ def test_a_note_struck_again_without_its_note_off_is_two_notes() -> None:
     capture = heard((0, NoteOn(60, 90)), (200, NoteOn(60, 80)), (400, NoteOff(60)))
 
     assert [note.velocity for note in capture.take()] == [90, 80]
+
+
+def test_sostenuto_holds_the_notes_that_were_down_when_it_was_pressed_and_no_others() -> None:
+    capture = heard(
+        (0, NoteOn(60)),
+        (100, ControlChange(SOSTENUTO_PEDAL, 127)),
+        (200, NoteOn(64)),
+        (300, NoteOff(64)),
+        (300, NoteOff(60)),
+    )
+    between = capture.held
+    capture.hear(Timed(900 * NS_PER_MS, ControlChange(SOSTENUTO_PEDAL, 0)))
+
+    assert between == {60}
+    assert [(note.pitch, note.end_ns // NS_PER_MS) for note in capture.take()] == [(60, 900), (64, 300)]
+
+
+@pytest.mark.parametrize("master", [0, 15])
+@pytest.mark.parametrize("pedal", [SUSTAIN_PEDAL, SOSTENUTO_PEDAL])
+def test_the_pedal_of_a_master_channel_holds_the_notes_of_all_members_which_are_one_phrase(
+    master: int, pedal: int
+) -> None:
+    members = [(100 * index, NoteOn(60 + index, channel=index + 1)) for index in range(4)]
+    up = [(500 + index, NoteOff(60 + index, index + 1)) for index in range(4)]
+    capture = heard(*members, (450, ControlChange(pedal, 127, master)), *up)
+    held = capture.held
+    capture.hear(Timed(900 * NS_PER_MS, ControlChange(pedal, 0, master)))
+
+    assert held == {60, 61, 62, 63}
+    assert capture.held == set()
+    assert [(note.pitch, note.end_ns // NS_PER_MS) for note in capture.take()] == [(60 + n, 900) for n in range(4)]
+
+
+def test_the_pedal_of_one_of_two_channels_with_notes_holds_its_own() -> None:
+    capture = heard(
+        (0, ControlChange(SUSTAIN_PEDAL, 127)),
+        (0, NoteOn(60)),
+        (0, NoteOn(64, channel=1)),
+        (400, NoteOff(60)),
+        (400, NoteOff(64, 1)),
+    )
+
+    assert capture.held == {60}
+
+
+def test_a_controller_that_never_rests_keeps_no_phrase_open() -> None:
+    stream: list[tuple[int, Event]] = [(ms, ControlChange(11, ms % 128)) for ms in range(400, 1000, 10)]
+    half_pedal: list[tuple[int, Event]] = [(ms, ControlChange(SUSTAIN_PEDAL, ms % 60)) for ms in range(405, 1000, 10)]
+    capture = heard((0, NoteOn(60)), (400, NoteOff(60)), *stream, *half_pedal)
+
+    assert capture.due_ns == 1000 * NS_PER_MS
+
+
+@pytest.mark.parametrize("number", [120, 123, 124, 127])
+def test_channel_mode_messages_end_the_notes_of_their_channel(number: int) -> None:
+    capture = heard((0, NoteOn(60)), (0, NoteOn(64, channel=1)), (400, ControlChange(number, 0)))
+
+    assert capture.held == {64}
+
+
+def test_all_notes_off_leaves_what_a_pedal_holds_and_all_sound_off_and_reset_do_not() -> None:
+    pedalled: tuple[tuple[int, Event], ...] = ((0, ControlChange(SUSTAIN_PEDAL, 127)), (0, NoteOn(60)))
+
+    held = [heard(*pedalled, (400, ControlChange(number, 0)), (500, NoteOff(60))).held for number in (123, 120, 121)]
+
+    assert held == [{60}, set(), set()]

@@ -107,11 +107,9 @@ def test_a_file_of_which_nothing_was_written_yet_is_an_empty_session(content: by
     assert without_gaps(decode_session(content, "x")) == []
 
 
-def test_a_file_that_is_not_there_or_no_file_is_refused(tmp_path: Path):
-    (tmp_path / "endless.session").symlink_to("/dev/zero")
-    for path in (tmp_path / "none.session", tmp_path, tmp_path / "endless.session"):
-        with pytest.raises(SessionError, match=f"^{path}: no such file; to list the sessions: livegen session list$"):
-            read_session(path)
+def test_a_file_that_is_not_there_is_refused(tmp_path: Path):
+    with pytest.raises(SessionError, match=r"none\.session: no such file; to list the sessions: livegen session list$"):
+        read_session(tmp_path / "none.session")
 
 
 def test_a_file_that_is_larger_than_any_of_ours_is_refused(tmp_path: Path):
@@ -130,6 +128,16 @@ def test_a_frame_that_would_swell_beyond_its_bound_is_dropped():
     session = decode_session(FILE[0] + MARK + length + checksum + bomb, "x")
 
     assert (without_gaps(session), session.damaged) == (SECONDS[0], 1)
+
+
+def test_a_small_file_that_inflates_to_gigabytes_is_refused():
+    frame = encode_frames([Record(0, Kind.TOLD, bytes(2**18))])
+    content = frame * 4_200
+
+    with pytest.raises(SessionError, match=r"^x: inflates to more than 1024 MB, as no session of ours does$"):
+        decode_session(content, "x")
+    assert len(content) < 2**21
+    assert len(decode_session(frame * 100, "x").records) == 100
 
 
 def test_many_records_take_several_frames_and_one_that_fits_none_is_our_bug():

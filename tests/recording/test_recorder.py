@@ -1,5 +1,7 @@
 """What a session is recorded to."""
 
+import stat
+import sys
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -161,6 +163,30 @@ def test_what_was_saved_by_hand_is_not_deleted_for_the_quota(tmp_path: Path):
     prune(tmp_path, 500)
 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.session", saved.name]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has other permissions")
+def test_nobody_else_may_read_what_is_recorded_even_where_an_earlier_livegen_began(tmp_path: Path):
+    ring = tmp_path / "run" / "livegen" / "livegen.1.ring"
+    ring.parent.mkdir(parents=True)
+    ring.touch(0o644)
+    ring.chmod(0o644)
+    recording = recorder(tmp_path)
+    assert recording
+
+    recording.record(event(1))
+    recording.save(NS_PER_S)
+
+    (session,) = (tmp_path / "sessions").iterdir()
+    modes = [stat.S_IMODE(path.stat().st_mode) for path in (session, session.parent, ring, ring.parent)]
+    assert modes == [0o600, 0o700, 0o600, 0o700]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has other permissions")
+def test_nobody_else_may_read_a_saved_session(tmp_path: Path):
+    saved = save_session(b"x", tmp_path / "sessions")
+
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (saved, saved.parent)] == [0o600, 0o700]
 
 
 def test_two_sessions_in_one_second_get_two_files(tmp_path: Path):

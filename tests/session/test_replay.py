@@ -194,6 +194,24 @@ def test_a_model_that_is_not_there_is_asked_for(recorded: Path):
         played_again(Session(tuple(records)))
 
 
+def test_the_command_replays_what_there_is_of_a_damaged_session_and_ends_with_status_1(recorded: Path, tmp_path: Path):
+    content, again = recorded.read_bytes(), tmp_path / "again.mid"
+    flipped, cut = tmp_path / "flipped.session", tmp_path / "cut.session"
+    at = len(content) // 2
+    flipped.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
+    cut.write_bytes(content[:-7])
+
+    for path in (flipped, cut):
+        again.unlink(missing_ok=True)
+        done = livegen("replay", str(path), str(again))
+
+        assert done.returncode == 1
+        assert done.stdout.startswith("replayed: equal, byte for byte, as far as it goes\n")
+        assert done.stderr.startswith(f"livegen: {path}: damaged in 1 place, first after ")
+        assert done.stderr.count("\n") == 1
+        assert again.exists()
+
+
 def test_the_command_replays_exports_draws_and_lists(recorded: Path, tmp_path: Path):
     folder = ("--folder", str(recorded.parent))
     again, exported, picture = (str(tmp_path / name) for name in ("again.mid", "exported.mid", "roll.png"))

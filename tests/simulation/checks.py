@@ -18,6 +18,7 @@ _MOST_UNSEEN = 2**15 + 4
 _LONGEST_NOTE_NS = 60 * NS_PER_S
 _LONGEST_WITHOUT_NS = 70 * NS_PER_S  # the longest back-off, and loading
 _SETTLED_NS = 8 * NS_PER_S
+_MADE_ANEW_NS = 2 * NS_PER_S  # two polls of the ports
 _LOOK_NS = 10 * NS_PER_S
 _MOST_STARTS = 140  # of an engine that crashes at every start, in an hour
 
@@ -57,6 +58,9 @@ class Checks:
         if port.child and port.child.waiting > _MOST_WAITING:
             world.fail(f"{port.child.waiting} frames wait for the engine")
         now_ns = world.agenda.now_ns()
+        removed_ns = world.ledger_file.removed_ns
+        if removed_ns is not None and now_ns - max(removed_ns, self.unsettled_ns) > _MADE_ANEW_NS:
+            world.fail("the runtime folder is still gone")
         if now_ns - self._looked_ns >= _LOOK_NS:
             self._looked_ns = now_ns
             self._poll(now_ns)

@@ -2,9 +2,17 @@
 
 import errno
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from io import StringIO
+from pathlib import Path
 from types import SimpleNamespace
+from typing import cast
+from unittest.mock import patch
+
+import livegen.settings
+from livegen.midi_out.ledger import blank_cells
+from livegen.settings import Settings, load
 
 
 @dataclass
@@ -81,13 +89,19 @@ class DiskPath:
         """Its folder."""
         return DiskPath(self.disk, self.path.rpartition("/")[0])
 
-    def open(self, mode: str = "r", *, encoding: str = "utf-8", buffering: int = -1) -> DiskFile | StringIO:
-        """Open it to be read as text, or to append bytes to it."""
-        assert (mode, buffering) in (("r", -1), ("ab", 0))
-        return StringIO(self.read_text(encoding)) if mode == "r" else DiskFile(self.disk, self.path)
+    def open(self, mode: str, *, buffering: int) -> DiskFile:
+        """Open it to append bytes to it."""
+        assert (mode, buffering) == ("ab", 0)
+        return DiskFile(self.disk, self.path)
 
-    def mkdir(self, **_: bool) -> None:
+    def mkdir(self, _: int, **__: bool) -> None:
         """There are no folders."""
+
+    def touch(self, _: int) -> None:
+        """A file begins with its first byte."""
+
+    def chmod(self, _: int) -> None:
+        """There are no other users."""
 
     def exists(self) -> bool:
         """Is it there?"""
@@ -110,10 +124,6 @@ class DiskPath:
             raise FileNotFoundError(errno.ENOENT, "no such file")
         return self.disk.files[self.path]
 
-    def read_text(self, encoding: str = "utf-8") -> str:
-        """All of it, as text."""
-        return self.read_bytes().decode(encoding)
-
     def replace(self, other: "DiskPath") -> None:
         """Take the other's place."""
         if self.disk.error == errno.EROFS:
@@ -124,3 +134,28 @@ class DiskPath:
     def unlink(self, *, missing_ok: bool = False) -> None:
         """Away with it."""
         self.disk.files.pop(self.path, None)
+
+
+class LedgerFile:
+    """The ledger's file in the runtime folder, which is in memory and is never full."""
+
+    def __init__(self) -> None:
+        self.cells = blank_cells()
+        self.removed_ns: int | None = None  # since when the folder is gone
+        self._number = 1
+
+    def place(self) -> tuple[int, int] | None:
+        """Which file it is."""
+        return None if self.removed_ns is not None else (0, self._number)
+
+    @contextmanager
+    def open(self) -> Iterator[bytearray]:
+        """Make it anew."""
+        self.cells, self._number, self.removed_ns = blank_cells(), self._number + 1, None
+        yield self.cells
+
+
+def load_settings(disk: Disk, path: str) -> Settings:
+    """The settings in a file of it."""
+    with patch.object(livegen.settings, "read_regular", lambda path, _: path.read_bytes()):
+        return load(cast(Path, DiskPath(disk, path)))

@@ -35,6 +35,8 @@ class Faults:
             self.engine_killed,
             self.engine_stopped,
             self.engine_slow,
+            self.engine_starved,
+            self.spare_killed,
             self.engine_nan,
             self.engine_nonsense,
             self.livegen_killed,
@@ -47,6 +49,7 @@ class Faults:
             self.flood,
             self.malformed,
             self.ledger_flipped,
+            self.runtime_folder_removed,
             self.settings_changed,
             self.settings_spoilt,
             self.panic,
@@ -160,6 +163,15 @@ class Faults:
 
             self._later(0.5, 30, recover)
 
+    def engine_starved(self) -> None:
+        """It gets no processor for seconds: it is late, and is not given up."""
+        if engine := self._engine():
+            engine.starve(self._between_ns(0.3, 20))
+
+    def spare_killed(self) -> None:
+        if self._world.port and (spare := self._world.port.spare):
+            spare.kill()
+
     def engine_nan(self) -> None:
         if engine := self._engine():
             engine.damage = "nan"
@@ -175,6 +187,8 @@ class Faults:
             self._world.is_crashing = False
 
         self._later(3600, 3601, recover)
+        if self._world.port and (spare := self._world.port.spare):
+            spare.kill()
         self.engine_killed()
 
     # livegen itself
@@ -264,12 +278,16 @@ class Faults:
     def ledger_flipped(self) -> None:
         """A bit of the ledger's file flips, and then livegen is killed."""
         world = self._world
-        taken = [cell for cell, value in enumerate(world.cells) if value]
-        anywhere = range(len(world.cells))
+        cells = world.ledger_file.cells
+        taken = [cell for cell, value in enumerate(cells) if value]
+        anywhere = range(len(cells))
         cell = self._random.choice(taken if taken and self._random.random() < 0.5 else anywhere)
-        world.cells[cell] ^= 1 << self._random.randrange(8)
+        cells[cell] ^= 1 << self._random.randrange(8)
         world.is_ledger_damaged = True
         self.livegen_killed()
+
+    def runtime_folder_removed(self) -> None:
+        self._world.ledger_file.removed_ns = self._world.agenda.now_ns()
 
     def settings_changed(self) -> None:
         world, random = self._world, self._random

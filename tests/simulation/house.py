@@ -4,13 +4,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from livegen.clock import NS_PER_S
+from livegen.clock import NS_PER_MS, NS_PER_S
 from livegen.daemon.controls import Controls
 from livegen.daemon.event_router import EventRouter
 from livegen.daemon.file_watch import FileWatch
+from livegen.daemon.folder_watch import FolderWatch
 from livegen.daemon.health import HealthMonitor
 from livegen.daemon.monitor import Monitor
 from livegen.daemon.ports import open_ports, pause_s
+from livegen.daemon.spare import Spare, SpareEngine
 from livegen.daemon.supervisor import Supervisor
 from livegen.events import Timed
 from livegen.ipc.messages import decode
@@ -21,11 +23,11 @@ from livegen.recording.format import Kind, Record, encode_frames
 from livegen.recording.recorder import Recorder
 from livegen.recording.writer import SessionWriter
 from livegen.routing import OutputRoute
-from livegen.settings import Settings, load
+from livegen.settings import Settings
 from livegen.sync.clock_source import POLL_S, ClockSource
 
 from .agenda import Alarm
-from .disk import DiskPath
+from .disk import DiskPath, load_settings
 from .process import EngineProcess
 from .sent import Tap
 
@@ -37,6 +39,7 @@ _RESEND_S = 0.25
 _LARGEST_RECORDING = 2**16  # small, so that there are many
 _RECORDINGS = 3  # that are kept
 _WATCHDOG_S = 20
+_LOOK_NS = 100 * NS_PER_MS
 
 
 def _opening(at_ns: int) -> bytes:
@@ -46,16 +49,17 @@ def _opening(at_ns: int) -> bytes:
 class PortProcess:
     """From its start to its end. ``clear_pending`` does what its threads would do at once."""
 
-    def __init__(self, world: "World", settings: Settings, cells: bytearray) -> None:
+    def __init__(self, world: "World", settings: Settings) -> None:
         self._world = world
         self._agenda = world.agenda
-        self.ledger = Ledger(cells)
+        self.ledger = Ledger(world.ledger_file.cells)
         self.ledger.mark_pending_off()
         self.recorder = Recorder(
             [SessionWriter(self._next_recording, _opening, world.note, largest=_LARGEST_RECORDING)]
         )
         self.monitor = Monitor(self.recorder, world.see)
         self.player = Player(self.ledger, self._sent)
+        self.folder_watch = FolderWatch(world.ledger_file, self.player.sender.move_ledger, world.note)
         self._taps: dict[Output, Tap] = {}
         self._attach = self.player.attach_routed
         self.player.attach_routed = self._attach_tapped  # type: ignore[method-assign]
@@ -73,6 +77,8 @@ class PortProcess:
         self.settings = settings
         self.supervisor = Supervisor((), self.player, self.router, world.note)
         self.supervisor.replace = self._replace  # type: ignore[method-assign]
+        self._spare = Spare(lambda _: world.start_engine(is_spare=True), lambda _, __: None, lambda _: None)
+        self.supervisor.spare = self._spare  # type: ignore[assignment]
         self.health = HealthMonitor(
             self.player,
             self.router,
@@ -83,7 +89,7 @@ class PortProcess:
         )
         self._unwell_s = 0.0
         path = cast(Path, DiskPath(world.disk, "/settings.toml"))
-        self.watch = FileWatch(path, lambda: load(path), world.note)
+        self.watch = FileWatch(path, lambda: load_settings(world.disk, "/settings.toml"), world.note)
         self.child: EngineProcess | None = None
         self._play = Alarm(self._agenda, lambda: None)  # what is due is sent whenever anything has happened
         self._poll = Alarm(self._agenda, self._look_round)
@@ -105,6 +111,7 @@ class PortProcess:
     def close(self) -> None:
         """As ``run_daemon`` ends: SIGTERM."""
         self._silence_alarms()
+        self._spare.close()
         if self.child:
             self.player.end_all()
             self.child.discard()
@@ -118,6 +125,7 @@ class PortProcess:
     def be_killed(self) -> None:
         """SIGKILL: nothing is done any more."""
         self._silence_alarms()
+        self._spare.close()
         if self.child:
             self.child.discard()
 
@@ -143,7 +151,8 @@ class PortProcess:
     def expect_word(self) -> None:
         """From now on the engine has so long to say something."""
         if self.child and not self.child.is_known_to_live:
-            self._patience.set_by(self._patience_ns(self.child))
+            self.supervisor.silence.came_round(self.child.heard_ns)
+            self._patience.set_by(self._agenda.now_ns() + _LOOK_NS)
 
     def lose_child(self, reason: str) -> None:
         """The engine is dead."""
@@ -167,29 +176,42 @@ class PortProcess:
             del files[path]
         return cast(Path, DiskPath(self._world.disk, f"{RECORDINGS}/{self._agenda.now_ns()}"))
 
+    @property
+    def spare(self) -> EngineProcess | None:
+        """The engine that waits."""
+        waiting = self._spare._engine
+        return waiting.child if waiting else None
+
     # its threads
 
     def _start_child(self) -> None:
-        self.child = self._world.start_engine()
-        self.supervisor.begin(self.child.send)
+        spare = cast(SpareEngine[EngineProcess] | None, self.supervisor.take_spare())
+        if spare:
+            self.child = spare.child
+            self.child.is_spare = False
+            self.supervisor.take_over(spare)  # type: ignore[arg-type]
+        else:
+            self.child = self._world.start_engine()
+            self.supervisor.begin(self.child.send)
         self.expect_word()
-
-    def _patience_ns(self, child: EngineProcess) -> int:
-        since_ns = child.heard_ns if self.supervisor.is_ready else self._agenda.now_ns()
-        return since_ns + round(self.supervisor.patience_s() * NS_PER_S)
 
     def _lose_patience(self) -> None:
         child = self.child
         if child is None or child.is_known_to_live:
             return
-        until_ns = self._patience_ns(child)
-        if until_ns > self._agenda.now_ns():
-            self._patience.set(until_ns)
+        now_ns = self._agenda.now_ns()
+        if not self.supervisor.silence.is_noticed(now_ns) or not self.supervisor.is_dead(child.threads()):
+            self._patience.set(now_ns + round(self.supervisor.silence.wait_s * NS_PER_S))
+        elif child.is_starved:
+            self._world.fail("an engine that was only late was given up")
         else:
             self.lose_child(self.supervisor.timeout_reason)
 
     def _look_round(self) -> None:
         self.wiring.poll()
+        if self.child:
+            self.supervisor.poll_spare()
+        self.folder_watch.poll()
         self.watch.poll(self.router)
         self.health.poll(self.clock_source.transport, self._agenda.now_ns())
         wait_s = _RESEND_S if self.player.resend_pending() else pause_s(self.settings.ports)

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from livegen.clock import NS_PER_MS, NS_PER_S
+from livegen.daemon.folder_watch import FolderWatch
 from livegen.daemon.health import SilenceWatchdog
 from livegen.daemon.schedule import OpeningSchedule
 from livegen.daemon.supervisor import Backoff, Supervisor
@@ -27,6 +28,7 @@ from livegen.midi_out.scheduler import Scheduler
 from livegen.sync.jack_stall import JackStall
 from livegen.sync.midi_clock_in import ClockFollower
 from tests.simulation.checks import Violation
+from tests.simulation.process import EngineProcess
 from tests.simulation.world import Plot, World
 
 HOURS = float(os.environ.get("LIVEGEN_SIMULATED_HOURS", "0.2"))
@@ -131,7 +133,18 @@ PROTECTIONS: dict[str, tuple[Plot, tuple[Act, ...], Patch, str]] = {
     "a note is written down": (SOLO, (nothing,), (Ledger, "leaves", lambda *_: None), "not what was sent"),
     "a note is struck out": (SOLO, (nothing,), (Ledger, "has_left", lambda *_: None), "not what was sent"),
     "a dead engine's notes are ended": (SOLO, KILLS, (Player, "end_all", lambda _: None), "still sounds"),
-    "a silent engine is dead": (SOLO, (stop_engine,) * 4, (Supervisor, "patience_s", lambda _: 5.0), "still sounds"),
+    "a silent engine is dead": (
+        SOLO,
+        (stop_engine,) * 4,
+        (Supervisor, "_bound_ns", 5 * NS_PER_S),
+        "still sounds",
+    ),
+    "an engine that is late is not dead": (
+        SOLO,
+        (strike("engine_starved"),) * 6,
+        (EngineProcess, "threads", lambda _: {}),
+        "only late was given up",
+    ),
     "starts wait longer and longer": (
         SOLO,
         (strike("engine_crashes"), *(nothing,) * 9),
@@ -155,6 +168,18 @@ PROTECTIONS: dict[str, tuple[Plot, tuple[Act, ...], Patch, str]] = {
         UNPLUGS,
         (Ledger, "mark_pending_off", lambda ledger: None),
         "hear",
+    ),
+    "a runtime folder that was removed is made anew": (
+        HELD,
+        (strike("runtime_folder_removed"), strike("livegen_killed")),
+        (FolderWatch, "poll", lambda _: None),
+        "the runtime folder is still gone",
+    ),
+    "what sounds is in the ledger that is made anew": (
+        SOLO,
+        (strike("runtime_folder_removed"), strike("livegen_killed")),
+        (Ledger, "move_to", lambda ledger, cells: setattr(ledger, "_cells", cells)),
+        "the ledger is not what was sent",
     ),
     "what is no message is not passed on": (
         HELD,

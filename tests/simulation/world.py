@@ -14,14 +14,13 @@ import livegen.recording.recorder
 from livegen.clock import NS_PER_MS, NS_PER_S, clock_read_by
 from livegen.errors import LivegenError, SettingsError
 from livegen.events import NoteOff, NoteOn, Timed
-from livegen.midi_out.ledger import blank_cells
 from livegen.model.bundle import Bundle
-from livegen.settings import Settings, load
+from livegen.settings import Settings
 from livegen.shipped import shipped_models
 
 from .agenda import Agenda
 from .checks import Checks, Violation
-from .disk import Disk, DiskPath
+from .disk import Disk, LedgerFile, load_settings
 from .drums import DrumMachine
 from .faults import Faults
 from .house import PortProcess
@@ -53,6 +52,7 @@ class Plot:
     clock: str = ""  # the same for "player", "internal", "midi"
     switches: bool | None = None  # may programs and a knob choose roles and models? None: by the seed
     start_ms: int | None = None  # uptime; None: by the seed
+    spare: bool = True  # is there a second engine that takes over?
     installation: bool | None = None  # with hours, limits, and music while nobody is there? None: by the seed
 
 
@@ -108,7 +108,7 @@ class World:
         self.keyboard = Keyboard("Piano", self.midi)
         self.midi.plug_keyboard(self.keyboard)
         self.synth_port = self.midi.plug_synth(self.synth)
-        self.cells = blank_cells()
+        self.ledger_file = LedgerFile()
         self.port: PortProcess | None = None
         self.machine: dict[tuple[int, int], int] = {}  # (channel, pitch) → since when it sounds
         self._struck: Counter[tuple[int, int]] = Counter()
@@ -237,14 +237,15 @@ class World:
         """Start livegen."""
         self.port_starts += 1
         try:
-            self._settings = load(DiskPath(self.disk, "/settings.toml"))  # type: ignore[arg-type]
+            self._settings = load_settings(self.disk, "/settings.toml")
         except SettingsError as error:
             self.note(f"{error}; the last good settings instead")
         self.is_ledger_damaged = False
+        self.ledger_file.removed_ns = None  # it was killed before it could notice: what then hangs, nobody can know
         if self.drums:
             self.drums.confuse()
         self.checks.port_begins()
-        self.port = PortProcess(self, self._settings, self.cells)
+        self.port = PortProcess(self, self._settings)
         self.port.open()
 
     def kill_port(self) -> None:
@@ -274,10 +275,10 @@ class World:
         self.forget_machine()
         self.agenda.once(self.agenda.now_ns() + round(wait_s * NS_PER_S), self.start_port)
 
-    def start_engine(self) -> EngineProcess:
+    def start_engine(self, *, is_spare: bool = False) -> EngineProcess:
         """Start an engine's process."""
         self.engine_starts += 1
-        engine = EngineProcess(self, self.random.randrange(200, 900) * NS_PER_MS)
+        engine = EngineProcess(self, self.random.randrange(200, 900) * NS_PER_MS, is_spare=is_spare)
         if self.is_crashing:
             self.agenda.once(self.agenda.now_ns() + 100 * NS_PER_MS, engine.kill)
         return engine
@@ -292,9 +293,9 @@ class World:
         if self.port and self.port.child is engine:
             self.port.lose_child("ended")
 
-    def expect_word(self) -> None:
+    def expect_word(self, engine: EngineProcess) -> None:
         """The engine's beats count from now on."""
-        if self.port:
+        if self.port and self.port.child is engine:
             self.port.expect_word()
 
     def engine_died(self, wait_s: float) -> None:
@@ -360,9 +361,11 @@ tempo_bpm = {240 if role == "solo" else 0}
 [controls]
 programs = {_PROGRAMS if switches else []}
 cc = {{ 1 = "temperature", 16 = "{"role" if switches else "density"}", 74 = "octaves" }}
+[daemon]
+spare = "{"on" if self.plot.spare else "off"}"
 {self.room.toml() if self.room else ""}"""
         self.disk.write("/settings.toml", self.toml.encode())
-        return load(DiskPath(self.disk, "/settings.toml"))  # type: ignore[arg-type]
+        return load_settings(self.disk, "/settings.toml")
 
     def finish(self) -> None:
         """Everything is mended, the people go, and after a while livegen is stopped: silence."""

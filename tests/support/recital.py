@@ -15,7 +15,7 @@ from livegen.clock import NS_PER_S, now_ns
 from livegen.daemon.daemon import run_daemon
 from livegen.daemon.ports import MemoryPorts
 from livegen.daemon.status_file import Figures
-from livegen.events import ControlChange, Event, NoteOff, NoteOn, ProgramChange, Timed
+from livegen.events import ControlChange, Event, NoteOff, NoteOn, ProgramChange, Timed, Transport
 from livegen.recording.tracks import Who
 from livegen.settings import load
 
@@ -138,7 +138,7 @@ def interrupted(on: Recital) -> None:
     """An answer is interrupted by a note, and the next one by a panic."""
     on.ask()
     on.ask()
-    on.play(ControlChange(123, 0))
+    on.play(Transport.RESET)
     on.ask()
 
 

@@ -13,6 +13,7 @@ from livegen.daemon.status_file import Figures, RecentLog, StatusFile, read_stat
 from livegen.errors import LivegenError
 from livegen.settings import Settings, load
 from livegen.tools.status_report import as_text, to_do
+from tests.test_cli import livegen
 
 FIGURES = Figures(12, 31_201, 0.05, 0.31, 3, 2.1, 4.0, 1, 2, 4)
 MORE = {
@@ -52,10 +53,52 @@ def test_a_technician_reads_what_is_plugged_in_what_failed_and_what_to_do() -> N
 def test_what_is_to_be_done_comes_with_its_reason() -> None:
     silent = {"due": True, "silent_s": 70, "engines_silent": 2}
 
-    found = to_do(written(load(), plugged=("in: Keys",), music=silent, open=False))
+    found = to_do(written(load(), plugged=("in: Keys",), music=silent, engine_ready=False, to_do=["plug it in"]))
 
-    assert [line.split(":")[0].split(" ")[0] for line in found] == ["no", "wait", "connect"]
+    assert found == [
+        "plug it in",
+        "no engine plays music: try another model, then send the file that livegen support writes",
+        "no engine plays, for the engine ended: see the last lines, and livegen doctor",
+        "connect a synthesizer to livegen:out; see livegen ports",
+    ]
     assert to_do(written(load())) == []
+
+
+def test_that_it_is_closed_is_nothing_to_do() -> None:
+    status = written(load(None, {"installation": {"hours": ["Tue-Sun 10:00-18:00"]}}), open=False)
+
+    assert to_do(status) == []
+    assert "hours      closed (Tue-Sun 10:00-18:00); at the wrong time? then correct the clock" in as_text(status)
+
+
+@pytest.mark.parametrize(("silent_s", "count"), [(9, 0), (11, 1)])
+def test_music_that_is_due_and_does_not_come_is_something_to_do(silent_s: int, count: int) -> None:
+    music = {"due": True, "silent_s": silent_s, "engines_silent": 0}
+
+    assert len(to_do(written(load(), music=music))) == count
+
+
+def test_the_exit_status_says_whether_something_is_to_do() -> None:
+    absent = livegen("status")
+    written(load())
+    well = livegen("status")
+    written(load(), to_do=["plug it in or start it: no MIDI input called 'Keys'"])
+    ill, as_json = livegen("status"), livegen("status", "--json")
+
+    assert [done.returncode for done in (absent, well, ill, as_json)] == [3, 0, 1, 1]
+    assert absent.stderr == "livegen: livegen is not running as 'livegen'; start it: livegen jam --name livegen\n"
+    assert "to do      plug it in or start it: no MIDI input called 'Keys'" in ill.stdout
+    assert json.loads(as_json.stdout)["to_do"] == ["plug it in or start it: no MIDI input called 'Keys'"]
+
+
+def test_no_name_of_a_device_commands_the_terminal_that_shows_the_status() -> None:
+    written(load(), plugged=("in: Keys\x1b]0;mine\x07", "out: Syn\nth"))
+
+    shown = livegen("status")
+
+    assert "in: Keys\\x1b]0;mine\\x07" in shown.stdout
+    assert "out: Syn\\nth" in shown.stdout
+    assert "\x1b" not in shown.stdout
 
 
 def test_what_is_plugged_in_is_so_since_it_was_first_seen() -> None:
@@ -90,10 +133,10 @@ def test_a_standing_that_cannot_be_written_stops_nothing(tmp_path: Path, monkeyp
 
 
 def test_who_may_not_read_how_a_service_stands_is_told_to_ask_root(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object, **__: object) -> str:
+    def refuse(*_: object, **__: object) -> bytes:
         raise PermissionError
 
-    monkeypatch.setattr(Path, "read_text", refuse)
+    monkeypatch.setattr("livegen.daemon.status_file.read_regular", refuse)
 
     with pytest.raises(LivegenError, match="only root may read this status; try again with sudo"):
         read_status("livegen")
