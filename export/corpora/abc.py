@@ -39,9 +39,12 @@ LICENCE = "folk music in the public domain; the Nottingham transcriptions are un
 
 _LETTERS = "CDEFGABcdefgab"
 _NOTE = re.compile(r"([A-Ga-g])([,']*)")
-_NO_NOTES = re.compile(r'^[A-Za-z]:.*$|%.*$|"[^"\n]*"|\{[^}\n]*\}|![^!\n]*!|\[[A-Z]:[^\]\n]*\]', re.MULTILINE)
+_NO_NOTES = re.compile(
+    r'^(?![A-Ga-g]:[|:])[A-Za-z]:.*$|%.*$|"[^"\n]*"|\{[^}\n]*\}|![^!\n]*!|\[[A-Z]:[^\]\n]*\]', re.MULTILINE
+)
 _BROKEN = re.compile(r"([_^=]*[A-Ga-gz][,']*)(\d*/?\d*)([<>])([_^=]*[A-Ga-gz][,']*)(\d*/?\d*)")
-_FIELD = re.compile(r"([A-Za-z]):\s*(.*?)\s*(?:%.*)?$")
+_FIELD = re.compile(r"(?![A-Ga-g]:[|:])([A-Za-z]):\s*(.*?)\s*(?:%.*)?$")
+_INNER_FIELD = re.compile(r"\[([A-Z]:[^\]\n]*)\]")
 _MODES = {"maj": "", "ion": "", "min": "m", "aeo": "m", "m": "m"}
 
 
@@ -137,7 +140,10 @@ def _music(line: str) -> str:
     if field := _FIELD.match(line):
         key = _key(field[2]) if field[1] == "K" else field[2]
         return f"{field[1]}:{key}" if field[1] in "KLM" and key else ""
-    line = re.sub(r"\[[KLM]:[^\]]*\]", "", _NO_NOTES.sub("", line)).replace("x", "z")
+    if inner := _INNER_FIELD.search(line):
+        text = _music(inner[1])
+        return _music(line[: inner.start()]) + (f"[{text}]" if text else "") + _music(line[inner.end() :])
+    line = _NO_NOTES.sub("", line).replace("x", "z")
     line = re.sub(r"\((?!\d)|[^A-Ga-gz0-9/,'^_=|:\[\]<>( -]", "", line)
     line = re.sub(r"([A-Ga-g][,']*[\d/]*)-(?=\s*\|?\s*([A-Ga-g^_=z\[]))", _tie, line)
     line = _BROKEN.sub(_evened, line)
@@ -201,4 +207,4 @@ def _books() -> Iterator[Work]:
 
 
 STUDY = Source(read, encode, CREDIT, LICENCE, folder="nottingham")
-PLUS = Source(read_more, encode, CREDIT, LICENCE, folder="nottingham", divide=divide)
+PLUS = Source(read_more, encode, CREDIT, LICENCE, folder="nottingham", divide=divide, version=2)

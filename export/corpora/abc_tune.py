@@ -68,6 +68,7 @@ class Voice:
     time: Fraction = Fraction(0)  # since the bar began
     longest: Fraction = Fraction(0)  # of the bar's overlays
     opens: bool = False
+    is_after_double: bool = False
     turns: frozenset[int] = frozenset()
     accidentals: dict[Name, int] = field(default_factory=dict)
     ties: dict[Name, int] = field(default_factory=dict)  # the pitches that the next notes of these names go on with
@@ -108,17 +109,21 @@ class Voice:
 
     def bar_line(self, text: str) -> None:
         """The end of a bar, if anything stands in it."""
-        colons = len(text) - len(text.lstrip(":"))
-        closes = min(MOST_REPEATS, colons if colons < len(text) else colons // 2)
+        signs = text.strip("[]")
+        colons = len(signs) - len(signs.lstrip(":"))
+        closes = min(MOST_REPEATS, colons if colons < len(signs) else colons // 2)
         length = max(self.longest, self.time)
         if length:
-            self.bars.append(Bar(Signs(self.opens, closes, self.turns), tuple(self.notes), length))
-            self.notes, self.time, self.longest, self.opens = [], Fraction(0), Fraction(0), False
+            written = Signs(self.opens, closes, self.turns, self.is_after_double)
+            self.bars.append(Bar(written, tuple(self.notes), length))
+            self.notes, self.time, self.longest = [], Fraction(0), Fraction(0)
+            self.opens = self.is_after_double = False
         elif closes and self.bars:
             last = self.bars[-1]
             self.bars[-1] = replace(last, signs=replace(last.signs, closes=max(closes, last.signs.closes)))
         self.accidentals = {}
-        self.opens = self.opens or text.endswith(":")
+        self.opens = self.opens or signs.endswith(":")
+        self.is_after_double = self.is_after_double or "||" in text or text != signs
         if text != "|":
             self.turns = frozenset()
 
@@ -250,7 +255,7 @@ class TuneReader:
         self._field(found[1], found[2].strip())
 
     def _bar_line(self, voice: Voice, found: re.Match[str]) -> None:
-        voice.bar_line(found[1].strip("[]") or "||")
+        voice.bar_line(found[1])
         if found[2]:
             voice.ending(found[2])
 

@@ -11,10 +11,14 @@ class Signs:
     opens: bool = False
     closes: int = 0  # how often the end of this bar sends the player back
     turns: frozenset[int] = frozenset()  # counted from 1; empty: in every turn
+    is_after_double: bool = False  # a double bar line stands before this bar
 
 
 def play_order(bars: Sequence[Signs]) -> list[int]:
-    """The numbers of the bars, from 0, as played. A repeat that nothing opens begins where the last one ended."""
+    """The numbers of the bars, from 0, as they are played.
+
+    A repeat that nothing opens goes back to the last double bar line or end of a repeat (abc standard 2.1, 4.8).
+    """
     order: list[int] = []
     for section in _sections(bars):
         last = max(max(1 + bars[at].closes, *bars[at].turns, 1) for at in section)
@@ -27,7 +31,8 @@ def _sections(bars: Sequence[Signs]) -> Iterator[range]:
     """The runs of bars that are repeated as one, endings included."""
     begin = 0
     for at in range(1, len(bars)):
-        if _begins_section(bars[at - 1], bars[at]):
+        is_parted = bars[at].is_after_double and not bars[begin].opens
+        if is_parted or _begins_section(bars[at - 1], bars[at]):
             yield range(begin, at)
             begin = at
     if bars:

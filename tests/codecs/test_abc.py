@@ -66,6 +66,21 @@ def some_melody(seed: int) -> list[Note]:
         ("zG", [(480, 67, 480)]),
         ('"Am"G|"D7"[1A:|', [(0, 67, 480), (480, 69, 480)]),
         ("[GBd]A", [(0, 67, 480), (480, 69, 480)]),  # of a chord the first note
+        ("[GB]2A", [(0, 67, 960), (960, 69, 480)]),  # a chord's length stands after it
+        ("[G2B]3/2-[GB]A", [(0, 67, 1920), (1920, 69, 480)]),
+        ("[G-B-][GB]>A", [(0, 67, 1200), (1200, 69, 240)]),
+        ("[.GB]A", [(0, 67, 480), (480, 69, 480)]),
+        ("G>>AB<<c", [(0, 67, 840), (840, 69, 120), (960, 71, 120), (1080, 72, 840)]),
+        ("G>>>AB", [(0, 67, 900), (900, 69, 60), (960, 71, 480)]),
+        ("G<GG", [(0, 67, 240), (240, 67, 720), (960, 67, 480)]),
+        ("(3:2:2G2AB", [(0, 67, 640), (640, 69, 320), (960, 71, 480)]),
+        ("(3:2GABc", [(0, 67, 320), (320, 69, 320), (640, 71, 320), (960, 72, 480)]),
+        ("(4:3:2GAB", [(0, 67, 360), (360, 69, 360), (720, 71, 480)]),
+        ("^c2-|c2c", [(0, 73, 1920), (1920, 72, 480)]),  # a tie keeps its accidental over the bar line, no other note
+        ("^c-c|c", [(0, 73, 960), (960, 72, 480)]),
+        ("F[K:C]F[L:1/4]F|", [(0, 66, 480), (480, 65, 480), (960, 65, 960)]),
+        ("[M:6/8]GAB[M:4/4]c", [(0, 67, 320), (320, 69, 320), (640, 71, 320), (960, 72, 480)]),
+        ("[MGB]A", [(0, 67, 480), (480, 69, 480)]),  # a decoration, and no field
         ("G~A{gf}B!trill!c", [(0, 67, 480), (480, 69, 480), (960, 71, 480), (1440, 72, 480)]),
         ("G|\nK:D\nP:B\nF|", [(0, 67, 480), (480, 66, 480)]),
     ],
@@ -76,6 +91,31 @@ def test_what_is_written_sounds(body: str, expected: list[tuple[int, int, int]])
 
 def test_a_beat_of_a_jig_is_three_eighths() -> None:
     assert notes("X: 1\nM:6/8\nK:C\nCDE") == [(0, 60, 320), (320, 62, 320), (640, 64, 320)]
+
+
+def test_five_notes_are_played_in_the_time_of_three_in_a_compound_metre() -> None:
+    assert notes("X: 1\nM:6/8\nK:C\n(5CDEFGA")[4:] == [(768, 67, 192), (960, 69, 320)]
+
+
+def test_a_metre_within_a_tune_leaves_the_unit_as_it_is() -> None:
+    assert notes("X: 1\nM:2/4\nK:C\nC|\nM:4/4\nC") == [(0, 60, 240), (240, 60, 240)]
+
+
+def test_a_note_before_a_broken_rhythm_ends_when_its_length_is_certain() -> None:
+    plain, double = heard(HEAD + "G>A"), heard(HEAD + "G>>A")
+
+    assert heard(HEAD + "G>")[1] == heard(HEAD + "G>>")[1] == [Ticked(0, NoteOn(67))]
+    assert (heard(HEAD + "G>")[0].tick, heard(HEAD + "G>")[0].sounding) == (720, (67,))
+    assert (plain[0].tick, plain[1]) == (720, [Ticked(0, NoteOn(67)), Ticked(720, NoteOff(67))])
+    assert (double[0].tick, double[1]) == (840, [Ticked(0, NoteOn(67)), Ticked(840, NoteOff(67))])
+
+
+def test_a_tied_note_is_not_taken_for_a_new_one_of_its_name() -> None:
+    after_the_tie, in_the_tie = heard(HEAD + "^c2-|")[0], heard(HEAD + "^c2-|c2")[0]
+    no_c_sharp = np.arange(128) != 73
+    c = CODEC.vocabulary.token("c")
+
+    assert [bool(CODEC.disallowed(cursor, no_c_sharp)[c]) for cursor in (after_the_tie, in_the_tie)] == [True, False]
 
 
 def test_a_note_sounds_as_soon_as_it_is_complete() -> None:
@@ -196,6 +236,14 @@ def test_a_transposed_tune_sounds_higher() -> None:
 
     assert CODEC.text_of(up.tolist()) == 'X: 1\nM:6/8\nK:G\n"G"bag "D7/f+"=f^de|\n'
     assert [note.pitch for note in CODEC.decode(up.tolist())] == [n.pitch + 5 for n in CODEC.decode(tune.tolist())]
+
+
+def test_a_key_within_a_line_is_transposed_with_its_tune() -> None:
+    tune = CODEC.characters("X: 1\nM:4/4\nK:D\nF[K:A]G|[L:1/4]A\n")
+
+    up = CODEC.transposed(tune, 5)
+
+    assert CODEC.text_of(up.tolist()) == "X: 1\nM:4/4\nK:G\nB[K:D]c|[L:1/4]d\n"
 
 
 def test_a_vocabulary_that_cannot_write_a_tune_is_refused() -> None:

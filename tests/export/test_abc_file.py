@@ -203,6 +203,9 @@ def test_what_is_not_used_is_passed_over() -> None:
         ("|:C|1,3 D:|2 E:|F", "CDCECDF"),
         ("|:C |[1-2 D :|[3 E |]", "CDCDCE"),
         ("C|1 D:|2 E:|F|1 G:|2 A|]", "CDCEFGFA"),
+        ("C|D||E|F:|G|", "CDEFEFG"),  # back to the double bar line
+        ("|:C||D:|E|", "CDCDE"),
+        ("|:C|1 D:|[2 E|]F|G:|A|", "CDCEFGFGA"),
         ("|:C:|\n|:D\nG:|", "CCDGDG"),
     ],
 )

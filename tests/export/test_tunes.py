@@ -102,6 +102,8 @@ def folk_in_a(tune: str) -> str:
         ("~A2 .B {gf}c | (de) f |", "A2 B c|de f|"),
         ("A-|A B", "A-|A B"),
         ("A-B", "AB"),
+        ("AB[K:Dmaj]c [M:3/4]d|[R:reel]e", "AB[K:D]c[M:3/4]d|e"),
+        ("A|\nd:|", "A|\nd:|"),  # a note and a repeat sign, and no field
     ],
 )
 def test_books_are_brought_to_the_collection_s_way_of_writing(line: str, expected: str) -> None:

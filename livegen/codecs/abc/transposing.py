@@ -7,7 +7,11 @@ from livegen.codecs.abc.fields import LETTERS, STEPS, AbcKey, altered, in_fifths
 MOST_FLATS, MOST_SHARPS = -4, 5
 LOWEST, HIGHEST = 53, 86  # F, to d'': the range of the tunes' instruments
 
-_PARTS = re.compile(r'"([^"\n]*)"|![^!\n]*!|(\^+|_+|=)?([A-Ga-g])([,\']*)')
+_PARTS = re.compile(
+    r'"(?P<chord>[^"\n]*)"|![^!\n]*!|\[(?P<field>[A-Za-z]:[^\]\n]*)\]'
+    r"|(?P<accidental>\^+|_+|=)?(?P<letter>[A-Ga-g])(?P<octave>[,']*)"
+)
+_KEYS = re.compile(r"(?:^|\[)K:([^\]\n]*)", re.MULTILINE)
 _FIELD = re.compile(r"([A-Za-z]):(.*)")
 _ROOT = re.compile(r"^([A-Ga-g])([#b]?)")
 _BASS = re.compile(r"/([A-Ga-g])([#b+]?)")
@@ -15,7 +19,7 @@ _BASS = re.compile(r"/([A-Ga-g])([#b+]?)")
 
 def transposed(tune: str, semitones: int) -> str:
     """The tune, transposed up by ``semitones``; unchanged when it would need too many sharps or flats."""
-    keys = [key for line in tune.split("\n") if line.startswith("K:") and (key := read_key(line[2:]))]
+    keys = [key for text in _KEYS.findall(tune) if (key := read_key(text))]
     fifths = _fifths(keys, semitones)
     if not semitones or fifths is None:
         return tune
@@ -29,7 +33,7 @@ def shifts(tune: str) -> tuple[int, int]:
         60 + STEPS[LETTERS.index(letter.upper())] + 12 * (letter.islower() + marks.count("'") - marks.count(","))
         for line in tune.split("\n")
         if not _FIELD.match(line) and not line.startswith("%")
-        for _, _, letter, marks in _PARTS.findall(line)
+        for letter, marks in (part.group("letter", "octave") for part in _PARTS.finditer(line))
         if letter
     ]
     return (min(0, LOWEST - min(pitches)), max(0, HIGHEST - max(pitches))) if pitches else (0, 0)
@@ -62,10 +66,12 @@ class _Shifter:
         return _PARTS.sub(self._part, line)
 
     def _part(self, part: re.Match[str]) -> str:
-        if part[3]:
-            return self._note(part[2] or "", part[3], part[4])
-        if part[1]:
-            return '"' + _BASS.sub(self._name, _ROOT.sub(self._name, part[1])) + '"'
+        if part["letter"]:
+            return self._note(part["accidental"] or "", part["letter"], part["octave"])
+        if part["field"]:
+            return f"[{self.line(part['field'])}]"
+        if part["chord"]:
+            return '"' + _BASS.sub(self._name, _ROOT.sub(self._name, part["chord"])) + '"'
         return part[0]
 
     def _note(self, accidental: str, letter: str, marks: str) -> str:
