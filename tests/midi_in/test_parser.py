@@ -27,6 +27,8 @@ def read(*received: str) -> list[str]:
         (["3c 50", ""], []),  # no status at all
         (["f0 7e 01", "02 03", "90 3c 50"], ["90 3c 50"]),  # exclusive, without an end
         (["f0 7e f8 01 f7", "90 3c 50"], ["f8", "90 3c 50"]),
+        (["f0 43 10 4c f8", "00 90 3c 50", "3e 50", "01 f0 f0 80 3c 00"], ["f8", "90 3c 50", "90 3e 50", "80 3c 00"]),
+        (["f0 43 10", "f2 10 00", "f0 01", "fc", "c0 05"], ["f2 10 00", "fc", "c0 05"]),
         (["f6", "f3 01", "f4", "f9", "fd", "f7"], ["f6", "f3 01"]),  # the undefined ones are nothing
         (["fe", "ff"], ["fe", "ff"]),
     ],

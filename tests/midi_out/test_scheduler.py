@@ -1,6 +1,8 @@
 """What is still to be played, and in which order."""
 
-from livegen.events import ControlChange, NoteOff, NoteOn, PitchBend, Timed, Transport
+import pytest
+
+from livegen.events import PEDALS, ControlChange, NoteOff, NoteOn, PitchBend, Timed, Transport
 from livegen.midi_out.scheduler import Scheduler
 
 
@@ -104,3 +106,14 @@ def test_a_bend_that_comes_back_by_itself_is_not_centred_again():
     scheduler.retract(20, now_ns=5, endings=[PitchBend(0)])
 
     assert scheduler.due(99) == [Timed(10, PitchBend(9)), Timed(15, PitchBend(0))]
+
+
+@pytest.mark.parametrize("pedal", PEDALS)
+def test_each_pedal_whose_end_was_retracted_is_lifted(pedal: int):
+    scheduler = Scheduler()
+    down, up = ControlChange(pedal, 127), ControlChange(pedal, 0)
+    scheduler.add([Timed(10, down), Timed(50, up)])
+
+    scheduler.retract(20, now_ns=0, endings=())
+
+    assert scheduler.due(99) == [Timed(10, down), Timed(20, up)]

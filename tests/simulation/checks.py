@@ -55,6 +55,9 @@ class Checks:
                 if cells[cell] != count
             ]
             world.fail(f"the ledger is not what was sent: {', '.join(wrong[:8])}")
+        if not world.is_ledger_damaged and set(port.ledger.held()) != world.sent.held:
+            wrong_controls = set(port.ledger.held()) ^ world.sent.held
+            world.fail(f"the ledger's pedals and bends are not what was sent: {wrong_controls}")
         if port.child and port.child.waiting > _MOST_WAITING:
             world.fail(f"{port.child.waiting} frames wait for the engine")
         now_ns = world.agenda.now_ns()
@@ -106,7 +109,7 @@ class Checks:
     def silence_at_the_end(self) -> None:
         """Nothing sounds anywhere."""
         for receiver in (self._world.synth, self._world.daw):
-            if receiver.notes or receiver.pedals:
+            if any(receiver.state()):
                 self._world.fail(f"at the end '{receiver.name}' hears {receiver.state()}")
         self._read_recordings()
         if any(self._world.sent.counts):

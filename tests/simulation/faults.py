@@ -42,6 +42,7 @@ class Faults:
             self.livegen_killed,
             self.livegen_killed_while_sending,
             self.livegen_stopped,
+            self.sostenuto_held_at_a_crash,
             self.wall_clock_set,
             self.machine_stalls,
             self.disk_full,
@@ -208,6 +209,12 @@ class Faults:
                 raise Killed
 
         self._world.midi.on_send = on_send
+
+    def sostenuto_held_at_a_crash(self) -> None:
+        keyboard = self._world.keyboard
+        for message in ([0x90, 60, 90], [0xB0, self._random.choice((66, 67)), 127], [0x80, 60, 0]):
+            keyboard.play(message)
+        self.livegen_killed()
 
     def livegen_stopped(self) -> None:
         self._world.stop_port()

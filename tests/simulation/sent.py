@@ -4,6 +4,7 @@ import hashlib
 import struct
 from collections.abc import Callable
 
+from livegen.events import Event, ending_of, from_bytes, is_beginning
 from livegen.midi_out.sender import Output
 
 from .receiver import is_valid
@@ -22,6 +23,7 @@ class SentMessages:
         self.hash = hashlib.sha256()
         self.counts = bytearray(16 * PITCHES)  # of all outputs together
         self._by_output: dict[int, bytearray] = {}
+        self._held: dict[int, set[Event]] = {}  # output → the events that lift its pedals and centre its bends
         self.note_ons = self.messages = 0
         self.on_message: Callable[[bytes], None] = lambda _: None
 
@@ -29,6 +31,12 @@ class SentMessages:
         """The outputs are gone."""
         self.counts = bytearray(16 * PITCHES)
         self._by_output.clear()
+        self._held.clear()
+
+    @property
+    def held(self) -> set[Event]:
+        """The events that lift the pedals that are down at any output, and centre what is bent."""
+        return set().union(*self._held.values())
 
     def take(self, number: int, message: bytes) -> None:
         """A message leaves."""
@@ -48,6 +56,9 @@ class SentMessages:
             self.note_ons += 1
         elif kind in (0x80, 0x90):
             self._count(number, message, -1)
+        elif (event := from_bytes(message)) and (ending := ending_of(event)):
+            held = self._held.setdefault(number, set())
+            (held.add if is_beginning(event) else held.discard)(ending)
 
     def _count(self, number: int, message: bytes, change: int) -> None:
         """An end without a beginning at this output changes nothing."""

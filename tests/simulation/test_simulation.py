@@ -157,6 +157,12 @@ PROTECTIONS: dict[str, tuple[Plot, tuple[Act, ...], Patch, str]] = {
         (Ledger, "pending_offs", lambda _: ()),
         "hear",
     ),
+    "a sostenuto pedal that was down at a crash is lifted": (
+        HELD,
+        (strike("sostenuto_held_at_a_crash"), nothing),
+        (Ledger, "pending_offs", lambda _: ()),
+        "hear",
+    ),
     "an input that is pulled out lets go": (
         HELD,
         (play(0x90, HELD_KEY, 80), strike("keyboard_unplugged"), be_silent),

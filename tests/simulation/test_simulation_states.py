@@ -41,13 +41,17 @@ class Installation(RuleBasedStateMachine):
         self._play([0x80 | channel, pitch, 0])
         self.world.wait(0.02)
 
-    @rule(channel=channels, value=st.sampled_from((0, 63, 64, 127)))
-    def pedal(self, channel: int, value: int) -> None:
-        self._play([0xB0 | channel, 64, value])
+    @rule(channel=channels, number=st.sampled_from((64, 66, 67, 69)), value=st.sampled_from((0, 63, 64, 127)))
+    def pedal(self, channel: int, number: int, value: int) -> None:
+        self._play([0xB0 | channel, number, value])
         self.world.wait(0.01)
 
-    @rule(number=st.sampled_from((120, 123)), channel=channels)
-    def press_panic(self, number: int, channel: int) -> None:
+    @rule(channel=channels, value=st.sampled_from((0, 63, 64, 65, 127)))
+    def bend(self, channel: int, value: int) -> None:
+        self._play([0xE0 | channel, 0, value])
+
+    @rule(number=st.sampled_from((120, 121, 123, 124, 127)), channel=channels)
+    def change_mode(self, number: int, channel: int) -> None:
         self._play([0xB0 | channel, number, 0])
 
     @rule(program=st.integers(0, _PROGRAMS))
@@ -65,7 +69,10 @@ class Installation(RuleBasedStateMachine):
 
     @rule(
         name=st.sampled_from(
-            ("engine_killed", "engine_stopped", "livegen_killed", "livegen_killed_while_sending", "panic")
+            (
+                *("engine_killed", "engine_stopped", "panic"),
+                *("livegen_killed", "livegen_killed_while_sending", "sostenuto_held_at_a_crash"),
+            )
         )
     )
     def strike(self, name: str) -> None:

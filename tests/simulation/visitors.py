@@ -76,7 +76,7 @@ class Visitors:
 def visit(random: Random, rate: float, stay_s: float) -> Gesture:
     """One person's visit, phrase by phrase."""
     spent_s = 0.0
-    gestures = (melody, melody, melody, melody, chords, pedalled, odd)
+    gestures = (melody, melody, melody, melody, chords, pedalled, sostenuto, expressive, taps, odd)
     while spent_s < stay_s:
         for wait_s, message in random.choice(gestures)(random, rate):
             spent_s += wait_s
@@ -117,16 +117,59 @@ def chords(random: Random, rate: float) -> Gesture:
 
 
 def pedalled(random: Random, rate: float) -> Gesture:
-    """The same with the pedal, which may stay down over the end."""
-    yield 0.01, [0xB0, 64, 127]
+    """The same with a pedal, which may stay down over the end, or be forgotten."""
+    pedal = random.choice((64, 64, 67, 69))
+    yield 0.01, [0xB0, pedal, 127]
     yield from melody(random, rate)
     if random.random() < 0.5:
         yield from melody(random, rate)
-    yield 0.2, [0xB0, 64, 0]
+    if random.random() < 0.9:
+        yield 0.2, [0xB0, pedal, 0]
+
+
+def sostenuto(random: Random, rate: float) -> Gesture:
+    """A chord that the sostenuto pedal holds, with a melody over it."""
+    keys = random.sample(range(36, 60), 3)
+    for key in keys:
+        yield 0.003, [0x90, key, 80]
+    yield 1 / rate, [0xB0, 66, 127]
+    for key in keys:
+        yield 0.01, [0x80, key, 0]
+    yield from melody(random, rate)
+    if random.random() < 0.9:
+        yield 0.2, [0xB0, random.choice((66, 121)), 0]
+
+
+def expressive(random: Random, rate: float) -> Gesture:
+    """MPE: each note on a channel of its own, with bends and pressure; the pedal on the first."""
+    if random.random() < 0.5:
+        yield 0.01, [0xB0, 64, 127]
+    for channel in random.sample(range(1, 8), random.randrange(1, 6)):
+        key = random.randrange(40, 90)
+        yield 1 / rate, [0x90 | channel, key, random.randrange(1, 128)]
+        for _ in range(random.randrange(20)):
+            yield 0.005, [0xE0 | channel, random.randrange(128), random.randrange(128)]
+            yield 0.001, [0xD0 | channel, random.randrange(128)]
+            yield 0.001, [0xB0 | channel, 74, random.randrange(128)]
+        yield 0.01, [0x80 | channel, key, 0]
+        if random.random() < 0.8:
+            yield 0.01, [0xE0 | channel, 0, 64]
+    yield 0.1, [0xB0, 64, 0]
+
+
+def taps(random: Random, rate: float) -> Gesture:
+    """Pads that send their note-off at once, and keys whose next note begins before the end of the last."""
+    key = random.randrange(36, 84)
+    for _ in range(random.randrange(1, 16)):
+        yield 1 / rate, [0x90, key, random.randrange(1, 128)]
+        if random.random() < 0.5:
+            yield 0.5 / rate, [0x90, key, 80]
+            yield 0.001, [0x80, key, 0]
+        yield random.choice((0, 0.001)), [0x80, key, 0]
 
 
 def odd(random: Random, rate: float) -> Gesture:
-    """Knobs, programs, the panic button, keys struck twice, all ten fingers and both arms."""
+    """Knobs, programs, a DAW's reset, keys struck twice, all ten fingers and both arms."""
     match random.randrange(6):
         case 0:
             knob = random.choice(_KNOBS)
@@ -136,7 +179,9 @@ def odd(random: Random, rate: float) -> Gesture:
             yield 0.1, [0xC0, random.randrange(_PROGRAMS)]
         case 2:
             yield 0.1, [0x90, 60, 90]
-            yield 0.1, [0xB0, random.choice((120, 123)), 0]
+            mode = random.choice((120, 121, 123, 124, 126, 127))
+            for channel in range(16):
+                yield 0.001, [0xB0 | channel, mode, 0]
             yield 0.1, [0x80, 60, 0]
         case 3:
             for _ in range(random.randrange(2, 6)):
