@@ -27,7 +27,7 @@ Address = tuple[int, int]  # a client and its port
 
 
 class AlsaClient:
-    """A client for requests to the sequencer. Ports are named as rtmidi names them. Owner: the thread that opened it."""
+    """A client for requests to the sequencer; it names ports as rtmidi does. Owner: the thread that opened it."""
 
     def __init__(self, library: ctypes.CDLL, handle: ctypes.c_void_p) -> None:
         self._library = library

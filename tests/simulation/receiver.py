@@ -40,6 +40,11 @@ class Receiver:
         elif kind == 0xB0 and message[1] in (SOUND_OFF, NOTES_OFF):
             self.notes = {key: count for key, count in self.notes.items() if key[0] != channel}
 
+    def forget(self) -> None:
+        """It falls silent by itself."""
+        self.notes.clear()
+        self.pedals.clear()
+
     def state(self) -> tuple[dict[tuple[int, int], int], set[int]]:
         """What sounds, and which pedals are down."""
         return dict(self.notes), set(self.pedals)
