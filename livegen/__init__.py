@@ -9,6 +9,7 @@ A folder runs in one process. The port process owns the ports and the time; it n
     midi_ports/names.py          finds the port that a name means; tells keyboards from software
     midi_ports/rtmidi_client.py  the only module that uses rtmidi: systems, clients, ports that are plugged in
     midi_ports/connections.py    who is connected to whom, where the MIDI system tells
+    midi_ports/alsa.py           ... on ALSA
     midi_ports/jack.py           ... on JACK, and what else rtmidi does not offer for JACK
     midi_in/port.py              the input, with a timestamp at arrival; also a port in memory
     midi_in/poller.py            the thread that takes what the inputs have queued

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
+from livegen.midi_ports.alsa import open_alsa
 from livegen.midi_ports.jack import open_jack
 from livegen.midi_ports.names import Peer
 
@@ -47,6 +48,8 @@ class Connections(Protocol):
 
 def open_connections(system: str, name: str) -> Connections | None:
     """The connections of that MIDI system; None where it does not tell, or there is no library to ask it."""
+    if system == "alsa":
+        return open_alsa(f"{name}-watch")
     return open_jack(f"{name}-watch") if system == "jack" else None
 
 

@@ -200,14 +200,19 @@ def _does_nothing() -> ctypes.c_void_p:
     return ctypes.cast(ctypes.CDLL(None).pthread_mutexattr_destroy, ctypes.c_void_p)
 
 
-@functools.cache
-def _library() -> ctypes.CDLL | None:
+def mapped_library(name: str) -> str | None:
+    """The path of a library of that name that this process has loaded; None where it has none, or cannot tell."""
     if sys.platform != "linux":
         return None
     mapped = Path("/proc/self/maps").read_text(encoding="utf-8", errors="replace").splitlines()
-    paths = [line.split(maxsplit=5)[5] for line in mapped if "/libjack" in line]
+    return next((line.split(maxsplit=5)[5] for line in mapped if f"/{name}" in line), None)
+
+
+@functools.cache
+def _library() -> ctypes.CDLL | None:
+    path = mapped_library("libjack")
     try:
-        return _declare(ctypes.CDLL(paths[0])) if paths else None
+        return _declare(ctypes.CDLL(path)) if path else None
     except (OSError, AttributeError):
         return None
 

@@ -13,7 +13,7 @@ _JACK_DRIVERS = ("system:", "a2j:", "alsa_midi:", "alsa_pcm:", "Midi-Bridge:")
 _TRIES = 10
 
 Peer = tuple[str, str | None]  # a port's name, and what tells its program from the next one of the same name
-_SOFTWARE = ("midi through", "virmidi", "virtual raw midi", "iac driver", "loopmidi", "livegen")
+_SOFTWARE = ("midi through", "virmidi", "virtual raw midi", "iac driver", "loopmidi", "f_midi", "livegen")
 
 
 def without_numbers(name: str) -> str:

@@ -31,6 +31,9 @@ class Faults:
         usual: list[Callable[[], None]] = [
             self.synth_unplugged,
             self.keyboard_unplugged,
+            self.connection_out,
+            self.receiver_out,
+            self.exclusive_unfinished,
             self.server_killed,
             self.engine_killed,
             self.engine_stopped,
@@ -128,6 +131,37 @@ class Faults:
             return
         world.midi.unplug(keyboard.port)
         self._later(0.05, 120, lambda: world.midi.plug_keyboard(keyboard))
+
+    def connection_out(self) -> None:
+        """To a keyboard or a synthesizer that stays: by itself it comes back, and what sounded there ends."""
+        world = self._world
+        port = self._random.choice((world.keyboard.port, world.synth_port))
+        if (put_back := world.midi.is_out(port)) and world.port:
+            world.port.look_soon()
+            self._ports_change()
+            world.agenda.once(world.agenda.now_ns() + NS_PER_S, lambda: self._check_connected(put_back, port))
+
+    def _check_connected(self, put_back: Callable[[], None], port: str) -> None:
+        client = put_back.__self__  # type: ignore[attr-defined]
+        if client in self._world.midi.clients and client.is_out:
+            self._world.fail(f"the connection to {port} has not been made again")
+
+    def receiver_out(self) -> None:
+        """The program at our virtual output is disconnected for a while."""
+        world = self._world
+        if world.daw not in world.midi.listeners or not world.port:
+            return
+        world.midi.listeners.remove(world.daw)
+        world.port.look_soon()
+
+        def put_back() -> None:
+            if world.midi.is_alive:
+                world.midi.listen(world.daw)
+            if world.port:
+                world.port.look_soon()
+            self._ports_change()
+
+        self._later(0.1, 60, put_back)
 
     def server_killed(self) -> None:
         world = self._world
@@ -264,6 +298,18 @@ class Faults:
             keyboard.play([status] if status == 0xF8 else [status, random.randrange(100), random.randrange(128)])
         for pitch in range(128):
             keyboard.play([0x80, pitch, 0])
+
+    def exclusive_unfinished(self) -> None:
+        """A message without an end; the next key that goes down is heard all the same."""
+        world = self._world
+        world.keyboard.play([0xF0, *(self._random.randrange(128) for _ in range(self._random.randrange(1, 9)))])
+        world.agenda.once(world.agenda.now_ns() + NS_PER_S, self._check_hearing)
+
+    def _check_hearing(self) -> None:
+        midi = self._world.midi
+        midi.take()
+        if midi.is_alive and any(client.is_deaf for client in midi.clients):
+            self._world.fail("an unfinished exclusive message has made an input deaf")
 
     def malformed(self) -> None:
         self._confuse()

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 RECORDINGS = "/recordings"
 _RESEND_S = 0.25
+_LOOK_NS = 20 * NS_PER_MS  # until it sees that somebody has connected or disconnected
 _LARGEST_RECORDING = 2**16  # small, so that there are many
 _RECORDINGS = 3  # that are kept
 _WATCHDOG_S = 20
@@ -128,6 +129,10 @@ class PortProcess:
         self._spare.close()
         if self.child:
             self.child.discard()
+
+    def look_soon(self) -> None:
+        """A connection has changed: it looks many times a second."""
+        self._poll.set_by(self._agenda.now_ns() + _LOOK_NS)
 
     def settle(self) -> None:
         """The event router and the player handle everything that waits."""
@@ -243,12 +248,12 @@ class PortProcess:
     def _follow(self, transport: object) -> None:
         self.router.follow(transport)  # type: ignore[arg-type]
 
-    def _attach_tapped(self, outputs: Sequence[tuple[Output, OutputRoute]]) -> None:
+    def _attach_tapped(self, outputs: Sequence[tuple[Output, OutputRoute]], *, repay: bool) -> None:
         sent = self._world.sent
         sent.forget()
         self._world.forget_machine()
         self._taps = {output: Tap(number, output, sent) for number, (output, _) in enumerate(outputs)}
-        self._attach([(self._taps[output], route) for output, route in outputs])
+        self._attach([(self._taps[output], route) for output, route in outputs], repay=repay)
 
     def _detach_tapped(self, *outputs: Output, are_there: bool) -> None:
         self._detach(*(self._taps[output] for output in outputs), are_there=are_there)

@@ -55,6 +55,12 @@ class Receiver:
         elif number == SOUND_OFF or number >= NOTES_OFF:
             self.notes = {key: count for key, count in self.notes.items() if key[0] != channel}
 
+    def forget(self) -> None:
+        """It falls silent by itself."""
+        self.notes.clear()
+        self.pedals.clear()
+        self.bends.clear()
+
     def state(self) -> tuple[dict[tuple[int, int], int], set[tuple[int, int]], set[int]]:
         """What sounds, which pedals are down, and which channels are bent."""
         return dict(self.notes), set(self.pedals), set(self.bends)
