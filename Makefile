@@ -3,6 +3,7 @@
 # make test-all   all tests, the long ones too: a quarter of an hour
 # make check      format, lint and types
 # make format     format, and mend what lint can mend
+# make pinned     what an installation is made of, with hashes: dist/requirements.txt, dist/sbom.json, the wheel
 # make setup      both environments: .venv to play, .venv-dev to work on livegen
 # make clean      removes what these made
 #
@@ -15,7 +16,7 @@ DEV := .venv-dev
 WORKERS ?= 3
 PYTEST := tests/in_own_shm $(DEV)/bin/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test test-all check format setup clean
+.PHONY: demo test test-all check format pinned setup clean
 
 demo: $(BASE)/.ready
 	$(BASE)/bin/livegen demo
@@ -35,6 +36,16 @@ check: $(DEV)/.ready
 format: $(DEV)/.ready
 	$(DEV)/bin/ruff format .
 	$(DEV)/bin/ruff check --fix .
+
+pinned:
+	$(PYTHON) -m venv dist/tools
+	dist/tools/bin/python -m pip install --quiet uv cyclonedx-bom
+	dist/tools/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	  pyproject.toml --output-file dist/requirements.txt
+	dist/tools/bin/cyclonedx-py requirements dist/requirements.txt --pyproject pyproject.toml \
+	  --output-reproducible --output-file dist/sbom.json
+	dist/tools/bin/uv build --quiet --wheel --out-dir dist
+	@echo "dist/requirements.txt, dist/sbom.json and the wheel: docs/installation.md says how they are installed"
 
 setup: $(BASE)/.ready $(DEV)/.ready
 

@@ -5,20 +5,27 @@ import json
 import platform
 import subprocess
 import zipfile
-from collections.abc import Iterable
 from contextlib import suppress
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
 from livegen.daemon.status_file import read_status
-from livegen.errors import LivegenError
+from livegen.errors import LivegenError, SessionError
+from livegen.file_version import stamp
+from livegen.midi_out.ledger import ledger_folder
+from livegen.printable import printable
+from livegen.recording.library import sessions_folder
+from livegen.recording.recent import recent_content
+from livegen.recording.writer import PRIVATE
+from livegen.regular_file import read_regular
 from livegen.settings import Settings
 from livegen.tools.doctor import examine
 from livegen.tools.status_report import as_text
 
 _LINES = 500  # of the journal
 _MOST_MUSIC = 20 * 2**20  # bytes
+_MUSIC = (".session", ".mid")
 _PATIENCE_S = 20  # for a program of the system to answer
 
 
@@ -32,13 +39,14 @@ def write_bundle(target: Path, settings: Settings, *, with_music: bool) -> list[
         "journal.txt": _ask("journalctl", "--no-pager", f"--lines={_LINES}", f"--unit={settings.ports.name}"),
         **_status(settings.ports.name),
     }
-    music = _recordings(settings) if with_music else []
+    music = _recordings(settings) if with_music else {}
     try:
+        target.touch(PRIVATE)
         with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as bundle:
             for name, text in texts.items():
-                bundle.writestr(name, _without_names(text))
-            for path in music:
-                bundle.write(path, f"music/{path.name}")
+                bundle.writestr(name, printable(_without_names(text), kept="\n"))
+            for name, content in music.items():
+                bundle.writestr(f"music/{name}", content)
             return bundle.namelist()
     except OSError as error:
         raise LivegenError(f"{target}: cannot be written: {error.strerror}; give another file with --to") from None
@@ -63,18 +71,18 @@ def _versions() -> list[str]:
     return [platform.platform(), f"python {platform.python_version()}", *(f"{name} {made}" for name, made in found)]
 
 
-def _recordings(settings: Settings) -> Iterable[Path]:
-    """The newest recordings, up to a size that fits in an e-mail."""
-    if not settings.daemon.record:
-        return []
-    kept: list[Path] = []
-    size = 0
-    for path in sorted(Path(settings.daemon.record).glob("*.mid"), reverse=True):
-        size += path.stat().st_size
-        if size > _MOST_MUSIC:
-            break
-        kept.append(path)
-    return kept
+def _recordings(settings: Settings) -> dict[str, bytes]:
+    """The last minutes, then the newest recordings and MIDI files, as many as fit in an e-mail: name → content."""
+    found: dict[str, bytes] = {}
+    with suppress(SessionError):
+        found["last-minutes.session"] = recent_content(ledger_folder(), settings.ports.name)
+    folders = [sessions_folder(), *([Path(settings.daemon.record)] if settings.daemon.record else [])]
+    paths = {path for folder in folders for suffix in _MUSIC for path in folder.glob(f"*{suffix}")}
+    for path in sorted(paths, key=stamp, reverse=True):
+        room = _MOST_MUSIC - sum(map(len, found.values()))
+        with suppress(OSError):
+            found.setdefault(path.name, read_regular(path, room))
+    return found
 
 
 def _ask(*command: str) -> str:

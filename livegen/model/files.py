@@ -46,4 +46,4 @@ def read_model(path: Path) -> bytes:
     except FileNotFoundError:
         raise ModelError(f"{path}: no such file; give a shipped model's name or the path of an .onnx file") from None
     except OSError as error:
-        raise ModelError(f"{path}: {_REMEDIES.get(error.errno, error.strerror)}") from None
+        raise ModelError(f"{path}: {_REMEDIES.get(error.errno or 0) or error.strerror}") from None

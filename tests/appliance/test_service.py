@@ -68,6 +68,10 @@ def test_it_may_do_what_music_needs_and_nothing_else() -> None:
         assert {"LimitRTPRIO=95", "LimitMEMLOCK=infinity", "CapabilityBoundingSet="} <= {*text.splitlines()}
 
 
+def test_other_users_reach_the_status_file_and_see_nothing_else() -> None:
+    assert {"RuntimeDirectoryMode=0711", "UMask=0077"} <= {*unit().splitlines()}
+
+
 def test_a_path_with_signs_of_systemds_own_is_quoted() -> None:
     text = Service(load(), Path('/srv/100%/$a "b"/box.toml')).unit()
 

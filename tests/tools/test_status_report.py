@@ -11,6 +11,8 @@ import pytest
 from livegen.appliance.support_bundle import write_bundle
 from livegen.daemon.status_file import Figures, RecentLog, StatusFile, read_status
 from livegen.errors import LivegenError
+from livegen.midi_out.ledger import ledger_folder
+from livegen.recording.library import save_session, sessions_folder
 from livegen.settings import Settings, load
 from livegen.tools.status_report import as_text, to_do
 from tests.test_cli import livegen
@@ -149,16 +151,23 @@ def test_the_bundle_has_what_helps_and_no_names_and_music_only_when_asked(
     home = tmp_path / "home" / "ada"
     (home / "takes").mkdir(parents=True)
     (home / "takes" / "2026-05-01.mid").write_bytes(b"MThd")
+    (home / "takes" / "2026-05-02_10-00-00.session").write_bytes(b"LGS")
     monkeypatch.setenv("HOME", str(home))
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    saved = save_session(b"saved", sessions_folder())
     settings = load(None, {"daemon": {"record": str(home / "takes")}})
     written(settings, lines=[[3, f"cannot read {home}/x"]])
+    (ledger_folder() / "livegen.1.ring").write_bytes(b"ring")
 
     plain = write_bundle(tmp_path / "plain.zip", settings, with_music=False)
     whole = write_bundle(tmp_path / "whole.zip", settings, with_music=True)
 
     texts = {"doctor.txt", "settings.json", "versions.txt", "service.txt", "journal.txt"}
     assert set(plain) == texts | {"status.txt", "status.json", "lines.txt"}
-    assert set(whole) - set(plain) == {"music/2026-05-01.mid"}
+    music = {"2026-05-01.mid", "2026-05-02_10-00-00.session", saved.name, "last-minutes.session"}
+    assert set(whole) - set(plain) == {f"music/{name}" for name in music}
+    with zipfile.ZipFile(tmp_path / "whole.zip") as bundle:
+        assert bundle.read("music/last-minutes.session") == b"ring"
     with zipfile.ZipFile(tmp_path / "plain.zip") as bundle:
         everything = "".join(bundle.read(name).decode() for name in plain)
         record = json.loads(bundle.read("settings.json"))["daemon"]["record"]
@@ -166,6 +175,25 @@ def test_the_bundle_has_what_helps_and_no_names_and_music_only_when_asked(
     assert record == "~/takes"
     assert "cannot read ~/x" in everything
     assert "python-rtmidi" in everything
+
+
+def test_the_newest_music_fits_in_a_bundle_and_what_is_no_file_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    takes = tmp_path / "takes"
+    takes.mkdir()
+    for day, megabytes in ((1, 1), (2, 15), (3, 8), (4, 6)):
+        path = takes / f"{day}.session"
+        with path.open("wb") as file:
+            file.truncate(megabytes * 2**20)
+        os.utime(path, (day, day))
+    os.mkfifo(takes / "5.session")
+
+    names = write_bundle(tmp_path / "a.zip", load(None, {"daemon": {"record": str(takes)}}), with_music=True)
+
+    assert [name for name in names if name.startswith("music/")] == [f"music/{day}.session" for day in (4, 3, 1)]
+    assert (tmp_path / "a.zip").stat().st_mode & 0o077 == 0
 
 
 def test_a_bundle_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
