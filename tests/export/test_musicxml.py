@@ -136,6 +136,17 @@ def test_a_score_by_time_and_one_in_a_zip_are_read(tmp_path: Path) -> None:
     assert [found.pitch for found in musicxml.read(path)] == [62]
 
 
+def test_a_silence_of_thousands_of_bars_is_shortened_to_sixty_four(tmp_path: Path) -> None:
+    silence = "<forward><duration>99999999</duration></forward>"
+    path = tmp_path / "still.musicxml"
+    path.write_text(score([note("C4") * 16 + silence + note("D4") * 2]))
+
+    (notes,) = folder.read_file(path)
+
+    quarters = [(found.onset / TICKS_PER_QUARTER, found.duration / TICKS_PER_QUARTER) for found in notes]
+    assert quarters == [*((at, 1) for at in range(16)), (272, 1), (273, 1)]
+
+
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
