@@ -47,6 +47,12 @@ def test_a_transposing_instrument_is_read_as_it_sounds(tmp_path: Path) -> None:
     assert found == [(0, 48, 1), (0, 60, 1), (0, 60, 1)]
 
 
+def test_a_drawn_accidental_counts_where_no_alteration_is_said(tmp_path: Path) -> None:
+    sharp = note("C4").replace("</duration>", "</duration><accidental>sharp</accidental>")
+
+    assert sounding(tmp_path, score([sharp + note("C4")])) == [(0, 61, 1), (1, 60, 1)]
+
+
 def test_notes_under_an_octave_sign_sound_as_they_are_encoded(tmp_path: Path) -> None:
     sign = '<direction><direction-type><octave-shift type="down" size="8"/></direction-type></direction>'
 
