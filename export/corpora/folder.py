@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from export.corpora import abc_file, kern, musicxml, piano
+from export.corpora.silences import shortened
 from export.corpora.work import Report, Source, Work
 from livegen.errors import LivegenError, SettingsError
 from livegen.events import Note
@@ -53,8 +54,8 @@ def read_file(path: Path) -> list[list[Note]]:
 def _read_scores(path: Path) -> list[list[Note]]:
     kind = path.suffix.lower()
     if kind == ".abc":
-        return abc_file.read(path)
-    return [kern.read(path) if kind == ".krn" else musicxml.read(path)]
+        return [shortened(notes) for notes in abc_file.read(path)]
+    return [shortened(kern.read(path) if kind == ".krn" else musicxml.read(path))]
 
 
 SOURCE = Source(

@@ -163,6 +163,7 @@ def test_the_metre_says_the_unit_where_no_field_does(head: str, expected: float)
         ("(3CDE F", [2 / 3, 2 / 3, 2 / 3, 1]),
         ("(3:2:2C2D F", [4 / 3, 2 / 3, 1]),
         ("(3::4CDEF G", [2 / 3, 2 / 3, 2 / 3, 2 / 3, 1]),
+        ("(5:4CDEFG A", [0.8, 0.8, 0.8, 0.8, 0.8, 1]),
         ("(5CDEFG A", [0.4, 0.4, 0.4, 0.4, 0.4, 1]),
         ("[M:6/8](5CDEFG", [0.6] * 5),  # in a compound metre five are played in the time of three
         ("C3/2D/E//F3", [1.5, 0.5, 0.25, 3]),

@@ -47,6 +47,12 @@ def test_a_transposing_instrument_is_read_as_it_sounds(tmp_path: Path) -> None:
     assert found == [(0, 48, 1), (0, 60, 1), (0, 60, 1)]
 
 
+def test_a_drawn_accidental_counts_where_no_alteration_is_said(tmp_path: Path) -> None:
+    sharp = note("C4").replace("</duration>", "</duration><accidental>sharp</accidental>")
+
+    assert sounding(tmp_path, score([sharp + note("C4")])) == [(0, 61, 1), (1, 60, 1)]
+
+
 def test_notes_under_an_octave_sign_sound_as_they_are_encoded(tmp_path: Path) -> None:
     sign = '<direction><direction-type><octave-shift type="down" size="8"/></direction-type></direction>'
 
@@ -134,6 +140,17 @@ def test_a_score_by_time_and_one_in_a_zip_are_read(tmp_path: Path) -> None:
 
     assert sounding(tmp_path, by_time) == [(0, 60, 1)]
     assert [found.pitch for found in musicxml.read(path)] == [62]
+
+
+def test_a_silence_of_thousands_of_bars_is_shortened_to_sixty_four(tmp_path: Path) -> None:
+    silence = "<forward><duration>99999999</duration></forward>"
+    path = tmp_path / "still.musicxml"
+    path.write_text(score([note("C4") * 16 + silence + note("D4") * 2]))
+
+    (notes,) = folder.read_file(path)
+
+    quarters = [(found.onset / TICKS_PER_QUARTER, found.duration / TICKS_PER_QUARTER) for found in notes]
+    assert quarters == [*((at, 1) for at in range(16)), (272, 1), (273, 1)]
 
 
 @pytest.mark.parametrize(
