@@ -17,7 +17,7 @@ from livegen.codecs.codec import Codec
 from livegen.errors import SettingsError, did_you_mean
 
 CACHE = Path(__file__).parents[2] / ".cache"
-READERS = ("music21", "symusic")  # libraries that read music, each of their versions perhaps in its own way
+READERS = ("music21",)  # libraries that read music, each of their versions perhaps in its own way
 CORPORA = {
     "bach-chorales": ("chorales", "SOURCE"),
     "folk": ("abc", "STUDY"),

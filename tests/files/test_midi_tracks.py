@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from livegen.clock import NS_PER_S
 from livegen.errors import MidiFileError
 from livegen.events import NoteOn
-from livegen.files.midi_file import read_midi, read_score
+from livegen.files.midi_file import read_midi, read_score, write_score
 from livegen.files.midi_tracks import read_tracks
 from tests.support.midi_bytes import END, TUNE, at, header, meta, track, tune, write
 
@@ -46,9 +47,13 @@ def test_what_is_not_used_is_passed_over(tmp_path: Path, what: str, caplog: pyte
     assert pitches(path) == list(TUNE)
     assert [note.pitch for note in read_score(path).notes if note.duration == 800] == list(TUNE)
     assert not caplog.records
+    assert read_midi(path)[-1].at_ns > NS_PER_S
+    assert all(getattr(sign, "unit", 4) <= 64 for sign in read_score(path).signs)
+    write_score(tmp_path / "again.mid", [("melody", read_score(path).notes)], read_score(path))
+    assert pitches(tmp_path / "again.mid") == list(TUNE)
 
 
-@pytest.mark.parametrize("more", [-9, 7, 2_000_000_000])
+@pytest.mark.parametrize("more", [-9, 7, len(track(tune(1), END)), 2_000_000_000])
 def test_a_track_ends_where_it_says_so_though_its_length_is_wrong(tmp_path: Path, more: int) -> None:
     first = tune() + END
     path = write(tmp_path / "odd.mid", header(tracks=2), track(first, length=len(first) + more), track(tune(1), END))

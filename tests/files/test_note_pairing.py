@@ -40,6 +40,12 @@ def test_on_one_tick_what_sounds_ends_before_what_begins(tmp_path: Path) -> None
     assert strokes(path) == [(0, True, 60, 0), (500, False, 60, 0), (500, True, 60, 0), (1000, False, 60, 0)]
 
 
+def test_an_end_that_is_written_too_late_is_no_end_of_the_next_note(tmp_path: Path) -> None:
+    path = one_track(tmp_path, at(0, ON, 60, 80), at(480, ON, 60, 80), at(0, OFF, 60, 0), at(480, 0xFF, 0x06, 0))
+
+    assert notes(path) == [(0, 60, 960), (960, 60, 960)]
+
+
 def test_a_note_without_a_note_off_ends_when_its_key_is_struck_again(tmp_path: Path) -> None:
     struck = [at(480 * bool(beat), ON, 60, 80) for beat in range(4)]
 
