@@ -128,7 +128,7 @@ def deaths(livegen: str, folder: Path, number: signal.Signals, count: int, seed:
         log = Log(on.receiver)
         for _ in range(count):
             wait_until_guarded(on, folder)
-            memory = memory or read_memory(on.daemon.process.pid)
+            memory = memory or read_memory(on.daemon)
             pitch, struck_ns = chance.randint(62, 79), now_ns()
             on.player.play([(0, list(to_bytes(NoteOn(pitch, 80))))])
             wait_for(lambda since=struck_ns: voices(log.since(since)), "a harmony", _PATIENCE_S)
@@ -181,12 +181,11 @@ def read_status(folder: Path) -> dict[str, Any]:
     return found
 
 
-def read_memory(process: int) -> dict[str, float]:
+def read_memory(daemon: Daemon) -> dict[str, float]:
     """Memory of the port process and of its engines, shared pages divided, in MiB."""
-    found = subprocess.run(["ps", "--ppid", str(process), "-o", "pid="], capture_output=True, text=True, check=False)
-    engines = sorted(int(line) for line in found.stdout.split())
+    engines = daemon.engine_pids()
     names = ("port", "engine", *("spare",) * (len(engines) - 1))
-    return {name: pss_mib(pid) for name, pid in zip(names, (process, *engines), strict=True)}
+    return {name: pss_mib(pid) for name, pid in zip(names, (daemon.process.pid, *engines), strict=True)}
 
 
 def pss_mib(process: int) -> float:

@@ -75,10 +75,12 @@ class Spare(Generic[C]):
         engine = self._engine
         return "none" if engine is None else "ready" if engine.is_ready else "loading"
 
+    def is_due(self, at_ns: int) -> bool:
+        """Is it time for the next poll, a second after the last?"""
+        return at_ns - self._polled_ns >= _POLL_NS
+
     def poll(self, settings: Settings, fallback: Settings | None, at_ns: int) -> None:
-        """Start, renew, or listen to the spare, once a second. ``fallback``: for a model that was refused."""
-        if at_ns - self._polled_ns < _POLL_NS:
-            return
+        """Start, renew, or listen to the spare. ``fallback``: for a model that was refused."""
         self._polled_ns = at_ns
         if not is_wanted(settings, has_spare=self._engine is not None):
             self.close()

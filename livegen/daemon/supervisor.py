@@ -169,8 +169,9 @@ class Supervisor:
 
     def poll_spare(self) -> None:
         """Keep a spare beside an engine that plays."""
-        if self.is_ready and now_ns() - self._ready_ns > _CALM_NS:
-            self.spare.poll(self._playable(), self._fallback(), now_ns())
+        at_ns = now_ns()
+        if self.is_ready and at_ns - self._ready_ns > _CALM_NS and self.spare.is_due(at_ns):
+            self.spare.poll(self._playable(), self._fallback(), at_ns)
 
     def _meet(self, send: Send, settings: Settings) -> None:
         self._send_child, self.is_ready, self._is_late = send, False, False

@@ -142,14 +142,17 @@ class Daemon:
 
     def engine_pid(self) -> int | None:
         """The process id of its engine, not of a spare: the one that was started first."""
+        return next(iter(self.engine_pids()), None)
+
+    def engine_pids(self) -> list[int]:
+        """The process ids of its engine and its spare, in the order of their starts."""
         found = subprocess.run(
-            ["ps", "-ww", "--ppid", str(self.process.pid), "-o", "pid=,args="],
+            ["ps", "-ww", "--ppid", str(self.process.pid), "--sort=start_time", "-o", "pid=,args="],
             capture_output=True,
             text=True,
             check=False,
         )
-        pids = [int(line.split()[0]) for line in found.stdout.splitlines() if "engine" in line]
-        return pids[0] if pids else None
+        return [int(line.split()[0]) for line in found.stdout.splitlines() if "engine" in line]
 
     def kill(self) -> None:
         """As if by the plug."""
