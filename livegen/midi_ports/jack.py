@@ -26,6 +26,8 @@ _END_OF_EXCLUSIVE = b"\xf7"
 class JackClient:
     """A client for requests to the server, and with two ports of its own. Owner: the thread that opened it.
 
+    ``connected`` and ``stalled_ns`` may be called by any thread.
+
     It calls no Python on JACK's threads: what its ports send stands in their buffers, and is sent in every period. So
     it runs, and costs a thread that wakes once a period, only from the moment at which one of these ports is used.
     """
