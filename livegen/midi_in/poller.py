@@ -67,7 +67,7 @@ class InputPoller:
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._played_ns = 0
         self.is_alone = False  # nobody is connected to any input
-        self.look: Callable[[], bool] = lambda: True  # called in every round; True when somebody listens to us
+        self.check: Callable[[], bool] = lambda: True  # called in every round; True when somebody listens to us
 
     def add(self, client: RtmidiClient, on_message: OnMessage) -> Source:
         """From now on, call ``on_message`` for all that arrives there."""
@@ -85,7 +85,7 @@ class InputPoller:
         """One round; the seconds to wait until the next."""
         with self._taking:
             is_playing = [source.take() for source in self._sources.values()]
-        is_heard, at_ns = self.look(), now_ns()
+        is_heard, at_ns = self.check(), now_ns()
         if any(is_playing):
             self._played_ns = at_ns
         if at_ns - self._played_ns < _PLAYING_NS:

@@ -91,12 +91,12 @@ class MidiInput:
         self._poller.remove(self._client)
         self._client.close()
 
-    def look_too(self, look: Callable[[], bool], connections: Connections | None) -> None:
-        """Call ``look`` whenever the inputs are polled: it tells whether somebody listens to us. And look ourselves."""
+    def check_too(self, check: Callable[[], bool], connections: Connections | None) -> None:
+        """Call ``check``, which tells whether somebody listens to us, whenever the inputs are polled."""
         if connections:
             self._watch = ConnectionWatch(lambda: connections.connected(f"{self._name}:in") or frozenset())
         watch = self._watch
-        self._poller.look = lambda: any([look(), watch is not None and watch.look()])
+        self._poller.check = lambda: any([check(), watch is not None and watch.check()])
 
     def release(self) -> None:
         """End the notes and pedals that are held."""

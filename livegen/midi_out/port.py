@@ -66,9 +66,9 @@ class MidiOutput:
         """The MIDI system answers. Cheap; to be checked every second, because sending to a dead JACK blocks."""
         return self.connections is None or self.connections.is_alive()
 
-    def look(self) -> bool:
+    def check(self) -> bool:
         """See who is connected to the virtual port, many times a second; True when anybody is. One thread."""
-        return self._virtual.watch is None or self._virtual.watch.look()
+        return self._virtual.watch is None or self._virtual.watch.check()
 
     def is_changed(self) -> bool:
         """Somebody has connected or disconnected since the last ``poll``; cheap."""

@@ -103,7 +103,7 @@ class JackClient:
         if self.uuid(peer[0]) != peer[1] or not self._put(self._mend, messages):
             return False
         own, port = f"{self._name}:mend".encode(), peer[0].encode()
-        is_connected = self._library.jack_connect(self._handle, own, port) == 0
+        is_connected: bool = self._library.jack_connect(self._handle, own, port) == 0
         time.sleep(_PERIODS * self._period_ns / NS_PER_S)
         self._library.jack_disconnect(self._handle, own, port)
         return is_connected

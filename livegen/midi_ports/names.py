@@ -17,14 +17,14 @@ _SOFTWARE = ("midi through", "virmidi", "virtual raw midi", "iac driver", "loopm
 
 
 class ConnectionWatch:
-    """Who has been disconnected from one port, however short the time. ``look``: one thread, many times a second."""
+    """Who has been disconnected from one port, however short the time. ``check``: one thread, many times a second."""
 
     def __init__(self, connected: Callable[[], frozenset[str]]) -> None:
         self._connected = connected
         self._names: frozenset[str] = frozenset()
         self._gone: frozenset[str] = frozenset()
 
-    def look(self) -> bool:
+    def check(self) -> bool:
         """See who is connected now; True when anybody is."""
         names = self._connected()
         if names != self._names:
