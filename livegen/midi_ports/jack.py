@@ -16,7 +16,7 @@ from livegen.clock import NS_PER_S, now_ns
 from livegen.midi_ports.names import Peer
 
 _NO_START_SERVER = 1  # jack_options_t
-_PERIODS = 4  # in which a receiver gets what is sent to it alone: the first may have begun before it was connected
+_PERIODS = 2  # in which a receiver gets what is sent to it alone: the first may have begun before it was connected
 _HALF = 1 << 31  # of the range of frame numbers
 _PORT_IS_INPUT, _PORT_IS_OUTPUT = 1, 2  # JackPortFlags
 _MIDI = b"8 bit raw midi"

@@ -12,6 +12,7 @@ from livegen.appliance.support_bundle import write_bundle
 from livegen.daemon.status_file import Figures, RecentLog, StatusFile, read_status
 from livegen.errors import LivegenError
 from livegen.settings import Settings, load
+from livegen.tools import doctor
 from livegen.tools.status_report import as_text, to_do
 
 FIGURES = Figures(12, 31_201, 0.05, 0.31, 3, 2.1, 4.0, 1, 2, 4)
@@ -56,6 +57,21 @@ def test_what_is_to_be_done_comes_with_its_reason() -> None:
 
     assert [line.split(":")[0].split(" ")[0] for line in found] == ["no", "wait", "connect"]
     assert to_do(written(load())) == []
+
+
+def test_an_input_that_is_deaf_is_named() -> None:
+    assert to_do(written(load(), deaf=["Keys"])) == [
+        "nothing arrives at 'Keys' any more: restart livegen, then its MIDI server"
+    ]
+
+
+def test_the_doctor_knows_who_is_connected_to_a_livegen_that_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "describe_ports", lambda _: [])
+    written(load(), plugged=("in: Player", "out: Synth"))
+
+    found = next(finding for finding in doctor.examine(load()).findings if finding.name == "keyboards")
+
+    assert (found.is_ok, found.says) == (True, "Player")
 
 
 def test_what_is_plugged_in_is_so_since_it_was_first_seen() -> None:
