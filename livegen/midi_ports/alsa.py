@@ -98,7 +98,7 @@ class AlsaClient:
             address = self._address(peer[0])
         if address is None or self.uuid(peer[0]) != peer[1]:
             return False
-        events = (_event(message, address) for message in messages)
+        events = (event_of(message, address) for message in messages)
         return all(self._library.snd_seq_event_output_direct(self._handle, event) >= 0 for event in events if event)
 
     def close(self) -> None:
@@ -165,7 +165,7 @@ def open_alsa(name: str) -> AlsaClient | None:
     return AlsaClient(library, handle)
 
 
-def _event(message: bytes, target: Address) -> bytes | None:
+def event_of(message: bytes, target: Address) -> bytes | None:
     """The sequencer's event for a message that ends something."""
     match from_bytes(message):
         case NoteOff(pitch, channel):
