@@ -40,7 +40,7 @@ class Bench:
         self._options = options
         self.partner = Partner(program, "partner")
         self.daemon = Daemon(NAME, folder, *options)
-        self.daemon.wait_for_line("ready")
+        self._wait_for("ready")
         self.number = 0
 
     def connect(self, cables: Sequence[str]) -> None:
@@ -54,7 +54,10 @@ class Bench:
         """Kill livegen, and start it again."""
         self.daemon.kill()
         self.daemon = Daemon(NAME, self.folder, *self._options)
-        self.daemon.wait_for_line("listening at")
+        self._wait_for("listening at")
+
+    def _wait_for(self, part: str) -> None:
+        wait_until(lambda: any(part in line for line in self.daemon.lines()), part, 120)
 
     def cable(self, source: str, target: str, *, is_on: bool = True) -> int:
         """Put a cable in, or take it out; the moment at which JACK had done it."""

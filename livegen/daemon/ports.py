@@ -314,6 +314,7 @@ class MidiBackend:
     def _begin(self, heard: MidiInput, played: MidiOutput) -> None:
         name = self._settings.name
         self._say(f"listening at '{name}:in', playing at '{name}:out' ({_TITLES[heard.system]})")
+        heard.check_too(played.check, played.connections)
         self._player.attach_routed(played.routed(), repay=played.repays)
         self._poll_ports(heard, played)
 

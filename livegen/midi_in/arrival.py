@@ -2,7 +2,7 @@
 
 from livegen.clock import NS_PER_S
 
-_DRIFT = 13  # the two clocks differ by less than one part in 2 to the power of this
+_DRIFT = 15  # the two clocks differ by less than one part in 2 to the power of this
 _EXCLUSIVE = 0xF0
 
 

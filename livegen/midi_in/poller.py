@@ -67,6 +67,7 @@ class InputPoller:
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._played_ns = 0
         self.is_alone = False  # nobody is connected to any input
+        self.check: Callable[[], bool] = lambda: True  # called in every round; True when somebody listens to us
 
     def add(self, client: RtmidiClient, on_message: OnMessage) -> Source:
         """From now on, call ``on_message`` for all that arrives there."""
@@ -84,12 +85,12 @@ class InputPoller:
         """One round; the seconds to wait until the next."""
         with self._taking:
             is_playing = [source.take() for source in self._sources.values()]
-        at_ns = now_ns()
+        is_heard, at_ns = self.check(), now_ns()
         if any(is_playing):
             self._played_ns = at_ns
         if at_ns - self._played_ns < _PLAYING_NS:
             return _PLAYING_S
-        return _ALONE_S if self.is_alone else _RESTING_S
+        return _ALONE_S if self.is_alone and not is_heard else _RESTING_S
 
     def start(self) -> None:
         """Begin to poll, at real-time priority where that is allowed."""

@@ -10,7 +10,7 @@ from livegen.events import Event, Timed, Transport
 from livegen.midi_in.input_filter import InputFilter
 from livegen.midi_in.poller import InputPoller, Source
 from livegen.midi_ports.connections import Connections
-from livegen.midi_ports.names import Peer, find_port, is_keyboard, missing_ports, without_numbers
+from livegen.midi_ports.names import ConnectionWatch, Peer, find_port, is_keyboard, missing_ports, without_numbers
 from livegen.midi_ports.rtmidi_client import HotPlug, MidiSystemError, RtmidiClient, open_client
 from livegen.settings import InputPort, Ports
 
@@ -36,6 +36,7 @@ class MidiInput:
         self._sources: dict[str, Source] = {}  # by name; "" is the virtual port
         self._poller = InputPoller(is_realtime=is_realtime)
         self._connections: Connections | None = None
+        self._watch: ConnectionWatch | None = None
 
     def names(self) -> list[str]:
         """The names of all ports that can be listened to."""
@@ -90,6 +91,13 @@ class MidiInput:
         self._poller.remove(self._client)
         self._client.close()
 
+    def check_too(self, check: Callable[[], bool], connections: Connections | None) -> None:
+        """Call ``check``, which tells whether somebody listens to us, whenever the inputs are polled."""
+        if connections:
+            self._watch = ConnectionWatch(lambda: connections.connected(f"{self._name}:in") or frozenset())
+        watch = self._watch
+        self._poller.check = lambda: any([check(), watch is not None and watch.check()])
+
     def release(self) -> None:
         """End the notes and pedals that are held."""
         for input_filter in self._all_filters():
@@ -122,7 +130,9 @@ class MidiInput:
         peers = connections.peers(f"{self._name}:in")
         if peers is None:
             return  # there is no such port
-        if not peers or (self._peers and not self._peers & peers):
+        gone = self._watch.gone() if self._watch else frozenset()
+        stayed = {peer for peer in self._peers & peers if peer[0] not in gone}
+        if not peers or (self._peers and not stayed):
             self._virtual.release(now_ns())
         self._peers = peers
 

@@ -12,7 +12,7 @@ from livegen.midi_out.ledger import ledger_folder
 from livegen.midi_out.receivers import Receivers
 from livegen.midi_out.sender import Output
 from livegen.midi_ports.connections import Connections, open_connections
-from livegen.midi_ports.names import Peer, find_port, missing_ports, without_numbers
+from livegen.midi_ports.names import ConnectionWatch, Peer, find_port, missing_ports, without_numbers
 from livegen.midi_ports.rtmidi_client import HotPlug, MidiSystemError, RtmidiClient
 from livegen.routing import OutputRoute, output_route
 from livegen.settings import OutputPort
@@ -35,6 +35,8 @@ class MidiOutput:
         self._wanted = wanted
         self._named = [Destination(client.system, f"{name}-to", port.name, folder) for port in wanted[1:]]
         self.connections = connections
+        if connections:
+            self._virtual.watch = ConnectionWatch(lambda: connections.connected(self._name) or frozenset())
 
     def routed(self) -> list[tuple[Output, OutputRoute]]:
         """Each output, whether its device is there or not, with its route."""
@@ -63,6 +65,10 @@ class MidiOutput:
     def is_alive(self) -> bool:
         """The MIDI system answers. Cheap; to be checked every second, because sending to a dead JACK blocks."""
         return self.connections is None or self.connections.is_alive()
+
+    def check(self) -> bool:
+        """See who is connected to the virtual port, many times a second; True when anybody is. One thread."""
+        return self._virtual.watch is None or self._virtual.watch.check()
 
     def is_changed(self) -> bool:
         """Somebody has connected or disconnected since the last ``poll``; cheap."""
@@ -97,6 +103,7 @@ class VirtualOutput:
         self._client = client
         self._receivers = receivers
         self.peers: frozenset[Peer] = frozenset()
+        self.watch: ConnectionWatch | None = None
 
     def send(self, message: bytes) -> None:
         """Send one MIDI message now."""
@@ -113,6 +120,8 @@ class VirtualOutput:
         if peers is None or self._receivers is None:
             return  # there is no such port
         self.peers = peers
+        if gone := self.watch.gone() if self.watch else None:
+            self._receivers.see((peer for peer in peers if peer[0] not in gone), connections.send_to)
         self._receivers.see(peers, connections.send_to)
 
     def close(self, *, is_alive: bool) -> None:

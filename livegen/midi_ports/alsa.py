@@ -8,6 +8,7 @@ import functools
 import os
 import re
 import struct
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
@@ -27,11 +28,12 @@ Address = tuple[int, int]  # a client and its port
 
 
 class AlsaClient:
-    """A client for requests to the sequencer; it names ports as rtmidi does. Owner: the thread that opened it."""
+    """A client for requests to the sequencer; it names ports as rtmidi does. Any thread."""
 
     def __init__(self, library: ctypes.CDLL, handle: ctypes.c_void_p) -> None:
         self._library = library
         self._handle = handle
+        self._asking = threading.RLock()  # the answers are in one place for each kind
         self._own: dict[str, Address] = {}  # ports of this process, which stay where they are
         self._client, self._port, self._query, self._subscription = (
             _allocate(library, f"snd_seq_{kind}_malloc")
@@ -60,18 +62,20 @@ class AlsaClient:
 
     def uuid(self, port: str) -> str | None:
         """The process of the port's client, the same for all devices; None when it has gone."""
-        address = self._address(port)
-        if address is None or self._library.snd_seq_get_any_client_info(self._handle, address[0], self._client):
-            return None
-        return str(self._library.snd_seq_client_info_get_pid(self._client))
+        with self._asking:
+            address = self._address(port)
+            if address is None or self._library.snd_seq_get_any_client_info(self._handle, address[0], self._client):
+                return None
+            return str(self._library.snd_seq_client_info_get_pid(self._client))
 
     def connected(self, port: str) -> frozenset[str] | None:
         """The names of the ports that are connected to this port; None where there is no such port."""
-        address = self._address(port)
-        if address is None:
-            return None
-        others = (other for kind in (_READERS, _WRITERS) for other in self._subscribers(address, kind))
-        return frozenset(name for name in map(self._name, others) if name)
+        with self._asking:
+            address = self._address(port)
+            if address is None:
+                return None
+            others = [other for kind in (_READERS, _WRITERS) for other in self._subscribers(address, kind)]
+            return frozenset(name for name in map(self._name, others) if name)
 
     def peers(self, port: str) -> frozenset[Peer] | None:
         """As ``connected``, each with its process."""
@@ -80,7 +84,8 @@ class AlsaClient:
 
     def connect(self, source: str, target: str) -> bool:
         """Connect two ports; True when they are connected."""
-        ends = self._address(source), self._address(target)
+        with self._asking:
+            ends = self._address(source), self._address(target)
         if ends[0] is None or ends[1] is None:
             return False
         self._library.snd_seq_port_subscribe_set_sender(self._subscription, bytes(ends[0]))
@@ -89,10 +94,11 @@ class AlsaClient:
 
     def send_to(self, peer: Peer, messages: Sequence[bytes]) -> bool:
         """Send these messages to this receiver only, without a connection; False when it has gone."""
-        address = self._address(peer[0])
+        with self._asking:
+            address = self._address(peer[0])
         if address is None or self.uuid(peer[0]) != peer[1]:
             return False
-        events = (_event(message, address) for message in messages)
+        events = (event_of(message, address) for message in messages)
         return all(self._library.snd_seq_event_output_direct(self._handle, event) >= 0 for event in events if event)
 
     def close(self) -> None:
@@ -159,7 +165,7 @@ def open_alsa(name: str) -> AlsaClient | None:
     return AlsaClient(library, handle)
 
 
-def _event(message: bytes, target: Address) -> bytes | None:
+def event_of(message: bytes, target: Address) -> bytes | None:
     """The sequencer's event for a message that ends something."""
     match from_bytes(message):
         case NoteOff(pitch, channel):

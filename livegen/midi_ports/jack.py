@@ -16,7 +16,7 @@ from livegen.clock import NS_PER_S, now_ns
 from livegen.midi_ports.names import Peer
 
 _NO_START_SERVER = 1  # jack_options_t
-_PERIODS = 4  # in which a receiver gets what is sent to it alone: the first may have begun before it was connected
+_PERIODS = 2  # in which a receiver gets what is sent to it alone: the first may have begun before it was connected
 _HALF = 1 << 31  # of the range of frame numbers
 _PORT_IS_INPUT, _PORT_IS_OUTPUT = 1, 2  # JackPortFlags
 _MIDI = b"8 bit raw midi"
@@ -25,6 +25,8 @@ _END_OF_EXCLUSIVE = b"\xf7"
 
 class JackClient:
     """A client for requests to the server, and with two ports of its own. Owner: the thread that opened it.
+
+    ``connected`` and ``stalled_ns`` may be called by any thread.
 
     It calls no Python on JACK's threads: what its ports send stands in their buffers, and is sent in every period. So
     it runs, and costs a thread that wakes once a period, only from the moment at which one of these ports is used.
@@ -101,7 +103,7 @@ class JackClient:
         if self.uuid(peer[0]) != peer[1] or not self._put(self._mend, messages):
             return False
         own, port = f"{self._name}:mend".encode(), peer[0].encode()
-        is_connected = self._library.jack_connect(self._handle, own, port) == 0
+        is_connected: bool = self._library.jack_connect(self._handle, own, port) == 0
         time.sleep(_PERIODS * self._period_ns / NS_PER_S)
         self._library.jack_disconnect(self._handle, own, port)
         return is_connected

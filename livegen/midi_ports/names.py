@@ -16,6 +16,28 @@ Peer = tuple[str, str | None]  # a port's name, and what tells its program from 
 _SOFTWARE = ("midi through", "virmidi", "virtual raw midi", "iac driver", "loopmidi", "f_midi", "livegen")
 
 
+class ConnectionWatch:
+    """Who has been disconnected from one port, however short the time. ``check``: one thread, many times a second."""
+
+    def __init__(self, connected: Callable[[], frozenset[str]]) -> None:
+        self._connected = connected
+        self._names: frozenset[str] = frozenset()
+        self._gone: frozenset[str] = frozenset()
+
+    def check(self) -> bool:
+        """See who is connected now; True when anybody is."""
+        names = self._connected()
+        if names != self._names:
+            self._gone |= self._names - names
+            self._names = names
+        return bool(names)
+
+    def gone(self) -> frozenset[str]:
+        """Who has gone since the last call; some of them may be back."""
+        gone, self._gone = self._gone, frozenset()
+        return gone
+
+
 def without_numbers(name: str) -> str:
     """The name without the numbers that ALSA appends."""
     return _ALSA_NUMBERS.sub("", name)

@@ -3,6 +3,7 @@
 import shutil
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -119,10 +120,12 @@ def _midi(ports: Ports) -> Finding:
 
 
 def _keyboards(ports: Ports) -> Finding:
-    try:
-        found = [row["name"] for row in describe_ports(ports) if row["jam"]]
-    except LivegenError:
-        found = []
+    found: list[str] = []
+    with suppress(LivegenError):
+        found += [row["name"] for row in describe_ports(ports) if row["jam"]]
+    with suppress(LivegenError):  # what is connected to a livegen that runs
+        found += [port["name"][4:] for port in read_status(ports.name)["plugged"] if port["name"].startswith("in: ")]
+    found = list(dict.fromkeys(found))
     remedy = f"plug one in, or connect a program to {ports.name}:in; you can do this later, too"
     return Finding("keyboards", bool(found), ", ".join(found) or "none", remedy)
 

@@ -137,6 +137,20 @@ def test_a_program_that_comes_presses_a_key_and_goes_at_once_lets_go_of_it(
         last.close()
 
 
+def test_after_an_exclusive_message_without_an_end_every_note_is_heard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("LIVEGEN_PORTS__THRU", "on")
+    with stage("exclusive", tmp_path) as on:
+        on.player.play(at_once("f0 7e 01 02 03", f"90 {_LOW:02x} 50"))
+        wait_for(lambda: any(note.pitch == _LOW for note in notes(on.receiver.events())), "the note")
+        on.player.play(at_once("f0 43", f"80 {_LOW:02x} 00"))
+        wait_for_release(on.receiver)
+        on.player.play([*at_once("f0 01"), *SHORT])
+        on.daemon.wait_for_line("heard")
+        lines = on.daemon.lines()
+
+    assert not any("bug" in line for line in lines)
+
+
 def test_our_own_notes_are_left_out_while_they_come_back_to_us(tmp_path: Path):
     with stage("loop", tmp_path) as on:
         assert connect("loop:out", "loop:in")

@@ -144,6 +144,55 @@ def pull_synth(stage: Hotplug, count: int) -> list[float]:
     return [returned]
 
 
+def test_a_connection_by_name_that_is_taken_out_ends_its_notes_and_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("LIVEGEN_PORTS__THRU", "on")
+    stage = Hotplug(tmp_path)
+    try:
+        for count, ends in enumerate((("Keys:out", "plug-keyboard:in"), ("plug-to:out", "Synth:in")), start=1):
+            pressed_ns = now_ns()
+            stage.keys.play([on(60)])
+            stage.wait_for_event(NoteOn(60, 80), pressed_ns)
+            subprocess.run(["jack_disconnect", *ends], check=True)
+            stage.wait_for_event(NoteOff(60), pressed_ns)
+            wait_for(lambda count=count: said_gone(stage) == count, "the line")
+            stage.keys.play([off(60)])
+        pressed_ns = now_ns()
+        stage.keys.play([on(62), off(62)])
+        stage.wait_for_event(NoteOff(62), pressed_ns)
+    finally:
+        stage.close()
+
+    assert hanging(stage.synth.events()) == Counter()
+
+
+def said_gone(stage: Hotplug) -> int:
+    return sum("is gone; making it again" in line for line in stage.daemon.lines())
+
+
+def test_a_receiver_at_the_virtual_port_that_was_disconnected_gets_the_end_when_it_is_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("LIVEGEN_PORTS__THRU", "on")
+    daemon = Daemon("plug", tmp_path)
+    keys, synth = None, None
+    try:
+        daemon.wait_for_line("ready")
+        keys, synth = Voice("play", "Keys", tmp_path, "plug:in"), Voice("hear", "Synth", tmp_path, "plug:out")
+        keys.play([on(60)])
+        wait_for(lambda: hanging(synth.events()), "the note")
+        subprocess.run(["jack_disconnect", "plug:out", "Synth:in"], check=True)
+        time.sleep(0.1)  # what the note's end in the middle of it needs
+        keys.play([off(60)])
+        subprocess.run(["jack_connect", "plug:out", "Synth:in"], check=True)
+        wait_for(lambda: not hanging(synth.events()), "its end", 2)
+    finally:
+        for voice in filter(None, (keys, synth)):
+            voice.close()
+        daemon.kill()
+
+
 def test_thru_costs_no_more_than_a_hand_notices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("LIVEGEN_PORTS__THRU", "on")
     monkeypatch.setenv("JACK_DEFAULT_SERVER", f"{SERVER}-prompt")

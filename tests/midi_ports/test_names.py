@@ -3,7 +3,7 @@
 import pytest
 
 from livegen.errors import PortError
-from livegen.midi_ports.names import find_port, is_keyboard, listed, missing_ports, require_port
+from livegen.midi_ports.names import ConnectionWatch, find_port, is_keyboard, listed, missing_ports, require_port
 
 NAMES = ["Midi Through:Midi Through Port-0 14:0", "KeyStep 37:KeyStep 37 MIDI 1 20:0", "Keys:Keys 24:0"]
 
@@ -48,6 +48,7 @@ def test_a_misspelt_port_is_refused_with_the_nearest_name():
         ("alsa", "duet:out 20:1", "software"),  # our own, under another name
         ("jack", "duet-out:out", "software"),
         ("alsa", "Nord Duet:Nord Duet MIDI 1 20:0", "hardware"),
+        ("alsa", "f_midi:f_midi 24:0", "software"),  # this machine as a USB gadget: another computer is behind it
         ("jack", "system:midi_capture_1", "hardware"),
         ("jack", "a2j:KeyStep 37 [20] (capture): KeyStep 37 MIDI 1", "hardware"),
         ("jack", "a2j:VMPK Output [128] (capture): out", "software"),
@@ -78,3 +79,16 @@ def test_each_missing_port_is_told_and_no_name_is_none_missing():
     errors = missing_ports(["", "KeyStep", "Nord"], ["KeyStep 37 20:0"], "input")
 
     assert [str(error) for error in errors] == ["no MIDI input called 'Nord'; there are: KeyStep 37"]
+
+
+def test_who_was_disconnected_for_a_moment_only_is_known():
+    connected = {"synth:in", "daw:in"}
+    watch = ConnectionWatch(lambda: frozenset(connected))
+    watch.check()
+
+    connected.remove("synth:in")
+    watch.check()
+    connected.add("synth:in")
+    is_anybody_there = watch.check()
+
+    assert (is_anybody_there, watch.gone(), watch.gone()) == (True, {"synth:in"}, frozenset())

@@ -14,6 +14,7 @@ from livegen.errors import LivegenError
 from livegen.midi_out.ledger import ledger_folder
 from livegen.recording.library import save_session, sessions_folder
 from livegen.settings import Settings, load
+from livegen.tools import doctor
 from livegen.tools.status_report import as_text, to_do
 from tests.test_cli import livegen
 
@@ -102,6 +103,21 @@ def test_no_name_of_a_device_commands_the_terminal_that_shows_the_status() -> No
     assert "in: Keys\\x1b]0;mine\\x07" in shown.stdout
     assert "out: Syn\\nth" in shown.stdout
     assert "\x1b" not in shown.stdout
+
+
+def test_an_input_that_is_deaf_is_named() -> None:
+    assert to_do(written(load(), deaf=["Keys"])) == [
+        "nothing arrives at 'Keys' any more: restart livegen, then its MIDI server"
+    ]
+
+
+def test_the_doctor_knows_who_is_connected_to_a_livegen_that_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "describe_ports", lambda _: [])
+    written(load(), plugged=("in: Player", "out: Synth"))
+
+    found = next(finding for finding in doctor.examine(load()).findings if finding.name == "keyboards")
+
+    assert (found.is_ok, found.says) == (True, "Player")
 
 
 def test_what_is_plugged_in_is_so_since_it_was_first_seen() -> None:
