@@ -59,6 +59,7 @@ Both ends of the pipe between the two processes:
 
 The engine process. The engine does no input or output, and is told the time:
 
+    model/__init__.py            no telemetry
     model/bundle.py              a model, opened and held against its card
     model/card.py                what a model says about itself
     model/files.py               which file a model's name means
