@@ -5,7 +5,6 @@ from dataclasses import replace
 from math import isfinite
 from pathlib import Path
 
-import onnx
 from onnx import ModelProto
 
 from export import corpora, train
@@ -18,6 +17,7 @@ from export.to_onnx import rounded, state_parts, to_onnx, with_card
 from export.train import Trained
 from export.verify import verify
 from livegen.model.card import Card, CodecCard, SamplingDefaults, TrainedOn
+from livegen.model.checksum import with_checksum
 
 PIECES = 80
 
@@ -30,10 +30,10 @@ def ship(run: Path, target: Path, corpus: Corpus, each: Each) -> Card:
     card = make_card(trained, longest_run(corpus))
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_suffix(".partial")
-    _write(with_card(graph, card), partial)
+    write(with_card(graph, card), partial)
     figures = evaluate(OnnxPredictor(partial), corpus, each)
     card = card.model_copy(update={"metrics": {**card.metrics, **figures}})
-    _write(with_card(graph, card), partial)
+    write(with_card(graph, card), partial)
     verify(partial, train.TorchPredictor(trained.network))
     partial.replace(target)
     return card
@@ -89,5 +89,6 @@ def commit() -> str:
     return done.stdout.strip()
 
 
-def _write(model: ModelProto, path: Path) -> None:
-    onnx.save(model, str(path))
+def write(model: ModelProto, path: Path) -> None:
+    """Write a model file with its checksum."""
+    path.write_bytes(with_checksum(model.SerializeToString()))
