@@ -41,6 +41,8 @@ A folder runs in one process. The port process owns the ports and the time; it n
     daemon/resend_buffer.py      the events to resend to a new engine
     daemon/controls.py           changes settings while playing: knobs, programs, the settings file
     daemon/supervisor.py         starts the engine's process, ends its notes when it dies, starts the next
+    daemon/engine_silence.py     for how long an engine has been silent although it could have spoken
+    daemon/spare.py              a second engine, loaded, that waits until it takes over
     daemon/ports.py              ports of several kinds, each attached and detached by itself
     daemon/monitor.py            the thread that counts, shows and records every event
     daemon/status_file.py        the daemon's status, for livegen status
@@ -54,6 +56,8 @@ Both ends of the pipe between the two processes:
     ipc/messages.py              their messages, as bytes
     ipc/engine_child.py          the engine's process, seen from the port process
     ipc/engine_worker.py         the engine's process itself: hears, plans, hands over
+    ipc/pulse.py                 the engine's heartbeat, which says when its loop last came round
+    ipc/process_times.py         what the system has given the threads of a process
     ipc/engine_calls.py          the calls of an engine
     ipc/plan_receiver.py         passes the engine's plans to the player
 

@@ -170,7 +170,8 @@ class Daemon(_Frozen):
     record_mb: int = Field(1_024, ge=8)  # for all sessions; the oldest are deleted first, saved sessions never
     ring_minutes: int = Field(10, ge=0, le=120)  # the last minutes that are kept, at least; 0: off
     realtime: bool = True  # SCHED_FIFO and locked memory where allowed
-    silence_ms: int = Field(500, ge=100, le=60_000)  # an engine that sends nothing for longer is replaced
+    silence_ms: int = Field(500, ge=100, le=60_000)  # an engine that could speak, and does not for longer, is replaced
+    spare: Literal["auto", "on", "off"] = "auto"  # a second engine, loaded, that takes over; auto: with memory for it
 
 
 def _as_hours(text: str) -> str:

@@ -4,16 +4,20 @@ import threading
 from collections.abc import Callable, Sequence
 
 from livegen.clock import NS_PER_MS, NS_PER_S, now_ns
+from livegen.daemon.engine_silence import EngineSilence
 from livegen.daemon.event_router import EngineLost, EventRouter, Send
+from livegen.daemon.spare import Spare, SpareEngine
 from livegen.errors import LivegenError
 from livegen.ipc.engine_child import EngineChild, FrameTap, start_child
-from livegen.ipc.messages import Configure, Failed, Message, Ready
+from livegen.ipc.messages import Configure, Failed, Heartbeat, Message, Ready
 from livegen.ipc.plan_receiver import PlanReceiver
+from livegen.ipc.process_times import Threads
 from livegen.midi_out.player import Player
 from livegen.realtime import CARRYING, raise_thread
 from livegen.settings import Play, Settings
 
 _LOADING_NS = 30 * NS_PER_S
+_CALM_NS = NS_PER_S  # a spare is started when an engine has been ready for so long: music comes first
 _SETTLED_NS = 10 * NS_PER_S  # an engine that ran for so long was healthy
 _FATAL_DEATHS = 2  # in a row, on the same events, without a note of music
 _FALSE_STARTS = 3  # before the first engine was ready
@@ -52,6 +56,7 @@ class Supervisor:
         self._tap = tap
         self._command = command
         self._receiver = PlanReceiver(player, router.role_changed, say)
+        self._silence = EngineSilence()
         self._router = router
         self._say = say
         self._backoff = Backoff()
@@ -64,26 +69,36 @@ class Supervisor:
         self._proven: Play | None = None  # the first settings of the last engine that became ready
         self._refused: Play | None = None  # settings that an engine refused
         self._was_ever_ready = False
-        self._alive_ns = 0  # when this engine last sent a message
+        self._alive_ns = 0  # when this engine's loop last came round, or it last sent a message
+        self._ready_ns = 0
+        self._is_late = False  # this engine's notes were ended, for it was late
+        self._ended: list[EngineChild] = []  # killed, and perhaps not yet gone
         self._silent_restarts = 0  # engines in a row that were ready and planned nothing
         self._replaced_for = ""  # why this child was replaced
         self.restarts = 0
         self.failed: tuple[str, int] | None = None  # why the last engine ended, and when
         self.is_ready = False  # the engine is loaded
+        self.spare: Spare[EngineChild] = Spare(self._start_spare, tap, self._ended.append)
 
     def run(self) -> None:
         """The thread's body, until ``stop``. LivegenError when the first engine cannot start."""
         if self._router.settings.daemon.realtime:
             raise_thread(CARRYING)
-        while child := self._start():
-            try:
-                reason = self._attend(child)
-            finally:
-                self.end_music()
+        try:
+            while child := self._start():
+                try:
+                    reason = self._attend(child)
+                finally:
+                    self.end_music()
+                    child.end()
+                    self._ended.append(child)
+                if self._stopping.is_set():
+                    return
+                self._stopping.wait(self.handle_exit(reason))
+        finally:
+            self.spare.close()
+            for child in self._ended:
                 child.close()
-            if self._stopping.is_set():
-                return
-            self._stopping.wait(self.handle_exit(reason))
 
     def stop(self) -> None:
         """Kill the child, and make ``run`` return."""
@@ -100,19 +115,33 @@ class Supervisor:
                 self._child.kill()
 
     def _start(self) -> EngineChild | None:
+        """Let the spare take over; without one, start a child."""
+        spare = self.take_spare()
         with self._changing:
             if self._stopping.is_set():
+                self._ended += [spare.child] if spare else []
                 return None
-            self._child, self._replaced_for = start_child(self._command, self._tap), ""
-        self.begin(self._child.send)
+            self._child, self._replaced_for = spare.child if spare else start_child(self._command, self._tap), ""
+        if spare:
+            self.take_over(spare)
+        else:
+            self.begin(self._child.send)
         return self._child
 
+    def _start_spare(self, tap: FrameTap) -> EngineChild:
+        return start_child(self._command, tap, is_spare=True)
+
     def _attend(self, child: EngineChild) -> str:
-        """Handle the child's messages until it ends; return why it ended."""
+        """Handle the child's messages until it ends, or is silent for too long; return why it ended."""
         try:
-            while (patience_s := self.patience_s()) > 0 and (message := child.receive(patience_s)):
-                self.dispatch(message)
-            return self.timeout_reason
+            while True:
+                message = child.receive(self._silence.wait_s)
+                if message:
+                    self.dispatch(message)
+                if self._silence.is_noticed(now_ns()) and self.is_dead(child.threads()) and message is None:
+                    return self.timeout_reason
+                self._ended[:] = [ended for ended in self._ended if not ended.has_ended]
+                self.poll_spare()
         except EOFError as end:
             return self._replaced_for or str(end)
 
@@ -120,17 +149,48 @@ class Supervisor:
 
     def begin(self, send: Send) -> None:
         """A child was started: send it the settings."""
-        self._send_child, self.is_ready = send, False
-        self._started_ns = self._alive_ns = now_ns()
         settings = self._playable()
-        self._offered = settings.play
+        self._meet(send, settings)
         send(Configure(settings.model_dump_json()))
 
-    def patience_s(self) -> float:
-        """How many seconds to wait for the child's next message; 0 or less when the time is over."""
-        if self.is_ready:
-            return self._router.settings.daemon.silence_ms * NS_PER_MS / NS_PER_S
-        return (self._started_ns + _LOADING_NS - now_ns()) / NS_PER_S
+    def take_spare(self) -> SpareEngine[EngineChild] | None:
+        """The spare, if there is one for the settings of now."""
+        return self.spare.take(self._playable(), self._fallback(), now_ns()) if self._was_ever_ready else None
+
+    def take_over(self, spare: SpareEngine[EngineChild]) -> None:
+        """The spare has become the child: its first message wakes it."""
+        self._meet(spare.child.send, spare.settings)
+        spare.child.send(Configure(spare.settings.model_dump_json()))
+        if spare.is_ready:
+            self._introduce()
+        elif spare.settings.daemon.realtime:
+            spare.child.hurry()
+
+    def poll_spare(self) -> None:
+        """Keep a spare beside an engine that plays."""
+        if self.is_ready and now_ns() - self._ready_ns > _CALM_NS:
+            self.spare.poll(self._playable(), self._fallback(), now_ns())
+
+    def _meet(self, send: Send, settings: Settings) -> None:
+        self._send_child, self.is_ready, self._is_late = send, False, False
+        self._offered = settings.play
+        self._started_ns = self._alive_ns = now_ns()
+        self._silence.begin(self._started_ns)
+
+    def is_dead(self, threads: Threads) -> bool:
+        """Has the child been silent for too long, by what the system has given its threads until now?
+
+        The notes of a child that is only late are ended once it is very late; the child stays.
+        """
+        self._silence.count(now_ns(), threads)
+        was_late, self._is_late = self._is_late, self.is_ready and self._silence.is_late
+        if self._is_late and not was_late:
+            self.end_music()
+        return self._silence.is_too_long(self._bound_ns)
+
+    @property
+    def _bound_ns(self) -> int:
+        return self._router.settings.daemon.silence_ms * NS_PER_MS if self.is_ready else _LOADING_NS
 
     @property
     def timeout_reason(self) -> str:
@@ -141,7 +201,8 @@ class Supervisor:
 
     def dispatch(self, message: Message) -> None:
         """Handle a message of the child."""
-        self._alive_ns = now_ns()
+        self._alive_ns = message.at_ns if isinstance(message, Heartbeat) else now_ns()
+        self._silence.came_round(self._alive_ns)
         match message:
             case Ready():
                 self._introduce()
@@ -199,6 +260,7 @@ class Supervisor:
         if not self._was_ever_ready:
             self._say("ready: play a phrase, then pause")
         self.is_ready = self._was_ever_ready = True
+        self._ready_ns = now_ns()
         self._proven, self._refused = self._offered, None  # the next engine tries the chosen model again
         self._silent_restarts += 1
         self._router.introduce(self._send_child)

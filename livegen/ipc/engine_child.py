@@ -9,18 +9,42 @@ from contextlib import suppress
 from multiprocessing.connection import Pipe
 
 from livegen.ipc.messages import Connection, Heartbeat, Message, decode, encode
+from livegen.ipc.process_times import Threads, thread_times
 from livegen.own_process import module_command
+from livegen.realtime import raise_process
 from livegen.recording.format import Kind
 
 FrameTap = Callable[[Kind, bytes], None]  # for an engine's start and end, and for the frames sent and received
 
 ENGINE_COMMAND = module_command("livegen.ipc.engine_worker")
+SPARE = "spare"  # the last argument of the command: the engine is loaded, and waits until it takes over
+
+
+class HeldTap:
+    """Keeps the frames of a spare until it takes over: then it passes them on, and all that follow. One thread."""
+
+    def __init__(self, tap: FrameTap) -> None:
+        self._tap = tap
+        self._held: list[tuple[Kind, bytes]] | None = []
+
+    def __call__(self, kind: Kind, content: bytes) -> None:
+        """Take an engine's start or end, or a frame."""
+        if self._held is None:
+            self._tap(kind, content)
+        else:
+            self._held.append((kind, content))
+
+    def release(self) -> None:
+        """The spare takes over."""
+        held, self._held = self._held or [], None
+        for kind, content in held:
+            self._tap(kind, content)
 
 
 class EngineChild:
     """A running child and our end of the pipe to it.
 
-    ``send`` and ``kill`` may be called by any thread; ``receive`` and ``close`` belong to the supervisor's thread.
+    ``send`` and ``kill`` may be called by any thread; all other methods belong to the supervisor's thread.
     """
 
     def __init__(self, process: subprocess.Popen[bytes], connection: Connection, tap: FrameTap) -> None:
@@ -59,24 +83,42 @@ class EngineChild:
         """Kill the child."""
         self._process.kill()
 
+    def hurry(self) -> None:
+        """Raise the child, which is still loading, above ordinary processes: music waits for it."""
+        raise_process(self._process.pid)
+
+    def threads(self) -> Threads:
+        """What the system has given the child's threads."""
+        return thread_times(self._process.pid)
+
+    def end(self) -> None:
+        """Kill the child, and take no message of it any more; ``close`` is still needed."""
+        self.kill()
+        with self._sending:
+            if not self._is_closed:
+                self._is_closed = True
+                self._connection.close()
+                self._tap(Kind.ENDED, b"")
+
+    @property
+    def has_ended(self) -> bool:
+        """Is nothing left of the child?"""
+        return self._process.poll() is not None
+
     def close(self) -> None:
         """Kill the child, and wait until it has ended."""
-        self.kill()
+        self.end()
         self._process.wait()
-        with self._sending:
-            self._is_closed = True
-            self._connection.close()
-        self._tap(Kind.ENDED, b"")
 
 
-def start_child(command: Sequence[str], tap: FrameTap = lambda _, __: None) -> EngineChild:
+def start_child(command: Sequence[str], tap: FrameTap = lambda _, __: None, *, is_spare: bool = False) -> EngineChild:
     """Start a child with one end of a new pipe, which no other process holds: each side sees the other's end at once.
 
     The child has its own process group, so that Ctrl-C reaches the port process only.
     """
     ours, theirs = Pipe()
     handle = theirs.fileno()
-    command = [*command, str(handle)]
+    command = [*command, str(handle), *([SPARE] if is_spare else ())]
     with theirs:
         if sys.platform == "win32":
             os.set_handle_inheritable(handle, True)  # noqa: FBT003 (it takes no name)

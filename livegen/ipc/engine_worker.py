@@ -1,6 +1,6 @@
 """The engine's process: hears, plans, hands over. The supervisor starts it with the handle of its pipe.
 
-python -m livegen.ipc.engine_worker HANDLE
+python -m livegen.ipc.engine_worker HANDLE [spare]
 """
 
 import gc
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
 
-from livegen.clock import NS_PER_MS, NS_PER_S, now_ns
+from livegen.clock import NS_PER_S, now_ns
 from livegen.engine.engine import Engine, load_engine
 from livegen.engine.plan import Plan
 from livegen.errors import LivegenError
@@ -21,7 +21,6 @@ from livegen.ipc.messages import (
     Configure,
     Connection,
     Failed,
-    Heartbeat,
     Loaded,
     Notice,
     Prepare,
@@ -29,33 +28,40 @@ from livegen.ipc.messages import (
     decode,
     encode,
 )
+from livegen.ipc.pulse import HEARTBEAT_NS, LoopProgress, Pulse, SharedConnection
 from livegen.model.bundle import Bundle
 from livegen.model.loader import Loader
 from livegen.realtime import die_first, raise_process
 from livegen.settings import Settings
 from livegen.shipped import model_path
 
-HEARTBEAT_NS = 50 * NS_PER_MS
 _REST_S = 0.010  # the shortest wait between two plans, when nothing is heard and no work waits
-_LONGEST_REST_S = HEARTBEAT_NS / NS_PER_S
+_LONGEST_REST_S = 0.25  # between two looks for a model that was loaded
 _PATIENCE_NS = 30 * NS_PER_S  # for the end of a phrase
 _NOTHING = Plan(due_ns=None)
 
 
-def run_engine(connection: Connection, load: Callable[[Settings], Engine], loader: Loader | None = None) -> None:
+def run_engine(
+    connection: Connection, load: Callable[[Settings], Engine], loader: Loader | None = None, *, is_spare: bool = False
+) -> None:
     """Load an engine and serve it over the pipe until the other end is closed; then close ours.
 
-    ``loader`` loads the models that are requested while it plays.
+    ``loader`` loads the models that are requested while it plays. A spare waits for its second message before it plays.
     """
+    connection = SharedConnection(connection)
     try:
         settings = _receive_settings(connection)
-        if settings.daemon.realtime:
-            raise_process()  # no real-time priority, but above other processes: it must plan in time
+        if settings.daemon.realtime and not is_spare:
+            raise_process()  # loads without real-time priority, but above other processes: music waits for it
         engine = load(settings)
         gc.freeze()
         connection.send_bytes(encode(Loaded(engine.sha256, settings.play.model)))
         connection.send_bytes(encode(Ready()))
-        Service(connection, Performer(engine, settings), loader).run()
+        service = Service(connection, Performer(engine, settings), loader)
+        if is_spare:
+            connection.poll(None)
+        with Pulse(connection, service.progress, is_realtime=settings.daemon.realtime):
+            service.run()
     except (EOFError, ConnectionError):
         return  # the port process has ended
     except LivegenError as error:
@@ -88,7 +94,8 @@ class Service:
         self._stamp = stamp(model_path(performer.settings.play.model))
         self._calls: list[Call] = []  # not reported yet
         self._is_idle = False  # the last call was to plan, and nothing was due
-        self._heartbeat_ns: int | None = None
+        self._reported_ns: int | None = None
+        self.progress = LoopProgress()
 
     def run(self) -> None:
         """Call ``serve`` for ever."""
@@ -98,7 +105,10 @@ class Service:
 
     def serve(self, patience_s: float) -> float:
         """Wait up to ``patience_s`` for messages, plan once, hand over; return for how long nothing is to be done."""
-        if self._connection.poll(patience_s):
+        self.progress.rest()
+        has_message = self._connection.poll(patience_s)
+        self.progress.begin(now_ns())
+        if has_message:
             self._take_in()
         if self._loader:
             self._look_for_model(self._loader)
@@ -109,13 +119,11 @@ class Service:
         if not self._is_idle or plan != _NOTHING:  # else the call has changed nothing, and need not be reported
             self._report_call(Call("imagine", at_ns), plan)
         self._is_idle = plan.due_ns is None
-        if self._heartbeat_ns is None or now_ns() - self._heartbeat_ns >= HEARTBEAT_NS:
-            self._heartbeat_ns = now_ns()
-            self._report(self._heartbeat_ns)
-            self._connection.send_bytes(encode(Heartbeat()))
-        if plan.is_behind:
-            return 0
-        return inf if plan.due_ns is None else max((plan.due_ns - now_ns()) / NS_PER_S, _REST_S)
+        rest_s = _rest_s(plan)
+        if rest_s * NS_PER_S > HEARTBEAT_NS or self._reported_ns is None or at_ns - self._reported_ns >= HEARTBEAT_NS:
+            self._reported_ns = at_ns
+            self._report(now_ns())
+        return rest_s
 
     def _take_in(self) -> None:
         while True:
@@ -180,6 +188,13 @@ class Service:
             self._calls.clear()
 
 
+def _rest_s(plan: Plan) -> float:
+    """For how long nothing is to be done after this plan."""
+    if plan.is_behind:
+        return 0
+    return inf if plan.due_ns is None else max((plan.due_ns - now_ns()) / NS_PER_S, _REST_S)
+
+
 @dataclass(slots=True)
 class _Coming:
     """Settings that wait for the end of a phrase, and for their model."""
@@ -198,4 +213,4 @@ def _receive_settings(connection: Connection) -> Settings:
 
 if __name__ == "__main__":
     die_first()
-    run_engine(open_connection(int(sys.argv[1])), load_engine, Loader())
+    run_engine(open_connection(int(sys.argv[1])), load_engine, Loader(), is_spare=sys.argv[2:] == ["spare"])

@@ -36,8 +36,8 @@ class Connection(Protocol):
     def recv_bytes(self) -> bytes:
         """Wait for the next frame; EOFError or OSError when the other end is gone."""
 
-    def poll(self, timeout: float) -> bool:
-        """Wait up to ``timeout`` seconds for a frame, or for the end."""
+    def poll(self, timeout: float | None) -> bool:
+        """Wait up to ``timeout`` seconds, or for ever, for a frame, or for the end."""
 
     def close(self) -> None:
         """Close this end, which the other end notices."""
@@ -131,7 +131,9 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """From the engine, every 50 ms: it is alive."""
+    """From the engine, every 50 ms: when its loop last came round."""
+
+    at_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +266,11 @@ def _unpack_follow(content: bytes) -> Follow:
     return Follow(TransportState(*_TRANSPORT_STATE.unpack(content)))
 
 
+def _unpack_heartbeat(content: bytes) -> Heartbeat:
+    _check(Heartbeat, content, size=_MOMENT.size)
+    return Heartbeat(*_MOMENT.unpack(content))
+
+
 def _unpack_role(content: bytes) -> RoleChanged:
     for role in get_args(Role):
         if role == content.decode():
@@ -298,7 +305,7 @@ _TABLE = (  # a row's index is its number, which sessions on disk hold: append n
     _Row(Follow, _pack_follow, _unpack_follow),
     _Row(Ready, *_empty(Ready)),
     _Row(Failed, *_text(Failed, "reason")),
-    _Row(Heartbeat, *_empty(Heartbeat)),
+    _Row(Heartbeat, lambda message: _MOMENT.pack(message.at_ns), _unpack_heartbeat),
     _Row(Retract, _pack_retract, _unpack_retract),
     _Row(PlayEvents, _pack_events, lambda content: PlayEvents(_unpack_events(PlayEvents, content))),
     _Row(RoleChanged, lambda message: message.role.encode(), _unpack_role),

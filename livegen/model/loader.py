@@ -6,6 +6,7 @@ from queue import Empty, SimpleQueue
 from livegen.errors import LivegenError
 from livegen.file_version import GONE, Stamp, stamp
 from livegen.model.bundle import Bundle, load_bundle
+from livegen.realtime import raise_process
 from livegen.shipped import model_path
 
 
@@ -32,6 +33,7 @@ class Loader:
             return None
 
     def _load(self, model: str) -> None:
+        raise_process()  # above ordinary processes, though not as high as the thread that plays
         found = stamp(model_path(model))
         try:
             bundle = load_bundle(model)

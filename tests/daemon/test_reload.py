@@ -68,7 +68,7 @@ class PortProcess:
         while True:
             assert self._link.poll(40)
             message = decode(self._link.recv_bytes())
-            if message != Heartbeat():
+            if not isinstance(message, Heartbeat):
                 self.said.append(message)
             if isinstance(message, kind):
                 return message

@@ -4,15 +4,20 @@ from itertools import pairwise
 
 import pytest
 
-from livegen.clock import NS_PER_S, ManualClock, clock_read_by
+from livegen.clock import NS_PER_MS, NS_PER_S, ManualClock, clock_read_by
 from livegen.daemon.controls import Controls
 from livegen.daemon.event_router import EventRouter
 from livegen.daemon.supervisor import Backoff, Supervisor
 from livegen.errors import LivegenError
-from livegen.ipc.messages import Configure, Failed, Message, Ready
+from livegen.events import Event, NoteOff, NoteOn, Timed
+from livegen.ipc.messages import Configure, Failed, Heartbeat, Message, Ready
+from livegen.ipc.process_times import Threads, ThreadTimes
 from livegen.midi_out.ledger import blank_ledger
 from livegen.midi_out.player import Player
+from livegen.midi_out.port import MemoryOutput
 from livegen.settings import Play, Settings
+
+LOOK_NS = 20 * NS_PER_MS
 
 
 def chosen(model: str, role: str) -> Settings:
@@ -27,14 +32,25 @@ class House:
         self.clock = ManualClock()
         self.controls = Controls(Settings(), lambda _: None)
         self.asked: list[Play] = []
-        player = Player(blank_ledger(), lambda _: None)
-        router = EventRouter(lambda _: None, player.end_all, self.controls)
-        self.supervisor = Supervisor((), player, router, lambda _: None)
+        self._output = MemoryOutput()
+        self._player = Player(blank_ledger(), lambda _: None, clock=self.clock.now_ns)
+        self._player.attach(self._output)
+        router = EventRouter(lambda _: None, self._player.end_all, self.controls)
+        self.supervisor = Supervisor((), self._player, router, lambda _: None)
 
     def start(self) -> None:
         """A child begins."""
         with clock_read_by(self.clock.now_ns):
             self.supervisor.begin(self._hear)
+
+    def sound(self, event: Event) -> None:
+        """The engine has played this."""
+        self._player.play((Timed(self.clock.now_ns(), event),))
+        self._player.send_due()
+
+    def sent(self) -> list[Event]:
+        """What has left."""
+        return [timed.event for timed in self._output.sent]
 
     def _hear(self, message: Message) -> None:
         if isinstance(message, Configure):
@@ -96,12 +112,67 @@ def test_a_first_engine_that_is_refused_ends_the_daemon():
         house.supervisor.dispatch(Failed("unknown model 'no-such-model'"))
 
 
-def test_an_engine_has_half_a_minute_to_load_and_then_half_a_second_to_say_something():
+def look(house: House, passed_ns: int, threads: Threads) -> bool:
+    """Does it take the engine for dead after this time, given that the system says so of its threads?"""
+    with clock_read_by(house.clock.now_ns):
+        until_ns, is_dead = house.clock.now_ns() + passed_ns, False
+        while house.clock.now_ns() < until_ns and not is_dead:
+            house.clock.move_to(house.clock.now_ns() + LOOK_NS)
+            is_dead = house.supervisor.is_dead(threads)
+        return is_dead
+
+
+SLEEPS = {1: ThreadTimes(0, 0, "S")}
+STOPPED = {1: ThreadTimes(0, 0, "T")}
+WAITS = {1: ThreadTimes(0, 0, "R")}  # and never runs
+
+
+def ready() -> House:
+    """A house with an engine that is ready."""
     house = House()
     house.start()
-    house.clock.move_to(10 * NS_PER_S)
     with clock_read_by(house.clock.now_ns):
-        while_loading = house.supervisor.patience_s()
         house.supervisor.dispatch(Ready())
+    return house
 
-        assert (while_loading, house.supervisor.patience_s()) == (20, 0.5)
+
+@pytest.mark.parametrize("threads", [SLEEPS, STOPPED, {}], ids=["sleeps", "stopped", "the system does not tell"])
+def test_an_engine_has_half_a_minute_to_load_and_then_half_a_second_to_say_something(threads: Threads):
+    house = House()
+    house.start()
+
+    assert not look(house, 29 * NS_PER_S, threads)
+    assert look(house, NS_PER_S + LOOK_NS, threads)
+    assert not look(ready(), 400 * NS_PER_MS, threads)
+    assert look(ready(), 500 * NS_PER_MS + LOOK_NS, threads)
+
+
+def test_an_engine_that_waits_for_a_processor_is_not_dead_however_long_it_loads_or_says_nothing():
+    house = House()
+    house.start()
+
+    assert not look(house, 100 * NS_PER_S, WAITS)
+    assert not look(ready(), 100 * NS_PER_S, WAITS)
+
+
+def test_an_engine_that_is_late_for_seconds_keeps_no_note_sounding():
+    house = ready()
+    house.sound(NoteOn(60, 80))
+
+    look(house, 2 * NS_PER_S, WAITS)
+    before = house.sent()
+    look(house, 2 * NS_PER_S, WAITS)
+
+    assert (before, house.sent()[:2]) == ([NoteOn(60, 80)], [NoteOn(60, 80), NoteOff(60)])
+
+
+def test_an_engine_whose_loop_does_not_come_round_is_dead_though_its_heart_beats():
+    house = ready()
+    begun_ns = house.clock.now_ns()
+
+    for _ in range(10):
+        assert not look(house, 40 * NS_PER_MS, SLEEPS)
+        with clock_read_by(house.clock.now_ns):
+            house.supervisor.dispatch(Heartbeat(begun_ns))
+
+    assert look(house, 200 * NS_PER_MS, SLEEPS)

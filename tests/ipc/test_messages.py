@@ -37,7 +37,7 @@ MESSAGES = (
     Panic(),
     Ready(),
     Failed("bach.onnx: truncated"),
-    Heartbeat(),
+    Heartbeat(2**62),
     Retract(-(2**63)),
     Retract(5, (0, 60, 127)),
     Follow(TransportState(True, -40, 2**62, 500_000_000, 3)),  # noqa: FBT003 (as it is packed)
@@ -65,7 +65,8 @@ def test_what_is_encoded_is_what_is_decoded(message: Message):
         (b"\xff", "no kind of message"),
         (encode(Retract(5))[:-1], "Retract has 7 bytes where 8 were expected"),
         (encode(RoleChanged("solo"))[:1] + b"sing", "'sing' is not a role"),
-        (encode(Heartbeat()) + b"\x00", "Heartbeat has 1 bytes where 0 were expected"),
+        (encode(Heartbeat(5)) + b"\x00", "Heartbeat has 9 bytes where 8 were expected"),
+        (encode(Ready()) + b"\x00", "Ready has 1 bytes where 0 were expected"),
         (encode(PlayEvents(EVENTS))[:-1], "PlayEvents has 32 bytes where 22 were expected"),
         (encode(CallLog(5, (Call("take", 1),)))[:-1], "CallLog has 16 bytes where 8 were expected"),
         (encode(CallLog(5, ()))[:4], "CallLog has 3 bytes where 8 were expected"),
@@ -115,7 +116,7 @@ def test_each_kind_keeps_its_number() -> None:
         Follow(TransportState(True, 0, 0, 1)): 3,  # noqa: FBT003 (as a clock gives it)
         Ready(): 4,
         Failed(""): 5,
-        Heartbeat(): 6,
+        Heartbeat(0): 6,
         Retract(0): 7,
         PlayEvents(()): 8,
         RoleChanged("solo"): 9,

@@ -8,6 +8,7 @@
     eat     has no memory left at a middle C; otherwise like echo
     babble  sends an invalid message at a middle C; otherwise like echo
     hang    says nothing any more after a middle C; otherwise like echo
+    pause   takes half a second over a middle C; otherwise like echo
     leave   begins the note like echo, and dies 800 ms later, while it sounds
     mute    is well, and never plays a note
     refuse  cannot be loaded, unless the model is called bach-2
@@ -29,6 +30,7 @@ from livegen.music.transport import TransportState
 from livegen.settings import Settings
 
 MIDDLE_C = 60
+_PAUSES_S = {"hang": 60, "pause": 0.5}
 
 
 class ScriptedEngine:
@@ -60,8 +62,8 @@ class ScriptedEngine:
                 bytearray(2**62)
             if self._script == "babble":
                 os.write(int(sys.argv[2]), b"\x00\x00\x00\x03\xff\xff\xff")  # a frame of three bytes
-            if self._script == "hang":
-                time.sleep(60)
+            if self._script in _PAUSES_S:
+                time.sleep(_PAUSES_S[self._script])
         events = tuple(
             Timed(now_ns + delay_ns, event)
             for timed in heard
@@ -100,4 +102,5 @@ def load(script: str, settings: Settings) -> ScriptedEngine | Engine:
 
 
 if __name__ == "__main__":
-    run_engine(open_connection(int(sys.argv[2])), lambda settings: load(sys.argv[1], settings))
+    script, handle, *more = sys.argv[1:]
+    run_engine(open_connection(int(handle)), lambda settings: load(script, settings), is_spare=more == ["spare"])
