@@ -28,10 +28,10 @@ def conditions(*, provider: str | None = None) -> dict[str, Any]:
     }
 
 
-def priority() -> str:
-    """The scheduling class and priority that the player's thread gets on this machine."""
+def priority(level: int = PLAYING) -> str:
+    """The scheduling class and priority that a thread gets on this machine; by default the player's."""
     levels: list[int] = []
-    thread = threading.Thread(target=lambda: levels.append(raise_thread(PLAYING)))  # the priority ends with the thread
+    thread = threading.Thread(target=lambda: levels.append(raise_thread(level)))  # the priority ends with the thread
     thread.start()
     thread.join()
     return f"SCHED_FIFO {levels[0]}" if levels[0] else "normal"

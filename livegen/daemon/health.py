@@ -120,6 +120,7 @@ class HealthMonitor:
                 "silent_s": self.watchdog.silent_s(at_ns),
                 "engines_silent": self.watchdog.replaced,
             },
+            "spare": self._supervisor.spare.state,
             "last_failure": {"what": failed[0], "ago_s": (at_ns - failed[1]) // NS_PER_S} if failed else None,
         }
 

@@ -56,7 +56,7 @@ class Supervisor:
         self._tap = tap
         self._command = command
         self._receiver = PlanReceiver(player, router.role_changed, say)
-        self._silence = EngineSilence()
+        self.silence = EngineSilence()
         self._router = router
         self._say = say
         self._backoff = Backoff()
@@ -135,10 +135,10 @@ class Supervisor:
         """Handle the child's messages until it ends, or is silent for too long; return why it ended."""
         try:
             while True:
-                message = child.receive(self._silence.wait_s)
+                message = child.receive(self.silence.wait_s)
                 if message:
                     self.dispatch(message)
-                if self._silence.is_noticed(now_ns()) and self.is_dead(child.threads()) and message is None:
+                if self.silence.is_noticed(now_ns()) and self.is_dead(child.threads()) and message is None:
                     return self.timeout_reason
                 self._ended[:] = [ended for ended in self._ended if not ended.has_ended]
                 self.poll_spare()
@@ -175,18 +175,18 @@ class Supervisor:
         self._send_child, self.is_ready, self._is_late = send, False, False
         self._offered = settings.play
         self._started_ns = self._alive_ns = now_ns()
-        self._silence.begin(self._started_ns)
+        self.silence.begin(self._started_ns)
 
     def is_dead(self, threads: Threads) -> bool:
         """Has the child been silent for too long, by what the system has given its threads until now?
 
         The notes of a child that is only late are ended once it is very late; the child stays.
         """
-        self._silence.count(now_ns(), threads)
-        was_late, self._is_late = self._is_late, self.is_ready and self._silence.is_late
+        self.silence.count(now_ns(), threads)
+        was_late, self._is_late = self._is_late, self.is_ready and self.silence.is_late
         if self._is_late and not was_late:
             self.end_music()
-        return self._silence.is_too_long(self._bound_ns)
+        return self.silence.is_too_long(self._bound_ns)
 
     @property
     def _bound_ns(self) -> int:
@@ -202,7 +202,7 @@ class Supervisor:
     def dispatch(self, message: Message) -> None:
         """Handle a message of the child."""
         self._alive_ns = message.at_ns if isinstance(message, Heartbeat) else now_ns()
-        self._silence.came_round(self._alive_ns)
+        self.silence.came_round(self._alive_ns)
         match message:
             case Ready():
                 self._introduce()

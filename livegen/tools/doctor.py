@@ -7,18 +7,20 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from livegen.bench.conditions import conditions, priority
+from livegen.daemon.spare import available_bytes, is_wanted
 from livegen.daemon.status_file import read_status
 from livegen.errors import LivegenError
 from livegen.midi_out.ledger import ledger_folder
 from livegen.midi_ports.names import is_keyboard
 from livegen.midi_ports.rtmidi_client import answering_system, compiled_systems, list_ports
 from livegen.model.bundle import load_bundle
-from livegen.realtime import may_lock_memory
-from livegen.settings import Ports, Settings
+from livegen.realtime import PLANNING, may_lock_memory
+from livegen.settings import Daemon, Ports, Settings
 from livegen.shipped import shipped_models
 from livegen.tools.status_report import to_do
 
 _LEAST_FREE_BYTES = 100 * 2**20
+_ALLOW_PRIORITY = "allow it: 'username - rtprio 95' in /etc/security/limits.d/audio.conf, then log in again"
 _FIRST_YEAR = 2026  # a wall clock with an earlier year is wrong
 
 
@@ -70,6 +72,8 @@ def examine(settings: Settings) -> Report:
         _running(settings.ports.name),
         *_wall_clock(settings.installation.hours),
         _priority(),
+        _engine_priority(settings.daemon),
+        _spare(settings),
         _memory(),
         _disk(),
     )
@@ -157,9 +161,22 @@ def _wall_clock(hours: Sequence[str]) -> list[Finding]:
 
 def _priority() -> Finding:
     found = priority()
-    remedy = "allow it: 'username - rtprio 95' in /etc/security/limits.d/audio.conf, then log in again"
     says = f"{found}: under heavy load notes may be some milliseconds late" if found == "normal" else found
-    return Finding("priority", found != "normal", says, remedy)
+    return Finding("priority", found != "normal", says, _ALLOW_PRIORITY)
+
+
+def _engine_priority(daemon: Daemon) -> Finding:
+    found = priority(PLANNING) if daemon.realtime else "normal (daemon.realtime is off)"
+    says = found if found.startswith("SCHED") else f"{found}: beside other programs the engine may be late"
+    return Finding("engine priority", found.startswith("SCHED"), says, _ALLOW_PRIORITY)
+
+
+def _spare(settings: Settings) -> Finding:
+    """The second engine; without one music comes back after seconds, which is ok on a small computer."""
+    free = available_bytes()
+    room = "unknown" if free is None else f"{free >> 20} MB free"
+    wanted = "yes" if is_wanted(settings, has_spare=False) else "no: after a crash music comes back after some seconds"
+    return Finding("spare engine", is_ok=True, says=f"{wanted} (daemon.spare is '{settings.daemon.spare}'; {room})")
 
 
 def _memory() -> Finding:

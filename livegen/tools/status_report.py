@@ -20,7 +20,7 @@ def as_text(status: dict[str, Any]) -> str:
         "on time": _on_time(status),
         "reaction": f"{status['reactions']} times, p50 {status['reaction_p50_ms']} ms",
         "clock": ", ".join(f"{key} {value}" for key, value in status["clock"].items()),
-        "engine": f"restarted {status['engine_restarts']} times{last}",
+        "engine": f"restarted {status['engine_restarts']} times; spare: {status.get('spare', 'none')}{last}",
         "to do": "; ".join(to_do(status)) or "nothing",
     }
     return "\n".join(f"{name:<11}{said}" for name, said in rows.items())

@@ -35,6 +35,8 @@ class Faults:
             self.engine_killed,
             self.engine_stopped,
             self.engine_slow,
+            self.engine_starved,
+            self.spare_killed,
             self.engine_nan,
             self.engine_nonsense,
             self.livegen_killed,
@@ -160,6 +162,15 @@ class Faults:
 
             self._later(0.5, 30, recover)
 
+    def engine_starved(self) -> None:
+        """It gets no processor for seconds: it is late, and is not given up."""
+        if engine := self._engine():
+            engine.starve(self._between_ns(0.3, 20))
+
+    def spare_killed(self) -> None:
+        if self._world.port and (spare := self._world.port.spare):
+            spare.kill()
+
     def engine_nan(self) -> None:
         if engine := self._engine():
             engine.damage = "nan"
@@ -175,6 +186,8 @@ class Faults:
             self._world.is_crashing = False
 
         self._later(3600, 3601, recover)
+        if self._world.port and (spare := self._world.port.spare):
+            spare.kill()
         self.engine_killed()
 
     # livegen itself

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from livegen.clock import NS_PER_S
+from livegen.clock import NS_PER_MS, NS_PER_S
 from livegen.daemon.controls import Controls
 from livegen.daemon.event_router import EventRouter
 from livegen.daemon.file_watch import FileWatch
 from livegen.daemon.health import HealthMonitor
 from livegen.daemon.monitor import Monitor
 from livegen.daemon.ports import open_ports, pause_s
+from livegen.daemon.spare import Spare, SpareEngine
 from livegen.daemon.supervisor import Supervisor
 from livegen.events import Timed
 from livegen.ipc.messages import decode
@@ -37,6 +38,7 @@ _RESEND_S = 0.25
 _LARGEST_RECORDING = 2**16  # small, so that there are many
 _RECORDINGS = 3  # that are kept
 _WATCHDOG_S = 20
+_LOOK_NS = 100 * NS_PER_MS
 
 
 def _opening(at_ns: int) -> bytes:
@@ -73,6 +75,8 @@ class PortProcess:
         self.settings = settings
         self.supervisor = Supervisor((), self.player, self.router, world.note)
         self.supervisor.replace = self._replace  # type: ignore[method-assign]
+        self._spare = Spare(lambda _: world.start_engine(is_spare=True), lambda _, __: None, lambda _: None)
+        self.supervisor.spare = self._spare  # type: ignore[assignment]
         self.health = HealthMonitor(
             self.player,
             self.router,
@@ -105,6 +109,7 @@ class PortProcess:
     def close(self) -> None:
         """As ``run_daemon`` ends: SIGTERM."""
         self._silence_alarms()
+        self._spare.close()
         if self.child:
             self.player.end_all()
             self.child.discard()
@@ -118,6 +123,7 @@ class PortProcess:
     def be_killed(self) -> None:
         """SIGKILL: nothing is done any more."""
         self._silence_alarms()
+        self._spare.close()
         if self.child:
             self.child.discard()
 
@@ -143,7 +149,8 @@ class PortProcess:
     def expect_word(self) -> None:
         """From now on the engine has so long to say something."""
         if self.child and not self.child.is_known_to_live:
-            self._patience.set_by(self._patience_ns(self.child))
+            self.supervisor.silence.came_round(self.child.heard_ns)
+            self._patience.set_by(self._agenda.now_ns() + _LOOK_NS)
 
     def lose_child(self, reason: str) -> None:
         """The engine is dead."""
@@ -167,29 +174,41 @@ class PortProcess:
             del files[path]
         return cast(Path, DiskPath(self._world.disk, f"{RECORDINGS}/{self._agenda.now_ns()}"))
 
+    @property
+    def spare(self) -> EngineProcess | None:
+        """The engine that waits."""
+        waiting = self._spare._engine
+        return waiting.child if waiting else None
+
     # its threads
 
     def _start_child(self) -> None:
-        self.child = self._world.start_engine()
-        self.supervisor.begin(self.child.send)
+        spare = cast(SpareEngine[EngineProcess] | None, self.supervisor.take_spare())
+        if spare:
+            self.child = spare.child
+            self.child.is_spare = False
+            self.supervisor.take_over(spare)  # type: ignore[arg-type]
+        else:
+            self.child = self._world.start_engine()
+            self.supervisor.begin(self.child.send)
         self.expect_word()
-
-    def _patience_ns(self, child: EngineProcess) -> int:
-        since_ns = child.heard_ns if self.supervisor.is_ready else self._agenda.now_ns()
-        return since_ns + round(self.supervisor.patience_s() * NS_PER_S)
 
     def _lose_patience(self) -> None:
         child = self.child
         if child is None or child.is_known_to_live:
             return
-        until_ns = self._patience_ns(child)
-        if until_ns > self._agenda.now_ns():
-            self._patience.set(until_ns)
+        now_ns = self._agenda.now_ns()
+        if not self.supervisor.silence.is_noticed(now_ns) or not self.supervisor.is_dead(child.threads()):
+            self._patience.set(now_ns + round(self.supervisor.silence.wait_s * NS_PER_S))
+        elif child.is_starved:
+            self._world.fail("an engine that was only late was given up")
         else:
             self.lose_child(self.supervisor.timeout_reason)
 
     def _look_round(self) -> None:
         self.wiring.poll()
+        if self.child:
+            self.supervisor.poll_spare()
         self.watch.poll(self.router)
         self.health.poll(self.clock_source.transport, self._agenda.now_ns())
         wait_s = _RESEND_S if self.player.resend_pending() else pause_s(self.settings.ports)

@@ -11,8 +11,10 @@ from livegen.clock import NS_PER_MS, NS_PER_S
 from livegen.engine.engine import Engine
 from livegen.errors import LivegenError, ModelError
 from livegen.ipc.engine_calls import Performer
-from livegen.ipc.engine_worker import HEARTBEAT_NS, Service
-from livegen.ipc.messages import Configure, Failed, Loaded, Message, Ready, decode, encode
+from livegen.ipc.engine_worker import Service
+from livegen.ipc.messages import Configure, Failed, Heartbeat, Loaded, Message, Ready, decode, encode
+from livegen.ipc.process_times import Threads, ThreadTimes
+from livegen.ipc.pulse import HEARTBEAT_NS
 from livegen.model.bundle import Bundle
 from livegen.model.loader import Loader
 from livegen.model.stepper import Logits, State, Stepper, Tokens
@@ -62,9 +64,9 @@ class _ReadyLoader(Loader):
 
 
 class EngineProcess:
-    """One child. It is also its own end of the pipe."""
+    """One child. It is also its own end of the pipe. A spare waits for its second message, and nobody is told."""
 
-    def __init__(self, world: "World", loading_ns: int) -> None:
+    def __init__(self, world: "World", loading_ns: int, *, is_spare: bool = False) -> None:
         self._world = world
         self._agenda = world.agenda
         self._frames: deque[bytes] = deque()  # to it
@@ -76,6 +78,10 @@ class EngineProcess:
         self._arrival = Alarm(self._agenda, self._arrive)
         self.is_alive = True
         self.is_stopped = False
+        self.is_spare = is_spare
+        self._kept: deque[bytes] = deque()  # by the port process, until somebody receives it
+        self._beaten_ns = 0
+        self._starved_until_ns = 0
         self.slowness = 1
         self.damage = ""
         self.heard_ns = self._agenda.now_ns()  # when its last word arrived
@@ -111,6 +117,26 @@ class EngineProcess:
         if self.is_alive:
             self._alarm.set_by(self._agenda.now_ns() + LATENCY_NS)
 
+    def starve(self, for_ns: int) -> None:
+        """It gets no processor."""
+        self._wake_up_from_idleness()
+        self._starved_until_ns = self._agenda.now_ns() + for_ns
+        self._alarm.set(self._starved_until_ns)
+
+    @property
+    def is_starved(self) -> bool:
+        """It could go on, and gets no processor."""
+        return not self.is_stopped and self._agenda.now_ns() < self._starved_until_ns
+
+    def threads(self) -> Threads:
+        """As ``EngineChild.threads``: of the one that it has."""
+        now_ns = self._agenda.now_ns()
+        if self.is_starved:
+            return {1: ThreadTimes(0, 0, "R")}
+        if self.is_stopped or (self._service and now_ns >= self._busy_until_ns):
+            return {1: ThreadTimes(0, 0, "T" if self.is_stopped else "S")}
+        return {1: ThreadTimes(now_ns, 0, "R")}  # it computes
+
     def talk_nonsense(self, frame: bytes) -> None:
         """Its memory is damaged: this comes out."""
         self._wake_up_from_idleness()
@@ -137,7 +163,23 @@ class EngineProcess:
         if self.is_alive:
             self._frames.append(encode(message))
             if self._service and not self.is_stopped:
-                self._alarm.set_by(max(self._agenda.now_ns() + LATENCY_NS, self._busy_until_ns))
+                soon_ns = self._agenda.now_ns() + LATENCY_NS
+                self._alarm.set_by(max(soon_ns, self._busy_until_ns, self._starved_until_ns))
+
+    def receive(self, _timeout_s: float) -> Message | None:
+        """As ``EngineChild.receive``, of a spare."""
+        if self._kept:
+            return decode(self._kept.popleft())
+        if not self.is_alive:
+            raise EOFError("ended")
+        return None
+
+    def end(self) -> None:
+        """As ``EngineChild.end``, of a spare."""
+        self.discard()
+
+    def hurry(self) -> None:
+        """As ``EngineChild.hurry``: it is as fast as it is."""
 
     # its end of the pipe
 
@@ -147,7 +189,7 @@ class EngineProcess:
     def recv_bytes(self) -> bytes:
         return self._frames.popleft()
 
-    def poll(self, _timeout: float) -> bool:
+    def poll(self, _timeout: float | None) -> bool:
         return bool(self._frames)
 
     def close(self) -> None:
@@ -161,6 +203,9 @@ class EngineProcess:
     def _run(self) -> None:
         if self.is_stopped or not self.is_alive:
             return
+        if self.is_starved:
+            self._alarm.set(self._starved_until_ns)
+            return
         self._wake_up_from_idleness()
         self._world.is_elsewhere = True
         self._agenda.spent_ns = 0
@@ -170,6 +215,7 @@ class EngineProcess:
             else:
                 self.spend(_TURN_NS)
                 self._rest_s = self._service.serve(0)
+                self._beat()
         except Exception as error:  # noqa: BLE001 (as a process, it ends of whatever is raised)
             self.crash = error
             self._world.note(f"engine: {type(error).__name__}: {error}")
@@ -181,6 +227,8 @@ class EngineProcess:
             if not self.damage:
                 self._world.fail(f"the engine has died by itself: {self.crash!r}")
             self.kill()
+        elif self.is_spare and not self._frames:
+            self._idle_ns = None  # it does not even beat
         elif self._frames:
             self._alarm.set(self._busy_until_ns)
         elif self._rest_s > _BEAT_S and self.slowness == 1:
@@ -189,6 +237,13 @@ class EngineProcess:
                 self._alarm.set(self._busy_until_ns + round(self._rest_s * NS_PER_S) + 1)
         else:
             self._alarm.set(self._busy_until_ns + round(min(self._rest_s, _BEAT_S) * NS_PER_S) + 1)
+
+    def _beat(self) -> None:
+        """As ``Pulse`` does."""
+        now_ns = self._agenda.now_ns()
+        if now_ns - self._beaten_ns >= HEARTBEAT_NS:
+            self._beaten_ns = now_ns
+            self.send_bytes(encode(Heartbeat(now_ns)))
 
     def _load(self) -> None:
         """As ``run_engine`` begins."""
@@ -217,7 +272,7 @@ class EngineProcess:
             now_ns = self._agenda.now_ns()
             self.heard_ns = now_ns - (now_ns - self._idle_ns) % HEARTBEAT_NS
             self._idle_ns = None
-            self._world.expect_word()
+            self._world.expect_word(self)
 
     def _post(self, frame: bytes) -> None:
         at_ns = max(self._agenda.now_ns() + LATENCY_NS, self._last_arrival_ns)
@@ -230,7 +285,10 @@ class EngineProcess:
         while self._said and self._said[0][0] <= now_ns:
             _, frame = self._said.popleft()
             self.heard_ns = now_ns
-            self._world.engine_says(self, frame)
+            if self.is_spare:
+                self._kept.append(frame)
+            else:
+                self._world.engine_says(self, frame)
         if self._said:
             self._arrival.set(self._said[0][0])
 

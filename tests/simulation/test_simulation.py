@@ -27,6 +27,7 @@ from livegen.midi_out.scheduler import Scheduler
 from livegen.sync.jack_stall import JackStall
 from livegen.sync.midi_clock_in import ClockFollower
 from tests.simulation.checks import Violation
+from tests.simulation.process import EngineProcess
 from tests.simulation.world import Plot, World
 
 HOURS = float(os.environ.get("LIVEGEN_SIMULATED_HOURS", "0.2"))
@@ -131,7 +132,18 @@ PROTECTIONS: dict[str, tuple[Plot, tuple[Act, ...], Patch, str]] = {
     "a note is written down": (SOLO, (nothing,), (Ledger, "leaves", lambda *_: None), "not what was sent"),
     "a note is struck out": (SOLO, (nothing,), (Ledger, "has_left", lambda *_: None), "not what was sent"),
     "a dead engine's notes are ended": (SOLO, KILLS, (Player, "end_all", lambda _: None), "still sounds"),
-    "a silent engine is dead": (SOLO, (stop_engine,) * 4, (Supervisor, "patience_s", lambda _: 5.0), "still sounds"),
+    "a silent engine is dead": (
+        SOLO,
+        (stop_engine,) * 4,
+        (Supervisor, "_bound_ns", 5 * NS_PER_S),
+        "still sounds",
+    ),
+    "an engine that is late is not dead": (
+        SOLO,
+        (strike("engine_starved"),) * 6,
+        (EngineProcess, "threads", lambda _: {}),
+        "only late was given up",
+    ),
     "starts wait longer and longer": (
         SOLO,
         (strike("engine_crashes"), *(nothing,) * 9),

@@ -53,6 +53,7 @@ class Plot:
     clock: str = ""  # the same for "player", "internal", "midi"
     switches: bool | None = None  # may programs and a knob choose roles and models? None: by the seed
     start_ms: int | None = None  # uptime; None: by the seed
+    spare: bool = True  # is there a second engine that takes over?
     installation: bool | None = None  # with hours, limits, and music while nobody is there? None: by the seed
 
 
@@ -274,10 +275,10 @@ class World:
         self.forget_machine()
         self.agenda.once(self.agenda.now_ns() + round(wait_s * NS_PER_S), self.start_port)
 
-    def start_engine(self) -> EngineProcess:
+    def start_engine(self, *, is_spare: bool = False) -> EngineProcess:
         """Start an engine's process."""
         self.engine_starts += 1
-        engine = EngineProcess(self, self.random.randrange(200, 900) * NS_PER_MS)
+        engine = EngineProcess(self, self.random.randrange(200, 900) * NS_PER_MS, is_spare=is_spare)
         if self.is_crashing:
             self.agenda.once(self.agenda.now_ns() + 100 * NS_PER_MS, engine.kill)
         return engine
@@ -292,9 +293,9 @@ class World:
         if self.port and self.port.child is engine:
             self.port.lose_child("ended")
 
-    def expect_word(self) -> None:
+    def expect_word(self, engine: EngineProcess) -> None:
         """The engine's beats count from now on."""
-        if self.port:
+        if self.port and self.port.child is engine:
             self.port.expect_word()
 
     def engine_died(self, wait_s: float) -> None:
@@ -360,6 +361,8 @@ tempo_bpm = {240 if role == "solo" else 0}
 [controls]
 programs = {_PROGRAMS if switches else []}
 cc = {{ 1 = "temperature", 16 = "{"role" if switches else "density"}", 74 = "octaves" }}
+[daemon]
+spare = "{"on" if self.plot.spare else "off"}"
 {self.room.toml() if self.room else ""}"""
         self.disk.write("/settings.toml", self.toml.encode())
         return load(DiskPath(self.disk, "/settings.toml"))  # type: ignore[arg-type]
