@@ -36,8 +36,8 @@ MAY_IMPORT = {  # folder → the folders below it; "" are the files of livegen/ 
     "midi_out": {"", "midi_ports"},
     "sync": {"", "music", "midi_out"},
     "recording": {"", "midi_out"},
-    "ipc": {"", "music", "recording", "midi_out", "model", "engine"},
-    "daemon": {"", "music", "ipc", *(PORT - {"daemon"})},
+    "ipc": {"", "music", "codecs", "recording", "midi_out", "model", "engine"},
+    "daemon": {"", "music", "ipc", "model", *(PORT - {"daemon"})},  # of model/ what has no numpy: reading and checking
     "bench": {"", "music", "files", "ipc", *PORT, *ENGINE},
     "session": {"", "music", "files", "ipc", *PORT, *ENGINE},
     "tools": {"", "files", "bench", "ipc", *PORT, *ENGINE},
