@@ -14,6 +14,7 @@ import socket
 import struct
 import subprocess
 import sys
+from collections.abc import Callable
 
 from livegen.own_process import module_command
 
@@ -126,9 +127,14 @@ def _program(architecture: int, denied: tuple[int, ...], *, x32: int | None) -> 
 def _main() -> int:
     """The exit status: 0 when nothing can be reached any more."""
     said, parent = confine(), os.getppid()
-    for reach in (lambda: open(__file__, "rb").close(), lambda: socket.socket().close(), lambda: os.kill(parent, 0)):
+    attempts: list[Callable[[], object]] = [
+        lambda: os.open(__file__, os.O_RDONLY),
+        lambda: socket.socket(),
+        lambda: os.kill(parent, 0),
+    ]
+    for attempt in attempts:
         try:
-            reach()
+            attempt()
         except PermissionError:
             continue
         return 1
