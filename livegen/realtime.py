@@ -40,16 +40,17 @@ def lock_memory() -> bool:
     return bool(_libc().mlockall(_MCL_CURRENT | _MCL_FUTURE | _MCL_ONFAULT) == 0)
 
 
-def raise_thread(level: int) -> int:
-    """Put the calling thread under SCHED_FIFO at ``level``, with a timer slack of 1 ns; the level granted, else 0.
+def raise_thread(level: int, thread: int = 0) -> int:
+    """Put a thread, by default the calling one, under SCHED_FIFO at ``level``; the level granted, else 0.
 
-    Processes and threads that it starts are of normal priority again.
+    The calling thread gets a timer slack of 1 ns. Processes and threads that it starts are of normal priority again.
     """
     if sys.platform != "linux":
         return 0
-    _libc().prctl(_PR_SET_TIMERSLACK, ctypes.c_ulong(1), 0, 0, 0)
+    if not thread:
+        _libc().prctl(_PR_SET_TIMERSLACK, ctypes.c_ulong(1), 0, 0, 0)
     try:
-        os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(level))
+        os.sched_setscheduler(thread, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(level))
     except OSError:
         return 0
     return level

@@ -5,10 +5,13 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
-from livegen.realtime import PLAYING, raise_thread
+from livegen.clock import NS_PER_S
+from livegen.realtime import PLANNING, PLAYING, ThreadShare, raise_thread
+from tests.conftest import is_realtime_allowed
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="SCHED_FIFO is Linux's")
@@ -38,3 +41,25 @@ def test_what_is_refused_is_done_without():
     done = subprocess.run([*(refuse if os.geteuid() == 0 else ()), *run], capture_output=True, text=True, check=True)
 
     assert done.stdout.split()[:2] == ["0", "False"]
+
+
+@pytest.mark.skipif(not is_realtime_allowed(), reason="no real-time priority here")
+def test_a_thread_that_takes_a_whole_core_is_of_normal_priority_until_it_rests():
+    found: list[int] = []
+
+    def compute_and_rest() -> None:
+        raise_thread(PLANNING)
+        share = ThreadShare(PLANNING)
+        share.poll(NS_PER_S)
+        for seconds in (0.95, 0.0):
+            until = time.thread_time() + seconds
+            while time.thread_time() < until:
+                pass
+            share.poll(NS_PER_S * (len(found) + 2))
+            found.append(os.sched_getscheduler(0) & ~os.SCHED_RESET_ON_FORK)
+
+    thread = threading.Thread(target=compute_and_rest)
+    thread.start()
+    thread.join()
+
+    assert found == [os.SCHED_OTHER, os.SCHED_FIFO]

@@ -176,11 +176,11 @@ class Supervisor:
     def take_over(self, spare: SpareEngine[EngineChild]) -> None:
         """The spare has become the child: its first message wakes it."""
         self._meet(spare.child.send, spare.settings)
+        if spare.settings.daemon.realtime:
+            spare.child.hurry(is_ready=spare.is_ready)
         spare.child.send(Configure(spare.settings.model_dump_json()))
         if spare.is_ready:
             self._introduce()
-        elif spare.settings.daemon.realtime:
-            spare.child.hurry()
 
     def poll_spare(self) -> None:
         """Keep a spare beside an engine that plays."""

@@ -14,7 +14,7 @@ from livegen.ipc.given_model import GivenModel
 from livegen.ipc.messages import Configure, Connection, Heartbeat, Message, decode, encode
 from livegen.ipc.process_times import Threads, thread_times
 from livegen.own_process import module_command
-from livegen.realtime import raise_process
+from livegen.realtime import PLANNING, raise_process, raise_thread
 from livegen.recording.format import Kind
 from livegen.settings import Settings
 
@@ -24,6 +24,7 @@ FrameTap = Callable[[Kind, bytes], None]  # for an engine's start and end, and f
 _GLANCE_MS = 100
 
 ENGINE_COMMAND = module_command("livegen.ipc.engine_worker")
+_ENVIRONMENT = {"OMP_NUM_THREADS": "1"}  # numpy's threads have no work there, and wait for a processor when they end
 SPARE = "spare"  # the last argument of the command: the engine is loaded, and waits until it takes over
 
 
@@ -121,9 +122,11 @@ class EngineChild:
         """Kill the child."""
         self._process.kill()
 
-    def hurry(self) -> None:
-        """Raise the child, which is still loading, above ordinary processes: music waits for it."""
+    def hurry(self, *, is_ready: bool) -> None:
+        """Raise a spare as an engine is that plays: until it has heard that it takes over, it cannot do so itself."""
         raise_process(self._process.pid)
+        if is_ready:
+            raise_thread(PLANNING, self._process.pid)
 
     def threads(self) -> Threads:
         """What the system has given the child's threads."""
@@ -164,12 +167,13 @@ def start_child(
     ours, theirs = Pipe()
     handle = theirs.fileno()
     command = [*command, str(handle), *([SPARE] if is_spare else ())]
+    environment = {**_ENVIRONMENT, **os.environ}
     with theirs:
         if sys.platform == "win32":
             os.set_handle_inheritable(handle, True)  # noqa: FBT003 (it takes no name)
             inherit = subprocess.STARTUPINFO(lpAttributeList={"handle_list": [handle]})
             group = subprocess.CREATE_NEW_PROCESS_GROUP
-            process = subprocess.Popen(command, startupinfo=inherit, creationflags=group)
+            process = subprocess.Popen(command, env=environment, startupinfo=inherit, creationflags=group)
         else:
-            process = subprocess.Popen(command, pass_fds=(handle,), process_group=0)
+            process = subprocess.Popen(command, env=environment, pass_fds=(handle,), process_group=0)
     return EngineChild(process, ours, tap, model_for)

@@ -1,9 +1,11 @@
 """Processes that are killed, stopped and ended at bad moments, on real ports, judged by a receiver of its own.
 
 A few of each by default; the full counts by LIVEGEN_ENGINE_KILLS=500, LIVEGEN_PORT_KILLS=100, LIVEGEN_ENGINE_STOPS=50,
-LIVEGEN_SIGNALS=100, LIVEGEN_MODEL_LOSSES=60. Durations are judged from 50 on (``-s`` shows them).
+LIVEGEN_SPARE_KILLS=100, LIVEGEN_SIGNALS=100, LIVEGEN_MODEL_LOSSES=60. Durations are judged from 50 on (``-s`` shows
+them).
 """
 
+import json
 import os
 import random
 import signal
@@ -42,6 +44,7 @@ ENGINE_KILLS = int(os.environ.get("LIVEGEN_ENGINE_KILLS", "4"))
 PORT_KILLS = int(os.environ.get("LIVEGEN_PORT_KILLS", "2"))
 ENGINE_STOPS = int(os.environ.get("LIVEGEN_ENGINE_STOPS", "2"))
 MODEL_LOSSES = int(os.environ.get("LIVEGEN_MODEL_LOSSES", "3"))
+SPARE_KILLS = int(os.environ.get("LIVEGEN_SPARE_KILLS", "2"))
 SIGNALS = int(os.environ.get("LIVEGEN_SIGNALS", "3"))
 JUDGED = 50  # of each, at the least, for durations to mean something
 
@@ -95,6 +98,35 @@ def test_a_model_that_is_lost_before_its_engine_is_killed_is_missed_by_nobody(tm
     assert not any("elise-gru' plays instead" in line for line in on.daemon.lines())
     if len(returns) >= JUDGED:
         assert max(returns) < 5_000
+
+
+def test_a_spare_takes_over_from_a_killed_engine_and_the_session_replays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("LIVEGEN_DAEMON__SPARE", "on")
+    silences, returns = [], []
+    with stage("spare", tmp_path, "--role", "harmonise", "--record", str(tmp_path / "sessions")) as on:
+        for kill in range(SPARE_KILLS):
+            wait_for(lambda: spare_state(tmp_path) == "ready", "a spare", patience_s=60)
+            engine, spare = wait_for(lambda: pids if len(pids := on.daemon.engine_pids()) == 2 else None, "two engines")
+            begun_ns = now_ns()
+            on.player.play([(0, list(to_bytes(NoteOn(67 + kill % 8, 80))))])
+            wait_for_chord(on.receiver, after_ns=begun_ns)
+            killed_ns = fell(on, signal.SIGKILL, random.Random(kill).uniform(0, 0.4))
+            returns.append((wait_for_chord(on.receiver, after_ns=killed_ns) - killed_ns) / NS_PER_MS)
+            silences.append(silence_ms(on.receiver.events(), killed_ns))
+            on.player.play([(0, list(to_bytes(NoteOff(67 + kill % 8))))])
+            wait_for(lambda pid=engine: not is_running(pid), "the end of the killed engine")
+            assert on.daemon.engine_pids()[0] == spare
+            time.sleep(1.1)  # the status is written once a second
+        wait_for(lambda: not hanging(on.receiver.events()), "silence")
+        on.daemon.stop()
+
+    (session,) = (tmp_path / "sessions").iterdir()
+    replayed = replay(read_session(session), model_opener(()), lambda *_: None)  # it raises where a byte differs
+    assert (replayed.lives, replayed.cut) == (SPARE_KILLS + 1, 0)
+    assert hanging(on.receiver.events()) == Counter()
+    judge("spare", silences, returns, silence_p99_ms=30, silence_ms=100, return_p99_ms=150)
 
 
 def test_however_many_notes_a_killed_engine_leaves_they_end_at_once(tmp_path: Path):
@@ -219,6 +251,12 @@ def test_memory_that_runs_out_takes_the_engine_first(tmp_path: Path):
         scores = [int(Path(f"/proc/{pid}/oom_score_adj").read_text()) for pid in (on.daemon.process.pid, engine)]
 
     assert scores[1] >= scores[0] + 500
+
+
+def spare_state(home: Path) -> str:
+    """The spare, as ``livegen status`` shows it."""
+    found = [json.loads(path.read_text()) for path in home.rglob("spare.status.json")]
+    return str(found[0]["spare"]) if found else ""
 
 
 def fell(on: Stage, number: signal.Signals, delay_s: float) -> int:

@@ -181,7 +181,7 @@ class EngineProcess:
         """As ``EngineChild.end``, of a spare."""
         self.discard()
 
-    def hurry(self) -> None:
+    def hurry(self, *, is_ready: bool) -> None:
         """As ``EngineChild.hurry``: it is as fast as it is."""
 
     # its end of the pipe

@@ -70,8 +70,12 @@ class Voice:
     def events(self) -> list[Timed]:
         """Everything so far; a line that is just being written comes later."""
         text = self.path.read_text(encoding="ascii") if self.path.exists() else ""
-        lines = text[: text.rfind("\n") + 1].splitlines()
-        read = ((int(line.split()[0]), from_bytes(bytes.fromhex(line.split()[1]))) for line in lines)
+        return self.parse(text[: text.rfind("\n") + 1])
+
+    @staticmethod
+    def parse(text: str) -> list[Timed]:
+        """The events of whole lines of a log."""
+        read = ((int(line.split()[0]), from_bytes(bytes.fromhex(line.split()[1]))) for line in text.splitlines())
         return [Timed(at_ns, event) for at_ns, event in read if event is not None]
 
     def close(self) -> None:
@@ -108,8 +112,9 @@ class Daemon:
         script: str | None = None,
         home: Path | None = None,
         within: Sequence[str] = (),
+        livegen: Sequence[str] = _LIVEGEN,
     ) -> None:
-        command = (*_SCRIPTED, script, name) if script else (*_LIVEGEN, "jam", "--name", name, *options)
+        command = (*_SCRIPTED, script, name) if script else (*livegen, "jam", "--name", name, *options)
         self.begun_ns = now_ns()
         self.log = folder / f"{name}.out"
         with self.log.open("ab") as log:
@@ -136,15 +141,18 @@ class Daemon:
         return wait_for(lambda: next((line for line in self.lines() if part in line), None), part)
 
     def engine_pid(self) -> int | None:
-        """The process id of its engine."""
+        """The process id of its engine, not of a spare: the one that was started first."""
+        return next(iter(self.engine_pids()), None)
+
+    def engine_pids(self) -> list[int]:
+        """The process ids of its engine and its spare, in the order of their starts."""
         found = subprocess.run(
-            ["ps", "-ww", "--ppid", str(self.process.pid), "-o", "pid=,args="],
+            ["ps", "-ww", "--ppid", str(self.process.pid), "--sort=start_time", "-o", "pid=,args="],
             capture_output=True,
             text=True,
             check=False,
         )
-        pids = [int(line.split()[0]) for line in found.stdout.splitlines() if "engine" in line]
-        return pids[0] if pids else None
+        return [int(line.split()[0]) for line in found.stdout.splitlines() if "engine" in line]
 
     def kill(self) -> None:
         """As if by the plug."""

@@ -105,7 +105,7 @@ def recital(folder: Path, program: Callable[[Recital], None], **sections: dict[s
 
 def engines() -> list[int]:
     """The engines' processes that this process has started."""
-    command = ["ps", "-ww", "--ppid", str(os.getpid()), "-o", "pid=,stat=,args="]
+    command = ["ps", "-ww", "--ppid", str(os.getpid()), "--sort=start_time", "-o", "pid=,stat=,args="]
     found = subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines()
     return [int(line.split()[0]) for line in found if "engine_worker" in line and "Z" not in line.split()[1]]
 

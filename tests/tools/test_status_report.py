@@ -18,6 +18,7 @@ FIGURES = Figures(12, 31_201, 0.05, 0.31, 3, 2.1, 4.0, 1, 2, 4)
 MORE = {
     "open": True,
     "music": {"due": False, "silent_s": 0, "engines_silent": 0},
+    "spare": "ready",
     "last_failure": {"what": "the engine ended", "ago_s": 11_000},
     "lines": [[3, "role solo"]],
 }
@@ -45,7 +46,7 @@ def test_a_technician_reads_what_is_plugged_in_what_failed_and_what_to_do() -> N
     assert lines[1] == "hours      open (Tue-Sun 10:00-18:00)"
     assert lines[2].startswith("plugged in in: Keys (for ")
     assert lines[3] == "notes      12 in, 31201 out"
-    assert lines[7] == "engine     restarted 4 times; last: the engine ended, 3 h 3 min ago"
+    assert lines[7] == "engine     restarted 4 times; spare: ready; last: the engine ended, 3 h 3 min ago"
     assert lines[8] == "to do      nothing"
 
 
