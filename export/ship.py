@@ -5,7 +5,6 @@ from dataclasses import replace
 from math import isfinite
 from pathlib import Path
 
-import onnx
 from onnx import ModelProto
 
 from export import corpora, train
@@ -19,6 +18,7 @@ from export.train import Trained
 from export.verify import verify
 from livegen.errors import SettingsError
 from livegen.model.card import Card, CodecCard, SamplingDefaults, TrainedOn
+from livegen.model.checksum import with_checksum
 
 PIECES = 80
 
@@ -34,10 +34,10 @@ def ship(run: Path, target: Path, corpus: Corpus, each: Each) -> Card:
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_suffix(".partial")
     try:
-        _write(with_card(graph, card), partial)
+        write(with_card(graph, card), partial)
         figures = evaluate(OnnxPredictor(partial), corpus, each)
         card = card.model_copy(update={"metrics": {**card.metrics, **figures}})
-        _write(with_card(graph, card), partial)
+        write(with_card(graph, card), partial)
         verify(partial, train.TorchPredictor(trained.network))
         partial.replace(target)
     finally:
@@ -95,5 +95,6 @@ def commit() -> str:
     return done.stdout.strip()
 
 
-def _write(model: ModelProto, path: Path) -> None:
-    onnx.save(model, str(path))
+def write(model: ModelProto, path: Path) -> None:
+    """Write a model file with its checksum."""
+    path.write_bytes(with_checksum(model.SerializeToString()))

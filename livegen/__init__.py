@@ -49,6 +49,7 @@ A folder runs in one process. The port process owns the ports and the time; it n
     daemon/supervisor.py         starts the engine's process, ends its notes when it dies, starts the next
     daemon/engine_silence.py     for how long an engine has been silent although it could have spoken
     daemon/spare.py              a second engine, loaded, that waits until it takes over
+    daemon/model_supply.py       holds the models, and gives them to the engine
     daemon/ports.py              ports of several kinds, each attached and detached by itself
     daemon/monitor.py            the thread that counts, shows and records every event
     daemon/status_file.py        the daemon's status, for livegen status
@@ -61,6 +62,7 @@ A folder runs in one process. The port process owns the ports and the time; it n
 Both ends of the pipe between the two processes:
 
     ipc/messages.py              their messages, as bytes
+    ipc/given_model.py           a model's file, in parts
     ipc/engine_child.py          the engine's process, seen from the port process
     ipc/engine_worker.py         the engine's process itself: hears, plans, hands over
     ipc/pulse.py                 the engine's heartbeat, which says when its loop last came round
@@ -70,10 +72,14 @@ Both ends of the pipe between the two processes:
 
 The engine process. The engine does no input or output, and is told the time:
 
+    model/__init__.py            no telemetry
     model/bundle.py              a model, opened and held against its card
     model/card.py                what a model says about itself
     model/files.py               which file a model's name means
-    model/loader.py              models that are loaded while another one plays
+    model/loader.py              loads the models that the engine is given
+    model/checksum.py            the checksum in a model file
+    model/weights.py             ... of its weights
+    model/protobuf.py            reads protocol buffers
     model/validation.py          the checks that a model passes before it may play
     model/sandbox.py             ... in a process that is thrown away
     model/onnx_structure.py      what an ONNX file is made of
@@ -126,6 +132,7 @@ What all folders use:
     clock.py                     monotonic nanoseconds, real or set by hand
     routing.py                   channel and pitch on the way in and out
     realtime.py                  real-time priority, locked memory
+    confinement.py               what the engine's process gives up: files, the network, other programs
     own_process.py               the command that runs a module in a process of its own
     latency.py                   how late events were sent, as a histogram
     settings.py                  every setting once

@@ -36,8 +36,8 @@ MAY_IMPORT = {  # folder → the folders below it; "" are the files of livegen/ 
     "midi_out": {"", "midi_ports"},
     "sync": {"", "music", "midi_out"},
     "recording": {"", "midi_out"},
-    "ipc": {"", "music", "recording", "midi_out", "model", "engine"},
-    "daemon": {"", "music", "ipc", *(PORT - {"daemon"})},
+    "ipc": {"", "music", "codecs", "recording", "midi_out", "model", "engine"},
+    "daemon": {"", "music", "ipc", "model", *(PORT - {"daemon"})},  # of model/ what has no numpy: reading and checking
     "bench": {"", "music", "files", "ipc", *PORT, *ENGINE},
     "session": {"", "music", "files", "ipc", *PORT, *ENGINE},
     "tools": {"", "files", "bench", "ipc", *PORT, *ENGINE},
@@ -182,6 +182,13 @@ def the_port_process_stays_small(sources: Sources) -> Iterator[str]:
             yield f"{path} imports {heavy}"
 
 
+def python_is_started_in_one_way(sources: Sources) -> Iterator[str]:
+    """With ``-P``: files in the current folder are no modules."""
+    for path, node in definitions(sources, ast.Attribute):
+        if ast.unparse(node) == "sys.executable" and path != "livegen/own_process.py":
+            yield path
+
+
 def no_function_is_longer_than_a_screen(sources: Sources) -> Iterator[str]:
     for path, node in definitions(sources, ast.FunctionDef, ast.AsyncFunctionDef):
         assert isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
@@ -271,6 +278,7 @@ RULES: dict[Callable[[Sources], Iterator[str]], Sources] = {  # each with a hous
         "livegen/midi_out/a.py": "from livegen.music import c",
         "livegen/music/c.py": "import numpy as np",
     },
+    python_is_started_in_one_way: {"livegen/bench/a.py": "import sys\nCOMMAND = [sys.executable, '-m', 'livegen']"},
     no_function_is_longer_than_a_screen: {"livegen/a.py": "def f():\n" + "    pass\n" * 40},
     no_class_offers_too_much: {"livegen/a.py": "class A:\n" + "".join(f"    def f{n}(self): ...\n" for n in range(21))},
     old_words_are_gone: {"livegen/a.py": "class Courier:\n    def _mourn(self): ..."},

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
-import onnx
 from numpy.typing import NDArray
 
 from export.evaluate import Each, OnnxPredictor
@@ -13,7 +12,7 @@ from export.jsb16.streaming import CODEC, ORDER, Streaming
 from export.jsb16.to_onnx import to_onnx
 from export.jsb16.train import restore_best
 from export.scoring import Predictor, Score, surprise
-from export.ship import commit
+from export.ship import commit, write
 from export.to_onnx import rounded, state_parts, with_card
 from export.train import TorchPredictor
 from export.training_loop import Progress
@@ -31,14 +30,14 @@ def ship(run: Path, target: Path, chorales: Chorales, each: Each) -> Card:
     graph, card = to_onnx(streaming), make_card(streaming, progress)
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_suffix(".partial")
-    onnx.save(with_card(graph, card), str(partial))
+    write(with_card(graph, card), partial)
     predictor = OnnxPredictor(partial)
     figures = {
         f"{name}_nats_per_frame": nats_per_frame(predictor, each(part, name))
         for name, part in (("valid", chorales.valid), ("test", chorales.test))
     }
     card = card.model_copy(update={"metrics": {**card.metrics, **figures}})
-    onnx.save(with_card(graph, card), str(partial))
+    write(with_card(graph, card), partial)
     verify(partial, TorchPredictor(streaming))
     partial.replace(target)
     return card

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from livegen.own_process import module_command
 from livegen.settings import Settings
 from livegen.shipped import SHIPPED, model_path
 
@@ -59,10 +60,11 @@ class Service:
         return "\n\n".join("\n".join([f"[{name}]", *lines]) for name, lines in sections.items()) + "\n"
 
     def _life(self) -> list[str]:
+        python, *words = module_command("livegen.cli", "run")
         lines = [
             "Type=notify",
             "NotifyAccess=main",
-            f"ExecStart={_quoted(sys.executable)} -m livegen.cli run {_quoted(str(self.config))}",
+            f"ExecStart={_quoted(python)} {' '.join(words)} {_quoted(str(self.config))}",
             "ExecReload=/bin/kill -HUP $MAINPID",
             "Restart=always",
             "RestartSec=1",
@@ -141,6 +143,7 @@ _SHUT = [
     "SystemCallArchitectures=native",
     "SystemCallFilter=@system-service",
     "SystemCallFilter=~@privileged",
+    "SystemCallFilter=landlock_create_ruleset landlock_restrict_self",  # the engine gives up what it does not need
     "SystemCallErrorNumber=EPERM",
 ]
 

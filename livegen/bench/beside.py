@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -15,12 +14,13 @@ from livegen.midi_in.input_filter import InputFilter
 from livegen.midi_in.port import MidiInput, open_input
 from livegen.midi_out.port import MidiOutput, open_output
 from livegen.midi_ports.rtmidi_client import answering_system
+from livegen.own_process import module_command
 from livegen.routing import input_route
 from livegen.settings import Ports
 from livegen.sync.clock_message import ClockMessage
 
 NAME = "livegen-bench"
-_LIVEGEN = (sys.executable, "-c", "from livegen.cli import main; main()")
+_LIVEGEN = module_command("livegen.cli")
 
 
 @contextmanager

@@ -26,3 +26,9 @@ def make_codec(name: str, parameters: Mapping[str, Any]) -> Codec[Cursor]:
     except (TypeError, ValueError) as error:
         raise ModelError(f"codec '{name}': {error}") from error
     return codec
+
+
+def import_codecs() -> None:
+    """Import every codec now, for a process that soon can read no file."""
+    for module, _ in CODECS.values():
+        import_module(f"livegen.codecs.{module}")

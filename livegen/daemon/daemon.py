@@ -16,6 +16,7 @@ from livegen.daemon.controls import Controls
 from livegen.daemon.event_router import EventRouter
 from livegen.daemon.folder_watch import FolderWatch, RuntimeFile
 from livegen.daemon.health import HealthMonitor
+from livegen.daemon.model_supply import Models, ModelSupply
 from livegen.daemon.monitor import EventMonitor, Monitor
 from livegen.daemon.ports import MemoryPorts, PortManager, open_ports, pause_s
 from livegen.daemon.schedule import LocalTime
@@ -23,6 +24,7 @@ from livegen.daemon.status_file import Figures, RecentLog, StatusFile
 from livegen.daemon.supervisor import Supervisor
 from livegen.daemon.systemd_notify import notify
 from livegen.ipc.engine_child import ENGINE_COMMAND
+from livegen.ipc.given_model import GivenModel
 from livegen.midi_out.ledger import keep_ledger, ledger_folder
 from livegen.midi_out.player import Player
 from livegen.realtime import LOOKING_ON, lock_memory, lower_thread, raise_thread
@@ -30,7 +32,7 @@ from livegen.recording.recorder import open_recorder
 from livegen.settings import Settings
 from livegen.sync.clock_source import ClockSource
 
-_THREADS = 5  # monitor, player, router, clock source, supervisor: a thread each
+_THREADS = 6  # monitor, player, router, clock source, supervisor, models: a thread each
 _SWITCH_S = 0.0005  # how long one thread may hold the GIL while others wait
 _RESEND_S = 0.25  # between two polls of the ports while note-offs are pending
 _LOOK_S = 0.02  # between two looks at who is connected
@@ -70,14 +72,30 @@ def run_daemon(
         folder_watch = FolderWatch(RuntimeFile(settings.ports.name, ledger_folder()), player.sender.move_ledger, log)
         stack.callback(folder_watch.close)
         threads.start(player)
-        daemon = _start_ports(threads, Controls(settings, log, path), monitor, player, log, memory)
-        supervisor = Supervisor(engine, player, daemon.router, log, monitor.tap)
+        models = _models(
+            engine, settings, log, lambda each: supervisor.give(each), lambda: daemon.router.model_fetched()
+        )
+        daemon = _start_ports(threads, Controls(settings, log, path), monitor, player, log, memory, models)
+        supervisor = Supervisor(engine, player, daemon.router, log, monitor.tap, models)
+        threads.start(models)
         health = HealthMonitor(player, daemon.router, supervisor, lambda: monitor.notes["machine"], log, local_time)
         health.schedule.poll(settings, now_ns())  # so that the limits apply from the first note on
         threads.start(supervisor)
         daemon.poll_until(stop, supervisor, health, folder_watch, on_poll)
         notify("STOPPING=1")
     return daemon.figures(supervisor)
+
+
+def _models(
+    engine: Sequence[str],
+    settings: Settings,
+    log: RecentLog,
+    give: Callable[[GivenModel], None],
+    on_fetched: Callable[[], None],
+) -> Models:
+    if engine is not ENGINE_COMMAND:
+        return Models()
+    return ModelSupply(settings.play.model, log, give, on_fetched, is_realtime=settings.daemon.realtime)
 
 
 class _Threads:
@@ -171,7 +189,13 @@ class _Daemon:
 
 
 def _start_ports(
-    threads: _Threads, controls: Controls, monitor: Monitor, player: Player, log: RecentLog, memory: MemoryPorts | None
+    threads: _Threads,
+    controls: Controls,
+    monitor: Monitor,
+    player: Player,
+    log: RecentLog,
+    memory: MemoryPorts | None,
+    models: Models,
 ) -> _Daemon:
     """Open the ports and start the event router and the clock; events wait until there is an engine."""
     settings, is_realtime = controls.settings, threads.is_realtime
@@ -184,6 +208,7 @@ def _start_ports(
         controls,
         on_clock=clock_source.hear,
         on_change=lambda changed: clock_source.change(changed.time),
+        fetch_model=models.fetch,
         is_realtime=is_realtime,
     )
     ports = open_ports(settings.ports, memory, router.hear, player, log, is_realtime=is_realtime)

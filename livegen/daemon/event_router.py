@@ -4,6 +4,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
+from typing import Protocol
 
 from livegen.clock import now_ns
 from livegen.daemon.controls import Controls
@@ -16,6 +17,12 @@ from livegen.settings import Parameter, Settings
 from livegen.sync.clock_message import ClockMessage
 
 Send = Callable[[Message], None]
+
+
+class FetchModel(Protocol):
+    """Gives a model, by its name, to the engine, where it is another one or its file is new."""
+
+    def __call__(self, name: str, /, *, is_new_file: bool) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +54,11 @@ class ReloadModel:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelFetched:
+    """The model that was asked for was given to the engine, or was refused."""
+
+
+@dataclass(frozen=True, slots=True)
 class SetOpen:
     """The opening hours begin or end."""
 
@@ -64,6 +76,7 @@ _Item = (
     | Panic
     | StartIdlePlay
     | ReloadModel
+    | ModelFetched
     | SetOpen
     | Send
 )
@@ -73,6 +86,7 @@ class EventRouter:
     """Handles all events in order, from one queue. Owner of the resend buffer and the controls: its thread.
 
     ``on_heard`` gets music, ``on_clock`` clock messages, ``on_change`` new settings; ``on_panic`` has no argument.
+    ``fetch_model`` begins to give a model to the engine; it returns True when ``model_fetched`` will be called.
     """
 
     def __init__(
@@ -83,12 +97,15 @@ class EventRouter:
         *,
         on_clock: Callable[[ClockMessage], None] = lambda _: None,
         on_change: Callable[[Settings], None] = lambda _: None,
+        fetch_model: FetchModel = lambda _, *, is_new_file: False,
         is_realtime: bool = False,
     ) -> None:
         self._on_heard = on_heard
         self._on_panic = on_panic
         self._on_clock = on_clock
         self._on_change = on_change
+        self._fetch_model = fetch_model
+        self._is_preparing = False  # settings for the end of a phrase wait for their model
         self._controls = controls
         self._is_realtime = is_realtime
         self._queue: SimpleQueue[_Item | None] = SimpleQueue()
@@ -128,6 +145,10 @@ class EventRouter:
     def reload_model(self) -> None:
         """The model's file has changed: load it again. Any thread."""
         self._queue.put(ReloadModel())
+
+    def model_fetched(self) -> None:
+        """The model that was asked for was given to the engine, or was refused. Any thread."""
+        self._queue.put(ModelFetched())
 
     def learn(self, parameter: Parameter) -> None:
         """Assign this parameter to the next controller that moves. Any thread."""
@@ -193,7 +214,11 @@ class EventRouter:
                 if self._controls.take(item):
                     self._prepare()
             case ReloadModel():
-                self._prepare()
+                self._prepare(is_new_file=True)
+            case ModelFetched():
+                kind = Prepare if self._is_preparing else Configure
+                self._is_preparing = False
+                self._tell_engine(kind(self.settings.model_dump_json()))
             case Learn(parameter):
                 self._controls.learn(parameter)
             case RoleChanged(role):
@@ -262,12 +287,16 @@ class EventRouter:
     def _configure(self, *, is_new: bool) -> None:
         if is_new:
             settings = self.settings
+            self._fetch_model(settings.play.model, is_new_file=False)  # until it is there, the old one plays
             self._tell_engine(Configure(settings.model_dump_json()))
             self._on_change(settings)
 
-    def _prepare(self) -> None:
+    def _prepare(self, *, is_new_file: bool = False) -> None:
+        """Change at the end of the phrase; where the model is another one, once it is there."""
         settings = self.settings
-        self._tell_engine(Prepare(settings.model_dump_json()))
+        self._is_preparing = self._fetch_model(settings.play.model, is_new_file=is_new_file)
+        if not self._is_preparing:
+            self._tell_engine(Prepare(settings.model_dump_json()))
         self._on_change(settings)
 
     def _tell_engine(self, message: Message) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 from livegen.clock import NS_PER_S
-from livegen.file_version import GONE, Stamp, stamp
+from livegen.file_version import GONE, stamp
 from livegen.ipc.engine_child import FrameTap, HeldTap
 from livegen.ipc.messages import Configure, Failed, Message, Ready
 from livegen.settings import Settings
@@ -39,7 +39,7 @@ class _Needs:
 
     model: str
     key: str
-    version: Stamp  # of the model's file
+    version: object  # of the model's file
 
 
 @dataclass(slots=True)
@@ -60,8 +60,15 @@ class Spare(Generic[C]):
     The spare's frames are recorded once it takes over, as if it had been started then.
     """
 
-    def __init__(self, start: Callable[[FrameTap], C], tap: FrameTap, on_end: Callable[[C], object]) -> None:
+    def __init__(
+        self,
+        start: Callable[[FrameTap], C],
+        tap: FrameTap,
+        on_end: Callable[[C], object],
+        version: Callable[[str], object] = lambda model: stamp(model_path(model)),
+    ) -> None:
         self._start = start
+        self._version = version
         self._tap = tap
         self._on_end = on_end
         self._engine: SpareEngine[C] | None = None
@@ -87,7 +94,7 @@ class Spare(Generic[C]):
             return
         self._listen(at_ns)
         chosen = self._chosen(settings, fallback)
-        needs = _needs(chosen) if chosen else None
+        needs = self._needs(chosen) if chosen else None
         is_steady, self._seen = needs == self._seen, needs
         if chosen is None or needs is None or not is_steady or needs.version == GONE:
             return  # a spare whose model's file is gone is worth keeping
@@ -120,8 +127,12 @@ class Spare(Generic[C]):
 
     def _chosen(self, settings: Settings, fallback: Settings | None) -> Settings | None:
         """The settings for a spare; None when neither can be loaded."""
-        choices = (each for each in (settings, fallback) if each and _needs(each) not in self._refused)
+        choices = (each for each in (settings, fallback) if each and self._needs(each) not in self._refused)
         return next(choices, None)
+
+    def _needs(self, settings: Settings) -> _Needs:
+        play = settings.play
+        return _Needs(play.model, play.key, self._version(play.model))
 
     def _begin(self, settings: Settings, needs: _Needs, at_ns: int) -> None:
         tap = HeldTap(self._tap)
@@ -165,8 +176,3 @@ def available_bytes() -> int | None:
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
         return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")), None)
     return None
-
-
-def _needs(settings: Settings) -> _Needs:
-    play = settings.play
-    return _Needs(play.model, play.key, stamp(model_path(play.model)))

@@ -6,9 +6,11 @@ from collections.abc import Callable, Sequence
 from livegen.clock import NS_PER_MS, NS_PER_S, now_ns
 from livegen.daemon.engine_silence import EngineSilence
 from livegen.daemon.event_router import EngineLost, EventRouter, Send
+from livegen.daemon.model_supply import Models
 from livegen.daemon.spare import Spare, SpareEngine
-from livegen.errors import LivegenError
+from livegen.errors import LivegenError, ModelError
 from livegen.ipc.engine_child import EngineChild, FrameTap, start_child
+from livegen.ipc.given_model import GivenModel
 from livegen.ipc.messages import Configure, Failed, Heartbeat, Message, Ready
 from livegen.ipc.plan_receiver import PlanReceiver
 from livegen.ipc.process_times import Threads
@@ -53,8 +55,10 @@ class Supervisor:
         router: EventRouter,
         say: Callable[[str], None],
         tap: FrameTap = lambda _, __: None,
+        models: Models | None = None,
     ) -> None:
         self._tap = tap
+        self._models = models or Models()
         self._command = command
         self._receiver = PlanReceiver(player, router.role_changed, say)
         self.silence = EngineSilence()
@@ -70,6 +74,7 @@ class Supervisor:
         self._proven: Play | None = None  # the first settings of the last engine that became ready
         self._refused: Play | None = None  # settings that an engine refused
         self._was_ever_ready = False
+        self._false_starts = 0  # engines in a row that ended before they were ready
         self._alive_ns = 0  # when this engine's loop last came round, or it last sent a message
         self._ready_ns = 0
         self._is_late = False  # this engine's notes were ended, for it was late
@@ -79,7 +84,7 @@ class Supervisor:
         self.restarts = 0
         self.failed: tuple[str, int] | None = None  # why the last engine ended, and when
         self.is_ready = False  # the engine is loaded
-        self.spare: Spare[EngineChild] = Spare(self._start_spare, tap, self._ended.append)
+        self.spare: Spare[EngineChild] = Spare(self._start_spare, tap, self._ended.append, self._models.version)
 
     def run(self) -> None:
         """The thread's body, until ``stop``. LivegenError when the first engine cannot start."""
@@ -104,6 +109,7 @@ class Supervisor:
     def stop(self) -> None:
         """Kill the child, and make ``run`` return."""
         self._stopping.set()
+        self._models.give_up()
         with self._changing:
             if self._child:
                 self._child.kill()
@@ -122,7 +128,7 @@ class Supervisor:
             if self._stopping.is_set():
                 self._ended += [spare.child] if spare else []
                 return None
-            self._child, self._replaced_for = spare.child if spare else start_child(self._command, self._tap), ""
+            self._child, self._replaced_for = spare.child if spare else self._start_child(), ""
         if spare:
             self.take_over(spare)
         else:
@@ -130,7 +136,17 @@ class Supervisor:
         return self._child
 
     def _start_spare(self, tap: FrameTap) -> EngineChild:
-        return start_child(self._command, tap, is_spare=True)
+        return start_child(self._command, tap, self._models.held, is_spare=True)
+
+    def _start_child(self) -> EngineChild:
+        return start_child(self._command, self._tap, self._models.held)
+
+    def give(self, model: GivenModel) -> None:
+        """Send a model to the child that there is. Any thread but those that notes wait for."""
+        with self._changing:
+            child = self._child
+        if child:
+            child.give(model)
 
     def _attend(self, child: EngineChild) -> str:
         """Handle the child's messages until it ends, or is silent for too long; return why it ended."""
@@ -150,7 +166,7 @@ class Supervisor:
 
     def begin(self, send: Send) -> None:
         """A child was started: send it the settings."""
-        settings = self._playable()
+        settings = self._obtained()
         self._meet(send, settings)
         send(Configure(settings.model_dump_json()))
 
@@ -224,6 +240,8 @@ class Supervisor:
         """The child and its notes have ended; return how many seconds to wait before the next start."""
         self.restarts += 1
         self.failed = f"the engine {reason}", now_ns()
+        if not self.is_ready:
+            self._doubt()
         self.is_ready = False
         if now_ns() - self._started_ns > _SETTLED_NS:
             self._backoff.reset()
@@ -241,7 +259,24 @@ class Supervisor:
         """The settings; where their model or key was refused, with a model and key that can be used."""
         settings = self._router.settings
         is_refused = self._refused and _named(settings.play) == _named(self._refused)
+        is_refused = is_refused or (self._proven and not self._models.has(settings.play.model))
         return (self._fallback() if is_refused else None) or settings
+
+    def _obtained(self) -> Settings:
+        """As ``_playable``; the first engine's model is read now."""
+        settings = self._playable()
+        if self._proven:
+            return settings
+        try:
+            self._models.obtain(settings.play.model)
+        except ModelError as error:
+            if self._stopping.is_set():
+                return settings
+            self._offered = settings.play
+            self._refuse(str(error))
+            settings = self._playable()
+            self._models.obtain(settings.play.model)
+        return settings
 
     def _fallback(self) -> Settings | None:
         """The settings with the last ready engine's model and key, else the fallback model; None without either."""
@@ -258,11 +293,21 @@ class Supervisor:
         self._refused = self._offered
         self._say(WarningLine(f"{reason}; '{fallback.play.model}' plays instead"))
 
+    def _doubt(self) -> None:
+        """Engines end while they load: a model gives way to the last one with which an engine was ready."""
+        self._false_starts += 1
+        if self._false_starts < _FATAL_DEATHS or self._proven is None:
+            return
+        if not self._models.restore(self._offered.model) and _named(self._offered) != _named(self._proven):
+            self._refused = self._offered
+
     def _introduce(self) -> None:
         if not self._was_ever_ready:
             self._say("ready: play a phrase, then pause")
         self.is_ready = self._was_ever_ready = True
         self._ready_ns = now_ns()
+        self._false_starts = 0
+        self._models.prove(self._offered.model)
         self._proven, self._refused = self._offered, None  # the next engine tries the chosen model again
         self._silent_restarts += 1
         self._router.introduce(self._send_child)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from math import isfinite
 
 import numpy as np
+from numpy.random import default_rng  # by name: numpy imports it when it is first used, and the engine can read no file
 from numpy.typing import NDArray
 
 from livegen.codecs.vocabulary import Mask
@@ -21,7 +22,7 @@ class Sampler:
     def __init__(self, settings: Sampling, seed: int | Sequence[int]) -> None:
         self.settings = settings
         self._seed = seed
-        self._random = np.random.default_rng(seed)
+        self._random = default_rng(seed)
 
     def branch(self, *numbers: int) -> "Sampler":
         """A sampler whose random numbers depend on the seed and on ``numbers``, not on earlier draws."""

@@ -30,6 +30,7 @@ class Performer:
     def __init__(self, engine: Engine, settings: Settings) -> None:
         self._engine = engine
         self.settings = settings
+        self.sha256 = engine.sha256  # of the model that plays
         self._coming: Settings | None = None  # settings that wait for the end of a phrase
 
     @property
@@ -74,6 +75,7 @@ class Performer:
         except LivegenError as error:
             return Plan(notices=(f"{error}; playing on as before",))
         self.settings = settings
+        self.sha256 = bundle.sha256 if bundle else self.sha256
         return Plan(notices=(f"model {settings.play.model}",)) if bundle else Plan()
 
     def _noted(self, plan: Plan) -> Plan:

@@ -1,21 +1,28 @@
 """The engine's process, seen from the port process: one child, from its start to its end."""
 
 import os
+import select
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Pipe
+from typing import Protocol
 
-from livegen.ipc.messages import Connection, Heartbeat, Message, decode, encode
+from livegen.ipc.given_model import GivenModel
+from livegen.ipc.messages import Configure, Connection, Heartbeat, Message, decode, encode
 from livegen.ipc.process_times import Threads, thread_times
 from livegen.own_process import module_command
 from livegen.realtime import PLANNING, raise_process, raise_thread
 from livegen.recording.format import Kind
+from livegen.settings import Settings
 from livegen.version import check_installed
 
+ModelFor = Callable[[str], GivenModel | None]  # the model that an engine begins with, by its name in the settings
 FrameTap = Callable[[Kind, bytes], None]  # for an engine's start and end, and for the frames sent and received
+
+_GLANCE_MS = 100
 
 ENGINE_COMMAND = module_command("livegen.ipc.engine_worker")
 _ENVIRONMENT = {"OMP_NUM_THREADS": "1"}  # numpy's threads have no work there, and wait for a processor when they end
@@ -43,27 +50,58 @@ class HeldTap:
             self._tap(kind, content)
 
 
+class _Pipe(Connection, Protocol):
+    def fileno(self) -> int: ...
+
+
 class EngineChild:
     """A running child and our end of the pipe to it.
 
     ``send`` and ``kill`` may be called by any thread; all other methods belong to the supervisor's thread.
     """
 
-    def __init__(self, process: subprocess.Popen[bytes], connection: Connection, tap: FrameTap) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], connection: _Pipe, tap: FrameTap, model_for: ModelFor) -> None:
         self._process = process
         self._connection = connection
         self._tap = tap
+        self._model_for: ModelFor | None = model_for  # until it has its first message
+        self._given: set[str] = set()  # the SHA-256 of the models that it has got
         self._sending = threading.Lock()
         self._is_closed = False
         tap(Kind.BEGUN, b"")
 
     def send(self, message: Message) -> None:
         """Send a message. A message to a child that has ended is lost; ``receive`` reports the end."""
+        model_for, self._model_for = self._model_for, None
+        if model_for and isinstance(message, Configure):
+            model = model_for(Settings.model_validate_json(message.settings).play.model)
+            if model:
+                self.give(model)
         frame = encode(message)
         with self._sending, suppress(OSError):
             if not self._is_closed:
                 self._tap(Kind.TOLD, frame)  # before the engine can handle it
                 self._connection.send_bytes(frame)
+
+    def give(self, model: GivenModel) -> None:
+        """Send a model's file; other threads may send other messages meanwhile. It is not recorded."""
+        for message in model.messages(is_known=model.sha256 in self._given):
+            frame = encode(message)
+            self._await_room()
+            with self._sending, suppress(OSError):
+                if not self._is_closed:
+                    self._connection.send_bytes(frame)
+        self._given.add(model.sha256)
+
+    def _await_room(self) -> None:
+        """Wait until the pipe takes a part of a model at once: others, who send notes, do not wait for this thread."""
+        if sys.platform == "win32":
+            return
+        room = select.poll()
+        with suppress(OSError, ValueError):  # closed
+            room.register(self._connection.fileno(), select.POLLOUT)
+            while not self._is_closed and not room.poll(_GLANCE_MS):
+                pass
 
     def receive(self, timeout_s: float) -> Message | None:
         """The next message; None when none arrives in time; EOFError, with the reason, when the child has ended."""
@@ -115,11 +153,17 @@ class EngineChild:
         self._process.wait()
 
 
-def start_child(command: Sequence[str], tap: FrameTap = lambda _, __: None, *, is_spare: bool = False) -> EngineChild:
+def start_child(
+    command: Sequence[str],
+    tap: FrameTap = lambda _, __: None,
+    model_for: ModelFor = lambda _: None,
+    *,
+    is_spare: bool = False,
+) -> EngineChild:
     """Start a child with one end of a new pipe, which no other process holds: each side sees the other's end at once.
 
-    The child has its own process group, so that Ctrl-C reaches the port process only. LivegenError when it would be of
-    another version of livegen than we are.
+    ``model_for`` gives the model of its first settings. The child has its own process group, so that Ctrl-C reaches the
+    port process only. LivegenError when it would be of another version of livegen than we are.
     """
     check_installed()
     ours, theirs = Pipe()
@@ -134,4 +178,4 @@ def start_child(command: Sequence[str], tap: FrameTap = lambda _, __: None, *, i
             process = subprocess.Popen(command, env=environment, startupinfo=inherit, creationflags=group)
         else:
             process = subprocess.Popen(command, env=environment, pass_fds=(handle,), process_group=0)
-    return EngineChild(process, ours, tap)
+    return EngineChild(process, ours, tap, model_for)

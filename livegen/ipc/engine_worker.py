@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from math import inf
 
 from livegen.clock import NS_PER_S, now_ns
-from livegen.engine.engine import Engine, load_engine
+from livegen.codecs import import_codecs
+from livegen.confinement import confine
+from livegen.engine.engine import Engine
 from livegen.engine.plan import Plan
 from livegen.errors import LivegenError
-from livegen.file_version import stamp
 from livegen.ipc.engine_calls import Performer, messages
 from livegen.ipc.messages import (
     Call,
@@ -22,6 +23,8 @@ from livegen.ipc.messages import (
     Connection,
     Failed,
     Loaded,
+    ModelGiven,
+    ModelPart,
     Notice,
     Prepare,
     Ready,
@@ -33,7 +36,6 @@ from livegen.model.bundle import Bundle
 from livegen.model.loader import Loader
 from livegen.realtime import die_first, raise_process
 from livegen.settings import Settings
-from livegen.shipped import model_path
 
 _REST_S = 0.010  # the shortest wait between two plans, when nothing is heard and no work waits
 _LONGEST_REST_S = 0.25  # between two looks for a model that was loaded
@@ -50,7 +52,7 @@ def run_engine(
     """
     connection = SharedConnection(connection)
     try:
-        settings = _receive_settings(connection)
+        settings = _receive_settings(connection, loader)
         if settings.daemon.realtime and not is_spare:
             raise_process()  # loads without real-time priority, but above other processes: music waits for it
         engine = load(settings)
@@ -91,7 +93,6 @@ class Service:
         self._performer = performer
         self._loader = loader
         self._coming: _Coming | None = None
-        self._stamp = stamp(model_path(performer.settings.play.model))
         self._calls: list[Call] = []  # not reported yet
         self._is_idle = False  # the last call was to plan, and nothing was due
         self._reported_ns: int | None = None
@@ -128,26 +129,28 @@ class Service:
     def _take_in(self) -> None:
         while True:
             message, at_ns = decode(self._connection.recv_bytes()), now_ns()
-            model = self._performer.settings.play.model
+            if isinstance(message, ModelPart | ModelGiven):
+                return _take_model(message, self._loader)  # there may be many: notes are planned between them
             self._report_call(Call("take", at_ns), self._performer.take(message, at_ns))
             if isinstance(message, Prepare):
                 self._prepare(at_ns)
             elif isinstance(message, Configure):  # a knob takes effect at once
                 self._coming = None
-                if self._loader and self._performer.settings.play.model != model:
-                    self._loader.ask(self._performer.settings.play.model)
+                self._ask_for(self._performer.settings.play.model)
             if not self._connection.poll(0):
                 return
 
     def _prepare(self, at_ns: int) -> None:
         """Apply the new settings at the end of the phrase; a model that must be loaded is checked first."""
-        model = self._performer.chosen.play.model
-        found = stamp(model_path(model))
-        is_other = (model, found) != (self._performer.settings.play.model, self._stamp)
-        self._coming = _Coming(at_ns, is_whole=not is_other or not self._loader)
-        if not self._coming.is_whole and self._loader:
-            self._stamp = found
-            self._loader.ask(model)
+        is_asked = self._ask_for(self._performer.chosen.play.model)
+        self._coming = _Coming(at_ns, is_whole=not is_asked)
+
+    def _ask_for(self, model: str) -> bool:
+        """Begin to load a model that was given and does not play."""
+        if not self._loader or self._loader.sha256(model) in (None, self._performer.sha256):
+            return False
+        self._loader.ask(model)
+        return True
 
     def _look_for_model(self, loader: Loader) -> None:
         """Take the requested model once it is loaded; until then, and if it is refused, the old model plays."""
@@ -204,13 +207,34 @@ class _Coming:
     is_whole: bool = False  # the model is loaded, or none is needed
 
 
-def _receive_settings(connection: Connection) -> Settings:
-    message = decode(connection.recv_bytes())
+def _receive_settings(connection: Connection, loader: Loader | None) -> Settings:
+    """The settings; the model that they name comes before them."""
+    while isinstance(message := decode(connection.recv_bytes()), ModelPart | ModelGiven):
+        _take_model(message, loader)
     if not isinstance(message, Configure):
         raise ValueError(f"pipe: the first message must be Configure, not {type(message).__name__}")
     return Settings.model_validate_json(message.settings)
 
 
-if __name__ == "__main__":
+def _take_model(message: ModelPart | ModelGiven, loader: Loader | None) -> None:
+    if loader and isinstance(message, ModelPart):
+        loader.take_part(message.content)
+    elif loader and isinstance(message, ModelGiven):
+        loader.take_name(message.name, message.sha256)
+
+
+def main(handle: int, *, is_spare: bool) -> None:
+    """Run the engine with the models that it is given. It reaches no file, no network and no other program."""
+    connection, loader = open_connection(handle), Loader()
     die_first()
-    run_engine(open_connection(int(sys.argv[1])), load_engine, Loader(), is_spare=sys.argv[2:] == ["spare"])
+    import_codecs()
+    confine()
+
+    def load(settings: Settings) -> Engine:
+        return Engine(loader.load(settings.play.model), settings)
+
+    run_engine(connection, load, loader, is_spare=is_spare)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), is_spare=sys.argv[2:] == ["spare"])

@@ -52,7 +52,7 @@ class Configure:
 
 @dataclass(frozen=True, slots=True)
 class Prepare:
-    """To the engine: the settings from the end of this phrase on, as JSON; the model's file may have changed too."""
+    """To the engine: the settings from the end of this phrase on, as JSON; a model that was given, too."""
 
     settings: str
 
@@ -165,6 +165,21 @@ class Notice:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class ModelPart:
+    """To the engine: the next part of a model's file. Sessions do not hold it."""
+
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ModelGiven:
+    """To the engine: the parts before are this model's file; without a part, it is a file that was given before."""
+
+    sha256: str  # of the file, in hex
+    name: str  # as the settings have it
+
+
 Message = (
     Configure
     | Heard
@@ -181,6 +196,8 @@ Message = (
     | CallLog
     | Loaded
     | HeardHands
+    | ModelPart
+    | ModelGiven
 )
 
 
@@ -293,9 +310,14 @@ def _unpack_calls(content: bytes) -> CallLog:
     return CallLog(ready_ns, tuple(Call(_ACTS[act], at_ns) for act, at_ns in calls))
 
 
-def _unpack_loaded(content: bytes) -> Loaded:
-    sha256, _, name = content.decode().partition(" ")
-    return Loaded(sha256, name)
+def _named(
+    kind: Callable[[str, str], Loaded | ModelGiven],
+) -> tuple[Callable[[Any], bytes], Callable[[bytes], Message]]:
+    def unpack(content: bytes) -> Message:
+        sha256, _, name = content.decode().partition(" ")
+        return kind(sha256, name)
+
+    return lambda message: f"{message.sha256} {message.name}".encode(), unpack
 
 
 _TABLE = (  # a row's index is its number, which sessions on disk hold: append new rows
@@ -312,8 +334,10 @@ _TABLE = (  # a row's index is its number, which sessions on disk hold: append n
     _Row(Notice, *_text(Notice, "text")),
     _Row(Prepare, *_text(Prepare, "settings")),
     _Row(CallLog, _pack_calls, _unpack_calls),
-    _Row(Loaded, lambda message: f"{message.sha256} {message.name}".encode(), _unpack_loaded),
+    _Row(Loaded, *_named(Loaded)),
     _Row(HeardHands, _pack_hands, _unpack_hands),
+    _Row(ModelPart, attrgetter("content"), ModelPart),
+    _Row(ModelGiven, *_named(ModelGiven)),
 )
 _PACK = {row.kind: (bytes((number,)), row.pack) for number, row in enumerate(_TABLE)}
 

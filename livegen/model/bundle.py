@@ -34,8 +34,13 @@ def load_bundle(name: str) -> Bundle:
     path = find_model(name)
     content = read_model(path)
     validate_model(str(path), content)
-    bundle = open_bundle(str(path), content)
-    bundle.stepper.step(np.zeros((1, 1), np.int64), bundle.stepper.initial())  # the first step is the slowest
+    return open_warm(str(path), content)
+
+
+def open_warm(where: str, content: bytes) -> Bundle:
+    """Open the ``content`` of a validated file, and take a step: the first is the slowest."""
+    bundle = open_bundle(where, content)
+    bundle.stepper.step(np.zeros((1, 1), np.int64), bundle.stepper.initial())
     return bundle
 
 
@@ -54,6 +59,7 @@ def _open(where: str, content: bytes) -> ort.InferenceSession:
     options = ort.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.load_model_format", "ONNX")  # else it is guessed from the content
     options.log_severity_level = 4
     try:
         return ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])

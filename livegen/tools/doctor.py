@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from livegen.bench.conditions import conditions, priority
+from livegen.confinement import confinement
 from livegen.daemon.spare import available_bytes, is_wanted
 from livegen.daemon.status_file import read_status
 from livegen.errors import LivegenError
@@ -78,6 +79,7 @@ def examine(settings: Settings) -> Report:
         _spare(settings),
         _memory(),
         _disk(),
+        _engine(),
     )
     return Report(findings, conditions(provider="CPUExecutionProvider"))
 
@@ -195,3 +197,11 @@ def _disk() -> Finding:
     free = shutil.disk_usage(nearest).free
     says = f"{folder}, {free >> 20} MB free"
     return Finding("ledger of notes", free >= _LEAST_FREE_BYTES, says, f"free some space on {nearest}")
+
+
+def _engine() -> Finding:
+    """What keeps a damaged or malicious model from files and from the network."""
+    found = confinement()
+    says = f"no files, no network ({found})" if found else "could reach files and the network"
+    remedy = "play only models that you trust; Linux 5.13 or newer, on x86-64 or ARM, confines the engine"
+    return Finding("engine", bool(found), says, remedy)

@@ -75,7 +75,7 @@ def test_other_users_reach_the_status_file_and_see_nothing_else() -> None:
 def test_a_path_with_signs_of_systemds_own_is_quoted() -> None:
     text = Service(load(), Path('/srv/100%/$a "b"/box.toml')).unit()
 
-    assert r'-m livegen.cli run "/srv/100%%/$$a \"b\"/box.toml"' in text
+    assert r' -P -m livegen.cli run "/srv/100%%/$$a \"b\"/box.toml"' in text
 
 
 def test_what_others_may_not_read_is_found(tmp_path: Path) -> None:

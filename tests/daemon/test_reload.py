@@ -35,6 +35,7 @@ from livegen.model.bundle import load_bundle
 from livegen.model.loader import Loader
 from livegen.settings import Settings, load
 from livegen.shipped import shipped_models
+from tests.support.given import given
 from tests.support.hall import Hall
 
 
@@ -49,11 +50,18 @@ class PortProcess:
     def __init__(self, connection: Connection, begin: Settings) -> None:
         self._link = connection
         self.said: list[Message] = []
+        self.give(begin.play.model)
         self.send(Configure(begin.model_dump_json()))
         assert self.wait_for(Ready) == Ready()
 
+    def give(self, model: str) -> None:
+        """Send a model's file, as ``EngineChild`` does."""
+        for message in given(model).messages(is_known=False):
+            self.send(message)
+
     def prepare(self, given: Settings) -> None:
         self.said.clear()
+        self.give(given.play.model)
         self.send(Prepare(given.model_dump_json()))
 
     def send(self, message: Message) -> None:
@@ -78,8 +86,9 @@ class PortProcess:
 def engine(begin: Settings, made: Engine | None = None) -> Iterator[PortProcess]:
     """Another thread's, ``made`` already if one is given."""
     ours, theirs = Pipe()
-    load = (lambda _: made) if made else load_engine
-    thread = threading.Thread(target=run_engine, args=(theirs, load, Loader()))
+    loader = Loader()
+    load = (lambda _: made) if made else lambda chosen: Engine(loader.load(chosen.play.model), chosen)
+    thread = threading.Thread(target=run_engine, args=(theirs, load, loader))
     thread.start()
     with ours:
         yield PortProcess(ours, begin)

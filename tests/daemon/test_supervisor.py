@@ -1,12 +1,15 @@
 """How long to wait before the next engine; the rest of it is in test_daemon.py, with real processes."""
 
+import shutil
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
 from livegen.clock import NS_PER_MS, NS_PER_S, ManualClock, clock_read_by
 from livegen.daemon.controls import Controls
 from livegen.daemon.event_router import EventRouter
+from livegen.daemon.model_supply import Models, ModelSupply
 from livegen.daemon.supervisor import Backoff, Supervisor
 from livegen.errors import LivegenError
 from livegen.events import Event, NoteOff, NoteOn, Timed
@@ -15,7 +18,8 @@ from livegen.ipc.process_times import Threads, ThreadTimes
 from livegen.midi_out.ledger import blank_ledger
 from livegen.midi_out.player import Player
 from livegen.midi_out.port import MemoryOutput
-from livegen.settings import Play, Settings
+from livegen.settings import Installation, Play, Settings
+from livegen.shipped import shipped_models
 
 LOOK_NS = 20 * NS_PER_MS
 
@@ -28,15 +32,15 @@ def chosen(model: str, role: str) -> Settings:
 class House:
     """A supervisor, and what it asked each child to play."""
 
-    def __init__(self) -> None:
+    def __init__(self, model: str = "bach", models: Models | None = None) -> None:
         self.clock = ManualClock()
-        self.controls = Controls(Settings(), lambda _: None)
+        self.controls = Controls(chosen(model, role="respond"), lambda _: None)
         self.asked: list[Play] = []
         self._output = MemoryOutput()
         self._player = Player(blank_ledger(), lambda _: None, clock=self.clock.now_ns)
         self._player.attach(self._output)
         router = EventRouter(lambda _: None, self._player.end_all, self.controls)
-        self.supervisor = Supervisor((), self._player, router, lambda _: None)
+        self.supervisor = Supervisor((), self._player, router, lambda _: None, models=models)
 
     def start(self) -> None:
         """A child begins."""
@@ -176,3 +180,53 @@ def test_an_engine_whose_loop_does_not_come_round_is_dead_though_its_heart_beats
             house.supervisor.dispatch(Heartbeat(begun_ns))
 
     assert look(house, 200 * NS_PER_MS, SLEEPS)
+
+
+def test_engines_that_end_while_they_load_a_new_file_get_the_file_that_played(tmp_path: Path):
+    path = tmp_path / "own.onnx"
+    shutil.copy(shipped_models()["elise-gru"], path)
+    supply = ModelSupply(str(path), lambda _: None, lambda _: None, lambda: None)
+    house = House(str(path), supply)
+    house.start()
+    house.supervisor.dispatch(Ready())
+    played = supply.held(str(path))
+    shutil.copy(shipped_models()["folk-char"], path)
+    supply.fetch(str(path), is_new_file=True)
+    supply.work_off()
+    begun_with = []
+
+    for _ in range(3):
+        house.supervisor.handle_exit("was killed")
+        house.start()
+        begun_with.append(supply.held(str(path)) == played)
+
+    assert begun_with == [False, False, True]
+
+
+def test_a_model_that_was_refused_while_one_played_keeps_no_engine_from_starting(tmp_path: Path):
+    supply = ModelSupply("bach", lambda _: None, lambda _: None, lambda: None)
+    house = House("bach", supply)
+    house.start()
+    house.supervisor.dispatch(Ready())
+    house.controls.settings = chosen(str(tmp_path / "gone.onnx"), role="solo")
+    house.supervisor.handle_exit("was killed")
+
+    house.start()
+
+    assert [(play.model, play.role) for play in house.asked] == [("bach", "respond"), ("bach", "solo")]
+
+
+def test_a_first_model_that_may_not_play_gives_way_to_the_one_that_is_named_for_that(tmp_path: Path):
+    damaged = tmp_path / "damaged.onnx"
+    damaged.write_bytes(bytes(100))
+    supply = ModelSupply(str(damaged), lambda _: None, lambda _: None, lambda: None)
+    house = House(str(damaged), supply)
+    with pytest.raises(LivegenError, match="not a whole ONNX model"):
+        house.start()
+    house.controls.settings = house.controls.settings.model_copy(
+        update={"installation": Installation(fallback_model="elise-gru")}
+    )
+
+    house.start()
+
+    assert [play.model for play in house.asked] == ["elise-gru"]

@@ -1,7 +1,8 @@
 """Processes that are killed, stopped and ended at bad moments, on real ports, judged by a receiver of its own.
 
 A few of each by default; the full counts by LIVEGEN_ENGINE_KILLS=500, LIVEGEN_PORT_KILLS=100, LIVEGEN_ENGINE_STOPS=50,
-LIVEGEN_SPARE_KILLS=100, LIVEGEN_SIGNALS=100. Durations are judged from 50 on (``-s`` shows them).
+LIVEGEN_SPARE_KILLS=100, LIVEGEN_SIGNALS=100, LIVEGEN_MODEL_LOSSES=60. Durations are judged from 50 on (``-s`` shows
+them).
 """
 
 import json
@@ -19,6 +20,7 @@ from livegen.clock import NS_PER_MS, now_ns
 from livegen.events import ALL_NOTES_OFF, ControlChange, NoteOff, NoteOn, to_bytes
 from livegen.recording.format import read_session
 from livegen.session.replay import model_opener, replay
+from livegen.shipped import shipped_models
 from tests.support.jack_stage import (
     Daemon,
     Stage,
@@ -41,6 +43,7 @@ pytestmark = [pytest.mark.jack, pytest.mark.usefixtures("jack_server")]
 ENGINE_KILLS = int(os.environ.get("LIVEGEN_ENGINE_KILLS", "4"))
 PORT_KILLS = int(os.environ.get("LIVEGEN_PORT_KILLS", "2"))
 ENGINE_STOPS = int(os.environ.get("LIVEGEN_ENGINE_STOPS", "2"))
+MODEL_LOSSES = int(os.environ.get("LIVEGEN_MODEL_LOSSES", "3"))
 SPARE_KILLS = int(os.environ.get("LIVEGEN_SPARE_KILLS", "2"))
 SIGNALS = int(os.environ.get("LIVEGEN_SIGNALS", "3"))
 JUDGED = 50  # of each, at the least, for durations to mean something
@@ -70,6 +73,31 @@ def test_a_killed_engine_leaves_nothing_hanging_and_its_answer_is_played_again(t
     assert replayed.frames > kills
     assert hanging(events) == Counter()
     judge("engine kills", silences, returns, silence_p99_ms=30, silence_ms=100, return_p99_ms=2_000)
+
+
+def test_a_model_that_is_lost_before_its_engine_is_killed_is_missed_by_nobody(tmp_path: Path):
+    """Deleted, broken, replaced by a slow one, in turns; the next engine plays what played before."""
+    bach = shipped_models()["bach"].read_bytes()
+    path, settings, returns = tmp_path / "own.onnx", tmp_path / "box.toml", []
+    path.write_bytes(bach)
+    settings.write_text(f'play.model = "{path}"\nplay.role = "solo"\ninstallation.fallback_model = "elise-gru"\n')
+    lose = (path.unlink, lambda: path.write_bytes(bach[:100_000]), lambda: path.write_bytes(bytes(len(bach))))
+    with stage("losing", tmp_path, "--config", str(settings)) as on:
+        wait_for_chord(on.receiver, after_ns=0)
+        for loss in range(MODEL_LOSSES):
+            lose[loss % len(lose)]()
+            killed_ns = fell(on, signal.SIGKILL, random.Random(loss).uniform(0, 3))
+            again_ns = wait_for_chord(on.receiver, after_ns=killed_ns)
+            returns.append((again_ns - killed_ns) / NS_PER_MS)
+            path.write_bytes(bach)
+        status = on.daemon.stop()
+        wait_for(lambda: not hanging(on.receiver.events()), "silence")
+
+    report("models lost", returns_ms=returns)
+    assert (status, hanging(on.receiver.events())) == (0, Counter())
+    assert not any("elise-gru' plays instead" in line for line in on.daemon.lines())
+    if len(returns) >= JUDGED:
+        assert max(returns) < 5_000
 
 
 def test_a_spare_takes_over_from_a_killed_engine_and_the_session_replays(

@@ -10,6 +10,7 @@ from export.evaluate import OnnxPredictor, evaluate
 from export.recipes import CONFIGS, Recipe, load
 from livegen.errors import SettingsError
 from livegen.model.bundle import load_bundle
+from livegen.model.checksum import has_checksum
 from tests.support.scales import stand_in
 
 TINY = load(CONFIGS / "tiny.toml")
@@ -31,6 +32,7 @@ def test_a_shipped_file_tells_its_own_figures_and_plays(tmp_path: Path, recipe: 
 
     figures = evaluate(OnnxPredictor(target), corpus)
     assert load_bundle(str(target)).card == card
+    assert has_checksum(target.read_bytes())
     assert {name: card.metrics[name] for name in figures} == figures
     assert card.metrics["valid_nats"] == progress.best_nats
     assert (card.trained_on.corpus, card.trained_on.credit) == ("bach-chorales", "us")

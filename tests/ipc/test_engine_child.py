@@ -10,6 +10,7 @@ from livegen.ipc.messages import Configure, Heartbeat, Loaded, Message, Ready
 from livegen.realtime import BEATING, CARRYING, LOOKING_ON, PLANNING
 from livegen.settings import load as load_settings
 from tests.conftest import is_realtime_allowed
+from tests.support.given import given
 
 SETTINGS = Configure(load_settings(None, {"daemon": {"realtime": False}}).model_dump_json())
 
@@ -20,7 +21,7 @@ def test_files_of_the_folder_it_is_started_in_are_not_its_modules(
     for name in ("queue.py", "numpy.py", "livegen.py"):
         (tmp_path / name).write_text("raise SystemExit('a file of the player, not a module')\n")
     monkeypatch.chdir(tmp_path)
-    child = start_child(ENGINE_COMMAND)
+    child = start_child(ENGINE_COMMAND, model_for=given)
     try:
         child.send(SETTINGS)
 
@@ -31,7 +32,7 @@ def test_files_of_the_folder_it_is_started_in_are_not_its_modules(
 
 @pytest.mark.skipif(not is_realtime_allowed(), reason="no real-time priority here")
 def test_an_engine_that_plays_is_above_ordinary_programs_and_below_the_port_process_and_a_spare_is_not() -> None:
-    child = start_child(ENGINE_COMMAND, is_spare=True)
+    child = start_child(ENGINE_COMMAND, model_for=given, is_spare=True)
     try:
         child.send(Configure(load_settings(None).model_dump_json()))
         while not isinstance(_next_message(child), Ready):

@@ -40,6 +40,7 @@ class Faults:
             self.engine_slow,
             self.engine_starved,
             self.spare_killed,
+            self.model_damaged,
             self.engine_nan,
             self.engine_nonsense,
             self.livegen_killed,
@@ -206,6 +207,16 @@ class Faults:
     def spare_killed(self) -> None:
         if self._world.port and (spare := self._world.port.spare):
             spare.kill()
+
+    def model_damaged(self) -> None:
+        """The file of the model that plays is damaged, livegen reads it anew, and then its engine is killed."""
+        if not (port := self._world.port):
+            return
+        name = port.router.settings.play.model
+        self._world.damaged_models.add(name)
+        port.router.reload_model()
+        self._later(0.05, 5, self.engine_killed)
+        self._later(5, 60, lambda: self._world.damaged_models.discard(name))
 
     def engine_nan(self) -> None:
         if engine := self._engine():

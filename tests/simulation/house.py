@@ -1,6 +1,6 @@
 """The port process as ``daemon/daemon.py`` puts it together, without its threads."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -10,11 +10,14 @@ from livegen.daemon.event_router import EventRouter
 from livegen.daemon.file_watch import FileWatch
 from livegen.daemon.folder_watch import FolderWatch
 from livegen.daemon.health import HealthMonitor
+from livegen.daemon.model_supply import ModelSupply
 from livegen.daemon.monitor import Monitor
 from livegen.daemon.ports import open_ports, pause_s
 from livegen.daemon.spare import Spare, SpareEngine
 from livegen.daemon.supervisor import Supervisor
+from livegen.errors import ModelError
 from livegen.events import Timed
+from livegen.ipc.given_model import GivenModel
 from livegen.ipc.messages import decode
 from livegen.midi_out.ledger import Ledger
 from livegen.midi_out.player import Player
@@ -47,6 +50,21 @@ def _opening(at_ns: int) -> bytes:
     return encode_frames([Record(at_ns, Kind.OPENED, b"{}")])
 
 
+class _ModelSupply(ModelSupply):
+    """Holds the names of models instead of their files, some of which are damaged."""
+
+    def __init__(self, world: "World", wanted: str, on_fetched: Callable[[], None]) -> None:
+        super().__init__(wanted, world.note, lambda _: None, on_fetched)
+        self._world = world
+
+    def _read(self, name: str) -> GivenModel:
+        if self._world.bundle(name) is None or name in self._world.damaged_models:
+            raise ModelError(f"{name}: damaged, or unknown")
+        model = GivenModel(name, name, b"")
+        self._held = {**self._held, name: model}
+        return model
+
+
 class PortProcess:
     """From its start to its end. ``clear_pending`` does what its threads would do at once."""
 
@@ -74,11 +92,15 @@ class PortProcess:
             self.controls,
             on_clock=self.clock_source.hear,
             on_change=lambda changed: self.clock_source.change(changed.time),
+            fetch_model=lambda name, *, is_new_file: self.models.fetch(name, is_new_file=is_new_file),
         )
         self.settings = settings
-        self.supervisor = Supervisor((), self.player, self.router, world.note)
+        self.models = _ModelSupply(world, settings.play.model, self.router.model_fetched)
+        self.supervisor = Supervisor((), self.player, self.router, world.note, models=self.models)
         self.supervisor.replace = self._replace  # type: ignore[method-assign]
-        self._spare = Spare(lambda _: world.start_engine(is_spare=True), lambda _, __: None, lambda _: None)
+        self._spare = Spare(
+            lambda _: world.start_engine(is_spare=True), lambda _, __: None, lambda _: None, self.models.version
+        )
         self.supervisor.spare = self._spare  # type: ignore[assignment]
         self.health = HealthMonitor(
             self.player,
@@ -136,6 +158,8 @@ class PortProcess:
 
     def settle(self) -> None:
         """The event router and the player handle everything that waits."""
+        self.router.work_off()
+        self.models.work_off()
         self.router.work_off()
         next_ns = self.player.send_due()
         self._play.set(None if next_ns is None else next_ns + self._world.wake_ns)

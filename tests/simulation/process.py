@@ -50,17 +50,20 @@ class CostlyStepper(Stepper):
 
 
 class _ReadyLoader(Loader):
-    """Loads without a thread."""
+    """Loads without a thread what the port process holds."""
 
     def __init__(self, find: Callable[[str], Bundle]) -> None:
         super().__init__()
         self._find = find
 
-    def ask(self, model: str) -> None:
+    def sha256(self, name: str) -> str | None:
         try:
-            self._done.put(self._find(model))
-        except LivegenError as error:
-            self._done.put(error)
+            return self._find(name).sha256
+        except ModelError:
+            return None
+
+    def ask(self, name: str) -> None:
+        self._done.put((name, self._find(name)))
 
 
 class EngineProcess:
@@ -262,8 +265,8 @@ class EngineProcess:
 
     def _bundle(self, name: str) -> Bundle:
         found = self._world.bundle(name)
-        if found is None:
-            raise ModelError(f"unknown model '{name}'")
+        if found is None or not self._world.port or not self._world.port.models.has(name):
+            raise ModelError(f"{name}: the engine was not given this model")
         return Bundle(found.card, CostlyStepper(found.stepper, self), found.codec, found.sha256)
 
     def _wake_up_from_idleness(self) -> None:

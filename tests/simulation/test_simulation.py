@@ -312,3 +312,19 @@ def test_however_long_the_machine_has_been_up_it_plays_the_same(start_ms: int) -
     at_the_beginning, later = (World(replace(VISITED, hours=0.05, start_ms=start)).run() for start in (1_000, start_ms))
 
     assert (later.onsets_in, later.onsets_out) == (at_the_beginning.onsets_in, at_the_beginning.onsets_out)
+
+
+def test_an_engine_that_is_killed_after_its_model_was_damaged_is_followed_by_one_with_what_played():
+    world = World(Plot(seed=4, hours=1, faults=0, role="solo", presence=0, switches=False, installation=False))
+    with world.begun():
+        world.wait(10)
+        world.do(lambda: world.faults.strike(world.faults.model_damaged))
+        world.wait(5)
+        before = world.onsets_out
+        world.wait(5)
+        after = world.onsets_out
+        world.finish()
+
+    assert any("the previous model plays on" in line for line in world.log)
+    assert world.engine_starts > 1
+    assert after > before

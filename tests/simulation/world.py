@@ -123,6 +123,7 @@ class World:
         self.drums: DrumMachine | None = None
         self._settings = self._first_settings()
         self._bundles: dict[str, Bundle] = {}
+        self.damaged_models: set[str] = set()
         if self._settings.time.clock == "midi":
             self.drums = DrumMachine(self, Random(f"drums {plot.seed}"))
         self.visitors = Visitors(self.agenda, self.keyboard, Random(f"visitors {plot.seed}"), plot.rate, plot.presence)

@@ -1,8 +1,11 @@
 """Model files that may not play, each by a builder: how it is called, and a part of the line that refuses it."""
 
+import gzip
+import io
 import json
 import os
 import random
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +13,11 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnxruntime as ort
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
+from livegen.model.bundle import load_bundle
+from livegen.model.checksum import with_checksum
 from livegen.model.files import LARGEST_BYTES
 from livegen.shipped import shipped_models
 
@@ -50,7 +56,24 @@ def bad_models() -> list[BadModel]:
         BadModel("a boundless state", _carded(_with_state), "its state takes"),
         BadModel("a state that grows", _growing, "after a step"),
         BadModel("huge", _huge, "larger than"),
-        BadModel("one damaged weight", _not_finite, "not finite"),
+        BadModel(
+            "one weight that is no number", _not_finite(np.nan), "its weights 'embedding.weight.half' are not finite"
+        ),
+        BadModel("one infinite weight", _not_finite(np.inf), "its weights 'embedding.weight.half' are not finite"),
+        BadModel("a weight that is too large for a token", _overflowing, "its logits are not finite"),
+        BadModel("a flipped bit under a checksum", _flipped, "its checksum"),
+        BadModel("the card of another model under a checksum", _recarded_under_checksum, "its checksum"),
+        BadModel("two cards", _twice(b"livegen.card"), "has 'livegen.card' twice"),
+        BadModel("an unknown key of ours", _carded(lambda meta, _: meta.update({"livegen.sha257": "0"})), "sha257"),
+        BadModel("weights of a huge declared shape", _declared_huge, "bytes; the shape [1000000, 1000000"),
+        BadModel("a file of onnxruntime's own format", _ort_format, "in onnxruntime's own format"),
+        BadModel("a safetensors file", _bytes(_safetensors()), "a safetensors file"),
+        BadModel("a zip archive", _bytes(_zip()), "a zip archive"),
+        BadModel("a gzip file", _bytes(gzip.compress(BACH.read_bytes())), "a gzip file"),
+        BadModel(
+            "a text", _bytes(b"<!DOCTYPE html>\n<html lang='en'>\r\n\t404</html>\n"), "not an ONNX model but text"
+        ),
+        BadModel("nothing", _bytes(b""), ""),
         BadModel("a slow step", lambda folder: _looping(folder, 300_000), "a step takes"),
         BadModel("a step without end", lambda folder: _looping(folder, 2**62), "may run forever"),
         BadModel("a step that takes all memory", _greedy, "needs more memory"),
@@ -175,16 +198,106 @@ def _huge(folder: Path) -> str:
     return str(path)
 
 
-def _not_finite(folder: Path) -> str:
+def _not_finite(what: float) -> Callable[[Path], str]:
     """The row of one token only."""
-    model = onnx.load(BACH)
+
+    def build(folder: Path) -> str:
+        model = onnx.load(BACH)
+        tensor = _embedding(model)
+        weights = numpy_helper.to_array(tensor).copy()
+        weights[77] = what
+        tensor.CopyFrom(numpy_helper.from_array(weights, tensor.name))
+        return save(model, folder)
+
+    return build
+
+
+def _embedding(model: ModelProto) -> TensorProto:
     gather = next(node for node in model.graph.node if node.op_type == "Gather")
     sources = {gather.input[0], *(n.input[0] for n in model.graph.node if gather.input[0] in n.output)}
-    tensor = next(tensor for tensor in model.graph.initializer if tensor.name in sources)
-    weights = numpy_helper.to_array(tensor).copy()
-    weights[77] = np.nan
-    tensor.CopyFrom(numpy_helper.from_array(weights, tensor.name))
+    return next(tensor for tensor in model.graph.initializer if tensor.name in sources)
+
+
+def _overflowing(folder: Path) -> str:
+    """Finite weights, of which the square of one token's is not."""
+    model = onnx.load(BACH)
+    weights = np.zeros(len(load_bundle("bach").codec.vocabulary), np.float32)
+    weights[77] = 1e30
+    nodes = [
+        _constant("large", weights),
+        helper.make_node("Gather", ["large", "tokens"], ["of_token"]),
+        helper.make_node("Mul", ["of_token", "of_token"], ["squared"]),
+        helper.make_node("ReduceSum", ["squared"], ["shaken"], keepdims=0),
+    ]
+    _shake(model, nodes)
     return save(model, folder)
+
+
+def with_checksum_of_its_own(folder: Path) -> Path:
+    """A good model with a checksum."""
+    path = folder / "checked.onnx"
+    path.write_bytes(with_checksum(BACH.read_bytes()))
+    return path
+
+
+def _flipped(folder: Path) -> str:
+    """The lowest bit of one weight, which would still play."""
+    path = with_checksum_of_its_own(folder)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    return str(path)
+
+
+def _recarded_under_checksum(folder: Path) -> str:
+    path = with_checksum_of_its_own(folder)
+    path.write_bytes(path.read_bytes().replace(b"J. S. Bach", b"C. P. Bach"))
+    return str(path)
+
+
+def _twice(key: bytes) -> Callable[[Path], str]:
+    def build(folder: Path) -> str:
+        model = onnx.load(BACH)
+        model.metadata_props.append(next(entry for entry in model.metadata_props if entry.key == key.decode()))
+        return save(model, folder)
+
+    return build
+
+
+def _declared_huge(folder: Path) -> str:
+    model = onnx.load(BACH)
+    _embedding(model).dims[:] = [10**6, 10**6, 10**6]
+    return save(model, folder)
+
+
+def _ort_format(folder: Path) -> str:
+    """A good model as a FlatBuffer, which onnxruntime would open by its signature."""
+    options = ort.SessionOptions()
+    options.add_session_config_entry("session.save_model_format", "ORT")
+    options.optimized_model_filepath = str(folder / "bad.onnx")
+    options.log_severity_level = 4
+    ort.InferenceSession(str(BACH), options, providers=["CPUExecutionProvider"])
+    return str(folder / "bad.onnx")
+
+
+def _bytes(content: bytes) -> Callable[[Path], str]:
+    def build(folder: Path) -> str:
+        (folder / "bad.onnx").write_bytes(content)
+        return str(folder / "bad.onnx")
+
+    return build
+
+
+def _safetensors() -> bytes:
+    header = b'{"weight":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}'
+    return len(header).to_bytes(8, "little") + header + bytes(4)
+
+
+def _zip() -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("model.onnx", BACH.read_bytes())
+    return buffer.getvalue()
 
 
 def _looping(folder: Path, rounds: int) -> str:
