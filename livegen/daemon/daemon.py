@@ -35,7 +35,7 @@ from livegen.sync.clock_source import ClockSource
 _THREADS = 6  # monitor, player, router, clock source, supervisor, models: a thread each
 _SWITCH_S = 0.0005  # how long one thread may hold the GIL while others wait
 _RESEND_S = 0.25  # between two polls of the ports while note-offs are pending
-_LOOK_S = 0.02  # between two looks at who is connected
+_LOOK_S = 0.05  # between two looks at who is connected
 
 
 class _Worker(Protocol):

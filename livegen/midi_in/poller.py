@@ -16,7 +16,7 @@ OnMessage = Callable[
 _FLUSH = [0xF7]
 _DEAF_NS = 2 * NS_PER_S
 _PLAYING_NS = 3 * NS_PER_S  # somebody plays: the last message was this long ago at most
-_PLAYING_S, _RESTING_S, _ALONE_S = 0.0005, 0.004, 0.02  # from one round to the next
+_PLAYING_S, _RESTING_S, _ALONE_S = 0.0005, 0.004, 0.05  # from one round to the next
 
 
 class Source:

@@ -39,6 +39,7 @@ class JackClient:
         self._rate: int = library.jack_get_sample_rate(handle)
         self._frames = 0
         self._stalled_ns: int | None = None
+        self._known: dict[str, int] = {}  # ports by name, while they are there
         self._is_active = self._is_flushing = False
         self._flush = self._register("flush")
         self._mend = self._register("mend")
@@ -136,7 +137,11 @@ class JackClient:
         return int(self._library.jack_get_buffer_size(self._handle)) * NS_PER_S // self._rate
 
     def _find(self, port: str) -> int | None:
-        found: int | None = self._library.jack_port_by_name(self._handle, port.encode())
+        name = port.encode()
+        found = self._known.get(port)  # JACK looks through all places for ports, and we ask many times a second
+        if found is None or self._library.jack_port_name(found) != name:
+            found = self._library.jack_port_by_name(self._handle, name)
+            self._known = {**self._known, port: found} if found else {}
         return found
 
     def _is_connected(self, port: int | None, other: str) -> bool:
@@ -227,6 +232,7 @@ def _declare(library: ctypes.CDLL) -> ctypes.CDLL:
         "jack_get_client_name": (text, [pointer]),
         "jack_get_uuid_for_client_name": (pointer, [pointer, text]),
         "jack_port_by_name": (pointer, [pointer, text]),
+        "jack_port_name": (text, [pointer]),
         "jack_port_set_alias": (ctypes.c_int, [pointer, text]),
         "jack_port_get_all_connections": (ctypes.POINTER(text), [pointer, pointer]),
         "jack_get_ports": (ctypes.POINTER(text), [pointer, text, text, ctypes.c_ulong]),
