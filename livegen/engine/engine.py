@@ -222,14 +222,15 @@ class Engine:
 
     def _due_ns(self) -> int | None:
         """When to call again; 0: soon, None: not before something is played."""
-        match self._turn:
-            case Turn.IDLE:
-                due_ns = None
-            case Turn.LISTENING:
-                due_ns = self._capture.due_ns
-            case _:
-                due_ns = self._part.due_ns(self._ahead) if self._part else 0
-        return min((moment for moment in (due_ns, self._taps.due_ns) if moment is not None), default=None)
+        moments = (self._turn_due_ns(), self._taps.due_ns)
+        return min((moment for moment in moments if moment is not None), default=None)
+
+    def _turn_due_ns(self) -> int | None:
+        if self._turn is Turn.IDLE:
+            return None
+        if self._turn is Turn.LISTENING:
+            return self._capture.due_ns
+        return self._part.due_ns(self._ahead) if self._part else 0
 
 
 def load_engine(settings: Settings) -> Engine:

@@ -16,10 +16,11 @@ class Taps:
     def __init__(self) -> None:
         self._onsets: dict[_Key, int] = {}
         self._late: dict[_Key, Timed] = {}  # delayed note-offs
+        self._fresh: dict[_Key, int] = {}  # those whose note has not been planned for yet → how long it lasts
 
     def hear(self, timed: Timed, least_ns: int) -> list[Timed]:
         """Take an event; return the events that are to be heard by now. A tap lasts ``least_ns``; 0: as played."""
-        due = self.due(timed.at_ns)
+        due = self._take(timed.at_ns)
         match timed.event:
             case NoteOn(pitch, _, channel):
                 if late := self._late.pop((channel, pitch), None):
@@ -29,11 +30,19 @@ class Taps:
                 onset_ns = self._onsets.pop((channel, pitch), None)
                 if onset_ns is not None and timed.at_ns - onset_ns < min(_TAP_NS, least_ns):
                     self._late[channel, pitch] = replace(timed, at_ns=onset_ns + least_ns)
+                    self._fresh[channel, pitch] = least_ns
                     return due
         return [*due, timed]
 
     def due(self, now_ns: int) -> list[Timed]:
-        """Remove and return the delayed note-offs that are due."""
+        """Before planning: remove and return the delayed note-offs that are due. A new tap lasts from now on."""
+        for key, least_ns in self._fresh.items():
+            if late := self._late.get(key):
+                self._late[key] = replace(late, at_ns=max(late.at_ns, now_ns + least_ns))
+        self._fresh.clear()
+        return self._take(now_ns)
+
+    def _take(self, now_ns: int) -> list[Timed]:
         due = sorted((late for late in self._late.values() if late.at_ns <= now_ns), key=lambda late: late.at_ns)
         self._late = {key: late for key, late in self._late.items() if late.at_ns > now_ns}
         return due

@@ -200,10 +200,12 @@ def test_whatever_comes_every_note_and_pedal_that_goes_on_has_one_end(received: 
 def test_all_notes_off_ends_the_notes_of_its_channel_and_goes_no_further():
     stand = Stand()
 
-    stand.play(ON, "91 30 50", "b0 7b 00", OFF)
+    stand.play(ON, "91 30 50", "b0 7b 00")
+    between = list(stand.passed)
+    stand.play(OFF)
 
     assert stand.events() == [NoteOn(60, 80), NoteOn(48, 80, 1), NoteOff(60)]
-    assert stand.passed == [ON, "91 30 50", OFF]
+    assert stand.passed == between == [ON, "91 30 50", OFF]
 
 
 @pytest.mark.parametrize("mode", [124, 125, 126, 127])
@@ -284,7 +286,8 @@ def test_a_stream_of_bends_and_pressure_leaves_no_note_out_and_no_end():
     stand = Stand()
     for step in range(4_000):  # two fingers of an MPE keyboard, a message of each a quarter of a millisecond
         stand.play(f"e{step % 2 + 1:x} {step % 128:02x} 50", f"d{step % 2 + 1:x} 40", at_ns=step * NS_PER_MS // 4)
+        stand.play(*([ON, OFF] if step % 20 == 0 else []), at_ns=step * NS_PER_MS // 4)
     stand.play(ON, OFF, "e1 00 40", "e2 00 40", at_ns=NS_PER_S)
 
-    assert stand.events() == [NoteOn(60, 80), NoteOff(60)]
+    assert stand.events() == [NoteOn(60, 80), NoteOff(60)] * 201
     assert stand.passed[-4:] == [ON, OFF, "e1 00 40", "e2 00 40"]

@@ -18,7 +18,10 @@ def heard(taps: Taps, *events: Timed, least_ns: int = SIXTEENTH) -> list[Timed]:
 def test_a_tap_ends_a_sixteenth_after_it_began():
     taps = Taps()
 
-    first = heard(taps, at(0, NoteOn(60)), at(0, NoteOff(60)), at(10, NoteOn(64)), at(30, NoteOff(64)))
+    first = heard(taps, at(0, NoteOn(60)), at(0, NoteOff(60)))
+    taps.due(0)
+    first += heard(taps, at(10, NoteOn(64)), at(30, NoteOff(64)))
+    taps.due(10 * NS_PER_MS)
     due = [taps.due_ns, taps.due(149 * NS_PER_MS), taps.due(160 * NS_PER_MS), taps.due_ns]
 
     assert first == [at(0, NoteOn(60)), at(10, NoteOn(64))]
@@ -36,7 +39,9 @@ def test_a_roll_on_one_pad_is_one_note_for_each_tap():
     taps = Taps()
     roll = [at(ms, event) for ms in (0, 40, 80) for event in (NoteOn(60), NoteOff(60))]
 
-    told = [*heard(taps, *roll), *taps.due(10**9)]
+    told = heard(taps, *roll)
+    taps.due(80 * NS_PER_MS)
+    told += taps.due(10**9)
 
     assert told == [
         at(0, NoteOn(60)),
@@ -51,3 +56,12 @@ def test_what_is_heard_next_comes_after_an_end_that_was_due():
     told = heard(taps, at(0, NoteOn(60)), at(0, NoteOff(60)), at(200, NoteOn(62)))
 
     assert told == [at(0, NoteOn(60)), at(150, NoteOff(60)), at(200, NoteOn(62))]
+
+
+def test_a_tap_that_is_planned_for_late_lasts_as_long():
+    taps = Taps()
+    heard(taps, at(0, NoteOn(60)), at(0, NoteOff(60)))
+
+    due = [taps.due(400 * NS_PER_MS), taps.due_ns, taps.due(550 * NS_PER_MS)]
+
+    assert due == [[], 550 * NS_PER_MS, [at(550, NoteOff(60))]]

@@ -11,6 +11,7 @@ from livegen.clock import NS_PER_MS, NS_PER_S
 from .agenda import Alarm
 from .midi import Killed
 from .process import EngineProcess
+from .receiver import PEDALS
 
 if TYPE_CHECKING:
     from .world import World
@@ -307,8 +308,7 @@ class Faults:
         for _ in range(random.choice((500, 3000, 10_000))):
             status = random.choice((0x90, 0x90, 0x80, 0xB0, 0xF8))
             keyboard.play([status] if status == 0xF8 else [status, random.randrange(100), random.randrange(128)])
-        for pitch in range(128):
-            keyboard.play([0x80, pitch, 0])
+        self._let_go(channels=1)
 
     def exclusive_unfinished(self) -> None:
         """A message without an end; the next key that goes down is heard all the same."""
@@ -327,10 +327,15 @@ class Faults:
         random, keyboard = self._random, self._world.keyboard
         for _ in range(random.randrange(1, 50)):
             keyboard.play(list(random.randbytes(random.randrange(0, 12))))
-        for channel in range(16):
-            keyboard.play([0xB0 | channel, 64, 0])
+        self._let_go(channels=16)
+
+    def _let_go(self, channels: int) -> None:
+        """Nobody's foot is on a pedal, and no key is down: what they hold would sound for ever."""
+        for channel in range(channels):
+            for pedal in PEDALS:
+                self._world.keyboard.play([0xB0 | channel, pedal, 0])
             for pitch in range(128):
-                keyboard.play([0x80 | channel, pitch, 0])
+                self._world.keyboard.play([0x80 | channel, pitch, 0])
 
     def _confuse(self) -> None:
         """There may be pulses in it."""

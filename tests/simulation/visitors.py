@@ -117,14 +117,13 @@ def chords(random: Random, rate: float) -> Gesture:
 
 
 def pedalled(random: Random, rate: float) -> Gesture:
-    """The same with a pedal, which may stay down over the end, or be forgotten."""
+    """The same with a pedal, which may stay down over the end."""
     pedal = random.choice((64, 64, 67, 69))
     yield 0.01, [0xB0, pedal, 127]
     yield from melody(random, rate)
     if random.random() < 0.5:
         yield from melody(random, rate)
-    if random.random() < 0.9:
-        yield 0.2, [0xB0, pedal, 0]
+    yield 0.2, [0xB0, pedal, 0]
 
 
 def sostenuto(random: Random, rate: float) -> Gesture:
@@ -136,8 +135,7 @@ def sostenuto(random: Random, rate: float) -> Gesture:
     for key in keys:
         yield 0.01, [0x80, key, 0]
     yield from melody(random, rate)
-    if random.random() < 0.9:
-        yield 0.2, [0xB0, random.choice((66, 121)), 0]
+    yield 0.2, [0xB0, random.choice((66, 121)), 0]
 
 
 def expressive(random: Random, rate: float) -> Gesture:
