@@ -25,7 +25,8 @@ FrameTap = Callable[[Kind, bytes], None]  # for an engine's start and end, and f
 _GLANCE_MS = 100
 
 ENGINE_COMMAND = module_command("livegen.ipc.engine_worker")
-_ENVIRONMENT = {"OMP_NUM_THREADS": "1"}  # numpy's threads have no work there, and wait for a processor when they end
+# Without threads of numpy and onnxruntime: an engine's pipe ends with the last thread, which may wait for a processor.
+_ENVIRONMENT = {"OMP_NUM_THREADS": "1", "ORT_DISABLE_TELEMETRY": "1"}
 SPARE = "spare"  # the last argument of the command: the engine is loaded, and waits until it takes over
 
 
