@@ -92,7 +92,7 @@ class Training(_Frozen):
     unshifted_last: float = Field(1.0, ge=0, le=1)  # ... and at last ...
     settled_by: float = Field(0.75, gt=0, le=1)  # ... from this share of the epochs on, and so the parts
     test_every: int = Field(0, ge=0)  # epochs between two reports of the test figure, which decides nothing
-    bf16: bool = True  # the forward pass in bfloat16; weights, loss and validation stay float32
+    bf16: bool = True  # the forward pass in bfloat16, where the processor has it; all else is float32
     seed: int = Field(0, ge=0)
 
 

@@ -9,7 +9,6 @@ was killed goes on exactly where its last checkpoint stands. Started by torchrun
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +21,7 @@ from torch.nn.functional import cross_entropy
 
 from export import checkpoints, corpora, scoring, training_loop
 from export.corpora.work import Piece, concatenate
+from export.half_precision import half_precision
 from export.networks import make_network
 from export.networks.network import Network, State
 from export.processes import Processes, joined
@@ -208,7 +208,7 @@ def _losses(network: Network, parts: Sequence[Tokens], training: Training, proce
 
 def _loss(network: Network, batch: Tensor, state: State | None, training: Training) -> tuple[Tensor, State | None]:
     """Mean cross-entropy of a batch [streams, chunk + 1], and the state to go on with."""
-    with torch.autocast(batch.device.type, torch.bfloat16) if training.bf16 else nullcontext():
+    with half_precision(batch.device.type, is_wanted=training.bf16):
         if training.targets == "last":
             return cross_entropy(network.last(batch[:, :-1]).float(), batch[:, -1]), None
         blank = network.begin(len(batch))

@@ -8,7 +8,6 @@ seed, so a run that was killed goes on exactly where its last checkpoint stands.
 import json
 import math
 from collections.abc import Iterable
-from contextlib import nullcontext
 from copy import deepcopy
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from export import checkpoints
+from export.half_precision import half_precision
 from export.jsb16.data import HIDDEN, SOPRANO, VOICES, Chorales, Frames, epoch_batches, padded, range_of
 from export.jsb16.network import ChoraleNetwork
 from export.jsb16.settings import Hiding, Settings, Training
@@ -141,7 +141,7 @@ def _loss(network: ChoraleNetwork, whole: Frames, is_music: NDArray[np.bool_], s
     """Mean nats per frame, with some of the past hidden and some frames in another order."""
     frames = torch.from_numpy(whole)
     shown, known = drawn_view(frames, settings.hiding), drawn_order(frames, settings.hiding)
-    with torch.autocast("cpu", torch.bfloat16) if settings.training.bf16 else nullcontext():
+    with half_precision("cpu", is_wanted=settings.training.bf16):
         each = nats(network, frames, shown, known)
     return each[torch.from_numpy(is_music)].sum(-1).mean()
 

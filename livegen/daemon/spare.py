@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 from livegen.clock import NS_PER_S
+from livegen.errors import LivegenError
 from livegen.file_version import GONE, stamp
 from livegen.ipc.engine_child import FrameTap, HeldTap
 from livegen.ipc.messages import Configure, Failed, Message, Ready
@@ -136,7 +137,11 @@ class Spare(Generic[C]):
 
     def _begin(self, settings: Settings, needs: _Needs, at_ns: int) -> None:
         tap = HeldTap(self._tap)
-        child = self._start(tap)
+        try:
+            child = self._start(tap)
+        except LivegenError:  # of another version: the engine that plays needs no restart, and says so when it dies
+            self._next_ns = at_ns + _RETRY_NS
+            return
         self._engine = SpareEngine(child, tap, settings, needs, at_ns)
         child.send(Configure(settings.model_dump_json()))
 

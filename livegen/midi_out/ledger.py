@@ -327,10 +327,15 @@ def map_ledger(path: Path) -> Ledger:
 
     What was left unsent there is pending.
     """
-    with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b", buffering=0) as file:
-        ledger = Ledger(_map(file))
+    ledger = Ledger(map_cells(path))
     ledger.mark_pending_off()
     return ledger
+
+
+def map_cells(path: Path) -> mmap.mmap:
+    """The cells in that file, which is made where it is not there; OSError where it cannot be written."""
+    with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b", buffering=0) as file:
+        return _map(file)
 
 
 def _map(file: BinaryIO) -> mmap.mmap:

@@ -31,7 +31,7 @@ class MidiOutput:
         self.repays = connections is not None and folder.is_dir()  # else the process before kept no such record
         self._name = f"{name}-out:out" if client.system == "jack" else f"{name}:out"
         self._client = client
-        self._virtual = VirtualOutput(client, Receivers(folder) if connections else None)
+        self._virtual = VirtualOutput(client, Receivers(folder / "virtual") if connections else None)
         self._wanted = wanted
         self._named = [Destination(client.system, f"{name}-to", port.name, folder) for port in wanted[1:]]
         self.connections = connections
@@ -143,7 +143,7 @@ class Destination:
         self._client: RtmidiClient | None = None
         # What this port was sent. The sender's ledger does not know it: the sender goes on while the port is away, and
         # notes that it ends meanwhile must still be ended here. It is known by the name that was asked for.
-        self._receivers = Receivers(folder)
+        self._receivers = Receivers(folder / "named")
         self._peer: Peer = (f"named {wanted}", None)
 
     @property

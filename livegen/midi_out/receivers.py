@@ -13,8 +13,9 @@ from pathlib import Path
 
 from livegen.errors import LivegenError
 from livegen.events import from_bytes, to_bytes
-from livegen.midi_out.ledger import Ledger, blank_ledger, map_ledger
+from livegen.midi_out.ledger import Ledger, blank_ledger, map_cells, map_ledger
 from livegen.midi_ports.names import Peer, is_device
+from livegen.private_folder import make_private
 
 _MOST_FILES = 64  # receivers that have gone and are owed something; the oldest are forgotten
 
@@ -27,7 +28,7 @@ class Receivers:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         with suppress(OSError):
-            folder.mkdir(parents=True, exist_ok=True)
+            make_private(folder)
         self._lock = threading.Lock()
         self._connected: dict[Peer, Ledger] = {}
         self._owing: dict[Peer, Ledger] = {}  # connected, and owed something still
@@ -50,6 +51,7 @@ class Receivers:
     def see(self, peers: Iterable[Peer], pay: Pay) -> None:
         """These are connected now: those that have come back get what they are owed, and only they."""
         peers = frozenset(peers)
+        self._keep_files()
         for peer in self._connected.keys() - peers:
             self._part(peer)
         for peer in peers - self._connected.keys():
@@ -66,6 +68,15 @@ class Receivers:
             for peer in self._connected.keys() - self._owing.keys():
                 self._delete(peer)
             self._connected.clear()
+
+    def _keep_files(self) -> None:
+        """Where the folder was removed, make it anew, with all that is owed."""
+        if self._folder.is_dir():
+            return
+        with self._lock, suppress(OSError):
+            make_private(self._folder)
+            for peer, ledger in {**self._gone, **self._connected}.items():
+                ledger.move_to(map_cells(self._path(peer)))
 
     def _part(self, peer: Peer) -> None:
         with self._lock:

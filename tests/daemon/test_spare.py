@@ -11,6 +11,7 @@ import pytest
 import livegen.daemon.spare
 from livegen.clock import NS_PER_S
 from livegen.daemon.spare import Spare, is_wanted
+from livegen.errors import LivegenError
 from livegen.ipc.engine_child import EngineChild, FrameTap, start_child
 from livegen.ipc.messages import Configure, Heartbeat, Loaded, Message, Ready, decode
 from livegen.recording.format import Kind
@@ -163,3 +164,14 @@ def test_a_small_computer_has_no_spare_unless_it_is_asked_for(
     monkeypatch.setattr("os.cpu_count", lambda: 4)
 
     assert is_wanted(settings(spare=chosen), has_spare=False) == expected
+
+
+def test_no_spare_of_another_version_is_started_and_the_music_goes_on():
+    def refuse(_: FrameTap) -> EngineChild:
+        raise LivegenError("livegen 9.9 was installed while this one plays: restart livegen")
+
+    spare: Spare[EngineChild] = Spare(refuse, lambda _, __: None, lambda _: None)
+    for second in range(1, 4):
+        spare.poll(settings(), None, second * NS_PER_S)
+
+    assert spare.state == "none"

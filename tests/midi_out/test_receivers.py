@@ -1,5 +1,6 @@
 """What each receiver is owed, and when it gets it."""
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -102,3 +103,18 @@ def test_a_receiver_that_is_owed_nothing_leaves_no_file(tmp_path: Path):
     receivers.close()
 
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_owed_outlives_the_removal_of_its_folder(tmp_path: Path):
+    folder, paid = tmp_path / "duo.receivers", Paid()
+    receivers = Receivers(folder)
+    receivers.see([_SYNTH], paid)
+    send(receivers, NoteOn(60, 80))
+
+    shutil.rmtree(folder)
+    receivers.see([_SYNTH], paid)
+    send(receivers, NoteOn(62, 80))
+    Receivers(folder).see([_SYNTH], paid)
+
+    assert paid.all == [(_SYNTH, [NoteOff(60), NoteOff(62)])]
+    assert folder.stat().st_mode & 0o777 == 0o700
