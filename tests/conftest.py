@@ -101,13 +101,15 @@ def realtime_jack_server(jack_server: str) -> str:
     return jack_server
 
 
-def start_jack(log: Path, *more: str, frames: int = 256, waits: bool = False) -> subprocess.Popen[bytes]:
+def start_jack(
+    log: Path, *more: str, frames: int = 256, waits: bool = False, is_realtime: bool = True
+) -> subprocess.Popen[bytes]:
     """The default server, answering: above our own priorities, as audio drivers are; 256 frames are 5 ms a period.
 
     When a machine stalls for longer than a period, JACK lets its clients miss what came meanwhile, unless it is told
     to wait for them. Few ports, for JACK maps room for each into every client.
     """
-    priority = ["-R", "-P", "80"] if is_realtime_allowed() else ["-r"]
+    priority = ["-R", "-P", "80"] if is_realtime and is_realtime_allowed() else ["-r"]
     name = os.environ["JACK_DEFAULT_SERVER"]
     mode = ["-S"] if waits else []
     options = ["-n", name, *priority, *mode, "-p", "128", "-d", "dummy", "-r", "48000", "-p", str(frames), *more]

@@ -1,5 +1,6 @@
 """A little of ``python -m tests.fuzz`` each time, and what it once found."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -25,12 +26,21 @@ def test_a_section_that_is_none_is_refused_whatever_is_typed_beside_it(tmp_path:
         load(path, {"play": {"role": "solo"}})
 
 
-def test_a_key_signature_that_no_key_has_is_a_damaged_file(tmp_path: Path) -> None:
+def test_a_key_signature_that_no_key_has_is_passed_over(tmp_path: Path) -> None:
     path = tmp_path / "key.mid"
     path.write_bytes(damaged(midi_seeds()[0], [("put", 0.203125, b"\x08")]))
+    whole = tmp_path / "whole.mid"
+    whole.write_bytes(midi_seeds()[0])
 
-    with pytest.raises(MidiFileError, match=r"key\.mid: not a Standard MIDI File \(Could not decode key"):
-        read_midi(path)
+    assert read_midi(path) == read_midi(whole)
+
+
+def test_a_key_that_is_let_go_and_never_struck_is_no_note(tmp_path: Path) -> None:
+    path = tmp_path / "ends.mid"
+    path.write_bytes(damaged(midi_seeds()[0], [("put", 0.5, b"\x00")]))
+
+    with suppress(MidiFileError):
+        assert all(timed.at_ns >= 0 for timed in read_midi(path))
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -69,8 +69,7 @@ def run_daemon(
         monitor = Monitor(open_recorder(settings, log), observe, is_realtime=is_realtime)
         threads.start(monitor)
         player = Player(ledger, monitor.sent, is_realtime=is_realtime)
-        folder_watch = FolderWatch(RuntimeFile(settings.ports.name, ledger_folder()), player.sender.move_ledger, log)
-        stack.callback(folder_watch.close)
+        folder_watch = stack.enter_context(_watch_folder(settings, player, log))
         threads.start(player)
         models = _models(
             engine, settings, log, lambda each: supervisor.give(each), lambda: daemon.router.model_fetched()
@@ -84,6 +83,11 @@ def run_daemon(
         daemon.poll_until(stop, supervisor, health, folder_watch, on_poll)
         notify("STOPPING=1")
     return daemon.figures(supervisor)
+
+
+def _watch_folder(settings: Settings, player: Player, log: RecentLog) -> AbstractContextManager[FolderWatch]:
+    file = RuntimeFile(settings.ports.name, ledger_folder())
+    return closing(FolderWatch(file, player.sender.move_ledger, log))
 
 
 def _models(

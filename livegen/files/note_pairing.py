@@ -108,6 +108,8 @@ def _paired(group: Sequence[_Key], end: Place) -> list[PlayedNote]:
 
 def _with_length(notes: Sequence[PlayedNote], sixteenth: int) -> Iterator[PlayedNote]:
     """The notes of one key, in order: one of no length lasts until the next, at most a sixteenth."""
+    if not notes:
+        return
     nexts = [after.onset[0] for after in notes[1:]] + [1 << 62]
     befores = [-1] + [before.onset[0] for before in notes[:-1]]
     for note, before, after in zip(notes, befores, nexts, strict=True):

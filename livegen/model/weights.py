@@ -14,7 +14,6 @@ _DIMS, _TYPE, _FLOATS, _INTS, _NAME, _RAW, _DOUBLES = 1, 2, 4, 5, 8, 9, 10  # fi
 _FLOAT, _FLOAT16, _DOUBLE, _BFLOAT16 = 1, 10, 11, 16  # of its data types
 _BYTES = {_FLOAT: 4, 2: 1, 3: 1, 4: 2, 5: 2, 6: 4, 7: 8, 9: 1, _FLOAT16: 2, _DOUBLE: 8, 12: 4, 13: 8, _BFLOAT16: 2}
 _TYPES = {_FLOAT: "<f4", _FLOAT16: "<f2", _DOUBLE: "<f8", _BFLOAT16: "<u2"}
-_BFLOAT16_EXPONENT = 0x7F80  # all ones: infinite, or no number
 
 
 def check_weights(where: str, tensor: Sequence[Field]) -> None:
@@ -25,7 +24,7 @@ def check_weights(where: str, tensor: Sequence[Field]) -> None:
     if raw and kind in _BYTES and len(raw[-1]) != (wanted := prod(dims) * _BYTES[kind]):
         shape = ", ".join(map(str, dims[:8]))
         raise ModelError(f"{where}: its weights '{name}' have {len(raw[-1])} bytes; the shape [{shape}] needs {wanted}")
-    if kind in _TYPES and not _are_finite(kind, _numbers(tensor, kind, raw)):
+    if kind in _TYPES and not _are_weights(kind, _numbers(tensor, kind, raw)):
         raise ModelError(f"{where}: its weights '{name}' are not finite; the file is damaged")
 
 
@@ -38,7 +37,10 @@ def _numbers(tensor: Sequence[Field], kind: int, raw: Sequence[bytes]) -> NDArra
     return np.frombuffer(b"".join(texts(tensor, _FLOATS if kind == _FLOAT else _DOUBLES)), _TYPES[kind])
 
 
-def _are_finite(kind: int, numbers: NDArray[Any]) -> bool:
+def _are_weights(kind: int, numbers: NDArray[Any]) -> bool:
+    """All are finite; a single number may be infinite, for it is what a mask is filled with."""
     if kind == _BFLOAT16:
-        return not np.any((numbers & _BFLOAT16_EXPONENT) == _BFLOAT16_EXPONENT)
+        numbers = (numbers.astype(np.uint32) << 16).view(np.float32)
+    if numbers.size == 1:
+        return not np.isnan(numbers).any()
     return bool(np.isfinite(numbers).all())

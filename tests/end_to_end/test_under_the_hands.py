@@ -136,5 +136,5 @@ def test_status_says_how_a_daemon_stands_and_that_none_runs(tmp_path: Path) -> N
     assert (found["role"], found["model"], found["hanging"]) == ("harmonise", "bach", 0)
     assert found["notes_out"]
     assert found["reactions"]
-    assert gone.returncode == 1
+    assert gone.returncode == 3
     assert gone.stderr.strip() == "livegen: livegen is not running as 'standing'; start it: livegen jam --name standing"

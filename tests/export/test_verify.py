@@ -33,7 +33,7 @@ def network() -> Network:
 
 @pytest.fixture(scope="module")
 def card(network: Network) -> Card:
-    return make_card(Trained(RECIPE, CODEC, network, Progress()))
+    return make_card(Trained(RECIPE, CODEC, network, Progress(), ""))
 
 
 @pytest.fixture(scope="module")

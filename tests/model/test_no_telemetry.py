@@ -42,4 +42,6 @@ def test_an_answer_to_a_file_asks_the_internet_nothing_and_writes_one_file(tmp_p
     calls = log.read_text().splitlines()
     written = [call for call in calls if any(word in call for word in ("O_CREAT", "O_WRONLY", "O_RDWR", "mkdir("))]
     assert [call for call in calls if "AF_INET" in call or "connect(" in call] == []
-    assert [call for call in written if '"out.mid"' not in call] == []
+    beside = f'"{tmp_path}"', f'"{tmp_path}/.'  # a trial of the folder, and the file until it is whole
+    assert [call for call in written if not any(place in call for place in ('"out.mid"', *beside))] == []
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["calls", "home", "in.mid", "out.mid"]

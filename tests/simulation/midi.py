@@ -32,7 +32,8 @@ class MidiSystem:
         self.keyboards: dict[str, Keyboard] = {}  # by the name of their port
         self.synths: dict[str, Receiver] = {}
         self.owners: dict[str, str] = {}  # port → which program's it is
-        self.listeners: list[Receiver] = []  # connected to our virtual output
+        self.programs: list[Receiver] = []  # that were ever connected to our virtual output
+        self.listeners: list[Receiver] = []  # and those that are
         self.clients: list[Client] = []
         self.pollers: list[InputPoller] = []
         self.is_flushing = False  # livegen sends an F7 to its inputs in every period
@@ -68,8 +69,8 @@ class MidiSystem:
         """The server is killed; every client of it is dead."""
         self.is_alive = self.is_flushing = False
         self.lives += 1
-        for listener in self.listeners:  # a program that has lost its server is silent, and is another one to the next
-            listener.forget()
+        for program in self.programs:  # one that has lost its server is silent, and is another one to the next
+            program.forget()
         self.listeners.clear()
         for client in self.clients:
             client.is_cut = True
@@ -104,6 +105,8 @@ class MidiSystem:
 
     def listen(self, receiver: Receiver) -> None:
         """Somebody connects to our virtual output."""
+        if receiver not in self.programs:
+            self.programs.append(receiver)
         if receiver not in self.listeners and any(client.is_virtual_out for client in self.clients):
             self.listeners.append(receiver)
 
