@@ -17,7 +17,7 @@ from threading import Thread
 import pytest
 
 from livegen.clock import NS_PER_MS, now_ns
-from livegen.events import ALL_NOTES_OFF, ControlChange, NoteOff, NoteOn, to_bytes
+from livegen.events import NoteOff, NoteOn, Transport, to_bytes
 from livegen.recording.format import read_session
 from livegen.session.replay import model_opener, replay
 from livegen.shipped import shipped_models
@@ -144,7 +144,7 @@ def test_however_many_notes_a_killed_engine_leaves_they_end_at_once(tmp_path: Pa
             returns.append((again_ns - killed_ns) / NS_PER_MS)
             silences.append(silence_ms(on.receiver.events(), killed_ns))
             on.player.play([(1, list(to_bytes(NoteOff(pitch)))) for pitch in chord])
-            on.player.play([(1, list(to_bytes(ControlChange(ALL_NOTES_OFF, 0))))])
+            on.player.play([(1, [Transport.RESET.value])])
             wait_for(lambda: not hanging(on.receiver.events()), "silence")
         on.daemon.stop()
 

@@ -16,7 +16,7 @@ import pytest
 import rtmidi
 
 from livegen.clock import NS_PER_MS, NS_PER_S, now_ns
-from livegen.events import ALL_NOTES_OFF, ControlChange, NoteOff, NoteOn, to_bytes
+from livegen.events import NoteOff, NoteOn, Transport, to_bytes
 from tests.conftest import SERVER, start_jack, stop_jack
 from tests.support.jack_stage import Daemon, Voice, hanging, percentile, report, wait_for, wait_for_quiet
 from tests.support.jack_voice import connect
@@ -88,7 +88,7 @@ def test_devices_pulled_out_while_they_play_come_back_by_name_and_nothing_hangs(
             returns += [back_keys(stage, count), *pull_synth(stage, count)]
             files.append(stage.open_files())
             memory.append(stage.memory_kib())
-        stage.keys.play([(0, list(to_bytes(ControlChange(ALL_NOTES_OFF, 0))))])  # no answer to a phrase of minutes
+        stage.keys.play([(0, [Transport.RESET.value])])  # no answer to a phrase of minutes
         wait_for_quiet(stage.synth)
         lines = stage.daemon.lines()
         left = hanging(stage.synth.events())
