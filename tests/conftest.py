@@ -53,10 +53,11 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """What models have passed the gate is not remembered from one run to the next."""
+def _own_surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What models have passed the gate is not remembered from one run to the next; a test asks for a spare itself."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("LIVEGEN_DAEMON__SPARE", "off")  # two engines a daemon are too much for many daemons on two cores
         yield
 
 

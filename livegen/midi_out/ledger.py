@@ -73,6 +73,21 @@ class Ledger:
         cells[_HEADER.size : _SIZE] = self._cells[_HEADER.size : _SIZE]
         self._cells = cells
 
+    def add(self, other: "Ledger") -> None:
+        """Add what sounds and what is pending in another ledger, as far as it is not here."""
+        for cell in range(_SOUNDING, _UNCONFIRMED):
+            if found := other._cells[cell]:
+                self._write(cell, self._cells[cell] | found if cell >= _HELD else max(self._cells[cell], found))
+        for cell in range(_UNCONFIRMED, _END):
+            self._cells[cell] = max(self._cells[cell], other._cells[cell])
+
+    def clear_sounding(self) -> None:
+        """Nothing sounds any more, and all that was sent has arrived; what is pending stays."""
+        self._cells[_SOUNDING:_PENDING] = self._cells[_SOUNDING + _COPY : _PENDING + _COPY] = _NO_NOTES
+        for cell in range(_HELD, _UNCONFIRMED):
+            self._write(cell, self._cells[cell] & ~_DOWN)
+        self._cells[_UNCONFIRMED:_END] = _ALL_CONFIRMED
+
     def counts(self) -> bytes:
         """How often each note sounds: one byte for each of 128 pitches on each of 16 channels."""
         return bytes(self._cells[_SOUNDING:_PENDING])

@@ -29,6 +29,7 @@ class Receivers:
         self._folder = folder
         with suppress(OSError):
             make_private(folder)
+        self._unseen = self._map_unseen()  # sent since the last look: who connected meanwhile has heard it, too
         self._lock = threading.Lock()
         self._connected: dict[Peer, Ledger] = {}
         self._owing: dict[Peer, Ledger] = {}  # connected, and owed something still
@@ -42,10 +43,11 @@ class Receivers:
             if event is None:
                 yield
                 return
-            for ledger in self._connected.values():
+            ledgers = (*self._connected.values(), self._unseen)
+            for ledger in ledgers:
                 ledger.leaves(event)
             yield
-            for ledger in self._connected.values():
+            for ledger in ledgers:
                 ledger.has_left(event)
 
     def see(self, peers: Iterable[Peer], pay: Pay) -> None:
@@ -61,6 +63,7 @@ class Receivers:
         with self._lock:
             for ledger in self._connected.values():
                 ledger.confirm_delivery()
+            self._unseen.clear_sounding()
 
     def close(self) -> None:
         """All that sounded has been ended: nothing is owed to those that are connected."""
@@ -68,6 +71,7 @@ class Receivers:
             for peer in self._connected.keys() - self._owing.keys():
                 self._delete(peer)
             self._connected.clear()
+            self._unseen.clear_sounding()
 
     def _keep_files(self) -> None:
         """Where the folder was removed, make it anew, with all that is owed."""
@@ -75,6 +79,7 @@ class Receivers:
             return
         with self._lock, suppress(OSError):
             make_private(self._folder)
+            self._unseen.move_to(map_cells(self._unseen_path))
             for peer, ledger in {**self._gone, **self._connected}.items():
                 ledger.move_to(map_cells(self._path(peer)))
 
@@ -89,8 +94,13 @@ class Receivers:
                 self._delete(peer)
 
     def _meet(self, peer: Peer) -> None:
+        """What a killed process sent after its last look is owed to the first that it may not have seen."""
+        is_known = peer in self._gone or self._path(peer).exists()
         ledger = self._gone.pop(peer, None) or self._open(peer)
         with self._lock:
+            ledger.add(self._unseen)
+            if not is_known:
+                self._unseen.clear_pending()
             self._connected[peer] = ledger
         if ledger.pending_offs():
             self._owing[peer] = ledger
@@ -111,6 +121,16 @@ class Receivers:
         """A file for each receiver: of a device its name is enough, a program that is started anew is another one."""
         known_by = (peer[0], "" if is_device(peer[0]) else str(peer[1]))
         return self._folder / f"{blake2b(repr(known_by).encode(), digest_size=12).hexdigest()}.ledger"
+
+    @property
+    def _unseen_path(self) -> Path:
+        return self._folder.with_suffix(".unseen")
+
+    def _map_unseen(self) -> Ledger:
+        try:
+            return map_ledger(self._unseen_path)
+        except (LivegenError, OSError):
+            return blank_ledger()
 
     def _open(self, peer: Peer) -> Ledger:
         try:

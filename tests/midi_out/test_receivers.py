@@ -62,6 +62,7 @@ def test_a_program_that_is_started_anew_is_owed_nothing_and_a_device_by_the_same
     device: Peer = ("a2j:Nord [20] (playback): Nord MIDI 1", "1")
     receivers.see([_SYNTH, device], paid)
     send(receivers, NoteOn(60, 80))
+    receivers.see([_SYNTH, device], paid)
 
     again = Receivers(tmp_path)
     again.see([("synth:in", "9"), (device[0], "2")], paid)
@@ -73,6 +74,7 @@ def test_what_a_killed_process_owed_is_paid_by_the_next_one_when_that_receiver_c
     killed, paid = Receivers(tmp_path), Paid()
     killed.see([_SYNTH], paid)
     send(killed, NoteOn(60, 80))
+    killed.see([_SYNTH], paid)
 
     receivers = Receivers(tmp_path)
     receivers.see([], paid)
@@ -118,3 +120,29 @@ def test_what_is_owed_outlives_the_removal_of_its_folder(tmp_path: Path):
 
     assert paid.all == [(_SYNTH, [NoteOff(60), NoteOff(62)])]
     assert folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_note_that_begins_before_its_receiver_was_seen_is_owed_its_end(tmp_path: Path):
+    receivers, paid = Receivers(tmp_path), Paid()
+    receivers.see([], paid)
+    send(receivers, NoteOn(60, 80), ControlChange(64, 127))  # it is connected, and not seen yet
+
+    receivers.see([_SYNTH], paid)
+    receivers.see([], paid)
+    receivers.see([_SYNTH], paid)
+
+    assert paid.all == [(_SYNTH, [NoteOff(60), ControlChange(64, 0)])]
+
+
+def test_a_note_that_a_killed_process_sent_to_a_receiver_it_had_not_seen_is_ended(tmp_path: Path):
+    killed, paid = Receivers(tmp_path / "duo"), Paid()
+    killed.see([_OTHER], paid)
+    send(killed, NoteOn(62, 80))
+    killed.see([_OTHER], paid)
+    send(killed, NoteOn(60, 80))
+
+    receivers = Receivers(tmp_path / "duo")
+    receivers.see([_OTHER], paid)
+    receivers.see([_OTHER, _SYNTH], paid)
+
+    assert paid.all == [(_OTHER, [NoteOff(60), NoteOff(62)]), (_SYNTH, [NoteOff(60)])]
