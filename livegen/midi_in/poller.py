@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from livegen.clock import NS_PER_S, now_ns
+from livegen.clock import NS_PER_MS, NS_PER_S, now_ns
 from livegen.midi_in.arrival import ArrivalClock
 from livegen.midi_ports.rtmidi_client import RtmidiClient
 from livegen.realtime import CARRYING, raise_thread
@@ -14,9 +14,10 @@ OnMessage = Callable[
 ]  # called on the poller's thread with bytes and arrival: must return at once
 
 _FLUSH = [0xF7]
-_DEAF_NS = 2 * NS_PER_S
-_PLAYING_NS = 3 * NS_PER_S  # somebody plays: the last message was this long ago at most
-_PLAYING_S, _RESTING_S, _ALONE_S = 0.0005, 0.004, 0.05  # from one round to the next
+_DEAF_NS = 10 * NS_PER_S  # some flushes
+_PLAYING_NS = 10 * NS_PER_S  # somebody plays: the last message was this long ago at most
+_CHECK_NS = 20 * NS_PER_MS  # a cable that somebody takes out is out for longer
+_PLAYING_S, _RESTING_S, _ALONE_S = 0.0005, 0.008, 0.05  # from one round to the next
 
 
 class Source:
@@ -67,7 +68,8 @@ class InputPoller:
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._played_ns = 0
         self.is_alone = False  # nobody is connected to any input
-        self.check: Callable[[], bool] = lambda: True  # called in every round; True when somebody listens to us
+        self.check: Callable[[], bool] = lambda: True  # called many times a second; True when somebody listens to us
+        self._checked_ns, self._is_heard = 0, True
 
     def add(self, client: RtmidiClient, on_message: OnMessage) -> Source:
         """From now on, call ``on_message`` for all that arrives there."""
@@ -85,12 +87,18 @@ class InputPoller:
         """One round; the seconds to wait until the next."""
         with self._taking:
             is_playing = [source.take() for source in self._sources.values()]
-        is_heard, at_ns = self.check(), now_ns()
+        at_ns = now_ns()
+        if at_ns - self._checked_ns >= _CHECK_NS:
+            self._checked_ns, self._is_heard = at_ns, self.check()
         if any(is_playing):
             self._played_ns = at_ns
         if at_ns - self._played_ns < _PLAYING_NS:
             return _PLAYING_S
-        return _ALONE_S if self.is_alone and not is_heard else _RESTING_S
+        return _ALONE_S if self.is_alone and not self._is_heard else _RESTING_S
+
+    def has_taken_since(self, at_ns: int) -> bool:
+        """Has anything been played since then? Any thread."""
+        return self._played_ns > at_ns
 
     def start(self) -> None:
         """Begin to poll, at real-time priority where that is allowed."""

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from livegen.clock import now_ns
+from livegen.clock import NS_PER_MS, NS_PER_S, now_ns
 from livegen.errors import PortError
 from livegen.events import Event, Timed, Transport
 from livegen.midi_in.input_filter import InputFilter
@@ -15,6 +15,8 @@ from livegen.midi_ports.rtmidi_client import HotPlug, MidiSystemError, RtmidiCli
 from livegen.settings import InputPort, Ports
 
 MakeFilter = Callable[[str, InputPort], InputFilter]  # of an input's name and settings
+
+_FLUSH_SOON_NS, _FLUSH_NS = 500 * NS_PER_MS, 2 * NS_PER_S
 
 
 class MidiInput:
@@ -30,6 +32,7 @@ class MidiInput:
         self._client = client  # kept open: a new one at each poll would exhaust the system
         self._make = make
         self._virtual = make(f"{settings.name}:in", virtual_port(settings.all_inputs, settings.split))
+        self._flushed_ns = 0
         self._peers: frozenset[Peer] = frozenset()  # of the virtual port, where the MIDI system lists them
         self._keyboards = HotPlug("input", self.system, f"{self._name}-keyboard", self._let_go)
         self._filters: dict[str, InputFilter] = {}  # of the keyboards
@@ -74,8 +77,15 @@ class MidiInput:
         if connections:
             self._look_at_peers(connections)
             self._poller.is_alone = not self._peers and not self._keyboards.names
-            connections.flush(f"{re.escape(self._name)}(-keyboard[^:]*)?:in")
+            self._flush(connections, now_ns())
         return lines + [line for input_filter in self._all_filters() for line in input_filter.poll(now_ns())]
+
+    def _flush(self, connections: Connections, at_ns: int) -> None:
+        """Soon after somebody has played, and now and then: a system exclusive message may have no end."""
+        wait_ns = _FLUSH_SOON_NS if self._poller.has_taken_since(self._flushed_ns) else _FLUSH_NS
+        if at_ns - self._flushed_ns >= wait_ns:
+            connections.flush(f"{re.escape(self._name)}(-keyboard[^:]*)?:in")
+            self._flushed_ns = at_ns
 
     def is_changed(self, connections: Connections) -> bool:
         """Somebody has connected or disconnected since the last ``poll``; cheap."""

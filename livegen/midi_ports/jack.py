@@ -86,15 +86,17 @@ class JackClient:
         return self._is_flushing
 
     def flush(self, ports: str) -> None:
-        """From now on, send F7 in every period to each input of ours whose whole name this regular expression matches.
+        """Send an F7 or some to each input of ours whose whole name this regular expression matches; some periods.
 
-        rtmidi collects what comes after a system exclusive message without an end, and delivers it at the next F7.
+        rtmidi collects what comes after a system exclusive message without an end, and delivers it at the next F7. The
+        connection does not stay: without real-time priority, an input that waits for one more client misses periods.
         """
         for port in self._ports(ports, _PORT_IS_INPUT):
-            is_new = bool(self.connected(port)) and not self._is_connected(self._flush, port)
-            if is_new and (self._is_flushing or self._put(self._flush, [_END_OF_EXCLUSIVE])):
+            if self.connected(port) and (self._is_flushing or self._put(self._flush, [_END_OF_EXCLUSIVE])):
                 self._is_flushing = True
                 self.connect(f"{self._name}:flush", port)
+                time.sleep(_PERIODS * self._period_ns / NS_PER_S)
+                self._library.jack_disconnect(self._handle, f"{self._name}:flush".encode(), port.encode())
 
     def send_to(self, peer: Peer, messages: Sequence[bytes]) -> bool:
         """Send these messages, several times each, to this receiver only; False when it has gone, or JACK refuses.
