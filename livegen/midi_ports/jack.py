@@ -76,7 +76,7 @@ class JackClient:
 
     def connect(self, source: str, target: str) -> bool:
         """Connect two ports; True when they are connected."""
-        self._activate()
+        self.activate()
         self._library.jack_connect(self._handle, source.encode(), target.encode())
         return self._is_connected(self._find(source), target)
 
@@ -167,7 +167,7 @@ class JackClient:
 
     def _put(self, port: int | None, messages: Sequence[bytes]) -> bool:
         """Let a port of ours, which is not connected, send these messages in every period."""
-        self._activate()
+        self.activate()
         frames = self._library.jack_get_buffer_size(self._handle)
         buffer = self._library.jack_port_get_buffer(port, frames) if port else None
         if not buffer:
@@ -175,7 +175,7 @@ class JackClient:
         self._library.jack_midi_clear_buffer(buffer)
         return not any([self._library.jack_midi_event_write(buffer, 0, message, len(message)) for message in messages])
 
-    def _activate(self) -> None:
+    def activate(self) -> None:
         """Let our ports be connected: as JACK wants it, with a function that is called in every period."""
         if not self._is_active:
             self._is_active = True
@@ -190,7 +190,11 @@ def open_jack(name: str) -> JackClient | None:
         return None
     status = ctypes.c_int()
     handle = library.jack_client_open(name.encode(), _NO_START_SERVER, ctypes.byref(status))
-    return JackClient(library, handle) if handle else None
+    if not handle:
+        return None
+    client = JackClient(library, handle)
+    client.activate()  # now, not when somebody has just connected to us: JACK 1.9.21 then loses what is played
+    return client
 
 
 def hush_jack() -> None:

@@ -38,7 +38,7 @@ from tests.support.jack_stage import (
     wait_for_quiet,
 )
 
-pytestmark = [pytest.mark.jack, pytest.mark.usefixtures("jack_server")]
+pytestmark = [pytest.mark.jack, pytest.mark.timed, pytest.mark.usefixtures("jack_server")]
 
 ENGINE_KILLS = int(os.environ.get("LIVEGEN_ENGINE_KILLS", "4"))
 PORT_KILLS = int(os.environ.get("LIVEGEN_PORT_KILLS", "2"))
