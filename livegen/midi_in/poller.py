@@ -9,9 +9,7 @@ from livegen.midi_in.arrival import ArrivalClock
 from livegen.midi_ports.rtmidi_client import RtmidiClient
 from livegen.realtime import CARRYING, raise_thread
 
-OnMessage = Callable[
-    [list[int], int], None
-]  # called on the poller's thread with bytes and arrival: must return at once
+OnMessage = Callable[[list[int], int], None]  # gets bytes and arrival on the poller's thread: must return at once
 
 _FLUSH = [0xF7]
 _DEAF_NS = 10 * NS_PER_S  # some flushes

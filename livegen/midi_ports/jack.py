@@ -28,8 +28,8 @@ class JackClient:
 
     ``connected`` and ``stalled_ns`` may be called by any thread.
 
-    It calls no Python on JACK's threads: what its ports send stands in their buffers, and is sent in every period. So
-    it runs, and costs a thread that wakes once a period, only from the moment at which one of these ports is used.
+    It calls no Python on JACK's threads: what its ports send stands in their buffers, and is sent in every period in
+    which they are connected.
     """
 
     def __init__(self, library: ctypes.CDLL, handle: int) -> None:
@@ -40,7 +40,7 @@ class JackClient:
         self._frames = 0
         self._stalled_ns: int | None = None
         self._known: dict[str, int] = {}  # ports by name, while they are there
-        self._is_active = self._is_flushing = False
+        self._is_flushing = False
         self._flush = self._register("flush")
         self._mend = self._register("mend")
 
@@ -76,7 +76,6 @@ class JackClient:
 
     def connect(self, source: str, target: str) -> bool:
         """Connect two ports; True when they are connected."""
-        self.activate()
         self._library.jack_connect(self._handle, source.encode(), target.encode())
         return self._is_connected(self._find(source), target)
 
@@ -94,9 +93,7 @@ class JackClient:
         for port in self._ports(ports, _PORT_IS_INPUT):
             if self.connected(port) and (self._is_flushing or self._put(self._flush, [_END_OF_EXCLUSIVE])):
                 self._is_flushing = True
-                self.connect(f"{self._name}:flush", port)
-                time.sleep(_PERIODS * self._period_ns / NS_PER_S)
-                self._library.jack_disconnect(self._handle, f"{self._name}:flush".encode(), port.encode())
+                self._send_from("flush", port)
 
     def send_to(self, peer: Peer, messages: Sequence[bytes]) -> bool:
         """Send these messages, several times each, to this receiver only; False when it has gone, or JACK refuses.
@@ -105,10 +102,14 @@ class JackClient:
         """
         if self.uuid(peer[0]) != peer[1] or not self._put(self._mend, messages):
             return False
-        own, port = f"{self._name}:mend".encode(), peer[0].encode()
-        is_connected: bool = self._library.jack_connect(self._handle, own, port) == 0
+        return self._send_from("mend", peer[0])
+
+    def _send_from(self, own: str, target: str) -> bool:
+        """Connect a port of ours for some periods; False when JACK refuses."""
+        ends = f"{self._name}:{own}".encode(), target.encode()
+        is_connected: bool = self._library.jack_connect(self._handle, *ends) == 0
         time.sleep(_PERIODS * self._period_ns / NS_PER_S)
-        self._library.jack_disconnect(self._handle, own, port)
+        self._library.jack_disconnect(self._handle, *ends)
         return is_connected
 
     def stalled_ns(self, at_ns: int) -> int:
@@ -167,7 +168,6 @@ class JackClient:
 
     def _put(self, port: int | None, messages: Sequence[bytes]) -> bool:
         """Let a port of ours, which is not connected, send these messages in every period."""
-        self.activate()
         frames = self._library.jack_get_buffer_size(self._handle)
         buffer = self._library.jack_port_get_buffer(port, frames) if port else None
         if not buffer:
@@ -176,11 +176,9 @@ class JackClient:
         return not any([self._library.jack_midi_event_write(buffer, 0, message, len(message)) for message in messages])
 
     def activate(self) -> None:
-        """Let our ports be connected: as JACK wants it, with a function that is called in every period."""
-        if not self._is_active:
-            self._is_active = True
-            self._library.jack_set_process_callback(self._handle, _does_nothing(), None)
-            self._library.jack_activate(self._handle)
+        """Let our ports be connected, once: as JACK wants it, with a function that is called in every period."""
+        self._library.jack_set_process_callback(self._handle, _does_nothing(), None)
+        self._library.jack_activate(self._handle)
 
 
 def open_jack(name: str) -> JackClient | None:

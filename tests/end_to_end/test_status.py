@@ -1,6 +1,7 @@
 """What livegen status says of a real daemon, and its exit status."""
 
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 
@@ -13,11 +14,16 @@ def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
 
 
+def status_of(name: str) -> CompletedProcess[str]:
+    """What it says, as soon as there is a status."""
+    return wait_for(lambda: found if (found := livegen("status", "--name", name)).returncode != 3 else None, "a status")
+
+
 def test_all_is_well_where_everything_is_there(tmp_path: Path):
     daemon = Daemon("well", tmp_path, "--midi", "memory")
     try:
         daemon.wait_for_line("ready")
-        done = wait_for(lambda: (found := livegen("status", "--name", "well")).returncode != 3 and found, "a status")
+        done = status_of("well")
     finally:
         daemon.stop()
 
@@ -32,7 +38,7 @@ def test_without_a_midi_system_something_is_to_do(tmp_path: Path, monkeypatch: p
     daemon = Daemon("ill", tmp_path, "--midi", "jack")
     try:
         daemon.wait_for_line("waiting for it")
-        done = wait_for(lambda: (found := livegen("status", "--name", "ill")).returncode != 3 and found, "a status")
+        done = status_of("ill")
     finally:
         daemon.stop()
 
@@ -48,7 +54,7 @@ def test_a_named_port_that_is_missing_is_something_to_do(tmp_path: Path):
     daemon = Daemon("named", tmp_path, "--config", str(config))
     try:
         daemon.wait_for_line("ready")
-        done = wait_for(lambda: (found := livegen("status", "--name", "named")).returncode != 3 and found, "a status")
+        done = status_of("named")
     finally:
         daemon.stop()
 
