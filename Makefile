@@ -11,7 +11,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
 BASE := .venv
 DEV := .venv-dev
-# Tests on JACK mostly wait: three workers keep two cores busy. With four, two runs of five lost a test to JACK.
+# Tests on JACK mostly wait: three workers keep two cores busy.
 # tests/support/turns.py has the order.
 WORKERS ?= 3
 PYTEST := tests/in_own_shm $(DEV)/bin/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder

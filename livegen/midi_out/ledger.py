@@ -218,6 +218,22 @@ class Ledger:
         for cell in range(_HELD, _UNCONFIRMED):
             self._write(cell, self._cells[cell] & _DOWN)
 
+    def repaid(self, endings: Iterable[Event]) -> None:
+        """These pending endings were sent. A note that has begun again stays pending until it ends."""
+        for ending in endings:
+            match ending:
+                case NoteOff(pitch, channel):
+                    self._write(_PENDING + channel * _PITCHES + pitch, 0)
+                case _ if held := _held_cell(ending):
+                    self._write(held, self._cells[held] & _DOWN)
+
+    @property
+    def is_owing(self) -> bool:
+        """Is anything pending, be it of notes and controls that have begun again?"""
+        return self._cells[_PENDING:_HELD] != _NO_NOTES or any(
+            cell & ~_DOWN for cell in self._cells[_HELD:_UNCONFIRMED]
+        )
+
     def _forget_pending(self) -> None:
         self._cells[_PENDING:_HELD] = self._cells[_PENDING + _COPY : _HELD + _COPY] = _NO_NOTES
 

@@ -88,7 +88,7 @@ class Receivers:
             ledger = self._connected.pop(peer)
             self._owing.pop(peer, None)
             ledger.mark_pending_off()
-            if ledger.pending_offs():
+            if ledger.is_owing:
                 self._gone[peer] = ledger
             else:
                 self._delete(peer)
@@ -102,16 +102,19 @@ class Receivers:
             if not is_known:
                 self._unseen.clear_pending()
             self._connected[peer] = ledger
-        if ledger.pending_offs():
+        if ledger.is_owing:
             self._owing[peer] = ledger
 
     def _repay(self, peer: Peer, ledger: Ledger, pay: Pay) -> None:
+        """A note that has begun again since is left until it ends: a strict receiver counts both beginnings."""
         with self._lock:
             owed = ledger.pending_offs()
-        if not owed or pay(peer, [to_bytes(ending) for ending in owed]):
-            with self._lock:
-                ledger.clear_pending()
-            del self._owing[peer]
+        if owed and not pay(peer, [to_bytes(ending) for ending in owed]):
+            return
+        with self._lock:
+            ledger.repaid(owed)
+            if not ledger.is_owing:
+                del self._owing[peer]
 
     def _delete(self, peer: Peer) -> None:
         with suppress(OSError):

@@ -146,3 +146,19 @@ def test_a_note_that_a_killed_process_sent_to_a_receiver_it_had_not_seen_is_ende
     receivers.see([_OTHER, _SYNTH], paid)
 
     assert paid.all == [(_OTHER, [NoteOff(60), NoteOff(62)]), (_SYNTH, [NoteOff(60)])]
+
+
+def test_a_note_that_began_again_before_its_receiver_was_seen_gets_both_ends(tmp_path: Path):
+    killed, paid = Receivers(tmp_path / "duo"), Paid()
+    killed.see([_SYNTH], paid)
+    send(killed, NoteOn(60, 80), NoteOn(62, 80), ControlChange(64, 127))
+
+    receivers = Receivers(tmp_path / "duo")
+    send(receivers, NoteOn(60, 80))  # it is connected, and not seen yet
+    receivers.see([_SYNTH], paid)
+    receivers.see([_SYNTH], paid)
+    send(receivers, NoteOff(60))
+    receivers.see([_SYNTH], paid)
+    receivers.see([_SYNTH], paid)
+
+    assert paid.all == [(_SYNTH, [NoteOff(62), ControlChange(64, 0)]), (_SYNTH, [NoteOff(60)])]
