@@ -26,6 +26,7 @@ _LEAST_CORES = 2
 class Child(Protocol):
     """The spare's process, from here: an ``EngineChild``."""
 
+    def introduce(self, settings: Configure, *, is_realtime: bool) -> None: ...
     def send(self, message: Message) -> None: ...
     def receive(self, timeout_s: float) -> Message | None: ...
     def end(self) -> None: ...
@@ -143,7 +144,7 @@ class Spare(Generic[C]):
             self._next_ns = at_ns + _RETRY_NS
             return
         self._engine = SpareEngine(child, tap, settings, needs, at_ns)
-        child.send(Configure(settings.model_dump_json()))
+        child.introduce(Configure(settings.model_dump_json()), is_realtime=settings.daemon.realtime)
 
     def _listen(self, at_ns: int) -> None:
         """Take what the spare says while it is loaded."""

@@ -14,7 +14,7 @@ from livegen.ipc.given_model import GivenModel
 from livegen.ipc.messages import Configure, Connection, Heartbeat, Message, decode, encode
 from livegen.ipc.process_times import Threads, thread_times
 from livegen.own_process import module_command
-from livegen.realtime import PLANNING, raise_process, raise_thread
+from livegen.realtime import LOOKING_ON, PLANNING, raise_process, raise_thread
 from livegen.recording.format import Kind
 from livegen.settings import Settings
 from livegen.version import check_installed
@@ -31,24 +31,27 @@ SPARE = "spare"  # the last argument of the command: the engine is loaded, and w
 
 
 class HeldTap:
-    """Keeps the frames of a spare until it takes over: then it passes them on, and all that follow. One thread."""
+    """Keeps the frames of a spare until it takes over: then it passes them on, and all that follow. Any thread."""
 
     def __init__(self, tap: FrameTap) -> None:
         self._tap = tap
         self._held: list[tuple[Kind, bytes]] | None = []
+        self._taking = threading.Lock()
 
     def __call__(self, kind: Kind, content: bytes) -> None:
         """Take an engine's start or end, or a frame."""
-        if self._held is None:
-            self._tap(kind, content)
-        else:
-            self._held.append((kind, content))
+        with self._taking:
+            if self._held is None:
+                self._tap(kind, content)
+            else:
+                self._held.append((kind, content))
 
     def release(self) -> None:
         """The spare takes over."""
-        held, self._held = self._held or [], None
-        for kind, content in held:
-            self._tap(kind, content)
+        with self._taking:
+            held, self._held = self._held or [], None
+            for kind, content in held:
+                self._tap(kind, content)
 
 
 class _Pipe(Connection, Protocol):
@@ -69,10 +72,30 @@ class EngineChild:
         self._given: set[str] = set()  # the SHA-256 of the models that it has got
         self._sending = threading.Lock()
         self._is_closed = False
+        self._introduced = threading.Event()
+        self._introduced.set()
         tap(Kind.BEGUN, b"")
+
+    def introduce(self, settings: Configure, *, is_realtime: bool) -> None:
+        """Send the first settings, with their model, in a thread: a child that loads reads them after seconds."""
+        self._introduced.clear()
+
+        def send() -> None:
+            if is_realtime:
+                raise_thread(LOOKING_ON)
+            try:
+                self._send(settings)
+            finally:
+                self._introduced.set()
+
+        threading.Thread(target=send, name="introduction", daemon=True).start()
 
     def send(self, message: Message) -> None:
         """Send a message. A message to a child that has ended is lost; ``receive`` reports the end."""
+        self._introduced.wait()
+        self._send(message)
+
+    def _send(self, message: Message) -> None:
         model_for, self._model_for = self._model_for, None
         if model_for and isinstance(message, Configure):
             model = model_for(Settings.model_validate_json(message.settings).play.model)

@@ -13,6 +13,7 @@ from livegen.clock import NS_PER_S
 from livegen.daemon.spare import Spare, is_wanted
 from livegen.errors import LivegenError
 from livegen.ipc.engine_child import EngineChild, FrameTap, start_child
+from livegen.ipc.given_model import GivenModel
 from livegen.ipc.messages import Configure, Heartbeat, Loaded, Message, Ready, decode
 from livegen.recording.format import Kind
 from livegen.settings import Settings
@@ -99,6 +100,24 @@ def test_a_spare_that_takes_over_answers_at_once_and_is_recorded_from_then_on():
         assert [message for kind, message in on.recorded if kind is Kind.SAID][:2] == [Loaded("", "bach"), Ready()]
         assert isinstance(beat, Heartbeat)
         assert on.spare.state == "none"
+
+
+def test_a_spare_that_reads_slowly_holds_nobody_up():
+    sleeping = (sys.executable, "-c", "import time; time.sleep(4)")
+    model = GivenModel("bach", "", bytes(1 << 20))  # more than a pipe holds
+    started = []
+
+    def start(tap: FrameTap) -> EngineChild:
+        started.append(start_child(sleeping, tap, lambda _: model, is_spare=True))
+        return started[-1]
+
+    spare: Spare[EngineChild] = Spare(start, lambda _, __: None, lambda _: None)
+    for second in range(2):
+        spare.poll(settings(), None, second * NS_PER_S)
+    is_asleep = not started[0].has_ended
+    started[0].close()
+
+    assert is_asleep
 
 
 def test_a_spare_that_is_still_loading_takes_over_too():

@@ -161,6 +161,10 @@ class EngineProcess:
 
     # what the supervisor says to it
 
+    def introduce(self, settings: Configure, *, is_realtime: bool) -> None:  # noqa: ARG002 (it has no threads)
+        """As ``EngineChild.introduce``."""
+        self.send(settings)
+
     def send(self, message: Message) -> None:
         """As ``EngineChild.send``."""
         if self.is_alive:
