@@ -7,12 +7,13 @@ the frames for the likely next notes are computed ahead, so that most notes find
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from livegen.clock import NS_PER_MS, NS_PER_S
 from livegen.codecs.chorale_frames import FRAME_TICKS, VOICES, FrameNotes, FramePrompt
 from livegen.codecs.codec import Cursor, FrameCodec
-from livegen.engine.best_of_n import Candidate
+from livegen.engine.best_of_n import Candidate, InterruptedSearch
 from livegen.engine.checkpoint import Checkpoint
 from livegen.engine.part import Moment, Part, PlaybackStyle
 from livegen.engine.plan import LookAhead
@@ -152,7 +153,7 @@ class Accompaniment(Part):
             return ()
         self._write_until(now_ns, now_ns if moment.is_stopped else now_ns + ahead.horizon_ns)
         is_due = bool(self._out) and self._out[0].at_ns <= now_ns + ahead.commit_ns
-        self._is_precomputed = is_due or waited_ns > _LIKELY_NS or not self._precompute()
+        self._is_precomputed = is_due or waited_ns > _LIKELY_NS or not self._precompute(moment.is_interrupted)
         return ()
 
     def hand_over(self, until_ns: int) -> tuple[Timed, ...]:
@@ -202,8 +203,11 @@ class Accompaniment(Part):
         """As ``Part.apply_settings``; ``shift`` is ignored: voices are transposed where they are written."""
         self._style, self._candidates = style, candidates
 
-    def _precompute(self) -> bool:
-        """Compute the harmony of one more likely next note; False when all likely notes have one."""
+    def _precompute(self, is_interrupted: Callable[[], bool]) -> bool:
+        """Compute the harmony of one more likely next note; False when all likely notes have one.
+
+        It is given up when somebody plays: the frame of the note that was played must not wait for it.
+        """
         if not self._is_immediate or self._last_pitch is None or self._is_closed:
             return False
         checkpoint = self._frames[0].checkpoint if self._frames else self.stream.checkpoint
@@ -213,7 +217,10 @@ class Accompaniment(Part):
             given = self._written([(self._last_pitch + step, False)])
             if given not in self._precomputed:
                 prompt = self._prompt(checkpoint, given, is_top=True)
-                self._precomputed[given] = self.stream.harmonise_frame(prompt, self._candidates, checkpoint)
+                with suppress(InterruptedSearch):
+                    self._precomputed[given] = self.stream.harmonise_frame(
+                        prompt, self._candidates, checkpoint, is_interrupted
+                    )
                 return True
         return False
 

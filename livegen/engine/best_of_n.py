@@ -21,6 +21,10 @@ Ask = Callable[[Checkpoint[C]], Mask | None]  # the tokens that may come next; N
 Draw = Callable[[Logits, Mask, Checkpoint[C]], int]
 
 
+class InterruptedSearch(Exception):
+    """Nobody waits for this search any more, and something else waits for its end."""
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate(Generic[C]):
     """One continuation: the checkpoint after it, its tokens, the events they settled, its log-probability in nats."""

@@ -1,5 +1,7 @@
 """The engine: hears what is played, plans music, hands it over."""
 
+from collections.abc import Callable
+
 from livegen.clock import NS_PER_MS, NS_PER_S
 from livegen.engine.composer import Beginning, Composer
 from livegen.engine.part import Moment, Part
@@ -31,6 +33,7 @@ class Engine:
         self._capture = PhraseCapture(settings.play.pause_ms * NS_PER_MS)
         self._taps = Taps()
         self._transport: TransportState | None = None
+        self.is_interrupted: Callable[[], bool] = lambda: False  # by a message that waits; changes no output
         self._ahead = look_ahead(settings, None)
         self._part: Part | None = None
         self._touched_ns = 0
@@ -218,7 +221,7 @@ class Engine:
 
     def _moment(self, now_ns: int) -> Moment:
         is_stopped = self._transport is not None and not self._transport.is_running
-        return Moment(now_ns, self._ahead, is_stopped, bool(self._capture.held))
+        return Moment(now_ns, self._ahead, is_stopped, bool(self._capture.held), self.is_interrupted)
 
     def _due_ns(self) -> int | None:
         """When to call again; 0: soon, None: not before something is played."""

@@ -1,6 +1,6 @@
 """The protocol of a part: what the engine asks of an answer, a solo or an accompaniment alike."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -48,6 +48,7 @@ class Moment:
     ahead: LookAhead
     is_stopped: bool  # there is a clock, and it is stopped
     is_held: bool  # a key is down, or the pedal holds a note
+    is_interrupted: Callable[[], bool]  # something was played that has not been heard yet
 
 
 class Part(Protocol):

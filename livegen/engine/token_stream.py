@@ -6,6 +6,7 @@ with it (speculative decoding, Leviathan et al., 2023, with the codec as the dra
 """
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Generic
 
@@ -14,7 +15,7 @@ import numpy as np
 from livegen.codecs.chorale_frames import FramePrompt
 from livegen.codecs.codec import C, Codec, Prompt
 from livegen.codecs.vocabulary import Mask, PitchSet
-from livegen.engine.best_of_n import Candidate, likeliest
+from livegen.engine.best_of_n import Candidate, InterruptedSearch, likeliest
 from livegen.engine.checkpoint import Checkpoint, beginning
 from livegen.engine.repetition import RepetitionGuard
 from livegen.engine.sampler import Sampler
@@ -107,16 +108,23 @@ class TokenStream(Generic[C]):
         return self._checkpoint
 
     def harmonise_frame(
-        self, prompt: FramePrompt[C], candidates: int, checkpoint: Checkpoint[C] | None = None
+        self,
+        prompt: FramePrompt[C],
+        candidates: int,
+        checkpoint: Checkpoint[C] | None = None,
+        is_interrupted: Callable[[], bool] = lambda: False,
     ) -> Candidate[C]:
         """The likeliest of ``candidates`` samples of a frame with the prompt's notes, from ``checkpoint`` or from here.
 
-        The same checkpoint and prompt give the same frame, whatever was computed before.
+        The same checkpoint and prompt give the same frame, whatever was computed before. InterruptedSearch as soon as
+        it ``is_interrupted``; it may be tried again.
         """
         checkpoint = checkpoint or self._checkpoint
         sampler = self._sampler.branch(checkpoint.cursor.tick, *prompt.numbers())
 
         def ask(at: Checkpoint[C]) -> Mask | None:
+            if is_interrupted():
+                raise InterruptedSearch
             mask = prompt.mask(at.cursor)
             return mask if mask is None or np.count_nonzero(mask) == 1 else self._sound(mask, at)
 

@@ -56,6 +56,7 @@ def run_engine(
         if settings.daemon.realtime and not is_spare:
             raise_process()  # loads without real-time priority, but above other processes: music waits for it
         engine = load(settings)
+        engine.is_interrupted = lambda: connection.poll(0)
         gc.freeze()
         connection.send_bytes(encode(Loaded(engine.sha256, settings.play.model)))
         connection.send_bytes(encode(Ready()))

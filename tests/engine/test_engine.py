@@ -7,7 +7,9 @@ import pytest
 
 from livegen.clock import NS_PER_MS, NS_PER_S
 from livegen.engine.engine import Engine, load_engine
+from livegen.engine.plan import Plan
 from livegen.events import NoteOff, NoteOn, Timed
+from livegen.model.stepper import Stepper
 from livegen.music.key import Key
 from livegen.settings import load
 from livegen.shipped import shipped_models
@@ -158,3 +160,46 @@ def test_notes_that_the_model_cannot_write_are_moved_and_counted() -> None:
 
     expected = "heard 3 notes (1 out of the model's range, moved by octaves), C major"
     assert any(notice.startswith(expected) for notice in notices)
+
+
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many calls of the network each call of ``imagine`` makes."""
+    made, calls = [0], list[int]()
+    step, imagine = Stepper.step, Engine.imagine
+
+    def counted_step(*arguments: object) -> object:
+        made[0] += 1
+        return step(*arguments)  # type: ignore[arg-type]
+
+    def counted_imagine(of: Engine, now_ns: int) -> Plan:
+        made[0] = 0
+        plan = imagine(of, now_ns)
+        calls.append(made[0])
+        return plan
+
+    monkeypatch.setattr(Stepper, "step", counted_step)
+    monkeypatch.setattr(Engine, "imagine", counted_imagine)
+    return calls
+
+
+def test_what_is_computed_ahead_is_given_up_for_whoever_plays(steps: list[int]) -> None:
+    on = engine(role="harmonise")
+    on.hear(Timed(NS_PER_S, NoteOn(67, 80)))
+    while on.imagine(NS_PER_S).is_behind and len(steps) < 4:
+        pass
+    on.is_interrupted = lambda: True
+    on.imagine(NS_PER_S)
+    on.is_interrupted = lambda: False
+    on.imagine(NS_PER_S)
+
+    assert steps[-2] == 0
+    assert steps[-1] > 0
+
+
+def test_whether_work_is_given_up_or_not_changes_no_note() -> None:
+    chance = random.Random(1)
+    undisturbed, interrupted = engine(role="harmonise"), engine(role="harmonise")
+    interrupted.is_interrupted = lambda: chance.random() < 0.1
+
+    assert converse(interrupted, played(HYMN)) == converse(undisturbed, played(HYMN))

@@ -161,7 +161,7 @@ class EngineProcess:
 
     # what the supervisor says to it
 
-    def introduce(self, settings: Configure, *, is_realtime: bool) -> None:  # noqa: ARG002 (it has no threads)
+    def introduce(self, settings: Configure, *, is_realtime: bool) -> None:
         """As ``EngineChild.introduce``."""
         self.send(settings)
 
