@@ -31,12 +31,12 @@ def play(read: Callable[[], Settings], path: Path, learn: str | None, say: Calla
     signal_queue: SimpleQueue[Callable[[], None]] = SimpleQueue()
     threading.Thread(target=_run_signals, args=(signal_queue,), name="signals", daemon=True).start()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: signal_queue.put(stop.set))
+        on_signal(number, lambda: signal_queue.put(stop.set))
     watch = FileWatch(path, read, say)
     if sys.platform != "win32":
-        signal.signal(signal.SIGUSR1, lambda *_: signal_queue.put(panic_button))
+        on_signal(signal.SIGUSR1, lambda: signal_queue.put(panic_button))
         has_terminal = sys.stdin is not None and sys.stdin.isatty()
-        signal.signal(signal.SIGHUP, lambda *_: signal_queue.put(stop.set if has_terminal else watch.ask))
+        on_signal(signal.SIGHUP, lambda: signal_queue.put(stop.set if has_terminal else watch.ask))
     if sys.stdin is not None and sys.stdin.isatty():
         threading.Thread(target=_listen_for_enter, args=(panic_button,), name="terminal", daemon=True).start()
     learn_queue = [cast(Parameter, learn)] if learn else []
@@ -60,6 +60,16 @@ class PanicButton:
         """Silence everything now."""
         if self.router:
             self.router.panic()
+
+
+def on_signal(number: signal.Signals, do: Callable[[], object]) -> None:
+    """Handle this signal, and let no call to the system fail for it.
+
+    libjack takes an answer that a signal interrupts (EINTR) for the end of the server.
+    """
+    signal.signal(number, lambda *_: do())
+    if sys.platform != "win32":
+        signal.siginterrupt(number, False)  # noqa: FBT003 (it takes no name)
 
 
 def _run_signals(signal_queue: "SimpleQueue[Callable[[], None]]") -> None:

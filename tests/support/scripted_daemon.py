@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 
 from livegen.daemon.daemon import run_daemon
+from livegen.daemon.foreground import on_signal
 from livegen.settings import load
 
 
@@ -13,7 +14,7 @@ def main(script: str, name: str) -> None:
     """Play to and from JACK."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+        on_signal(number, stop.set)
     command = (sys.executable, str(Path(__file__).with_name("scripted_engine.py")), script)
     run_daemon(load(None, {"ports": {"name": name}}), say=_say, stop=stop, engine=command)
 
