@@ -114,6 +114,7 @@ def test_a_spare_that_reads_slowly_holds_nobody_up():
     spare: Spare[EngineChild] = Spare(start, lambda _, __: None, lambda _: None)
     for second in range(2):
         spare.poll(settings(), None, second * NS_PER_S)
+    time.sleep(0.5)  # a process is gone a little later than its end of the pipe
     is_asleep = not started[0].has_ended
     started[0].close()
 
