@@ -65,7 +65,7 @@ class PanicButton:
 def on_signal(number: signal.Signals, do: Callable[[], object]) -> None:
     """Handle this signal, and let no call to the system fail for it.
 
-    libjack takes an answer that a signal interrupts (EINTR) for the end of the server.
+    libjack gives up an answer that a signal interrupts (EINTR), and takes it for that of the next question.
     """
     signal.signal(number, lambda *_: do())
     if sys.platform != "win32":
