@@ -53,7 +53,7 @@ def _content(path: Path) -> bytes:
             raise SettingsError(f"{path}: is larger than {LARGEST >> 20} MiB")
         content = path.read_bytes()
         return _unzipped(path) if content[:2] == b"PK" else content
-    except (OSError, BadZipFile, NotImplementedError, RuntimeError) as error:
+    except (OSError, BadZipFile, NotImplementedError, RuntimeError) as error:  # zipfile's, of a compression, a password
         raise SettingsError(f"{path}: cannot be read ({error})") from None
 
 

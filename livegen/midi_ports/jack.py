@@ -43,6 +43,7 @@ class JackClient:
         self._is_flushing = False
         self._flush = self._register("flush")
         self._mend = self._register("mend")
+        self._activate()  # now, not when somebody has just connected to us: JACK 1.9.21 then loses what is played
 
     def add_alias(self, port: str, alias: str) -> bool:
         """Give ``port`` a second name, by which jack_connect finds it; True when JACK has accepted it."""
@@ -175,8 +176,8 @@ class JackClient:
         self._library.jack_midi_clear_buffer(buffer)
         return not any([self._library.jack_midi_event_write(buffer, 0, message, len(message)) for message in messages])
 
-    def activate(self) -> None:
-        """Let our ports be connected, once: as JACK wants it, with a function that is called in every period."""
+    def _activate(self) -> None:
+        """Let our ports be connected: as JACK wants it, with a function that is called in every period."""
         self._library.jack_set_process_callback(self._handle, _does_nothing(), None)
         self._library.jack_activate(self._handle)
 
@@ -188,11 +189,7 @@ def open_jack(name: str) -> JackClient | None:
         return None
     status = ctypes.c_int()
     handle = library.jack_client_open(name.encode(), _NO_START_SERVER, ctypes.byref(status))
-    if not handle:
-        return None
-    client = JackClient(library, handle)
-    client.activate()  # now, not when somebody has just connected to us: JACK 1.9.21 then loses what is played
-    return client
+    return JackClient(library, handle) if handle else None
 
 
 def hush_jack() -> None:

@@ -46,7 +46,7 @@ class RtmidiClient:
 
     def open_virtual(self, name: str) -> None:
         """Open a virtual port, to which other programs connect."""
-        with suppress(rtmidi.UnsupportedOperationError, NotImplementedError):  # Windows has no virtual ports
+        with suppress(rtmidi.UnsupportedOperationError, NotImplementedError):  # rtmidi's: Windows has no virtual ports
             self._client.open_virtual_port(name)
 
     def connect(self, port: str, name: str) -> None:

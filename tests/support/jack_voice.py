@@ -1,6 +1,7 @@
 """A process that plays or listens on JACK, and writes down every event with its moment.
 
-    python jack_voice.py play NAME LOG TARGET    plays to TARGET what it reads: lines of [[delay_ms, [bytes]], ...]
+    python jack_voice.py play NAME LOG TARGET    plays to TARGET what it reads: lines of [[delay_ms, [bytes]], ...];
+                                                 with "" to whoever connects to it
     python jack_voice.py hear NAME LOG SOURCE    listens to SOURCE, and to the next one of that name when it is gone;
                                                  with "" to whoever connects to it
 
@@ -23,6 +24,7 @@ import rtmidi
 _LOOK_S = 0.05
 _POLL_S = 0.0005
 _ON_THE_WAY_S = 0.05
+_PATIENCE_S = 10.0
 
 
 def main(what: str, name: str, path: str, other: str) -> None:
@@ -40,7 +42,8 @@ def play(name: str, log: TextIO, target: str) -> None:
     port.open_virtual_port("out")
     say("ready")
     for line in sys.stdin:
-        connect(f"{name}:out", target)  # the target may be another process than it was for the last line
+        if target:  # perhaps another process than it was for the last line
+            connect_in_time(f"{name}:out", target)
         for delay_ms, message in json.loads(line):
             time.sleep(delay_ms / 1000)
             write(log, message)
@@ -89,8 +92,17 @@ def ports_of(port: rtmidi.MidiIn) -> set[str]:
 
 
 def connect(source: str, target: str) -> bool:
-    """Connect two ports by their names or aliases, as people do."""
-    return subprocess.run(["jack_connect", source, target], capture_output=True, check=False).returncode == 0
+    """Connect two ports by their names or aliases, as people do; True when they are connected."""
+    done = subprocess.run(["jack_connect", source, target], capture_output=True, text=True, check=False)
+    return done.returncode == 0 or "already connected" in done.stdout + done.stderr
+
+
+def connect_in_time(source: str, target: str) -> None:
+    """As ``connect``, again and again: beside a client that has just been killed, JACK refuses one that connects."""
+    until = time.monotonic() + _PATIENCE_S
+    while not connect(source, target):
+        assert time.monotonic() < until, f"{source} cannot be connected to {target}"
+        time.sleep(_LOOK_S)
 
 
 def write(log: TextIO, message: list[int]) -> None:
