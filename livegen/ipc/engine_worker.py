@@ -130,6 +130,7 @@ class Service:
     def _take_in(self) -> None:
         while True:
             message, at_ns = decode(self._connection.recv_bytes()), now_ns()
+            self.progress.begin(at_ns)  # in a flood there may be no end of messages
             if isinstance(message, ModelPart | ModelGiven):
                 return _take_model(message, self._loader)  # there may be many: notes are planned between them
             self._report_call(Call("take", at_ns), self._performer.take(message, at_ns))

@@ -1,6 +1,7 @@
 """The engine's side of the pipe, over a real pipe."""
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -32,7 +33,7 @@ from livegen.ipc.messages import (
 from livegen.model.bundle import load_bundle
 from livegen.settings import load as load_settings
 from tests.daemon.test_resend_buffer import note
-from tests.support.scripted_engine import load
+from tests.support.scripted_engine import ScriptedEngine, load
 
 SETTINGS = Configure(load_settings(None, {"daemon": {"realtime": False}}).model_dump_json())
 
@@ -100,6 +101,22 @@ def test_it_beats_while_a_step_takes_long_and_says_since_when():
 
     assert len(beats) > 1
     assert len(set(beats)) == 1  # its loop is where it was
+
+
+def test_its_beat_goes_on_while_it_takes_in_a_flood(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(ScriptedEngine, "hear", lambda *_: time.sleep(0.02))
+    with engine("echo") as connection:
+        connection.send_bytes(encode(SETTINGS))
+        assert next_message(connection) == Ready()
+        flood_ns = now_ns()
+        for _ in range(40):
+            connection.send_bytes(encode(Heard(note(60, 0, 1)[:1])))
+        beats: list[int] = []
+        while now_ns() - flood_ns < 600 * NS_PER_MS:
+            if connection.poll(0.1) and isinstance(message := decode(connection.recv_bytes()), Heartbeat):
+                beats.append(message.at_ns)
+
+    assert len({beat for beat in beats if beat > flood_ns + 50 * NS_PER_MS}) > 3
 
 
 def test_a_spare_is_loaded_and_then_says_nothing_until_its_second_message():
