@@ -30,6 +30,7 @@ _SENSING_NS = 300 * NS_PER_MS  # MIDI 1.0: a device with active sensing sends so
 _MOST_A_SECOND = 2_000  # messages: twice what a DIN cable can carry
 _MOST_AT_ONCE = 512  # notes: with their note-offs they fit into one JACK period, which holds some 1,300 messages
 _MOST_CONTROLS_AT_ONCE = 256  # they fit beside them
+_SAME_FLOOD_NS = 10 * NS_PER_S  # one that pauses for less than this is told once
 _OVERLAP_NS = 50 * NS_PER_MS  # for so long two notes of one key may overlap: programs round their moments
 _SENSING = Transport.SENSING.value
 _CENTRE = to_bytes(PitchBend(0))[1:]
@@ -89,7 +90,7 @@ class InputFilter:
         self._stalled_ns = 0
         self._is_sensed = False  # the device sends active sensing
         self._left_out = 0
-        self._is_flooded = False
+        self._flooded_ns: int | None = None  # when a message was last found left out
         self._error: Exception | None = None
         self._is_failing = False
 
@@ -118,11 +119,12 @@ class InputFilter:
                     lines.append(f"'{self.name}' has stopped sending; its notes are ended")
             left_out, self._left_out = self._left_out, 0
             error, self._error = self._error, None
-        if left_out and not self._is_flooded:
+        if left_out and (self._flooded_ns is None or now_ns - self._flooded_ns > _SAME_FLOOD_NS):
             lines.append(f"'{self.name}' sends too many messages; some are dropped")
         if error and not self._is_failing:
             lines.append(f"'{self.name}': {type(error).__name__}: {error}; a bug in livegen, please report it")
-        self._is_flooded, self._is_failing = bool(left_out), self._is_failing or bool(error)
+        self._flooded_ns = now_ns if left_out else self._flooded_ns
+        self._is_failing = self._is_failing or bool(error)
         return lines
 
     def _accept(self, message: bytes, at_ns: int) -> None:

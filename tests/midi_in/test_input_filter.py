@@ -136,6 +136,16 @@ def test_a_flood_is_cut_to_twice_what_a_cable_carries_and_said_once():
     assert lines == ["'Keys' sends too many messages; some are dropped"]
 
 
+def test_a_flood_that_pauses_for_a_moment_is_said_once_and_another_one_again():
+    stand, said = Stand(), []
+    for second in (1, 4, 5, 60):  # at 4 nothing is left out
+        for step in range(10_000 if second != 4 else 10):
+            stand.play(f"9{step % 16:x} {step // 16 % 128:02x} 50", at_ns=second * NS_PER_S + step * NS_PER_MS // 10)
+        said.append(len(stand.input_filter.poll((second + 1) * NS_PER_S)))
+
+    assert said == [1, 0, 0, 1]
+
+
 def test_all_keys_of_all_channels_at_the_speed_of_a_cable_pass_whole():
     stand = Stand()
     keys = [(channel, pitch) for channel in range(16) for pitch in range(128)]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from livegen.clock import now_ns
 from livegen.events import NoteOff, NoteOn, to_bytes
 from tests.support.jack_stage import (
     Daemon,
@@ -90,6 +91,7 @@ def test_after_bad_bytes_and_a_flood_a_phrase_is_answered_and_nothing_hangs(
         second = Voice("play", "flood-second", tmp_path, "flood:in")
         second.play(SHORT)
         on.daemon.wait_for_line("heard 4 notes")
+        wait_for_chord(on.receiver, after_ns=now_ns())
         wait_for_quiet(on.receiver)
         second.kill()
         events = on.receiver.events()
