@@ -1,4 +1,4 @@
-# make demo       plays to the network without any hardware: demo.mid, demo.png
+# make demo       plays to the network without any hardware: demo.mid, demo.png, and demo.wav where FluidSynth is there
 # make test       the tests of every day: less than five minutes on two cores
 # make test-all   all tests, the long ones too: a quarter of an hour
 # make check      format, lint and types
@@ -62,4 +62,4 @@ $(DEV)/.ready: pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(BASE) $(DEV) .cache runs dist demo.mid demo.png
+	rm -rf $(BASE) $(DEV) .cache runs dist demo.mid demo.png demo.wav

@@ -35,6 +35,9 @@ A folder runs in one process. The port process owns the ports and the time; it n
     sync/midi_clock_out.py       the internal MIDI clock
     sync/ableton_link.py         an Ableton Link session as a clock
     sync/clock_source.py         selects the clock: internal, MIDI or Ableton Link
+    sound/soundfont.py           finds FluidSynth and a soundfont
+    sound/fluidsynth.py          FluidSynth as a child process
+    sound/synth.py               the output that plays through it, and starts it again
     recording/format.py          the session file, to which data is only appended
     recording/writer.py          writes frames to a sequence of files
     recording/recent.py          the ring buffer on disk: the last minutes
@@ -51,6 +54,8 @@ A folder runs in one process. The port process owns the ports and the time; it n
     daemon/spare.py              a second engine, loaded, that waits until it takes over
     daemon/model_supply.py       holds the models, and gives them to the engine
     daemon/ports.py              ports of several kinds, each attached and detached by itself
+    daemon/readiness.py          says when somebody can play and be heard, else what is missing
+    daemon/sound_backend.py      our own synthesizer among the ports
     daemon/monitor.py            the thread that counts, shows and records every event
     daemon/status_file.py        the daemon's status, for livegen status
     daemon/health.py             checks the daemon, and replaces an engine that is silent though music is due

@@ -5,6 +5,7 @@ Each command imports what it needs when it runs, so that the port process stays 
 
 import functools
 import os
+import secrets
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -33,6 +34,8 @@ app.add_typer(bench, name="bench")
 app.add_typer(service, name="service")
 app.add_typer(session, name="session")
 
+_SEEDS = 1_000_000  # fresh seeds are short enough to be typed
+
 Role = Annotated[
     str | None, typer.Option(help="Who plays when: respond, accompany, harmonise, solo.", show_default=False)
 ]
@@ -49,7 +52,7 @@ Model = Annotated[
 Seed = Annotated[int | None, typer.Option(help="The same seed gives the same music.")]
 
 
-@app.command(epilog="Example: livegen jam --in KeyStep --role harmonise --learn density")
+@app.command(epilog="Example: livegen jam --sound --thru --role harmonise")
 def jam(
     role: Role = None,
     model: Model = None,
@@ -64,6 +67,8 @@ def jam(
     record: Annotated[
         str | None, typer.Option(help="Record the session into this folder; see livegen session.")
     ] = None,
+    sound: Annotated[bool, typer.Option("--sound", help="Be heard: start FluidSynth, and play through it.")] = False,  # noqa: FBT002 (typer makes it a flag)
+    thru: Annotated[bool, typer.Option("--thru", help="Play your own notes, too.")] = False,  # noqa: FBT002
     name: Annotated[str | None, typer.Option(help="Name of the virtual ports.")] = None,
     midi: Annotated[str | None, typer.Option(help="MIDI system: auto, alsa, jack, core, windows.")] = None,
 ) -> None:
@@ -72,7 +77,15 @@ def jam(
     overrides: dict[str, dict[str, Any]] = {
         "play": {"role": role, "model": model, "seed": seed, "key": key},
         "time": {"clock": clock, "tempo_bpm": tempo},
-        "ports": {"input": input_name, "output": output_name, "name": name, "system": midi, "require": named},
+        "ports": {
+            "input": input_name,
+            "output": output_name,
+            "name": name,
+            "system": midi,
+            "require": named,
+            "thru": "on" if thru else None,
+        },
+        "sound": {"on": sound or None},
         "daemon": {"record": record},
     }
     _play(config or own_file(), overrides, learn, is_there=config is not None and learn is None)
@@ -123,14 +136,16 @@ def support(
 def demo(
     model: Model = None,
     seed: Seed = None,
-    out_dir: Annotated[Path, typer.Option(help="The folder for demo.mid and demo.png.")] = Path("."),
+    out_dir: Annotated[Path, typer.Option(help="The folder for demo.wav, demo.mid and demo.png.")] = Path("."),
+    figures: Annotated[bool, typer.Option("--figures", help="Print how exact it was.")] = False,  # noqa: FBT002
 ) -> None:
-    """Demonstrate livegen without hardware: play a hymn to it in real time; write demo.mid and demo.png."""
+    """Demonstrate livegen without hardware: play a hymn to it, in real time; write the sound, the music, a picture."""
     from livegen.tools.demo import run_demo
 
     settings = load(None, {"play": {"model": model, "seed": seed}, "ports": {"name": "livegen-demo"}})
-    figures = run_demo(settings, out_dir, show)
-    show(_figures_line(figures))
+    measured = run_demo(settings, out_dir, show)
+    if figures:
+        show(_figures_line(measured))
 
 
 @app.command(epilog="Example: livegen render tune.mid answer.mid --seed 7 --picture answer.png")
@@ -244,9 +259,13 @@ def _play(path: Path, overrides: dict[str, dict[str, Any]], learn: str | None, *
     """Run the daemon until Ctrl-C or SIGTERM, then print its figures. Unless ``is_there``, the file may be missing."""
     from livegen.daemon.foreground import play
 
-    def read() -> Settings:
-        return load(path if is_there or path.exists() else None, overrides, _say_once)
+    seed = secrets.randbelow(_SEEDS)
 
+    def read() -> Settings:
+        return load(path if is_there or path.exists() else None, overrides, _say_once).with_seed(seed)
+
+    if read().play.seed == seed:
+        log(f"seed {seed}: 'livegen jam --seed {seed}' plays the same again")
     log(_figures_line(play(read, path, learn, log)))
 
 

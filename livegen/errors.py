@@ -7,6 +7,7 @@
     ├── TargetError       a file cannot be written where it was asked for
     ├── SessionError      a session cannot be read or replayed
     ├── PortError         a MIDI port or system is missing, or in use
+    ├── SoundError        FluidSynth or a soundfont is missing, or does not work
     ├── RunningError      another livegen runs under this name
     ├── NotRunningError   no livegen runs under this name
     └── FolderError       the runtime folder could be another user's
@@ -52,6 +53,10 @@ class SessionError(LivegenError):
 
 class PortError(LivegenError):
     """A MIDI port or a MIDI system is missing, or in use."""
+
+
+class SoundError(LivegenError):
+    """FluidSynth or a soundfont is missing, or does not work."""
 
 
 class RunningError(LivegenError):

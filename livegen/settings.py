@@ -104,7 +104,7 @@ class Play(_Frozen):
     role: Role = "respond"
     role_after_touch: Role = "respond"  # the role after a solo: a key press changes to it
     model: str = "bach"  # a shipped model's name, or the path of an .onnx file
-    seed: int = Field(0, ge=0)
+    seed: int = Field(-1, ge=-1)  # -1: a new one at each start of jam or run; 0 for render and demo
     key: str = ""  # "": found in the phrase; else "C", "F# minor", ...
     pause_ms: int = Field(600, ge=50, le=10_000)  # the shortest silence that ends a phrase
     answer_length: float = Field(1.0, ge=0.5, le=2.0)  # intended length of an answer, in phrase lengths
@@ -159,7 +159,7 @@ class Limits(_Frozen):
 class Controls(_Frozen):
     """What the player's knobs and program changes set."""
 
-    cc: dict[int, Parameter] = {1: "temperature"}  # controller number → parameter
+    cc: dict[int, Parameter] = {}  # controller number → parameter; {}: none, until one is learnt
     channel: int = Field(0, ge=0, le=16)  # the channel of the knobs; 0: any
     programs: tuple[str, ...] = ()  # program change n chooses the n-th role or model; (): off
     soft_takeover: bool = True  # a knob has no effect until it has passed the present value
@@ -195,6 +195,15 @@ class Installation(_Frozen):
     fallback_model: str = ""  # plays when the chosen model cannot be loaded; "": none
 
 
+class Sound(_Frozen):
+    """livegen's own sound: a FluidSynth that it starts, with a volume of its own."""
+
+    on: bool = False
+    soundfont: str = ""  # the path of an SF2 or SF3 file; "": the system's
+    driver: str = Field("auto", pattern=r"^[a-z0-9]{1,20}$")  # of FluidSynth: jack, pulseaudio, pipewire, alsa, ...
+    gain: float = Field(0.6, gt=0, le=5)
+
+
 OLD_NAMES = {  # section → the name until version 0.1 → the present name; the old names are still read
     "play": {"touched_role": "role_after_touch"},
     "sampling": {"outside": "out_of_key", "futures": "candidates", "guard": "avoid_loops"},
@@ -213,6 +222,13 @@ class Settings(_Frozen):
     controls: Controls = Controls()
     daemon: Daemon = Daemon()
     installation: Installation = Installation()
+    sound: Sound = Sound()
+
+    def with_seed(self, seed: int) -> Self:
+        """The same settings with this seed, unless they have one."""
+        if self.play.seed >= 0:
+            return self
+        return self.model_copy(update={"play": self.play.model_copy(update={"seed": seed})})
 
     @model_validator(mode="before")
     @classmethod

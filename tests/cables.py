@@ -40,7 +40,7 @@ class Bench:
         self._options = options
         self.partner = Partner(program, "partner")
         self.daemon = Daemon(NAME, folder, *options)
-        self._wait_for("ready")
+        self._wait_for("loaded")
         self.number = 0
 
     def connect(self, cables: Sequence[str]) -> None:

@@ -86,7 +86,7 @@ class Gallery:
         self.daemon = self._start()
         self.daemon.wait_for_line("listening at")
         self._take_seats()
-        self.daemon.wait_for_line("ready")
+        self.daemon.wait_for_line("loaded")
 
     def close(self) -> None:
         """Nothing left."""

@@ -58,7 +58,7 @@ def measure(folder: Path, count: int, workers: int, livegen: str) -> dict[str, f
     partner, control = Partner(program, "partner"), Partner(program, "control")
     daemon = Daemon(_NAME, folder, livegen=(livegen,))
     try:
-        wait_until(lambda: any(line.startswith("ready") for line in daemon.lines()), "an engine", _PATIENCE_S)
+        wait_until(lambda: any(line.startswith("loaded") for line in daemon.lines()), "an engine", _PATIENCE_S)
         alone = idle_percent(daemon)
         partner.connect("partner:play", f"{_NAME}:in")
         partner.connect("partner:play", "control:hear")

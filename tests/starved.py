@@ -85,7 +85,7 @@ def playing(livegen: str, folder: Path, role: str) -> Iterator[On]:
         stack.callback(player.close)
         receiver = Voice("hear", f"{_NAME}-receiver", folder, f"{_NAME}:out")
         stack.callback(receiver.close)
-        wait_for(lambda: any(line.startswith("ready") for line in daemon.lines()), "an engine", _PATIENCE_S)
+        wait_for(lambda: any(line.startswith("loaded") for line in daemon.lines()), "an engine", _PATIENCE_S)
         yield On(daemon, player, receiver)
         daemon.stop()
 

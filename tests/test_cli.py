@@ -1,12 +1,16 @@
 """The command line as a person meets it: every mistake is one line on stderr, and a status that is not 0."""
 
 import json
+import os
+import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from livegen.recording.format import Kind, read_session
 from livegen.shipped import shipped_models
 
 
@@ -69,3 +73,34 @@ def test_bench_step_prints_figures_and_conditions() -> None:
     assert figures["us"]["step"]["p50"] > 0
     assert figures["count"] == 250
     assert {"cpu", "load_average", "priority", "provider"} <= figures["conditions"].keys()
+
+
+def begun(*options: str, folder: Path) -> str:
+    """What jam says until it is loaded."""
+    command = [sys.executable, "-m", "livegen.cli", "jam", "--midi", "memory", *options]
+    environment = {**os.environ, "XDG_RUNTIME_DIR": str(folder), "XDG_CONFIG_HOME": str(folder)}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as player:
+        assert player.stdout
+        said = []
+        while not said or (said[-1] and not said[-1].startswith("loaded")):
+            said.append(player.stdout.readline())
+        player.send_signal(signal.SIGTERM)
+        said.append(player.stdout.read())
+    assert player.returncode == 0
+    return "".join(said)
+
+
+def test_each_session_has_a_seed_of_its_own_which_is_said_and_recorded(tmp_path: Path) -> None:
+    said = [begun("--record", str(tmp_path / f"session{number}"), folder=tmp_path) for number in range(2)]
+    seeds = [re.findall(r"^seed (\d+): 'livegen jam --seed \1' plays the same again$", text, re.M) for text in said]
+
+    assert seeds[0] != seeds[1]
+    for number, found in enumerate(seeds):
+        assert len(found) == 1
+        (recorded,) = (tmp_path / f"session{number}").glob("*.session")
+        told = [record.content for record in read_session(recorded).records if record.kind is Kind.TOLD]
+        assert f'"seed":{found[0]}'.encode() in b"".join(told)
+
+
+def test_a_seed_of_ones_own_needs_no_word(tmp_path: Path) -> None:
+    assert "seed" not in begun("--seed", "7", folder=tmp_path)

@@ -21,7 +21,7 @@ PORT_PROCESS = "livegen/daemon/daemon.py"
 RTMIDI = "livegen/midi_ports/rtmidi_client.py"
 KEPT_OUT_OF_THE_PORT_PROCESS = {"numpy", "onnxruntime", *WEB}
 
-PORT = {"midi_ports", "midi_in", "midi_out", "sync", "recording", "daemon"}  # folders of the port process
+PORT = {"midi_ports", "midi_in", "midi_out", "sync", "sound", "recording", "daemon"}  # folders of the port process
 ENGINE = {"model", "engine", "codecs", "music"}  # of the engine; of music/ the port process takes what has no numpy
 ON_TOP = {"session", "tools", "appliance", "bench"}
 MAY_IMPORT = {  # folder → the folders below it; "" are the files of livegen/ itself, but for cli.py
@@ -35,6 +35,7 @@ MAY_IMPORT = {  # folder → the folders below it; "" are the files of livegen/ 
     "midi_in": {"", "midi_ports", "sync"},
     "midi_out": {"", "midi_ports"},
     "sync": {"", "music", "midi_out"},
+    "sound": {""},
     "recording": {"", "midi_out"},
     "ipc": {"", "music", "codecs", "recording", "midi_out", "model", "engine"},
     "daemon": {"", "music", "ipc", "model", *(PORT - {"daemon"})},  # of model/ what has no numpy: reading and checking

@@ -53,7 +53,7 @@ def test_the_command_line_wins_over_the_environment_over_the_file(
         ("[play]\nhorizn_ms = 1", "unknown key 'play.horizn_ms'; did you mean 'horizon_ms'?"),
         ("[pley]\nseed = 1", "unknown key 'pley'; did you mean 'play'?"),
         ("[play]\nrole = 'respnd'", "unknown role 'respnd'; did you mean 'respond'?"),
-        ("[play]\nseed = -1", "'play.seed' is -1: Input should be greater than or equal to 0"),
+        ("[play]\nseed = -2", "'play.seed' is -2: Input should be greater than or equal to -1"),
         ("[[ports.inputs]]\ntranspse = 1", "unknown key 'ports.inputs.0.transpse'; did you mean 'transpose'?"),
         ("[ports]\nthru = 'yes'", "unknown thru 'yes'; there are: off, on"),
         ("[[ports.outputs]]\nchannels = [0]", "'ports.outputs.0.channels.0' is 0: Input should be greater than"),

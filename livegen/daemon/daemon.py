@@ -19,7 +19,9 @@ from livegen.daemon.health import HealthMonitor
 from livegen.daemon.model_supply import Models, ModelSupply
 from livegen.daemon.monitor import EventMonitor, Monitor
 from livegen.daemon.ports import MemoryPorts, PortManager, open_ports, pause_s
+from livegen.daemon.readiness import Readiness
 from livegen.daemon.schedule import LocalTime
+from livegen.daemon.sound_backend import SoundBackend
 from livegen.daemon.status_file import Figures, RecentLog, StatusFile
 from livegen.daemon.supervisor import Supervisor
 from livegen.daemon.systemd_notify import notify
@@ -151,12 +153,14 @@ class _Daemon:
     ) -> None:
         """Poll all parts a few times a second, until ``stop`` is set."""
         ports = self.controls.settings.ports
-        status_file = StatusFile(ports.name)
+        status_file, readiness = StatusFile(ports.name), Readiness(self.log)
         self.threads.stack.callback(status_file.end)
         gc.freeze()
         self.threads.raise_own()
         while not _rest(stop, self.player, self.ports, pause_s(ports)):
             self.ports.poll()
+            if supervisor.was_ever_ready:
+                readiness.poll(self.controls.settings, self.ports.ends(), has_system=self.ports.has_system)
             folder_watch.poll()
             if on_poll:
                 on_poll(self.router)
@@ -217,6 +221,8 @@ def _start_ports(
     )
     ports = open_ports(settings.ports, memory, router.hear, player, log, is_realtime=is_realtime)
     threads.stack.callback(ports.close)
+    if settings.sound.on:
+        ports.attach(SoundBackend(settings.sound, player, log, lambda: ports.midi_system))
     threads.start(router)
     threads.start(clock_source)
     return _Daemon(threads, controls, monitor, player, clock_source, router, ports, log)

@@ -3,9 +3,12 @@
 import faulthandler
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import reduce
+from operator import or_
 from typing import Protocol
 
 from livegen.clock import now_ns
+from livegen.daemon.readiness import Ends
 from livegen.errors import PortError
 from livegen.events import to_bytes
 from livegen.log_line import WarningLine
@@ -51,6 +54,9 @@ class Backend(Protocol):
     def to_do(self) -> list[str]:
         """What somebody has to do so that all its ports are there."""
 
+    def ends(self) -> Ends:
+        """Can somebody play here, and does something listen?"""
+
     def release(self) -> None:
         """End what is held at its inputs."""
 
@@ -73,6 +79,11 @@ class PortManager:
     def backends(self) -> tuple[Backend, ...]:
         """The attached backends."""
         return tuple(self._backends)
+
+    @property
+    def midi_system(self) -> str | None:
+        """The MIDI system that answers, "alsa" for example; None when none does."""
+        return next((backend.system for backend in self._backends if isinstance(backend, MidiBackend)), None)
 
     def attach(self, backend: Backend) -> None:
         """Open a backend's ports; when a named port is missing, PortError, and the backend is not attached."""
@@ -113,6 +124,15 @@ class PortManager:
     def to_do(self) -> list[str]:
         """What somebody has to do so that all ports are there."""
         return [line for backend in self._backends for line in backend.to_do()]
+
+    def ends(self) -> Ends:
+        """Can somebody play, and does something listen?"""
+        return reduce(or_, (backend.ends() for backend in self._backends), Ends())
+
+    @property
+    def has_system(self) -> bool:
+        """Every MIDI system that is wanted answers."""
+        return all(backend.is_there for backend in self._backends)
 
     def close(self) -> None:
         """Detach all backends."""
@@ -187,6 +207,10 @@ class MemoryBackend:
         """Nothing: they are there."""
         return []
 
+    def ends(self) -> Ends:
+        """Whoever has these ports plays and listens."""
+        return Ends(can_play=True, is_heard=True)
+
     def release(self) -> None:
         """End what is held."""
         self._filter.release(now_ns())
@@ -210,6 +234,11 @@ class MidiBackend:
         self._player = player
         self._say = say
         self._pair: tuple[MidiInput, MidiOutput] | None = None
+
+    @property
+    def system(self) -> str | None:
+        """The MIDI system, while it answers."""
+        return self._pair[0].system if self._pair else None
 
     @property
     def is_there(self) -> bool:
@@ -267,6 +296,14 @@ class MidiBackend:
         if self._pair is None:
             return ["no MIDI system answers: start it, or see 'MIDI system' in livegen doctor"]
         return [f"plug it in or start it: {missing}" for missing in self._missing(self._pair)]
+
+    def ends(self) -> Ends:
+        """As ``Backend.ends``; yes where the MIDI system does not tell who is connected."""
+        if self._pair is None:
+            return Ends()
+        heard, played = self._pair
+        is_unknown = played.connections is None
+        return Ends(is_unknown or bool(heard.plugged()), is_unknown or bool(played.plugged()))
 
     def release(self) -> None:
         """End what is held."""

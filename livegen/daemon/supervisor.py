@@ -73,7 +73,7 @@ class Supervisor:
         self._offered = router.settings.play  # this child's first settings
         self._proven: Play | None = None  # the first settings of the last engine that became ready
         self._refused: Play | None = None  # settings that an engine refused
-        self._was_ever_ready = False
+        self.was_ever_ready = False
         self._false_starts = 0  # engines in a row that ended before they were ready
         self._alive_ns = 0  # when this engine's loop last came round, or it last sent a message
         self._ready_ns = 0
@@ -172,7 +172,7 @@ class Supervisor:
 
     def take_spare(self) -> SpareEngine[EngineChild] | None:
         """The spare, if there is one for the settings of now."""
-        return self.spare.take(self._playable(), self._fallback(), now_ns()) if self._was_ever_ready else None
+        return self.spare.take(self._playable(), self._fallback(), now_ns()) if self.was_ever_ready else None
 
     def take_over(self, spare: SpareEngine[EngineChild]) -> None:
         """The spare has become the child: its first message wakes it."""
@@ -250,7 +250,7 @@ class Supervisor:
         self._alive_ns = 0
         if is_poisoned:
             self._silent_restarts = 0
-        if not self._was_ever_ready and self.restarts >= _FALSE_STARTS:
+        if not self.was_ever_ready and self.restarts >= _FALSE_STARTS:
             raise LivegenError(f"the engine {reason} {_FALSE_STARTS} times before it was ready; see above")
         self._say(WarningLine(f"the engine {reason}; starting it again"))
         return self._backoff.next_s()
@@ -302,9 +302,9 @@ class Supervisor:
             self._refused = self._offered
 
     def _introduce(self) -> None:
-        if not self._was_ever_ready:
-            self._say("ready: play a phrase, then pause")
-        self.is_ready = self._was_ever_ready = True
+        if not self.was_ever_ready:
+            self._say(f"loaded: {self._offered.model}")
+        self.is_ready = self.was_ever_ready = True
         self._ready_ns = now_ns()
         self._false_starts = 0
         self._models.prove(self._offered.model)

@@ -49,7 +49,7 @@ class Composer:
     """Owner of the stream of tokens, the key and the random numbers."""
 
     def __init__(self, bundle: Bundle, settings: Settings) -> None:
-        self._sampler = Sampler(settings.sampling, settings.play.seed)
+        self._sampler = Sampler(settings.sampling, max(0, settings.play.seed))
         self._stream: TokenStream[Cursor] | None = None
         self._left_hand: frozenset[int] = frozenset()
         self._zone: frozenset[int] | None = None  # pitch classes that the left hand allows

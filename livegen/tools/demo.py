@@ -1,5 +1,6 @@
 """A demonstration without hardware: plays a hymn to the daemon, in real time, through ports in memory."""
 
+import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -10,13 +11,14 @@ from livegen.clock import NS_PER_MS, NS_PER_S, now_ns
 from livegen.daemon.daemon import run_daemon
 from livegen.daemon.ports import MemoryPorts
 from livegen.daemon.status_file import Figures
-from livegen.errors import LivegenError
+from livegen.errors import LivegenError, SoundError
 from livegen.events import NoteOff, NoteOn, Timed
 from livegen.files.midi_file import write_midi
 from livegen.files.piano_roll import draw_roll
 from livegen.midi_in.port import MemoryInput
 from livegen.recording.tracks import Who
 from livegen.settings import Settings
+from livegen.sound.sound_file import render_sound
 
 # Old Hundredth (Louis Bourgeois, Geneva Psalter, 1551), its first three lines: pitches, a beat each, the last two.
 HYMN = ((67, 67, 66, 64, 62, 67, 69, 71), (71, 71, 71, 69, 67, 72, 71, 69), (67, 69, 71, 69, 67, 64, 66, 67))
@@ -26,11 +28,13 @@ _PATIENCE_NS = 20 * NS_PER_S  # how long to wait for the end of an answer
 _ROW_NS = 140 * NS_PER_MS  # the time of one line of the printed piano roll
 _LOW, _HIGH = 36, 84
 
+_PLAYERS = ("pw-play", "paplay", "aplay", "afplay")  # programs that play a WAV file
+
 Say = Callable[[str], None]
 
 
 def run_demo(settings: Settings, folder: Path, say: Say) -> Figures:
-    """Play the hymn line by line, each after the answer to the one before; write demo.mid and demo.png to ``folder``.
+    """Play the hymn line by line, each after the answer to the one before; write demo.mid, demo.png and demo.wav.
 
     LivegenError when there was no answer, or when a note is left hanging.
     """
@@ -59,7 +63,28 @@ def run_demo(settings: Settings, folder: Path, say: Say) -> Figures:
     draw_roll(folder / "demo.png", stage.player, stage.machine, f"Old Hundredth, answered by {settings.play.model}")
     if not figures.notes_out or figures.hanging:
         raise LivegenError(f"the demo failed: {figures.notes_out} notes in the answers, {figures.hanging} left hanging")
+    _tell_of_files(folder, settings.sound.soundfont, say)
     return figures
+
+
+def _tell_of_files(folder: Path, soundfont: str, say: Say) -> None:
+    """Write demo.wav where FluidSynth is there; say where the files are, and how to hear them."""
+    missing = ""
+    try:
+        render_sound(folder / "demo.mid", folder / "demo.wav", soundfont)
+    except SoundError as error:
+        missing = str(error)
+    say("")
+    if missing:
+        say(f"  {folder / 'demo.mid'}   the music: open it in a DAW or a notation program")
+    else:
+        player = next((name for name in _PLAYERS if shutil.which(name)), "")
+        how = f"hear it: {player} {folder / 'demo.wav'}" if player else "open it in any music player"
+        say(f"  {folder / 'demo.wav'}   the sound; {how}")
+        say(f"  {folder / 'demo.mid'}   the music, for a DAW or a notation program")
+    say(f"  {folder / 'demo.png'}   a picture of it: you in blue, the machine in orange")
+    if missing:
+        say(missing)
 
 
 class Stage:

@@ -11,15 +11,16 @@ from livegen.bench.conditions import conditions, priority
 from livegen.confinement import confinement
 from livegen.daemon.spare import available_bytes, is_wanted
 from livegen.daemon.status_file import read_status
-from livegen.errors import LivegenError
+from livegen.errors import LivegenError, SoundError
 from livegen.midi_out.ledger import ledger_folder
 from livegen.midi_ports.names import is_keyboard
 from livegen.midi_ports.rtmidi_client import answering_system, compiled_systems, list_ports
 from livegen.model.bundle import load_bundle
 from livegen.printable import printable
 from livegen.realtime import PLANNING, may_lock_memory
-from livegen.settings import Daemon, Ports, Settings
+from livegen.settings import Daemon, Ports, Settings, Sound
 from livegen.shipped import shipped_models
+from livegen.sound.soundfont import find_fluidsynth, find_soundfont
 from livegen.tools.status_report import to_do
 
 _LEAST_FREE_BYTES = 100 * 2**20
@@ -71,6 +72,7 @@ def examine(settings: Settings) -> Report:
         _build(),
         _midi(settings.ports),
         _keyboards(settings.ports),
+        _sound(settings.sound),
         *_models(settings.play.model),
         _running(settings.ports.name),
         *_wall_clock(settings.installation.hours),
@@ -130,6 +132,16 @@ def _keyboards(ports: Ports) -> Finding:
     found = list(dict.fromkeys(found))
     remedy = f"plug one in, or connect a program to {ports.name}:in; you can do this later, too"
     return Finding("keyboards", bool(found), ", ".join(found) or "none", remedy)
+
+
+def _sound(sound: Sound) -> Finding:
+    """What ``--sound`` needs; livegen plays without it, too."""
+    try:
+        find_fluidsynth()
+        found = find_soundfont(sound.soundfont)
+    except SoundError as error:
+        return Finding("sound", is_ok=False, says=str(error), remedy="or connect a synthesizer; livegen plays without")
+    return Finding("sound", is_ok=True, says=f"FluidSynth with {found}, by --sound")
 
 
 def _models(chosen: str) -> list[Finding]:

@@ -34,8 +34,8 @@ def learnt(*events: ControlChange) -> list[int]:
     return list(knobs.settings.controls.cc)
 
 
-def test_the_modulation_wheel_sets_the_temperature() -> None:
-    wheel, said = controls()
+def test_a_wheel_sets_what_it_has_learnt() -> None:
+    wheel, said = controls(cc={1: "temperature"})
 
     changed = [wheel.hear(ControlChange(1, value)) for value in (0, 127)]
 
@@ -86,7 +86,7 @@ def test_what_is_learnt_counts_at_once_and_is_saved_beside_what_was_there(tmp_pa
     assert changed == [False, False, True]
     assert knobs.settings.sampling.density == 10
     assert said[1] == f"controller 21 sets density, written to {path}"
-    assert load(path).controls.cc == {1: "temperature", 21: "density"}
+    assert load(path).controls.cc == {21: "density"}
     assert load(path).play.seed == 3
     assert path.read_text().startswith("# mine\n[play]\nseed = 3 # a good one\n")
 
@@ -127,7 +127,7 @@ def test_programs_choose_roles_and_models_and_are_off_by_default() -> None:
 
 
 def test_knobs_on_another_channel_are_not_listened_to() -> None:
-    knobs, _ = controls(channel=2)
+    knobs, _ = controls(channel=2, cc={1: "temperature"})
 
     assert [knobs.hear(ControlChange(1, 100, channel)) for channel in (0, 1)] == [False, True]
 
@@ -162,10 +162,10 @@ def test_ports_that_change_count_from_the_next_start_on() -> None:
 
 
 def test_what_a_knob_has_set_stays_when_the_file_changes_something_else() -> None:
-    knobs, _ = controls()
+    knobs, _ = controls(cc={1: "temperature"})
     knobs.hear(ControlChange(1, 127))
 
-    knobs.take(load(None, {"play": {"seed": 5}}))
+    knobs.take(load(None, {"play": {"seed": 5}, "controls": {"cc": {1: "temperature"}}}))
 
     assert (knobs.settings.sampling.temperature, knobs.settings.play.seed) == (4, 5)
 
@@ -202,3 +202,12 @@ def test_what_moved_before_the_learning_began_counts_for_nothing() -> None:
     knobs.hear(ControlChange(20, 127))
 
     assert knobs.settings.controls.cc == {}
+
+
+def test_the_modulation_wheel_moves_nothing_until_it_is_learnt() -> None:
+    knobs, _ = controls()
+
+    changed = [knobs.hear(ControlChange(1, value)) for value in range(128)]
+
+    assert not any(changed)
+    assert knobs.settings == controls()[0].settings

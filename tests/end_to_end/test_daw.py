@@ -102,7 +102,7 @@ def test_an_eight_bar_answer_to_its_clock_is_recorded_on_its_sixteenths(tmp_path
         daemon.wait_for_line("listening at")
         player = Voice("play", "dawjam-player", tmp_path, "dawjam:in")
         stack.callback(player.close)
-        daemon.wait_for_line("ready")
+        daemon.wait_for_line("loaded")
         daw.send_clock_to("dawjam:in")
         daw.record_from("dawjam-out:out")
         daw.roll()

@@ -76,7 +76,7 @@ def test_a_named_input_that_vanishes_is_said_once_and_listened_to_again_when_it_
         daemon.wait_for_line("'Keys:out' is gone")
         keys = Voice("play", "Keys", tmp_path, "")
         wait_for(lambda: daemon.lines().count("listening to 'Keys:out'") == 2, "the keyboard's return")
-        daemon.wait_for_line("ready")
+        daemon.wait_for_line("loaded")
         keys.play(SHORT)
         daemon.wait_for_line("heard 4 notes")
     finally:
@@ -105,7 +105,7 @@ def test_a_midi_system_that_dies_is_said_once_and_played_to_again_when_it_is_bac
     server = start_jack(tmp_path / "first.log")
     daemon = Daemon("mortal", tmp_path)
     try:
-        daemon.wait_for_line("ready")
+        daemon.wait_for_line("loaded")
         stop_jack(server)
         daemon.wait_for_line("the MIDI system is gone")
         server = start_jack(tmp_path / "second.log")

@@ -198,7 +198,7 @@ def test_a_killed_port_process_leaves_nothing_hanging_after_its_restart(
                 releases.append((ended_ns - on.daemon.begun_ns) / NS_PER_MS)
                 of_ports.append(max(ended_ns - there_ns, 0) / NS_PER_MS)
             wait_for(lambda pid=engine: not is_running(pid), "the end of the orphaned engine")
-            on.daemon.wait_for_line("ready")
+            on.daemon.wait_for_line("loaded")
         on.daemon.stop()
 
     assert releases

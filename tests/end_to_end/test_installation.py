@@ -120,7 +120,7 @@ def test_without_midi_at_boot_it_plays_soon_after_the_port_appears(
         (tmp_path / "jack.log").unlink()
     try:
         daemon.wait_for_line("waiting for it")
-        daemon.wait_for_line("ready")
+        daemon.wait_for_line("loaded")
         server = start_jack(tmp_path / "jack.log")
         there_ns = now_ns()
         try:
@@ -179,7 +179,7 @@ def test_a_disk_that_is_full_stops_nothing_and_the_recording_is_whole_up_to_then
     within = ["unshare", "--mount", "sh", "-c", fill, "sh"]
     daemon = Daemon("full", tmp_path, "--config", path, "--record", str(disk / "takes"), within=within)
     try:
-        daemon.wait_for_line("ready")
+        daemon.wait_for_line("loaded")
         receiver = Voice("hear", "full-receiver", tmp_path, "full:out")
         wait_for_chord(receiver, after_ns=0)
         time.sleep(2)

@@ -30,7 +30,7 @@ def test_it_is_made_anew_again_and_again_and_sigterm_is_obeyed(tmp_path: Path):
     folder = tmp_path / "livegen"
     daemon = Daemon("removed", tmp_path, "--midi", "memory")
     try:
-        daemon.wait_for_line("ready")
+        daemon.wait_for_line("loaded")
         for _ in range(REMOVALS):
             wait_for(lambda: is_written_anew(folder, "removed"), "status and ledger")
             before = daemon.lines().count(SAID)
@@ -52,7 +52,7 @@ def test_it_is_there_again_within_a_second(tmp_path: Path):
     folder = tmp_path / "livegen"
     daemon = Daemon("soon", tmp_path, "--midi", "memory")
     try:
-        daemon.wait_for_line("ready")
+        daemon.wait_for_line("loaded")
         for _ in range(REMOVALS):
             shutil.rmtree(folder)
             begun = time.monotonic()

@@ -22,7 +22,7 @@ def status_of(name: str) -> CompletedProcess[str]:
 def test_all_is_well_where_everything_is_there(tmp_path: Path):
     daemon = Daemon("well", tmp_path, "--midi", "memory")
     try:
-        daemon.wait_for_line("ready")
+        daemon.wait_for_line("loaded")
         done = status_of("well")
     finally:
         daemon.stop()
@@ -53,7 +53,7 @@ def test_a_named_port_that_is_missing_is_something_to_do(tmp_path: Path):
     config.write_text('[ports]\nsystem = "jack"\ninput = "No Such Keys"\n')
     daemon = Daemon("named", tmp_path, "--config", str(config))
     try:
-        daemon.wait_for_line("ready")
+        daemon.wait_for_line("loaded")
         done = status_of("named")
     finally:
         daemon.stop()

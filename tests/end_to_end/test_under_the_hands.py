@@ -37,7 +37,7 @@ def test_a_learnt_knob_moves_the_music_within_a_look_ahead_and_is_known_after_a_
         played = notes(on.receiver.events())
 
     assert not config_was_there
-    assert load(config).controls.cc == {1: "temperature", 21: "octaves"}
+    assert load(config).controls.cc == {21: "octaves"}
     before = [n.pitch for n in played if n.onset_ns < moved_ns]
     # A sixteenth at 100 bpm may still be in the making when the horizon ends.
     after = [n.pitch for n in played if n.onset_ns > moved_ns + horizon_ns + 150 * NS_PER_MS]

@@ -17,7 +17,7 @@ def test_an_engine_of_another_version_is_not_mixed_in_and_a_restart_is_asked_for
     monkeypatch.setenv("PYTHONPATH", str(installed))
     daemon = Daemon("upgraded", tmp_path, "--midi", "memory")
     try:
-        daemon.wait_for_line("ready")
+        daemon.wait_for_line("loaded")
         (installed / "livegen-9.9.dist-info").mkdir()
         (installed / "livegen-9.9.dist-info" / "METADATA").write_text("Name: livegen\nVersion: 9.9\n")
         os.kill(wait_for(daemon.engine_pid, "an engine"), 9)

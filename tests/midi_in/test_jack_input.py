@@ -42,13 +42,13 @@ def test_the_ports_are_there_before_the_model_is_loaded(tmp_path: Path):
     try:
         daemon.wait_for_line("listening at 'early:in', playing at 'early:out'")
         listed = subprocess.run(["jack_lsp", "-A"], capture_output=True, text=True, check=True).stdout.split()
-        daemon.wait_for_line("ready")
+        daemon.wait_for_line("loaded")
         lines = daemon.lines()
     finally:
         daemon.kill()
 
     assert {"early:in", "early:out"} <= set(listed)
-    assert [line.split()[0] for line in lines] == ["listening", "ready:"]
+    assert [line.split()[0] for line in lines[:3]] == ["seed", "listening", "loaded:"]
 
 
 def test_a_device_that_is_missing_is_said_once_and_listened_to_when_it_comes(
@@ -58,7 +58,7 @@ def test_a_device_that_is_missing_is_said_once_and_listened_to_when_it_comes(
     daemon = Daemon("late", tmp_path)
     voices = []
     try:
-        daemon.wait_for_line("ready")
+        daemon.wait_for_line("loaded")
         for name in ("Pads", "Keys"):
             voices.append(Voice("play", name, tmp_path, ""))
             daemon.wait_for_line(f"listening to '{name}:out'")

@@ -48,7 +48,7 @@ class Hotplug:
         self.daemon = Daemon("plug", folder, "--in", "keys", "--out", "synth")
         self.wait_for_lines("listening to 'Keys:out'", 1)
         self.wait_for_lines("playing to 'Synth:in'", 1)
-        self.daemon.wait_for_line("ready")
+        self.daemon.wait_for_line("loaded")
 
     def wait_for_lines(self, line: str, count: int) -> None:
         wait_for(lambda: self.daemon.lines().count(line) >= count, f"{line} ({count})")
@@ -178,7 +178,7 @@ def test_a_receiver_at_the_virtual_port_that_was_disconnected_gets_the_end_when_
     daemon = Daemon("plug", tmp_path)
     keys, synth = None, None
     try:
-        daemon.wait_for_line("ready")
+        daemon.wait_for_line("loaded")
         keys, synth = Voice("play", "Keys", tmp_path, "plug:in"), Voice("hear", "Synth", tmp_path, "plug:out")
         keys.play([on(60)])
         wait_for(lambda: hanging(synth.events()), "the note")
@@ -200,7 +200,7 @@ def test_thru_costs_no_more_than_a_hand_notices(tmp_path: Path, monkeypatch: pyt
     daemon = Daemon("thru", tmp_path)
     inferring = subprocess.Popen([sys.executable, "-m", "livegen.bench.inferring"], stdout=subprocess.PIPE)
     try:
-        daemon.wait_for_line("ready")
+        daemon.wait_for_line("loaded")
         assert inferring.stdout
         assert inferring.stdout.readline()  # the model is loaded
         sent, came_in, came_out = play_through("thru:in", "thru:out")

@@ -1,8 +1,9 @@
 /* A native player and receiver on JACK: no garbage collector and no lock on JACK's thread, so it loses nothing itself.
  *
- *     jack_partner NAME        ports NAME:play and NAME:hear
+ *     jack_partner NAME        ports NAME:play and NAME:hear, and NAME:ear for sound
  *     stdin                    "send HEX", "connect FROM TO", "disconnect FROM TO"; the end of it ends the program
  *     stdout                   "sent NS HEX", "heard NS HEX" (NS of the monotonic clock, exact to the frame);
+ *                              "loud NS" when sound begins after 50 ms below -40 dBFS;
  *                              "is N" after a connect or disconnect, JACK's answer; "lost N" at the end
  */
 #include <jack/jack.h>
@@ -16,14 +17,19 @@
 #include <unistd.h>
 
 #define MOST 32
+#define LOUD 0.01f /* -40 dBFS */
+
+enum { HEARD, SENT, BEGAN };
+static const char *const WORDS[] = {"heard", "sent", "loud"};
 
 typedef struct {
-    unsigned char is_sent, size, bytes[MOST];
+    unsigned char what, size, bytes[MOST];
     jack_nframes_t frame;
 } Message;
 
 static jack_client_t *client;
-static jack_port_t *play, *hear;
+static jack_port_t *play, *hear, *ear;
+static jack_nframes_t quiet, least_quiet;
 static jack_ringbuffer_t *waiting, *seen;
 static atomic_int lost, is_over;
 
@@ -42,7 +48,7 @@ static int process(jack_nframes_t frames, void *unused) {
         if (jack_midi_event_write(out, 0, message.bytes, message.size))
             break; /* the period is full: the next one */
         jack_ringbuffer_read_advance(waiting, sizeof message);
-        message.is_sent = 1, message.frame = begin;
+        message.what = SENT, message.frame = begin;
         see(&message);
     }
     for (unsigned i = 0, count = jack_midi_get_event_count(in); i < count; i++) {
@@ -52,6 +58,16 @@ static int process(jack_nframes_t frames, void *unused) {
         message = (Message){.size = event.size < MOST ? event.size : MOST, .frame = begin + event.time};
         memcpy(message.bytes, event.buffer, message.size);
         see(&message);
+    }
+    const float *sound = jack_port_get_buffer(ear, frames);
+    for (jack_nframes_t i = 0; i < frames; i++) {
+        if (sound[i] < LOUD && sound[i] > -LOUD) {
+            quiet++;
+            continue;
+        }
+        if (quiet >= least_quiet)
+            see(&(Message){.what = BEGAN, .frame = begin + i});
+        quiet = 0;
     }
     return 0;
 }
@@ -69,7 +85,7 @@ static void *tell(void *unused) {
         while (jack_ringbuffer_read_space(seen) >= sizeof message) {
             jack_ringbuffer_read(seen, (char *)&message, sizeof message);
             long long ago_ns = ((long long)jack_get_time() - (long long)jack_frames_to_time(client, message.frame)) * 1000;
-            printf("%s %lld ", message.is_sent ? "sent" : "heard", now_ns() - ago_ns);
+            printf("%s %lld ", WORDS[message.what], now_ns() - ago_ns);
             for (int i = 0; i < message.size; i++)
                 printf("%02x", message.bytes[i]);
             putchar('\n');
@@ -88,6 +104,8 @@ int main(int argc, char **argv) {
     waiting = jack_ringbuffer_create(1 << 22), seen = jack_ringbuffer_create(1 << 22);
     play = jack_port_register(client, "play", JACK_DEFAULT_MIDI_TYPE, JackPortIsOutput, 0);
     hear = jack_port_register(client, "hear", JACK_DEFAULT_MIDI_TYPE, JackPortIsInput, 0);
+    ear = jack_port_register(client, "ear", JACK_DEFAULT_AUDIO_TYPE, JackPortIsInput, 0);
+    least_quiet = jack_get_sample_rate(client) / 20;
     jack_set_process_callback(client, process, NULL);
     if (jack_activate(client))
         return 1;

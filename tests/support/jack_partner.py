@@ -22,11 +22,15 @@ def build_partner(folder: Path) -> Path:
 
 
 class Partner:
-    """It plays at ``NAME:play`` and hears at ``NAME:hear``: each note-on needs a note-off of its own."""
+    """It plays at ``NAME:play`` and hears at ``NAME:hear``: each note-on needs a note-off of its own.
+
+    It hears sound at ``NAME:ear``.
+    """
 
     def __init__(self, program: Path, name: str) -> None:
         self.name = name
         self.heard: list[tuple[int, bytes]] = []  # with their moments
+        self.loud: list[int] = []  # when sound began after a silence
         self.sent: list[tuple[int, bytes]] = []
         self.sounding: Counter[tuple[int, int]] = Counter()  # (channel, pitch)
         self.strays = 0  # note-offs of notes that it never heard begin, or that had ended
@@ -92,6 +96,8 @@ class Partner:
                 (self.sent if words[0] == "sent" else self.heard).append(seen)
                 if words[0] == "heard":
                     self._count(seen[1])
+            elif words[0] == "loud":
+                self.loud.append(int(words[1]))
             elif words[0] == "is":
                 self._answers.append(int(words[1]))
             elif words[0] == "lost":

@@ -203,7 +203,7 @@ def stage(
     with ExitStack() as stack:
         for close in (made.player.close, made.receiver.close, lambda: made.daemon.kill()):
             stack.callback(close)
-        made.daemon.wait_for_line("ready")
+        made.daemon.wait_for_line("loaded")
         yield made
 
 

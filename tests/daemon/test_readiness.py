@@ -1,0 +1,67 @@
+"""When livegen says that it is ready, and what it says until then."""
+
+from pathlib import Path
+
+import pytest
+
+from livegen.daemon.readiness import Ends, Readiness
+from livegen.settings import Settings, load
+from tests.support.jack_stage import Daemon, Voice, wait_for
+from tests.support.jack_voice import connect
+
+NOBODY_PLAYS = "nobody can play: plug in a MIDI keyboard, or connect a program to livegen:in"
+NOBODY_LISTENS = "nothing listens: connect a synthesizer to livegen:out, name one with --out, or start with --sound"
+
+
+def said(*ends: Ends, settings: Settings | None = None, has_system: bool = True) -> list[str]:
+    lines: list[str] = []
+    readiness = Readiness(lines.append)
+    for each in ends:
+        readiness.poll(settings or Settings(), each, has_system=has_system)
+    return lines
+
+
+def test_it_is_ready_once_somebody_can_play_and_something_listens() -> None:
+    assert said(Ends(can_play=True, is_heard=True)) == ["ready: play a phrase, then pause"]
+
+
+def test_until_then_it_says_what_is_missing_and_again_when_that_changes() -> None:
+    nothing, keys, both = Ends(), Ends(can_play=True), Ends(can_play=True, is_heard=True)
+
+    assert said(nothing, nothing, keys, keys, both, both, keys) == [
+        f"not ready yet: {NOBODY_PLAYS}; {NOBODY_LISTENS}",
+        f"not ready yet: {NOBODY_LISTENS}",
+        "ready: play a phrase, then pause",
+        f"not ready yet: {NOBODY_LISTENS}",
+    ]
+
+
+def test_a_solo_needs_no_keyboard() -> None:
+    solo = load(None, {"play": {"role": "solo"}})
+
+    assert said(Ends(is_heard=True), settings=solo) == ["ready: livegen plays alone until you touch a key"]
+
+
+def test_without_a_midi_system_that_is_what_was_said() -> None:
+    assert said(Ends(), has_system=False) == []
+
+
+@pytest.mark.jack
+@pytest.mark.usefixtures("jack_server")
+def test_on_jack_it_is_ready_when_both_ends_are_connected(tmp_path: Path) -> None:
+    daemon = Daemon("unready", tmp_path)
+    voices = []
+    try:
+        daemon.wait_for_line("not ready yet: nobody can play")
+        voices.append(Voice("play", "unready-keys", tmp_path, "unready:in"))
+        voices[0].play([])
+        daemon.wait_for_line("not ready yet: nothing listens")
+        voices.append(Voice("hear", "unready-synth", tmp_path, ""))
+        assert connect("unready:out", "unready-synth:in")
+        daemon.wait_for_line("ready: play a phrase, then pause")
+        voices.pop().kill()
+        wait_for(lambda: sum("not ready yet: nothing listens" in line for line in daemon.lines()) == 2, "a line")
+    finally:
+        for voice in voices:
+            voice.kill()
+        daemon.kill()
