@@ -14,7 +14,7 @@ from livegen.daemon.status_file import read_status
 from livegen.errors import LivegenError
 from livegen.midi_out.ledger import ledger_folder
 from livegen.midi_ports.names import is_keyboard
-from livegen.midi_ports.rtmidi_client import answering_system, compiled_systems, list_ports
+from livegen.midi_ports.systems import answering_system, list_ports, supported_systems
 from livegen.model.bundle import load_bundle
 from livegen.printable import printable
 from livegen.realtime import PLANNING, may_lock_memory
@@ -107,7 +107,7 @@ def describe_models() -> list[dict[str, str]]:
 
 
 def _build() -> Finding:
-    systems = compiled_systems()
+    systems = list(supported_systems())
     remedy = "install ALSA's headers (Debian: libasound2-dev), then: pip install --force-reinstall python-rtmidi"
     is_ok = bool(systems) and systems != ["jack"]
     return Finding("MIDI library", is_ok, f"rtmidi supports {', '.join(systems) or 'no MIDI system'}", remedy)

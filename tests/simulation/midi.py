@@ -12,7 +12,7 @@ import rtmidi
 import livegen.midi_out.port
 from livegen.clock import NS_PER_S, now_ns
 from livegen.midi_in.poller import InputPoller
-from livegen.midi_ports import rtmidi_client
+from livegen.midi_ports import rtmidi_client, systems
 
 from .receiver import Receiver
 
@@ -129,8 +129,9 @@ class MidiSystem:
         """Within this, livegen's ports are in this system."""
         with contextlib.ExitStack() as stack:
             stack.enter_context(patch.object(rtmidi_client, "rtmidi", _Rtmidi(self)))
-            stack.enter_context(patch.object(rtmidi_client, "hush_jack", lambda: None))
-            stack.enter_context(patch.object(rtmidi_client, "_ALSA_SEQUENCER", Path("/")))
+            stack.enter_context(patch.object(systems, "supported_systems", rtmidi_client.systems))
+            stack.enter_context(patch.object(systems, "hush_jack", lambda: None))
+            stack.enter_context(patch.object(systems, "_ALSA_SEQUENCER", Path("/")))
             stack.enter_context(patch.object(livegen.midi_out.port, "open_connections", lambda *_: _Connections(self)))
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
             stack.enter_context(patch.object(livegen.midi_out.port, "ledger_folder", lambda: folder))
