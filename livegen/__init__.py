@@ -12,6 +12,7 @@ A folder runs in one process. The port process owns the ports and the time; it n
     midi_ports/alsa_midi_client.py  ... by alsa-midi, for ALSA
     midi_ports/jack_midi_client.py  ... by JACK's own library
     midi_ports/systems.py        chooses among them, and finds the MIDI system that answers
+    midi_ports/nearby.py         MIDI systems that livegen does not reach, and what would let it
     midi_ports/hot_plug.py       connects ports as they are plugged in
     midi_ports/libjack.py        JACK's library
     midi_ports/connections.py    who is connected to whom, where the MIDI system tells

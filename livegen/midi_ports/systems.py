@@ -8,6 +8,7 @@ import functools
 import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from livegen.errors import PortError, SettingsError
@@ -16,12 +17,20 @@ from livegen.midi_ports.jack_midi_client import JackMidiClient
 from livegen.midi_ports.libjack import hush_jack, jack_library
 
 VARIABLE = "LIVEGEN_MIDI_LIBRARY"
-_ALSA_SEQUENCER = Path("/dev/snd/seq")
+ALSA_SEQUENCER = Path("/dev/snd/seq")
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """A library that reaches a MIDI system."""
+
+    name: str
+    make: MakeClient
 
 
 def new_client(direction: Direction, system: str, name: str) -> MidiClient:
     """A client of that system; MidiSystemError when it does not answer."""
-    return supported_systems()[system](direction, name)
+    return supported_systems()[system].make(direction, name)
 
 
 def open_client(system: str, name: str) -> MidiClient:
@@ -30,7 +39,7 @@ def open_client(system: str, name: str) -> MidiClient:
     for candidate in candidates:
         if candidate == "jack":
             hush_jack()
-        if candidate == "alsa" and not _ALSA_SEQUENCER.exists():
+        if candidate == "alsa" and not ALSA_SEQUENCER.exists():
             continue  # ALSA itself prints an error to stderr at every attempt
         with suppress(MidiSystemError):
             return new_client("input", candidate, name)
@@ -57,34 +66,34 @@ def answering_system(system: str, name: str) -> str:
 
 
 @functools.cache
-def supported_systems() -> Mapping[str, MakeClient]:
-    """The MIDI systems that a library here can reach, in the order in which they are tried."""
+def supported_systems() -> Mapping[str, Library]:
+    """The MIDI systems that a library here can reach, each with that library, in the order in which they are tried."""
     chosen = os.environ.get(VARIABLE) or "any"
     if chosen not in _LIBRARIES:
         raise SettingsError(f"{VARIABLE}: '{chosen}' is not one of {', '.join(_LIBRARIES)}")
-    found: dict[str, MakeClient] = {}
+    found: dict[str, Library] = {}
     for offered in _LIBRARIES[chosen]:
         with suppress(ImportError):  # it is not installed, or not for this Python
             found = {**offered(), **found}  # of two that offer a system, the first
     return {system: found[system] for system in _ORDER if system in found}
 
 
-def _by_rtmidi() -> Mapping[str, MakeClient]:
+def _by_rtmidi() -> Mapping[str, Library]:
     from livegen.midi_ports.rtmidi_client import systems
 
-    return systems()
+    return {system: Library("rtmidi", make) for system, make in systems().items()}
 
 
-def _by_alsa_midi() -> Mapping[str, MakeClient]:
+def _by_alsa_midi() -> Mapping[str, Library]:
     from livegen.midi_ports.alsa_midi_client import AlsaMidiClient
 
-    return {AlsaMidiClient.system: AlsaMidiClient}
+    return {"alsa": Library("alsa-midi", AlsaMidiClient)}
 
 
-def _by_libjack() -> Mapping[str, MakeClient]:
-    return {JackMidiClient.system: JackMidiClient} if jack_library() else {}
+def _by_libjack() -> Mapping[str, Library]:
+    return {"jack": Library("libjack", JackMidiClient)} if jack_library() else {}
 
 
 _ORDER = ("alsa", "jack", "core", "windows")
-_SYSTEM: tuple[Callable[[], Mapping[str, MakeClient]], ...] = (_by_alsa_midi, _by_libjack)
+_SYSTEM: tuple[Callable[[], Mapping[str, Library]], ...] = (_by_alsa_midi, _by_libjack)
 _LIBRARIES = {"any": (_by_rtmidi, *_SYSTEM), "rtmidi": (_by_rtmidi,), "system": _SYSTEM}
