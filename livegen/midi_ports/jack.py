@@ -11,9 +11,11 @@ from livegen.clock import NS_PER_S, now_ns
 from livegen.midi_ports.libjack import (
     MIDI_TYPE,
     NO_START_SERVER,
+    ON_SHUTDOWN,
     PORT_IS_INPUT,
     PORT_IS_OUTPUT,
     does_nothing,
+    is_pipewire,
     jack_library,
     names_in,
 )
@@ -30,7 +32,7 @@ class JackClient:
     ``connected`` and ``stalled_ns`` may be called by any thread.
 
     It calls no Python on JACK's threads: what its ports send stands in their buffers, and is sent in every period in
-    which they are connected.
+    which they are connected. On PipeWire it is told there when the server has ended.
     """
 
     def __init__(self, library: ctypes.CDLL, handle: int) -> None:
@@ -41,7 +43,9 @@ class JackClient:
         self._frames = 0
         self._stalled_ns: int | None = None
         self._known: dict[str, int] = {}  # ports by name, while they are there
-        self._is_flushing = False
+        self._is_flushing = self._has_ended = False
+        self._is_pipewire = is_pipewire(library)
+        self._at_end = ON_SHUTDOWN(self._note_end)  # kept: JACK does not
         self._flush = self._register("flush")
         self._mend = self._register("mend")
         self._activate()  # now, not when somebody has just connected to us: JACK 1.9.21 then loses what is played
@@ -52,7 +56,13 @@ class JackClient:
         return bool(found) and self._library.jack_port_set_alias(found, alias.encode()) == 0
 
     def uuid(self, port: str) -> str | None:
-        """The uuid of the port's client; a program that is restarted has a new one. None where JACK gives none."""
+        """The uuid of the port's client; a program that is restarted has a new one. None where JACK gives none.
+
+        On PipeWire it is the port's own: 0.3.65 gives a client that of the first of its name, though it is long gone.
+        """
+        if self._is_pipewire:
+            found = self._find(port)
+            return str(self._library.jack_port_uuid(found)) if found else None
         answer = self._library.jack_get_uuid_for_client_name(self._handle, port.partition(":")[0].encode())
         if not answer:
             return None
@@ -131,6 +141,8 @@ class JackClient:
 
     def is_alive(self) -> bool:
         """The server answers. (rtmidi still lists the ports of a dead server.)"""
+        if self._is_pipewire:  # which knows our ports for ever
+            return not self._has_ended
         return self.uuid(self._name) is not None
 
     def close(self) -> None:
@@ -143,6 +155,9 @@ class JackClient:
 
     def _find(self, port: str) -> int | None:
         name = port.encode()
+        if self._is_pipewire:  # there a port that is gone keeps its name, for whoever has kept its place
+            there: int | None = self._library.jack_port_by_name(self._handle, name)
+            return there
         found = self._known.get(port)  # JACK looks through all places for ports, and we ask many times a second
         if found is None or self._library.jack_port_name(found) != name:
             found = self._library.jack_port_by_name(self._handle, name)
@@ -170,8 +185,14 @@ class JackClient:
         self._library.jack_midi_clear_buffer(buffer)
         return not any([self._library.jack_midi_event_write(buffer, 0, message, len(message)) for message in messages])
 
+    def _note_end(self, _: object) -> None:
+        """The server has ended. A thread of JACK's, which has nothing else to do any more."""
+        self._has_ended = True
+
     def _activate(self) -> None:
         """Let our ports be connected: as JACK wants it, with a function that is called in every period."""
+        if self._is_pipewire:
+            self._library.jack_on_shutdown(self._handle, self._at_end, None)
         self._library.jack_set_process_callback(self._handle, does_nothing(), None)
         self._library.jack_activate(self._handle)
 

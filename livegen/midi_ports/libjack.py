@@ -15,6 +15,9 @@ MIDI_TYPE = b"8 bit raw midi"
 PORT_IS_INPUT, PORT_IS_OUTPUT = 1, 2  # JackPortFlags
 
 
+ON_SHUTDOWN = ctypes.CFUNCTYPE(None, ctypes.c_void_p)  # JackShutdownCallback
+
+
 class MidiEvent(ctypes.Structure):
     """jack_midi_event_t."""
 
@@ -55,6 +58,11 @@ def names_in(library: ctypes.CDLL, names: "ctypes._Pointer[ctypes.c_char_p]") ->
     return texts
 
 
+def is_pipewire(library: ctypes.CDLL) -> bool:
+    """The library reaches PipeWire in JACK's place."""
+    return b"PipeWire" in bytes(library.jack_get_version_string())
+
+
 @functools.cache
 def jack_library() -> ctypes.CDLL | None:
     """The library, with its functions declared; None where there is none, or one of another kind."""
@@ -84,6 +92,8 @@ def _declare(library: ctypes.CDLL) -> ctypes.CDLL:
         "jack_get_ports": (ctypes.POINTER(text), [pointer, text, text, ctypes.c_ulong]),
         "jack_port_connected_to": (ctypes.c_int, [pointer, text]),
         "jack_port_register": (pointer, [pointer, text, text, ctypes.c_ulong, ctypes.c_ulong]),
+        "jack_port_uuid": (ctypes.c_uint64, [pointer]),
+        "jack_on_shutdown": (None, [pointer, ON_SHUTDOWN, pointer]),
         "jack_connect": (ctypes.c_int, [pointer, text, text]),
         "jack_disconnect": (ctypes.c_int, [pointer, text, text]),
         "jack_activate": (ctypes.c_int, [pointer]),
