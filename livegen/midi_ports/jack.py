@@ -18,6 +18,7 @@ from livegen.midi_ports.libjack import (
     is_pipewire,
     jack_library,
     names_in,
+    settling_s,
 )
 from livegen.midi_ports.names import Peer
 
@@ -89,6 +90,7 @@ class JackClient:
     def connect(self, source: str, target: str) -> bool:
         """Connect two ports; True when they are connected."""
         self._library.jack_connect(self._handle, source.encode(), target.encode())
+        time.sleep(settling_s(self._library))
         return self._is_connected(self._find(source), target)
 
     @property
@@ -114,13 +116,13 @@ class JackClient:
         """
         if self.uuid(peer[0]) != peer[1] or not self._put(self._mend, messages):
             return False
-        return self._send_from("mend", peer[0])
+        return self._send_from("mend", peer[0], settling_s(self._library))
 
-    def _send_from(self, own: str, target: str) -> bool:
-        """Connect a port of ours for some periods; False when JACK refuses."""
+    def _send_from(self, own: str, target: str, settling_s: float = 0) -> bool:
+        """Connect a port of ours for some periods, once it carries anything; False when JACK refuses."""
         ends = f"{self._name}:{own}".encode(), target.encode()
         is_connected: bool = self._library.jack_connect(self._handle, *ends) == 0
-        time.sleep(_PERIODS * self._period_ns / NS_PER_S)
+        time.sleep(settling_s + _PERIODS * self._period_ns / NS_PER_S)
         self._library.jack_disconnect(self._handle, *ends)
         return is_connected
 

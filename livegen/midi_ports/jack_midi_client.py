@@ -14,6 +14,7 @@ from livegen.midi_ports.libjack import (
     MidiEvent,
     jack_library,
     names_in,
+    settling_s,
 )
 
 _OPPOSITE = {PORT_IS_INPUT: PORT_IS_OUTPUT, PORT_IS_OUTPUT: PORT_IS_INPUT}
@@ -68,6 +69,7 @@ class JackMidiClient:
         ends = [port.encode(), f"{self._name}:{name}".encode()]
         if self._library.jack_connect(self._handle, *(ends if self._kind == PORT_IS_INPUT else reversed(ends))):
             raise MidiSystemError(f"JACK does not connect '{port}'")
+        time.sleep(settling_s(self._library))
 
     def receive(self) -> tuple[list[int], float] | None:
         """The oldest message that waits; None when none waits."""

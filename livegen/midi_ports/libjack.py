@@ -10,6 +10,7 @@ from typing import Any
 
 _SYSTEM = "libjack.so.0"  # of jackd2, or of pipewire-jack where that is first in the library path, as under pw-jack
 _PIPEWIRE = ("lib*/pipewire-0.3/jack/libjack.so.0", "lib/*/pipewire-0.3/jack/libjack.so.0")  # below /usr
+_SETTLING_S = 0.1  # on a busy machine; on an idle one nothing was lost
 NO_START_SERVER = 1  # jack_options_t
 MIDI_TYPE = b"8 bit raw midi"
 PORT_IS_INPUT, PORT_IS_OUTPUT = 1, 2  # JackPortFlags
@@ -61,6 +62,11 @@ def names_in(library: ctypes.CDLL, names: "ctypes._Pointer[ctypes.c_char_p]") ->
 def is_pipewire(library: ctypes.CDLL) -> bool:
     """The library reaches PipeWire in JACK's place."""
     return b"PipeWire" in bytes(library.jack_get_version_string())
+
+
+def settling_s(library: ctypes.CDLL) -> float:
+    """How long what is sent over a new connection may be lost. PipeWire's threads without priority join the two."""
+    return _SETTLING_S if is_pipewire(library) else 0.0
 
 
 @functools.cache
