@@ -7,8 +7,8 @@
 # make setup      both environments: .venv to play, .venv-dev to work on livegen
 # make clean      removes what these made
 #
-# Each sets itself up; all it needs is Python 3.11 (or 3.12) and make.
-PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
+# Each sets itself up; all it needs is Python 3.11 to 3.14 and make.
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
 BASE := .venv
 DEV := .venv-dev
 # Tests on JACK mostly wait: three workers keep two cores busy.

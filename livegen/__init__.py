@@ -7,10 +7,17 @@ This page is the map. The path of an event:
 A folder runs in one process. The port process owns the ports and the time; it never runs a network:
 
     midi_ports/names.py          finds the port that a name means; tells keyboards from software
-    midi_ports/rtmidi_client.py  the only module that uses rtmidi: systems, clients, ports that are plugged in
+    midi_ports/client.py         what a client of a MIDI system offers
+    midi_ports/rtmidi_client.py  ... by rtmidi, for all systems
+    midi_ports/alsa_midi_client.py  ... by alsa-midi, for ALSA
+    midi_ports/jack_midi_client.py  ... by JACK's own library
+    midi_ports/systems.py        chooses among them, and finds the MIDI system that answers
+    midi_ports/nearby.py         MIDI systems that livegen does not reach, and what would let it
+    midi_ports/hot_plug.py       connects ports as they are plugged in
+    midi_ports/libjack.py        JACK's library
     midi_ports/connections.py    who is connected to whom, where the MIDI system tells
     midi_ports/alsa.py           ... on ALSA
-    midi_ports/jack.py           ... on JACK, and what else rtmidi does not offer for JACK
+    midi_ports/jack.py           ... on JACK, and what else a MIDI client does not offer there
     midi_in/port.py              the input, with a timestamp at arrival; also a port in memory
     midi_in/poller.py            the thread that takes what the inputs have queued
     midi_in/arrival.py           when messages arrived, rebuilt from the times between them

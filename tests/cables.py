@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from livegen.clock import now_ns
@@ -29,6 +29,7 @@ NAME = "cables"
 _LONGEST_MS = 500.0
 _RANDOM_MESSAGES = 200_000
 _PRESSES = 3
+PHRASE = (72, 71, 69, 67)
 _KEY = 100  # on the last channel: no answer is there
 
 
@@ -76,6 +77,15 @@ class Bench:
                 return off
             self.partner.send(off)
         raise AssertionError(f"{on} is not heard")
+
+    def play_phrase(self) -> int:
+        """Four notes; the moment before the first."""
+        begun_ns = now_ns()
+        for pitch in PHRASE:
+            self.partner.send(to_bytes(NoteOn(pitch, 80)))
+            time.sleep(0.15)
+            self.partner.send(to_bytes(NoteOff(pitch)))
+        return begun_ns
 
     def close(self) -> None:
         """Nothing of it is left."""
@@ -179,12 +189,8 @@ def deaf(bench: Bench, chance: random.Random) -> float:
     for pitch in range(128):
         bench.partner.send(*(to_bytes(NoteOff(pitch, channel)) for channel in range(16)))
     bench.partner.send(*(bytes((0xB0 | channel, 64, 0)) for channel in range(16)))
-    phrase_ns = now_ns()
-    for pitch in (72, 71, 69, 67):
-        bench.partner.send(to_bytes(NoteOn(pitch, 80)))
-        time.sleep(0.15)
-        bench.partner.send(to_bytes(NoteOff(pitch)))
-    wait_until(lambda: _is_answered(bench.partner, phrase_ns), "an answer", 30)
+    phrase_ns = bench.play_phrase()
+    wait_until(lambda: is_answered(bench.partner, phrase_ns), "an answer", 30)
     bench.partner.silent_ms(phrase_ns, 60)
     return heard_ms
 
@@ -196,9 +202,9 @@ def _nonsense(chance: random.Random) -> bytes:
     return bytes((status, chance.randrange(128), chance.randrange(128)))[: 2 if status & 0xE0 == 0xC0 else 3]
 
 
-def _is_answered(partner: Partner, after_ns: int) -> bool:
+def is_answered(partner: Partner, after_ns: int) -> bool:
     begun = [message for at_ns, message in list(partner.heard) if at_ns > after_ns and message[0] & 0xF0 == 0x90]
-    return any(message[2] and message[1] not in (72, 71, 69, 67) for message in begun)
+    return any(message[2] and message[1] not in PHRASE for message in begun)
 
 
 KINDS: dict[str, tuple[Callable[[Bench, random.Random], float], tuple[str, ...], tuple[str, ...]]] = {
@@ -226,14 +232,21 @@ def server(folder: Path, *, waits: bool) -> Iterator[None]:
         tidy_jack(folder / "jackd.log")
 
 
-def run(kind: str, times: int, place: Path, program: Path) -> bool:
-    """Is it well?"""
+def run(
+    kind: str,
+    times: int,
+    place: Path,
+    program: Path,
+    serve: Callable[..., AbstractContextManager[None]] = server,
+    make_bench: Callable[..., Bench] = Bench,
+) -> bool:
+    """Is it well? ``serve``: a MIDI system of its own, as ``server``."""
     one, options, cables = KINDS[kind]
     chance, took, wrong = random.Random(1), list[float](), list[str]()
     folder = place / kind
     folder.mkdir()
-    with server(folder, waits=one not in (killed, process)):
-        bench = Bench(folder, program, *options)
+    with serve(folder, waits=one not in (killed, process)):
+        bench = make_bench(folder, program, *options)
         try:
             bench.connect(cables)
             for count in range(times):

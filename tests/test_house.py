@@ -18,7 +18,10 @@ Sources = Mapping[str, str]  # path below the root → text
 WEB = {"fastapi", "starlette", "uvicorn", "aiohttp", "flask", "websockets"}
 TRAINING = {"torch", "onnx", "onnxscript", "music21", "safetensors", "tensorboard", "matplotlib"}
 PORT_PROCESS = "livegen/daemon/daemon.py"
-RTMIDI = "livegen/midi_ports/rtmidi_client.py"
+MIDI_LIBRARIES = {  # each in one file
+    "rtmidi": "livegen/midi_ports/rtmidi_client.py",
+    "alsa_midi": "livegen/midi_ports/alsa_midi_client.py",
+}
 KEPT_OUT_OF_THE_PORT_PROCESS = {"numpy", "onnxruntime", *WEB}
 
 PORT = {"midi_ports", "midi_in", "midi_out", "sync", "sound", "recording", "daemon"}  # folders of the port process
@@ -152,8 +155,9 @@ def no_folders_go_in_a_circle(sources: Sources) -> Iterator[str]:
             yield f"livegen/{name}"
 
 
-def rtmidi_is_in_one_file(sources: Sources) -> Iterator[str]:
-    yield from (path for path, text in sources.items() if "rtmidi" in packages(text) and path != RTMIDI)
+def each_midi_library_is_in_one_file(sources: Sources) -> Iterator[str]:
+    for path, text in sources.items():
+        yield from (path for name in packages(text) & MIDI_LIBRARIES.keys() if path != MIDI_LIBRARIES[name])
 
 
 def onnxruntime_is_in_model(sources: Sources) -> Iterator[str]:
@@ -269,7 +273,10 @@ RULES: dict[Callable[[Sources], Iterator[str]], Sources] = {  # each with a hous
         "livegen/daemon/b.py": "",
         "livegen/daemon/d.py": "from livegen.ipc import c",
     },
-    rtmidi_is_in_one_file: {RTMIDI: "import rtmidi", "livegen/midi_out/port.py": "def f():\n    import rtmidi"},
+    each_midi_library_is_in_one_file: {
+        MIDI_LIBRARIES["rtmidi"]: "import rtmidi",
+        "livegen/midi_out/port.py": "def f():\n    import rtmidi",
+    },
     onnxruntime_is_in_model: {"livegen/engine/a.py": "import onnxruntime as ort"},
     the_web_is_in_console_and_server: {PORT_PROCESS: "from fastapi import FastAPI"},
     training_stays_outside: {"livegen/model/a.py": "from torch import nn"},

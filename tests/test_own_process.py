@@ -13,7 +13,20 @@ from livegen.shipped import shipped_models
 from tests.daemon.test_resend_buffer import note
 
 LIVEGEN = Path(sys.executable).with_name("livegen")
-NAMES = ("numpy", "onnxruntime", "pydantic", "rtmidi", "mido", "typer", "rich", "PIL", "tomlkit", "torch", "onnx")
+NAMES = (
+    "numpy",
+    "onnxruntime",
+    "pydantic",
+    "rtmidi",
+    "alsa_midi",
+    "mido",
+    "typer",
+    "rich",
+    "PIL",
+    "tomlkit",
+    "torch",
+    "onnx",
+)
 NAMES += ("json", "queue", "struct", "hashlib", "sitecustomize", "livegen")
 
 

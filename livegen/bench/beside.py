@@ -13,7 +13,7 @@ from livegen.events import Event, Timed, to_bytes
 from livegen.midi_in.input_filter import InputFilter
 from livegen.midi_in.port import MidiInput, open_input
 from livegen.midi_out.port import MidiOutput, open_output
-from livegen.midi_ports.rtmidi_client import answering_system
+from livegen.midi_ports.systems import answering_system
 from livegen.own_process import module_command
 from livegen.routing import input_route
 from livegen.settings import Ports

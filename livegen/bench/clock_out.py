@@ -27,7 +27,7 @@ from livegen.midi_out.ledger import blank_ledger
 from livegen.midi_out.player import Player
 from livegen.midi_out.port import MidiOutput, open_output
 from livegen.midi_out.sender import Output
-from livegen.midi_ports.rtmidi_client import answering_system
+from livegen.midi_ports.systems import answering_system
 from livegen.music.tempo_map import round_div
 from livegen.own_process import module_command
 from livegen.realtime import CARRYING, PLAYING, lock_memory, raise_thread

@@ -23,7 +23,7 @@ from livegen.latency import LatencyHistogram
 from livegen.midi_out.ledger import blank_ledger
 from livegen.midi_out.player import Player
 from livegen.midi_out.port import MemoryOutput, open_output
-from livegen.midi_ports.rtmidi_client import answering_system
+from livegen.midi_ports.systems import answering_system
 from livegen.own_process import module_command
 from livegen.realtime import CARRYING, lock_memory, raise_thread
 from livegen.routing import OutputRoute

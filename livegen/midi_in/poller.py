@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from livegen.clock import NS_PER_MS, NS_PER_S, now_ns
 from livegen.midi_in.arrival import ArrivalClock
-from livegen.midi_ports.rtmidi_client import RtmidiClient
+from livegen.midi_ports.client import MidiClient
 from livegen.realtime import CARRYING, raise_thread
 
 OnMessage = Callable[[list[int], int], None]  # gets bytes and arrival on the poller's thread: must return at once
@@ -21,7 +21,7 @@ _PLAYING_S, _RESTING_S, _ALONE_S = 0.0005, 0.008, 0.05  # from one round to the 
 class Source:
     """One input that is polled."""
 
-    def __init__(self, client: RtmidiClient, on_message: OnMessage) -> None:
+    def __init__(self, client: MidiClient, on_message: OnMessage) -> None:
         self._client = client
         self._on_message = on_message
         self._clock = ArrivalClock()
@@ -60,7 +60,7 @@ class InputPoller:
 
     def __init__(self, *, is_realtime: bool = True) -> None:
         self._is_realtime = is_realtime
-        self._sources: dict[RtmidiClient, Source] = {}
+        self._sources: dict[MidiClient, Source] = {}
         self._taking = threading.Lock()  # a client must not be closed while it is asked
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -69,14 +69,14 @@ class InputPoller:
         self.check: Callable[[], bool] = lambda: True  # called many times a second; True when somebody listens to us
         self._checked_ns, self._is_heard = 0, True
 
-    def add(self, client: RtmidiClient, on_message: OnMessage) -> Source:
+    def add(self, client: MidiClient, on_message: OnMessage) -> Source:
         """From now on, call ``on_message`` for all that arrives there."""
         source = Source(client, on_message)
         with self._taking:
             self._sources = {**self._sources, client: source}
         return source
 
-    def remove(self, client: RtmidiClient) -> None:
+    def remove(self, client: MidiClient) -> None:
         """Ask this client no more: it may be closed."""
         with self._taking:
             self._sources = {other: source for other, source in self._sources.items() if other is not client}

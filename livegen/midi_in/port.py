@@ -9,9 +9,11 @@ from livegen.errors import PortError
 from livegen.events import Event, Timed, Transport
 from livegen.midi_in.input_filter import InputFilter
 from livegen.midi_in.poller import InputPoller, Source
+from livegen.midi_ports.client import MidiClient, MidiSystemError
 from livegen.midi_ports.connections import Connections
+from livegen.midi_ports.hot_plug import HotPlug
 from livegen.midi_ports.names import ConnectionWatch, Peer, find_port, is_keyboard, missing_ports, without_numbers
-from livegen.midi_ports.rtmidi_client import HotPlug, MidiSystemError, RtmidiClient, open_client
+from livegen.midi_ports.systems import open_client
 from livegen.settings import InputPort, Ports
 
 MakeFilter = Callable[[str, InputPort], InputFilter]  # of an input's name and settings
@@ -25,7 +27,7 @@ class MidiInput:
     It listens to the ports that the settings name; an entry with the name "" means every hardware keyboard not named.
     """
 
-    def __init__(self, settings: Ports, client: RtmidiClient, make: MakeFilter, *, is_realtime: bool = True) -> None:
+    def __init__(self, settings: Ports, client: MidiClient, make: MakeFilter, *, is_realtime: bool = True) -> None:
         self.system = client.system
         self._name = settings.name
         self._wanted = settings.all_inputs
@@ -116,14 +118,14 @@ class MidiInput:
     def _all_filters(self) -> list[InputFilter]:
         return [self._virtual, *self._filters.values()]
 
-    def _begin(self, name: str, port: InputPort, client: RtmidiClient) -> None:
+    def _begin(self, name: str, port: InputPort, client: MidiClient) -> None:
         self._filters[name] = self._make(without_numbers(name), port)
         self._listen(name, client, self._filters[name])
 
-    def _listen(self, name: str, client: RtmidiClient, input_filter: InputFilter) -> None:
+    def _listen(self, name: str, client: MidiClient, input_filter: InputFilter) -> None:
         self._sources[name] = self._poller.add(client, partial(self._hear, input_filter))
 
-    def _let_go(self, name: str, client: RtmidiClient) -> None:
+    def _let_go(self, name: str, client: MidiClient) -> None:
         self._poller.remove(client)
         del self._sources[name]
         self._filters.pop(name).release(now_ns())

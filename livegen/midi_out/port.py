@@ -11,9 +11,11 @@ from livegen.events import Timed, from_bytes
 from livegen.midi_out.ledger import ledger_folder
 from livegen.midi_out.receivers import Receivers
 from livegen.midi_out.sender import Output
+from livegen.midi_ports.client import MidiClient, MidiSystemError
 from livegen.midi_ports.connections import Connections, open_connections
+from livegen.midi_ports.hot_plug import HotPlug
 from livegen.midi_ports.names import ConnectionWatch, Peer, find_port, missing_ports, without_numbers
-from livegen.midi_ports.rtmidi_client import HotPlug, MidiSystemError, RtmidiClient
+from livegen.midi_ports.systems import new_client
 from livegen.routing import OutputRoute, output_route
 from livegen.settings import OutputPort
 
@@ -25,7 +27,7 @@ class MidiOutput:
     """
 
     def __init__(
-        self, name: str, wanted: Sequence[OutputPort], client: RtmidiClient, connections: Connections | None
+        self, name: str, wanted: Sequence[OutputPort], client: MidiClient, connections: Connections | None
     ) -> None:
         folder = ledger_folder() / f"{name}.receivers"
         self.repays = connections is not None and folder.is_dir()  # else the process before kept no such record
@@ -99,7 +101,7 @@ class MidiOutput:
 class VirtualOutput:
     """The virtual port. ``send`` may be called by any thread, the other methods by the daemon's main thread."""
 
-    def __init__(self, client: RtmidiClient, receivers: Receivers | None) -> None:
+    def __init__(self, client: MidiClient, receivers: Receivers | None) -> None:
         self._client = client
         self._receivers = receivers
         self.peers: frozenset[Peer] = frozenset()
@@ -140,7 +142,7 @@ class Destination:
         self._wanted = wanted
         self._port = HotPlug("output", system, client_name, self._let_go, most=1)
         self._using = threading.Lock()  # the client: it must not be closed while a thread sends
-        self._client: RtmidiClient | None = None
+        self._client: MidiClient | None = None
         # What this port was sent. The sender's ledger does not know it: the sender goes on while the port is away, and
         # notes that it ends meanwhile must still be ended here. It is known by the name that was asked for.
         self._receivers = Receivers(folder / "named")
@@ -181,7 +183,7 @@ class Destination:
             self._receivers.close()
         self._port.close()
 
-    def _begin(self, client: RtmidiClient) -> None:
+    def _begin(self, client: MidiClient) -> None:
         with self._using:
             self._client = client
         self._receivers.see([self._peer], self._pay)
@@ -191,7 +193,7 @@ class Destination:
             self.send(message)
         return True
 
-    def _let_go(self, _name: str, _client: RtmidiClient) -> None:
+    def _let_go(self, _name: str, _client: MidiClient) -> None:
         with self._using:
             self._client = None
         self._receivers.see([], self._pay)
@@ -221,7 +223,7 @@ def open_output(system: str, name: str, wanted: Sequence[OutputPort] = (OutputPo
     connections = open_connections(system, name)  # before the port: see below
     client = None
     try:
-        client = RtmidiClient("output", system, f"{name}-out" if system == "jack" else name)
+        client = new_client("output", system, f"{name}-out" if system == "jack" else name)
         client.open_virtual("out")
     except MidiSystemError as error:  # a server that is starting or ending
         if client is not None:

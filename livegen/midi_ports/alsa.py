@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 from livegen.events import ControlChange, NoteOff, PitchBend, from_bytes
-from livegen.midi_ports.jack import mapped_library
+from livegen.midi_ports.libjack import mapped_library
 from livegen.midi_ports.names import Peer
 
 _DUPLEX, _NONBLOCK = 3, 1  # <alsa/seq.h>

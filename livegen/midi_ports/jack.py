@@ -1,25 +1,29 @@
 """What rtmidi does not offer for JACK: who is connected, connecting, messages for one receiver only, the server's time.
 
-The functions are called in the library that rtmidi has loaded. All of them are optional: where that library cannot be
-found, or is of another kind, there is no ``JackClient``.
+All of it is optional: where JACK's library cannot be found, there is no ``JackClient``.
 """
 
 import ctypes
-import functools
-import itertools
-import sys
 import time
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 from livegen.clock import NS_PER_S, now_ns
+from livegen.midi_ports.libjack import (
+    MIDI_TYPE,
+    NO_START_SERVER,
+    ON_SHUTDOWN,
+    PORT_IS_INPUT,
+    PORT_IS_OUTPUT,
+    does_nothing,
+    is_pipewire,
+    jack_library,
+    names_in,
+    settling_s,
+)
 from livegen.midi_ports.names import Peer
 
-_NO_START_SERVER = 1  # jack_options_t
 _PERIODS = 2  # in which a receiver gets what is sent to it alone: the first may have begun before it was connected
 _HALF = 1 << 31  # of the range of frame numbers
-_PORT_IS_INPUT, _PORT_IS_OUTPUT = 1, 2  # JackPortFlags
-_MIDI = b"8 bit raw midi"
 _END_OF_EXCLUSIVE = b"\xf7"
 
 
@@ -29,7 +33,7 @@ class JackClient:
     ``connected`` and ``stalled_ns`` may be called by any thread.
 
     It calls no Python on JACK's threads: what its ports send stands in their buffers, and is sent in every period in
-    which they are connected.
+    which they are connected. On PipeWire it is told there when the server has ended.
     """
 
     def __init__(self, library: ctypes.CDLL, handle: int) -> None:
@@ -40,7 +44,9 @@ class JackClient:
         self._frames = 0
         self._stalled_ns: int | None = None
         self._known: dict[str, int] = {}  # ports by name, while they are there
-        self._is_flushing = False
+        self._is_flushing = self._has_ended = False
+        self._is_pipewire = is_pipewire(library)
+        self._at_end = ON_SHUTDOWN(self._note_end)  # kept: JACK does not
         self._flush = self._register("flush")
         self._mend = self._register("mend")
         self._activate()  # now, not when somebody has just connected to us: JACK 1.9.21 then loses what is played
@@ -51,7 +57,13 @@ class JackClient:
         return bool(found) and self._library.jack_port_set_alias(found, alias.encode()) == 0
 
     def uuid(self, port: str) -> str | None:
-        """The uuid of the port's client; a program that is restarted has a new one. None where JACK gives none."""
+        """The uuid of the port's client; a program that is restarted has a new one. None where JACK gives none.
+
+        On PipeWire it is the port's own: 0.3.65 gives a client that of the first of its name, though it is long gone.
+        """
+        if self._is_pipewire:
+            found = self._find(port)
+            return str(self._library.jack_port_uuid(found)) if found else None
         answer = self._library.jack_get_uuid_for_client_name(self._handle, port.partition(":")[0].encode())
         if not answer:
             return None
@@ -73,11 +85,12 @@ class JackClient:
         if not found:
             return None
         names = self._library.jack_port_get_all_connections(self._handle, found)
-        return frozenset(name for name in self._listed(names) if not name.startswith(f"{self._name}:"))
+        return frozenset(name for name in names_in(self._library, names) if not name.startswith(f"{self._name}:"))
 
     def connect(self, source: str, target: str) -> bool:
         """Connect two ports; True when they are connected."""
         self._library.jack_connect(self._handle, source.encode(), target.encode())
+        time.sleep(settling_s(self._library))
         return self._is_connected(self._find(source), target)
 
     @property
@@ -91,7 +104,7 @@ class JackClient:
         rtmidi collects what comes after a system exclusive message without an end, and delivers it at the next F7. The
         connection does not stay: without real-time priority, an input that waits for one more client misses periods.
         """
-        for port in self._ports(ports, _PORT_IS_INPUT):
+        for port in self._ports(ports, PORT_IS_INPUT):
             if self.connected(port) and (self._is_flushing or self._put(self._flush, [_END_OF_EXCLUSIVE])):
                 self._is_flushing = True
                 self._send_from("flush", port)
@@ -103,13 +116,13 @@ class JackClient:
         """
         if self.uuid(peer[0]) != peer[1] or not self._put(self._mend, messages):
             return False
-        return self._send_from("mend", peer[0])
+        return self._send_from("mend", peer[0], settling_s(self._library))
 
-    def _send_from(self, own: str, target: str) -> bool:
-        """Connect a port of ours for some periods; False when JACK refuses."""
+    def _send_from(self, own: str, target: str, settling_s: float = 0) -> bool:
+        """Connect a port of ours for some periods, once it carries anything; False when JACK refuses."""
         ends = f"{self._name}:{own}".encode(), target.encode()
         is_connected: bool = self._library.jack_connect(self._handle, *ends) == 0
-        time.sleep(_PERIODS * self._period_ns / NS_PER_S)
+        time.sleep(settling_s + _PERIODS * self._period_ns / NS_PER_S)
         self._library.jack_disconnect(self._handle, *ends)
         return is_connected
 
@@ -130,6 +143,8 @@ class JackClient:
 
     def is_alive(self) -> bool:
         """The server answers. (rtmidi still lists the ports of a dead server.)"""
+        if self._is_pipewire:  # which knows our ports for ever
+            return not self._has_ended
         return self.uuid(self._name) is not None
 
     def close(self) -> None:
@@ -142,6 +157,9 @@ class JackClient:
 
     def _find(self, port: str) -> int | None:
         name = port.encode()
+        if self._is_pipewire:  # there a port that is gone keeps its name, for whoever has kept its place
+            there: int | None = self._library.jack_port_by_name(self._handle, name)
+            return there
         found = self._known.get(port)  # JACK looks through all places for ports, and we ask many times a second
         if found is None or self._library.jack_port_name(found) != name:
             found = self._library.jack_port_by_name(self._handle, name)
@@ -153,18 +171,11 @@ class JackClient:
 
     def _ports(self, whole_name: str, flags: int = 0) -> list[str]:
         names = self._library.jack_get_ports(self._handle, f"^({whole_name})$".encode(), None, flags)
-        return list(self._listed(names))
-
-    def _listed(self, names: "ctypes._Pointer[ctypes.c_char_p]") -> Iterator[str]:
-        if names:
-            yield from (
-                bytes(name).decode() for name in itertools.takewhile(bool, map(names.__getitem__, itertools.count()))
-            )
-            self._library.jack_free(ctypes.cast(names, ctypes.c_void_p))
+        return names_in(self._library, names)
 
     def _register(self, name: str) -> int | None:
-        flags = _PORT_IS_OUTPUT
-        port: int | None = self._library.jack_port_register(self._handle, name.encode(), _MIDI, flags, 0)
+        flags = PORT_IS_OUTPUT
+        port: int | None = self._library.jack_port_register(self._handle, name.encode(), MIDI_TYPE, flags, 0)
         return port
 
     def _put(self, port: int | None, messages: Sequence[bytes]) -> bool:
@@ -176,86 +187,23 @@ class JackClient:
         self._library.jack_midi_clear_buffer(buffer)
         return not any([self._library.jack_midi_event_write(buffer, 0, message, len(message)) for message in messages])
 
+    def _note_end(self, _: object) -> None:
+        """The server has ended. A thread of JACK's, which has nothing else to do any more."""
+        self._has_ended = True
+
     def _activate(self) -> None:
         """Let our ports be connected: as JACK wants it, with a function that is called in every period."""
-        self._library.jack_set_process_callback(self._handle, _does_nothing(), None)
+        if self._is_pipewire:
+            self._library.jack_on_shutdown(self._handle, self._at_end, None)
+        self._library.jack_set_process_callback(self._handle, does_nothing(), None)
         self._library.jack_activate(self._handle)
 
 
 def open_jack(name: str) -> JackClient | None:
     """A client of the running server; None when there is no server, or no library to reach it."""
-    library = _library()
+    library = jack_library()
     if library is None:
         return None
     status = ctypes.c_int()
-    handle = library.jack_client_open(name.encode(), _NO_START_SERVER, ctypes.byref(status))
+    handle = library.jack_client_open(name.encode(), NO_START_SERVER, ctypes.byref(status))
     return JackClient(library, handle) if handle else None
-
-
-def hush_jack() -> None:
-    """Keep JACK's own messages off stderr: who has no JACK need not read that no server runs."""
-    library = _library()
-    if library is None:
-        return
-    # A C function that does nothing with its argument: JACK's threads must not wait for Python to log.
-    nothing = ctypes.cast(library.jack_get_version_string, ctypes.c_void_p)
-    library.jack_set_error_function(nothing)
-    library.jack_set_info_function(nothing)
-
-
-def _does_nothing() -> ctypes.c_void_p:
-    """A C function that may be called with anything, does nothing and returns 0, as the one of a period must."""
-    return ctypes.cast(ctypes.CDLL(None).pthread_mutexattr_destroy, ctypes.c_void_p)
-
-
-def mapped_library(name: str) -> str | None:
-    """The path of a library of that name that this process has loaded; None where it has none, or cannot tell."""
-    if sys.platform != "linux":
-        return None
-    mapped = Path("/proc/self/maps").read_text(encoding="utf-8", errors="replace").splitlines()
-    return next((line.split(maxsplit=5)[5] for line in mapped if f"/{name}" in line), None)
-
-
-@functools.cache
-def _library() -> ctypes.CDLL | None:
-    path = mapped_library("libjack")
-    try:
-        return _declare(ctypes.CDLL(path)) if path else None
-    except (OSError, AttributeError):
-        return None
-
-
-def _declare(library: ctypes.CDLL) -> ctypes.CDLL:
-    pointer, text = ctypes.c_void_p, ctypes.c_char_p
-    signatures = {
-        "jack_client_open": (pointer, [text, ctypes.c_int, pointer]),
-        "jack_client_close": (ctypes.c_int, [pointer]),
-        "jack_get_client_name": (text, [pointer]),
-        "jack_get_uuid_for_client_name": (pointer, [pointer, text]),
-        "jack_port_by_name": (pointer, [pointer, text]),
-        "jack_port_name": (text, [pointer]),
-        "jack_port_set_alias": (ctypes.c_int, [pointer, text]),
-        "jack_port_get_all_connections": (ctypes.POINTER(text), [pointer, pointer]),
-        "jack_get_ports": (ctypes.POINTER(text), [pointer, text, text, ctypes.c_ulong]),
-        "jack_port_connected_to": (ctypes.c_int, [pointer, text]),
-        "jack_port_register": (pointer, [pointer, text, text, ctypes.c_ulong, ctypes.c_ulong]),
-        "jack_port_get_buffer": (pointer, [pointer, ctypes.c_uint32]),
-        "jack_connect": (ctypes.c_int, [pointer, text, text]),
-        "jack_disconnect": (ctypes.c_int, [pointer, text, text]),
-        "jack_activate": (ctypes.c_int, [pointer]),
-        "jack_set_process_callback": (ctypes.c_int, [pointer, pointer, pointer]),
-        "jack_midi_clear_buffer": (None, [pointer]),
-        "jack_midi_event_write": (ctypes.c_int, [pointer, ctypes.c_uint32, text, ctypes.c_size_t]),
-        "jack_get_buffer_size": (ctypes.c_uint32, [pointer]),
-        "jack_free": (None, [pointer]),
-        "jack_set_error_function": (None, [pointer]),
-        "jack_set_info_function": (None, [pointer]),
-        "jack_get_sample_rate": (ctypes.c_uint32, [pointer]),
-        "jack_get_version_string": (text, []),
-    }
-    for name, (result, arguments) in signatures.items():
-        function = getattr(library, name)
-        function.restype, function.argtypes = result, arguments
-    keeps_gil = ctypes.PYFUNCTYPE(ctypes.c_uint32, pointer)  # called on JACK's threads, which must not wait for it
-    vars(library)["jack_last_frame_time"] = keeps_gil(("jack_last_frame_time", library))
-    return library

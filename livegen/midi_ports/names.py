@@ -44,7 +44,7 @@ def without_numbers(name: str) -> str:
 
 
 def listed(get_ports: Callable[[], Iterable[str]]) -> list[str]:
-    """The names of all ports. rtmidi counts the ports, then asks for each; if one disappears meanwhile, ask again."""
+    """The names of all ports. Libraries count the ports, then ask for each; if one disappears meanwhile, ask again."""
     for _ in range(_TRIES):
         with suppress(ValueError):
             return [str(name) for name in get_ports()]

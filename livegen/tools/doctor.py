@@ -14,7 +14,8 @@ from livegen.daemon.status_file import read_status
 from livegen.errors import LivegenError, SoundError
 from livegen.midi_out.ledger import ledger_folder
 from livegen.midi_ports.names import is_keyboard
-from livegen.midi_ports.rtmidi_client import answering_system, compiled_systems, list_ports
+from livegen.midi_ports.nearby import remedies
+from livegen.midi_ports.systems import answering_system, list_ports, supported_systems
 from livegen.model.bundle import load_bundle
 from livegen.printable import printable
 from livegen.realtime import PLANNING, may_lock_memory
@@ -109,18 +110,19 @@ def describe_models() -> list[dict[str, str]]:
 
 
 def _build() -> Finding:
-    systems = compiled_systems()
-    remedy = "install ALSA's headers (Debian: libasound2-dev), then: pip install --force-reinstall python-rtmidi"
-    is_ok = bool(systems) and systems != ["jack"]
-    return Finding("MIDI library", is_ok, f"rtmidi supports {', '.join(systems) or 'no MIDI system'}", remedy)
+    found = [f"{system} by {library.name}" for system, library in supported_systems().items()]
+    remedy = "install ALSA's library (Debian: libasound2), and what reaches it: pip install alsa-midi"
+    is_ok = bool(supported_systems().keys() - {"jack"})
+    return Finding("MIDI library", is_ok, ", ".join(found) or "none", remedy)
 
 
 def _midi(ports: Ports) -> Finding:
     try:
         system = answering_system(ports.system, ports.name)
     except LivegenError as error:
-        return Finding("MIDI system", is_ok=False, says=str(error), remedy="start jam anyway: it waits for the system")
-    return Finding("MIDI system", is_ok=True, says=system)
+        remedy = "; or ".join([*remedies(), "start jam anyway: it waits for the system"])
+        return Finding("MIDI system", is_ok=False, says=str(error), remedy=remedy)
+    return Finding("MIDI system", is_ok=True, says="; ".join([system, *remedies(system)]))
 
 
 def _keyboards(ports: Ports) -> Finding:

@@ -12,7 +12,7 @@ import rtmidi
 import livegen.midi_out.port
 from livegen.clock import NS_PER_S, now_ns
 from livegen.midi_in.poller import InputPoller
-from livegen.midi_ports import rtmidi_client
+from livegen.midi_ports import rtmidi_client, systems
 
 from .receiver import Receiver
 
@@ -129,8 +129,9 @@ class MidiSystem:
         """Within this, livegen's ports are in this system."""
         with contextlib.ExitStack() as stack:
             stack.enter_context(patch.object(rtmidi_client, "rtmidi", _Rtmidi(self)))
-            stack.enter_context(patch.object(rtmidi_client, "hush_jack", lambda: None))
-            stack.enter_context(patch.object(rtmidi_client, "_ALSA_SEQUENCER", Path("/")))
+            stack.enter_context(patch.object(systems, "supported_systems", _by_rtmidi))
+            stack.enter_context(patch.object(systems, "hush_jack", lambda: None))
+            stack.enter_context(patch.object(systems, "ALSA_SEQUENCER", Path("/")))
             stack.enter_context(patch.object(livegen.midi_out.port, "open_connections", lambda *_: _Connections(self)))
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
             stack.enter_context(patch.object(livegen.midi_out.port, "ledger_folder", lambda: folder))
@@ -264,6 +265,10 @@ class _Rtmidi:
 
     def MidiOut(self, _api: int, name: str) -> Client:
         return Client(self._system, name, is_input=False)
+
+
+def _by_rtmidi() -> dict[str, systems.Library]:
+    return {system: systems.Library("rtmidi", make) for system, make in rtmidi_client.systems().items()}
 
 
 class _Connections:
