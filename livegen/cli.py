@@ -7,7 +7,7 @@ import functools
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, get_args
 
 import typer
 
@@ -15,8 +15,10 @@ from livegen.appliance.commands import service
 from livegen.bench.commands import bench
 from livegen.errors import LivegenError, SessionError
 from livegen.session.commands import SESSION, Folder, session
-from livegen.settings import Settings, load
+from livegen.settings import Parameter, Settings, load
+from livegen.settings import Role as RoleName
 from livegen.settings_file import own_file
+from livegen.shipped import shipped_models
 from livegen.terminal import AsJson, complain, log, print_figures, print_table, progress, show, show_json
 
 if TYPE_CHECKING:
@@ -24,8 +26,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="livegen",
-    help="Play a phrase, and a neural network answers, in time, as MIDI.",
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
@@ -33,8 +33,31 @@ app.add_typer(bench, name="bench")
 app.add_typer(service, name="service")
 app.add_typer(session, name="session")
 
+
+def _show_version(is_asked: bool) -> None:  # noqa: FBT001 (typer calls it)
+    if is_asked:
+        from livegen.version import RUNNING
+
+        show(f"livegen {RUNNING}")
+        raise typer.Exit
+
+
+@app.callback()
+def about(
+    version: Annotated[  # noqa: FBT002 (typer makes it a flag)
+        bool, typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Play a phrase, and a neural network answers, in time, as MIDI."""
+
+
 Role = Annotated[
-    str | None, typer.Option(help="Who plays when: respond, accompany, harmonise, solo.", show_default=False)
+    str | None,
+    typer.Option(
+        help="Who plays when: respond, accompany, harmonise, solo.",
+        show_default=False,
+        autocompletion=lambda: get_args(RoleName),
+    ),
 ]
 
 
@@ -44,7 +67,12 @@ def _from_here(model: str | None) -> str | None:
 
 
 Model = Annotated[
-    str | None, typer.Option(help="A shipped model's name, or the path of an .onnx file.", callback=_from_here)
+    str | None,
+    typer.Option(
+        help="A shipped model's name, or the path of an .onnx file.",
+        callback=_from_here,
+        autocompletion=lambda: list(shipped_models()),
+    ),
 ]
 Seed = Annotated[int | None, typer.Option(help="The same seed gives the same music.")]
 
@@ -59,7 +87,12 @@ def jam(
     clock: Annotated[str | None, typer.Option(help="Source of the beat: player, internal, midi, link.")] = None,
     tempo: Annotated[float | None, typer.Option(help="Tempo in bpm; 0: found in the phrase.")] = None,
     key: Annotated[str | None, typer.Option(help="'G', 'F# minor', ...; default: found in the phrase.")] = None,
-    learn: Annotated[str | None, typer.Option(help="Parameter: the next knob that you move will set it.")] = None,
+    learn: Annotated[
+        str | None,
+        typer.Option(
+            help="Parameter: the next knob that you move will set it.", autocompletion=lambda: get_args(Parameter)
+        ),
+    ] = None,
     config: Annotated[Path | None, typer.Option(help="A settings file; the default is your own.")] = None,
     record: Annotated[
         str | None, typer.Option(help="Record the session into this folder; see livegen session.")

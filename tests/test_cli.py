@@ -1,18 +1,24 @@
 """The command line as a person meets it: every mistake is one line on stderr, and a status that is not 0."""
 
 import json
+import os
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from livegen.settings import Role
 from livegen.shipped import shipped_models
 
 
-def livegen(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "livegen.cli", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+def livegen(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    program = "import sys; sys.argv[0] = 'livegen'; from livegen.cli import main; main()"
+    command = [sys.executable, "-P", "-c", program, *arguments]
+    surroundings = {**os.environ, **environment}
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, env=surroundings)
 
 
 @pytest.mark.parametrize(
@@ -43,6 +49,27 @@ def test_a_damaged_midi_file_is_one_line_and_leaves_no_answer(tmp_path: Path) ->
 
     assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
     assert not (tmp_path / "out.mid").exists()
+
+
+def test_the_version_is_that_of_the_installed_package() -> None:
+    done = livegen("--version")
+
+    assert (done.stdout, done.returncode) == (f"livegen {version('livegen')}\n", 0)
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ("livegen ja", ["jam"]),
+        ("livegen jam --role ", list(get_args(Role))),
+        ("livegen jam --model folk", ["folk-char", "folk-lstm"]),
+        ("livegen jam --learn de", ["density"]),
+    ],
+)
+def test_the_shell_completes_commands_and_values(typed: str, words: list[str]) -> None:
+    done = livegen(_LIVEGEN_COMPLETE="complete_bash", COMP_WORDS=typed, COMP_CWORD=str(typed.count(" ")))
+
+    assert (done.stdout.split(), done.returncode) == (words, 0)
 
 
 def test_models_are_listed() -> None:
