@@ -160,6 +160,7 @@ On top:
     session/replay.py            replays a session: the same calls, the same bytes
     session/summary.py           a session in figures
     session/commands.py          the commands of livegen session
+    tools/config_file.py         a settings file to begin with
     tools/render.py              a conversation on a manual clock, from file to file
     tools/demo.py                a hymn, played at the daemon without hardware
     tools/harmonise_file.py      alto, tenor and bass to a melody, from file to file

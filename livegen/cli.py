@@ -111,10 +111,30 @@ def jam(
     _play(config or own_file(), overrides, learn, is_there=config is not None and learn is None)
 
 
-@app.command(epilog="Example: livegen run configs/live/default.toml")
+@app.command(epilog="Example: livegen run band.toml")
 def run(config: Annotated[Path, typer.Argument(help="A settings file (TOML).")]) -> None:
     """Run livegen in the foreground, with a settings file."""
     _play(config, {}, None, is_there=True)
+
+
+@app.command(epilog="Example: livegen config")
+def config(
+    example: Annotated[
+        str, typer.Argument(help="default (all settings), keyboard, daw, band or installation.")
+    ] = "default",
+    to: Annotated[
+        Path | None, typer.Option(help="The file to write; the default is your own, which jam reads.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there; a copy is kept.")] = False,  # noqa: FBT002
+    only_show: Annotated[bool, typer.Option("--show", help="Print it, and write nothing.")] = False,  # noqa: FBT002
+) -> None:
+    """Write a settings file to begin with: all settings, each commented out with its default, or an example."""
+    from livegen.tools.config_file import config_text, write_config
+
+    if only_show:
+        show(config_text(example), ends=False)
+    else:
+        show(write_config(example, to, is_forced=force))
 
 
 @app.command(epilog="Example: livegen status --json")

@@ -281,7 +281,7 @@ def _read(path: Path) -> dict[str, Any]:
         raise SettingsError(f"{path}: 'version' is {version!r}; write version = {_VERSION}, or leave it out")
     if version > _VERSION:
         newer = f"settings of version {version}, and this livegen reads version {_VERSION}"
-        raise SettingsError(f"{path}: {newer}; install the livegen that they are for, or see configs/live/default.toml")
+        raise SettingsError(f"{path}: {newer}; install the livegen that they are for, or see livegen config --show")
     return given
 
 

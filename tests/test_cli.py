@@ -12,6 +12,7 @@ import pytest
 
 from livegen.settings import Role
 from livegen.shipped import shipped_models
+from livegen.tools.config_file import config_text
 
 
 def livegen(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -76,6 +77,12 @@ def test_models_are_listed() -> None:
     assert [row["name"] for row in json.loads(livegen("models", "--json").stdout)] == list(shipped_models())
 
 
+def test_config_prints_what_it_would_write_and_writes_nothing(tmp_path: Path) -> None:
+    done = livegen("config", "--show", XDG_CONFIG_HOME=str(tmp_path))
+
+    assert (done.stdout, list(tmp_path.iterdir())) == (config_text("default"), [])
+
+
 def test_doctor_prints_the_conditions_and_finds_the_models() -> None:
     done = livegen("doctor", "--json")
 
@@ -85,7 +92,7 @@ def test_doctor_prints_the_conditions_and_finds_the_models() -> None:
     assert {"cpu", "load_average", "priority", "python", "onnxruntime", "provider"} <= report["conditions"].keys()
 
 
-@pytest.mark.parametrize("command", ["jam", "run", "demo", "render", "ports", "models", "doctor"])
+@pytest.mark.parametrize("command", ["jam", "run", "config", "demo", "render", "ports", "models", "doctor"])
 def test_every_command_has_an_example(command: str) -> None:
     assert f"Example: livegen {command}" in livegen(command, "--help").stdout
 

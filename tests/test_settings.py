@@ -8,7 +8,7 @@ import pytest
 from livegen.errors import SettingsError
 from livegen.settings import InputPort, OutputPort, Ports, Settings, load
 
-LIVE = Path(__file__).parents[1] / "configs" / "live"
+LIVE = Path(__file__).parents[1] / "livegen" / "configs"
 DEFAULT = LIVE / "default.toml"
 
 
