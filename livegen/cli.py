@@ -19,7 +19,7 @@ from livegen.settings import Parameter, Settings, load
 from livegen.settings import Role as RoleName
 from livegen.settings_file import own_file
 from livegen.shipped import shipped_models
-from livegen.terminal import AsJson, complain, log, print_figures, print_table, progress, show, show_json
+from livegen.terminal import AsJson, complain, log, print_figures, print_table, progress, show, show_json, table
 
 if TYPE_CHECKING:
     from livegen.daemon.status_file import Figures
@@ -250,12 +250,22 @@ def ports(as_json: AsJson = False) -> None:  # noqa: FBT002 (typer makes it a fl
 
 
 @app.command(epilog="Example: livegen models --json")
-def models(as_json: AsJson = False) -> None:  # noqa: FBT002 (typer makes it a flag)
-    """List the models that come with livegen."""
+def models(
+    figures: Annotated[bool, typer.Option("--figures", help="Show codec, size and accuracy, too.")] = False,  # noqa: FBT002
+    as_json: AsJson = False,  # noqa: FBT002 (typer makes it a flag)
+) -> None:
+    """List the models that come with livegen: what each plays, and in which roles."""
     from livegen.tools.doctor import describe_models
 
+    columns = {"name": "name", "what it plays": "title", "roles": "roles"}
+    if figures:
+        columns |= {"codec": "codec", "size": "size", "accuracy": "figure"}
     found = describe_models()
-    print_table(found, ("name", "title", "codec", "size", "figure"), as_json=as_json)
+    if as_json:
+        show_json(found)
+    else:
+        rows = [{**row, "roles": ", ".join(row["roles"])} for row in found]
+        show(table([{heading: row[key] for heading, key in columns.items()} for row in rows], tuple(columns)))
 
 
 @app.command(epilog="Example: livegen doctor --json")

@@ -73,8 +73,17 @@ def test_the_shell_completes_commands_and_values(typed: str, words: list[str]) -
     assert (done.stdout.split(), done.returncode) == (words, 0)
 
 
-def test_models_are_listed() -> None:
-    assert [row["name"] for row in json.loads(livegen("models", "--json").stdout)] == list(shipped_models())
+def test_models_are_listed_with_their_roles_and_with_figures_where_they_are_asked_for() -> None:
+    listed, figures = livegen("models"), livegen("models", "--figures")
+    rows = json.loads(livegen("models", "--json").stdout)
+
+    assert [row["name"] for row in rows] == list(shipped_models())
+    assert {row["name"] for row in rows if "harmonise" in row["roles"]} == {"bach"}
+    assert {key for row in rows for key in row} == {"name", "title", "roles", "codec", "size", "figure"}
+    assert listed.stdout.splitlines()[0].split("  ", 1)[0] == "name"
+    assert "respond, accompany, harmonise, solo" in listed.stdout
+    assert "nats" not in listed.stdout
+    assert "nats" in figures.stdout
 
 
 def test_config_prints_what_it_would_write_and_writes_nothing(tmp_path: Path) -> None:
