@@ -100,6 +100,7 @@ The engine process. The engine does no input or output, and is told the time:
 Music, and how it is written as tokens:
 
     music/key.py                 the key of a phrase
+    music/key_names.py           keys by their names, in English and other languages
     music/phrase.py              the phrase on its grid
     music/phrase_capture.py      what was played since the last answer, and when the phrase is over
     music/taps.py                notes of no length
@@ -148,6 +149,7 @@ What all folders use:
     shipped.py                   the models that come with livegen
     errors.py                    the tree of errors
     terminal.py                  what the command line prints
+    usage.py                     commands and options that do not exist
 
 On top:
 

@@ -20,12 +20,14 @@ from livegen.settings import Role as RoleName
 from livegen.settings_file import own_file
 from livegen.shipped import shipped_models
 from livegen.terminal import AsJson, complain, log, print_figures, print_table, progress, show, show_json, table
+from livegen.usage import Commands, explain
 
 if TYPE_CHECKING:
     from livegen.daemon.status_file import Figures
 
 app = typer.Typer(
     name="livegen",
+    cls=Commands,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
@@ -292,7 +294,7 @@ def main() -> None:
     except LivegenError as error:
         _fail(str(error), error.exit_status)
     except typer.TyperException as error:
-        _fail(" ".join(error.format_message().split()), 2)
+        _fail(explain(error), 2)
     except (KeyboardInterrupt, typer.Abort):
         sys.exit(130)
     sys.exit(status or 0)

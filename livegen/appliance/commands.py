@@ -10,8 +10,11 @@ from livegen.appliance.systemd_unit import Scope, Service, shut_to_others, syste
 from livegen.errors import LivegenError
 from livegen.settings import load
 from livegen.terminal import show
+from livegen.usage import Commands
 
-service = typer.Typer(name="service", help="Install livegen as a systemd service: it plays from power-on.")
+service = typer.Typer(
+    name="service", cls=Commands, help="Install livegen as a systemd service: it plays from power-on."
+)
 
 _BOOTED = Path("/run/systemd/system")  # sd_booted(3)
 
