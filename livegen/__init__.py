@@ -169,6 +169,7 @@ On top:
     tools/doctor.py              what is there, and what is wrong
     tools/status_report.py       the status of a running livegen, as text for a technician
     appliance/systemd_unit.py    the systemd unit of a box that plays for weeks
+    appliance/uninstall.py       what livegen has left on a computer, and its removal
     appliance/support_bundle.py  what somebody far away has to know to help
     appliance/commands.py        the commands of livegen service
     bench/__init__.py            what counts as a measurement

@@ -13,7 +13,7 @@ import typer
 
 from livegen.appliance.commands import service
 from livegen.bench.commands import bench
-from livegen.errors import LivegenError, SessionError
+from livegen.errors import CommandError, LivegenError, SessionError
 from livegen.session.commands import SESSION, Folder, session
 from livegen.settings import Parameter, Settings, load
 from livegen.settings import Role as RoleName
@@ -285,6 +285,24 @@ def doctor(
         show(report.as_text())
     if not report.is_healthy:
         raise typer.Exit(1)
+
+
+@app.command(epilog="Example: livegen uninstall")
+def uninstall(
+    yes: Annotated[bool, typer.Option("--yes", help="Ask nothing: remove the state, keep the rest.")] = False,  # noqa: FBT002
+    settings: Annotated[bool, typer.Option("--settings", help="With --yes: remove your settings, too.")] = False,  # noqa: FBT002
+    recordings: Annotated[bool, typer.Option("--recordings", help="With --yes: your recordings, too.")] = False,  # noqa: FBT002
+) -> None:
+    """Show what livegen has left on this computer, ask what to remove, and say how to remove livegen itself."""
+    from livegen.appliance.uninstall import uninstall as remove_all
+
+    asks = sys.stdin.isatty() and not yes
+    if (settings or recordings) and not yes:
+        raise CommandError("--settings and --recordings are for scripts, with --yes; without it livegen asks")
+    wanted = {"state": yes, "settings": settings, "recordings": recordings}
+    remove_all(show, typer.confirm if asks else lambda _: False, {what for what, is_so in wanted.items() if is_so})
+    if not (yes or asks):
+        show("nothing was removed, for there is no terminal to ask in: see livegen uninstall --help")
 
 
 def main() -> None:

@@ -99,6 +99,24 @@ def test_config_prints_what_it_would_write_and_writes_nothing(tmp_path: Path) ->
     assert (done.stdout, list(tmp_path.iterdir())) == (config_text("default"), [])
 
 
+def test_uninstall_without_a_terminal_removes_nothing_but_with_a_flag(tmp_path: Path) -> None:
+    own = {name: str(tmp_path) for name in ("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR")}
+    livegen("config", **own)
+    settings = tmp_path / "livegen" / "jam.toml"
+
+    asked = livegen("uninstall", **own)
+    refused = livegen("uninstall", "--settings", **own)
+    kept = livegen("uninstall", "--yes", **own)
+    is_kept = settings.exists()
+    removed = livegen("uninstall", "--yes", "--settings", **own)
+
+    assert "nothing was removed, for there is no terminal" in asked.stdout
+    assert (refused.returncode, "with --yes" in refused.stderr) == (2, True)
+    assert "kept: settings" in kept.stdout
+    assert (is_kept, settings.exists()) == (True, False)
+    assert "removed: settings, 1 file\nto remove livegen itself: " in removed.stdout
+
+
 def test_doctor_prints_the_conditions_and_finds_the_models() -> None:
     done = livegen("doctor", "--json")
 
@@ -108,7 +126,9 @@ def test_doctor_prints_the_conditions_and_finds_the_models() -> None:
     assert {"cpu", "load_average", "priority", "python", "onnxruntime", "provider"} <= report["conditions"].keys()
 
 
-@pytest.mark.parametrize("command", ["jam", "run", "config", "demo", "render", "ports", "models", "doctor"])
+@pytest.mark.parametrize(
+    "command", ["jam", "run", "config", "demo", "render", "ports", "models", "doctor", "uninstall"]
+)
 def test_every_command_has_an_example(command: str) -> None:
     assert f"Example: livegen {command}" in livegen(command, "--help").stdout
 
