@@ -141,6 +141,7 @@ What all folders use:
     parameters.py                what a knob can set
     opening_hours.py             opening hours, as they are written
     private_folder.py            makes a folder that nobody else may read
+    installed.py                 how livegen was installed, is removed, and gets another library
     version.py                   the version that runs, and the one that is installed
     log_line.py                  a line of the log, by its kind
     printable.py                 makes unprintable characters visible

@@ -1,23 +1,18 @@
 """Finds what livegen has left on this computer, and removes what is asked for."""
 
-import json
 import shlex
 import stat
-import sys
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from livegen.appliance.systemd_unit import Scope, unit_folder
 from livegen.daemon.status_file import read_status
 from livegen.errors import LivegenError, RunningError
+from livegen.installed import removal
 from livegen.midi_out.ledger import ledger_folder
 from livegen.model.validation import cache_folder
-from livegen.own_process import module_command
 from livegen.recording.library import sessions_folder
 from livegen.settings import load
 from livegen.settings_file import own_file
@@ -117,7 +112,7 @@ def uninstall(say: Callable[[str], None], ask: Callable[[str], bool], wanted: Co
             say(f"removed: {kind.what}, {_count(kind.files)}")
         elif kind.files:
             say(f"kept: {kind.what}")
-    say(f"to remove livegen itself: {package_command()}")
+    say(f"to remove livegen itself: {removal()}")
 
 
 def check_stopped() -> None:
@@ -145,29 +140,8 @@ def remove(found: Found) -> None:
                 folder.rmdir()
 
 
-def package_command() -> str:
-    """The command that removes livegen itself, found from how it was installed."""
-    prefix = Path(sys.prefix)
-    if (prefix / "uv-receipt.toml").exists():
-        return "uv tool uninstall livegen"
-    if (prefix / "pipx_metadata.json").exists():
-        return "pipx uninstall livegen"
-    if (clone := _clone()) and clone in prefix.parents:
-        return shlex.join(["rm", "-r", str(prefix)])
-    return shlex.join(module_command("pip", "uninstall", "livegen"))
-
-
 def _count(files: Collection[Path]) -> str:
     return f"{len(files)} {'file' if len(files) == 1 else 'files'}"
-
-
-def _clone() -> Path | None:
-    """The folder of the source, when livegen runs from there (direct_url.json, PEP 610)."""
-    with suppress(PackageNotFoundError, ValueError, KeyError):
-        origin = json.loads(distribution("livegen").read_text("direct_url.json") or "{}")
-        if origin["dir_info"].get("editable"):
-            return Path(url2pathname(urlsplit(origin["url"]).path))
-    return None
 
 
 def _own_folders() -> list[Path]:

@@ -2,8 +2,6 @@
 
 import json
 import os
-import sys
-from importlib.metadata import PathDistribution
 from pathlib import Path
 
 import pytest
@@ -15,7 +13,6 @@ from livegen.appliance.uninstall import (
     find_settings,
     find_state,
     find_units,
-    package_command,
     uninstall,
 )
 from livegen.errors import LivegenError, RunningError
@@ -158,29 +155,3 @@ def test_a_file_that_cannot_be_removed_is_named(home: Path, monkeypatch: pytest.
 
     with pytest.raises(LivegenError, match=r"livegen\.ledger: cannot be removed \(Permission denied\)"):
         uninstall(lambda _: None, lambda _: True, ())
-
-
-@pytest.mark.parametrize(
-    ("receipt", "origin", "said"),
-    [
-        ("uv-receipt.toml", {}, "uv tool uninstall livegen"),
-        ("pipx_metadata.json", {}, "pipx uninstall livegen"),
-        ("pyvenv.cfg", {"url": "CLONE", "dir_info": {"editable": True}}, "rm -r 'CLONE/.venv'"),
-        ("pyvenv.cfg", {"url": "CLONE", "dir_info": {}}, "python -P -m pip uninstall livegen"),
-        ("pyvenv.cfg", {}, "python -P -m pip uninstall livegen"),
-    ],
-)
-def test_the_command_that_removes_the_package_is_that_of_its_installer(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, receipt: str, origin: dict[str, object], said: str
-) -> None:
-    clone = tmp_path / "my clone"
-    prefix, about = clone / ".venv", clone / "livegen.dist-info"
-    prefix.mkdir(parents=True)
-    about.mkdir()
-    (prefix / receipt).touch()
-    (about / "direct_url.json").write_text(json.dumps(origin).replace("CLONE", clone.as_uri()))
-    monkeypatch.setattr(sys, "prefix", str(prefix))
-    monkeypatch.setattr(sys, "executable", "python")
-    monkeypatch.setattr(module, "distribution", lambda _: PathDistribution(about))
-
-    assert package_command() == said.replace("CLONE", str(clone))
