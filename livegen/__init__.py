@@ -44,6 +44,7 @@ A folder runs in one process. The port process owns the ports and the time; it n
     sync/clock_source.py         selects the clock: internal, MIDI or Ableton Link
     sound/soundfont.py           finds FluidSynth and a soundfont
     sound/fluidsynth.py          FluidSynth as a child process
+    sound/sound_file.py          renders a MIDI file as sound
     sound/synth.py               the output that plays through it, and starts it again
     recording/format.py          the session file, to which data is only appended
     recording/writer.py          writes frames to a sequence of files
@@ -112,6 +113,7 @@ The engine process. The engine does no input or output, and is told the time:
 Music, and how it is written as tokens:
 
     music/key.py                 the key of a phrase
+    music/key_names.py           keys by their names, in English and other languages
     music/phrase.py              the phrase on its grid
     music/phrase_capture.py      what was played since the last answer, and when the phrase is over
     music/taps.py                notes of no length
@@ -152,6 +154,7 @@ What all folders use:
     parameters.py                what a knob can set
     opening_hours.py             opening hours, as they are written
     private_folder.py            makes a folder that nobody else may read
+    installed.py                 how livegen was installed, is removed, and gets another library
     version.py                   the version that runs, and the one that is installed
     log_line.py                  a line of the log, by its kind
     printable.py                 makes unprintable characters visible
@@ -160,6 +163,7 @@ What all folders use:
     shipped.py                   the models that come with livegen
     errors.py                    the tree of errors
     terminal.py                  what the command line prints
+    usage.py                     commands and options that do not exist
 
 On top:
 
@@ -172,12 +176,14 @@ On top:
     session/replay.py            replays a session: the same calls, the same bytes
     session/summary.py           a session in figures
     session/commands.py          the commands of livegen session
+    tools/config_file.py         a settings file to begin with
     tools/render.py              a conversation on a manual clock, from file to file
     tools/demo.py                a hymn, played at the daemon without hardware
     tools/harmonise_file.py      alto, tenor and bass to a melody, from file to file
     tools/doctor.py              what is there, and what is wrong
     tools/status_report.py       the status of a running livegen, as text for a technician
     appliance/systemd_unit.py    the systemd unit of a box that plays for weeks
+    appliance/uninstall.py       what livegen has left on a computer, and its removal
     appliance/support_bundle.py  what somebody far away has to know to help
     appliance/commands.py        the commands of livegen service
     bench/__init__.py            what counts as a measurement

@@ -8,25 +8,27 @@ import os
 import secrets
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, get_args
 
 import typer
 
 from livegen.appliance.commands import service
 from livegen.bench.commands import bench
-from livegen.errors import LivegenError, SessionError
+from livegen.errors import CommandError, LivegenError, SessionError
 from livegen.session.commands import SESSION, Folder, session
-from livegen.settings import Settings, load
+from livegen.settings import Parameter, Settings, load
+from livegen.settings import Role as RoleName
 from livegen.settings_file import own_file
-from livegen.terminal import AsJson, complain, log, print_figures, print_table, progress, show, show_json
+from livegen.shipped import shipped_models
+from livegen.terminal import AsJson, complain, log, print_figures, print_table, progress, show, show_json, table
+from livegen.usage import Commands, explain
 
 if TYPE_CHECKING:
     from livegen.daemon.status_file import Figures
 
 app = typer.Typer(
     name="livegen",
-    help="Play a phrase, and a neural network answers, in time, as MIDI.",
-    add_completion=False,
+    cls=Commands,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
@@ -36,8 +38,31 @@ app.add_typer(session, name="session")
 
 _SEEDS = 1_000_000  # fresh seeds are short enough to be typed
 
+
+def _show_version(is_asked: bool) -> None:  # noqa: FBT001 (typer calls it)
+    if is_asked:
+        from livegen.version import RUNNING
+
+        show(f"livegen {RUNNING}")
+        raise typer.Exit
+
+
+@app.callback()
+def about(
+    version: Annotated[  # noqa: FBT002 (typer makes it a flag)
+        bool, typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Play a phrase, and a neural network answers, in time, as MIDI."""
+
+
 Role = Annotated[
-    str | None, typer.Option(help="Who plays when: respond, accompany, harmonise, solo.", show_default=False)
+    str | None,
+    typer.Option(
+        help="Who plays when: respond, accompany, harmonise, solo.",
+        show_default=False,
+        autocompletion=lambda: get_args(RoleName),
+    ),
 ]
 
 
@@ -47,9 +72,20 @@ def _from_here(model: str | None) -> str | None:
 
 
 Model = Annotated[
-    str | None, typer.Option(help="A shipped model's name, or the path of an .onnx file.", callback=_from_here)
+    str | None,
+    typer.Option(
+        help="A shipped model's name, or the path of an .onnx file.",
+        callback=_from_here,
+        autocompletion=lambda: list(shipped_models()),
+    ),
 ]
 Seed = Annotated[int | None, typer.Option(help="The same seed gives the same music.")]
+Learn = Annotated[
+    str | None,
+    typer.Option(
+        help="Parameter: the next knob that you move will set it.", autocompletion=lambda: get_args(Parameter)
+    ),
+]
 
 
 @app.command(epilog="Example: livegen jam --sound --thru --role harmonise")
@@ -62,7 +98,7 @@ def jam(
     clock: Annotated[str | None, typer.Option(help="Source of the beat: player, internal, midi, link.")] = None,
     tempo: Annotated[float | None, typer.Option(help="Tempo in bpm; 0: found in the phrase.")] = None,
     key: Annotated[str | None, typer.Option(help="'G', 'F# minor', ...; default: found in the phrase.")] = None,
-    learn: Annotated[str | None, typer.Option(help="Parameter: the next knob that you move will set it.")] = None,
+    learn: Learn = None,
     config: Annotated[Path | None, typer.Option(help="A settings file; the default is your own.")] = None,
     record: Annotated[
         str | None, typer.Option(help="Record the session into this folder; see livegen session.")
@@ -77,24 +113,38 @@ def jam(
     overrides: dict[str, dict[str, Any]] = {
         "play": {"role": role, "model": model, "seed": seed, "key": key},
         "time": {"clock": clock, "tempo_bpm": tempo},
-        "ports": {
-            "input": input_name,
-            "output": output_name,
-            "name": name,
-            "system": midi,
-            "require": named,
-            "thru": "on" if thru else None,
-        },
+        "ports": {"input": input_name, "output": output_name, "name": name, "system": midi, "require": named}
+        | {"thru": "on" if thru else None},
         "sound": {"on": sound or None},
         "daemon": {"record": record},
     }
     _play(config or own_file(), overrides, learn, is_there=config is not None and learn is None)
 
 
-@app.command(epilog="Example: livegen run configs/live/default.toml")
+@app.command(epilog="Example: livegen run band.toml")
 def run(config: Annotated[Path, typer.Argument(help="A settings file (TOML).")]) -> None:
     """Run livegen in the foreground, with a settings file."""
     _play(config, {}, None, is_there=True)
+
+
+@app.command(epilog="Example: livegen config")
+def config(
+    example: Annotated[
+        str, typer.Argument(help="default (all settings), keyboard, daw, band or installation.")
+    ] = "default",
+    to: Annotated[
+        Path | None, typer.Option(help="The file to write; the default is your own, which jam reads.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there; a copy is kept.")] = False,  # noqa: FBT002
+    only_show: Annotated[bool, typer.Option("--show", help="Print it, and write nothing.")] = False,  # noqa: FBT002
+) -> None:
+    """Write a settings file to begin with: all settings, each commented out with its default, or an example."""
+    from livegen.tools.config_file import config_text, write_config
+
+    if only_show:
+        show(config_text(example), ends=False)
+    else:
+        show(write_config(example, to, is_forced=force))
 
 
 @app.command(epilog="Example: livegen status --json")
@@ -212,12 +262,22 @@ def ports(as_json: AsJson = False) -> None:  # noqa: FBT002 (typer makes it a fl
 
 
 @app.command(epilog="Example: livegen models --json")
-def models(as_json: AsJson = False) -> None:  # noqa: FBT002 (typer makes it a flag)
-    """List the models that come with livegen."""
+def models(
+    figures: Annotated[bool, typer.Option("--figures", help="Show codec, size and accuracy, too.")] = False,  # noqa: FBT002
+    as_json: AsJson = False,  # noqa: FBT002 (typer makes it a flag)
+) -> None:
+    """List the models that come with livegen: what each plays, and in which roles."""
     from livegen.tools.doctor import describe_models
 
+    columns = {"name": "name", "what it plays": "title", "roles": "roles"}
+    if figures:
+        columns |= {"codec": "codec", "size": "size", "accuracy": "figure"}
     found = describe_models()
-    print_table(found, ("name", "title", "codec", "size", "figure"), as_json=as_json)
+    if as_json:
+        show_json(found)
+    else:
+        rows = [{**row, "roles": ", ".join(row["roles"])} for row in found]
+        show(table([{heading: row[key] for heading, key in columns.items()} for row in rows], tuple(columns)))
 
 
 @app.command(epilog="Example: livegen doctor --json")
@@ -237,6 +297,24 @@ def doctor(
         raise typer.Exit(1)
 
 
+@app.command(epilog="Example: livegen uninstall")
+def uninstall(
+    yes: Annotated[bool, typer.Option("--yes", help="Ask nothing: remove the state, keep the rest.")] = False,  # noqa: FBT002
+    settings: Annotated[bool, typer.Option("--settings", help="With --yes: remove your settings, too.")] = False,  # noqa: FBT002
+    recordings: Annotated[bool, typer.Option("--recordings", help="With --yes: your recordings, too.")] = False,  # noqa: FBT002
+) -> None:
+    """Show what livegen has left on this computer, ask what to remove, and say how to remove livegen itself."""
+    from livegen.appliance.uninstall import uninstall as remove_all
+
+    asks = sys.stdin.isatty() and not yes
+    if (settings or recordings) and not yes:
+        raise CommandError("--settings and --recordings are for scripts, with --yes; without it livegen asks")
+    wanted = {"state": yes, "settings": settings, "recordings": recordings}
+    remove_all(show, typer.confirm if asks else lambda _: False, {what for what, is_so in wanted.items() if is_so})
+    if not (yes or asks):
+        show("nothing was removed, for there is no terminal to ask in: see livegen uninstall --help")
+
+
 def main() -> None:
     """The entry point: every LivegenError becomes one line on stderr and an exit status other than 0."""
     try:
@@ -244,7 +322,7 @@ def main() -> None:
     except LivegenError as error:
         _fail(str(error), error.exit_status)
     except typer.TyperException as error:
-        _fail(" ".join(error.format_message().split()), 2)
+        _fail(explain(error), 2)
     except (KeyboardInterrupt, typer.Abort):
         sys.exit(130)
     sys.exit(status or 0)

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from livegen.errors import SettingsError, did_you_mean
+from livegen.errors import SettingsError, did_you_mean, nearest
 from livegen.opening_hours import parse_hours
 from livegen.regular_file import read_regular
 
@@ -297,7 +297,7 @@ def _read(path: Path) -> dict[str, Any]:
         raise SettingsError(f"{path}: 'version' is {version!r}; write version = {_VERSION}, or leave it out")
     if version > _VERSION:
         newer = f"settings of version {version}, and this livegen reads version {_VERSION}"
-        raise SettingsError(f"{path}: {newer}; install the livegen that they are for, or see configs/live/default.toml")
+        raise SettingsError(f"{path}: {newer}; install the livegen that they are for, or see livegen config --show")
     return given
 
 
@@ -323,11 +323,23 @@ def _explain(error: ValidationError) -> str:
     first = error.errors()[0]
     place = [str(part) for part in first["loc"]]
     if first["type"] == "extra_forbidden":
-        return f"unknown key '{'.'.join(place)}'{did_you_mean(place[-1], _keys_beside(place))}"
+        return f"unknown key '{'.'.join(place)}'{_elsewhere(place) or did_you_mean(place[-1], _keys_beside(place))}"
     if first["type"] == "literal_error":
         choices = first["ctx"]["expected"].replace(" or ", ", ").replace("'", "").split(", ")
-        return f"unknown {place[-1]} '{first['input']}'{did_you_mean(str(first['input']), choices)}"
+        what = ".".join(place) if place[-1].isdigit() else place[-1]
+        return f"unknown {what} '{first['input']}'{did_you_mean(str(first['input']), choices)}"
     return f"'{'.'.join(place)}' is {first['input']!r}: {first['msg']}"
+
+
+def _elsewhere(place: list[str]) -> str:
+    """Where a key belongs that was written into another section, or into none; "" when it is in no section."""
+    section, key = ("", place[0]) if len(place) == 1 else (place[0], place[-1])
+    if len(place) > 2 or nearest(key, _keys_beside(place)):
+        return ""
+    for name, field in Settings.model_fields.items():
+        if name != section and (near := nearest(key, _models_in(field.annotation)[0].model_fields)):
+            return f"; did you mean '{near}' in [{name}]?"
+    return ""
 
 
 def _keys_beside(place: list[str]) -> list[str]:

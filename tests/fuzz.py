@@ -176,7 +176,7 @@ _VALUES = st.recursive(
 )
 _KEYS = {name: tuple(field.annotation.model_fields) for name, field in Settings.model_fields.items()}  # type: ignore[union-attr]
 _TOML = st.one_of(
-    st.builds(damaged, st.sampled_from(sorted(Path("configs/live").glob("*.toml"))).map(Path.read_bytes), _EDITS),
+    st.builds(damaged, st.sampled_from(sorted(Path("livegen/configs").glob("*.toml"))).map(Path.read_bytes), _EDITS),
     st.sampled_from(sorted(_KEYS)).flatmap(
         lambda section: st.dictionaries(st.sampled_from(_KEYS[section]), _VALUES, max_size=4).map(
             lambda keys: toml(section, keys)

@@ -6,27 +6,40 @@ import re
 import signal
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from livegen.recording.format import Kind, read_session
+from livegen.settings import Role
 from livegen.shipped import shipped_models
+from livegen.tools.config_file import config_text
 
 
-def livegen(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "livegen.cli", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+def livegen(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    program = "import sys; sys.argv[0] = 'livegen'; from livegen.cli import main; main()"
+    command = [sys.executable, "-P", "-c", program, *arguments]
+    surroundings = {**os.environ, **environment}
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, env=surroundings)
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["jamm"], "No such command 'jamm'. Did you mean 'jam'?"),
-        (["jam", "--rolle", "x"], "No such option: --rolle"),
+        (["jma"], "unknown command 'jma'; did you mean 'jam'?"),
+        (["play"], "unknown command 'play'; did you mean 'jam'?"),
+        (["xyz"], "unknown command 'xyz'; there are: bench, "),
+        (["session", "lst"], "unknown command 'lst'; did you mean 'list'?"),
+        (["jam", "--rolle", "x"], "unknown option '--rolle'; did you mean '--role'?"),
+        (["ports", "--yaml"], "unknown option '--yaml'; there are: --help, --json"),
+        (["--verison"], "unknown option '--verison'; did you mean '--version'?"),
+        (["jam", "--role", "acompany"], "unknown role 'acompany'; did you mean 'accompany'?"),
+        (["jam", "--learn", "volume"], "unknown parameter 'volume'; there are: answer_length, density, "),
         (["jam", "--role", "respnd"], "unknown role 'respnd'; did you mean 'respond'?"),
         (["jam", "--midi", "memory", "--model", "bahc"], "unknown model 'bahc'; did you mean 'bach'?"),
-        (["jam", "--midi", "memory", "--key", "H"], "unknown key 'H'"),
+        (["jam", "--midi", "memory", "--key", "B dur"], "unknown key 'B dur'; write 'Bb major': livegen reads English"),
         (["run", "none.toml"], "none.toml: no such file"),
         (["render", "none.mid", "out.mid"], "none.mid: no such file"),
         (["render"], "Missing argument 'IN.mid'."),
@@ -49,8 +62,62 @@ def test_a_damaged_midi_file_is_one_line_and_leaves_no_answer(tmp_path: Path) ->
     assert not (tmp_path / "out.mid").exists()
 
 
-def test_models_are_listed() -> None:
-    assert [row["name"] for row in json.loads(livegen("models", "--json").stdout)] == list(shipped_models())
+def test_the_version_is_that_of_the_installed_package() -> None:
+    done = livegen("--version")
+
+    assert (done.stdout, done.returncode) == (f"livegen {version('livegen')}\n", 0)
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ("livegen ja", ["jam"]),
+        ("livegen jam --role ", list(get_args(Role))),
+        ("livegen jam --model folk", ["folk-char", "folk-lstm"]),
+        ("livegen jam --learn de", ["density"]),
+    ],
+)
+def test_the_shell_completes_commands_and_values(typed: str, words: list[str]) -> None:
+    done = livegen(_LIVEGEN_COMPLETE="complete_bash", COMP_WORDS=typed, COMP_CWORD=str(typed.count(" ")))
+
+    assert (done.stdout.split(), done.returncode) == (words, 0)
+
+
+def test_models_are_listed_with_their_roles_and_with_figures_where_they_are_asked_for() -> None:
+    listed, figures = livegen("models"), livegen("models", "--figures")
+    rows = json.loads(livegen("models", "--json").stdout)
+
+    assert [row["name"] for row in rows] == list(shipped_models())
+    assert {row["name"] for row in rows if "harmonise" in row["roles"]} == {"bach"}
+    assert {key for row in rows for key in row} == {"name", "title", "roles", "codec", "size", "figure"}
+    assert listed.stdout.splitlines()[0].split("  ", 1)[0] == "name"
+    assert "respond, accompany, harmonise, solo" in listed.stdout
+    assert "nats" not in listed.stdout
+    assert "nats" in figures.stdout
+
+
+def test_config_prints_what_it_would_write_and_writes_nothing(tmp_path: Path) -> None:
+    done = livegen("config", "--show", XDG_CONFIG_HOME=str(tmp_path))
+
+    assert (done.stdout, list(tmp_path.iterdir())) == (config_text("default"), [])
+
+
+def test_uninstall_without_a_terminal_removes_nothing_but_with_a_flag(tmp_path: Path) -> None:
+    own = {name: str(tmp_path) for name in ("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR")}
+    livegen("config", **own)
+    settings = tmp_path / "livegen" / "jam.toml"
+
+    asked = livegen("uninstall", **own)
+    refused = livegen("uninstall", "--settings", **own)
+    kept = livegen("uninstall", "--yes", **own)
+    is_kept = settings.exists()
+    removed = livegen("uninstall", "--yes", "--settings", **own)
+
+    assert "nothing was removed, for there is no terminal" in asked.stdout
+    assert (refused.returncode, "with --yes" in refused.stderr) == (2, True)
+    assert "kept: settings" in kept.stdout
+    assert (is_kept, settings.exists()) == (True, False)
+    assert "removed: settings, 1 file\nto remove livegen itself: " in removed.stdout
 
 
 def test_doctor_prints_the_conditions_and_finds_the_models() -> None:
@@ -62,7 +129,9 @@ def test_doctor_prints_the_conditions_and_finds_the_models() -> None:
     assert {"cpu", "load_average", "priority", "python", "onnxruntime", "provider"} <= report["conditions"].keys()
 
 
-@pytest.mark.parametrize("command", ["jam", "run", "demo", "render", "ports", "models", "doctor"])
+@pytest.mark.parametrize(
+    "command", ["jam", "run", "config", "demo", "render", "ports", "models", "doctor", "uninstall"]
+)
 def test_every_command_has_an_example(command: str) -> None:
     assert f"Example: livegen {command}" in livegen(command, "--help").stdout
 

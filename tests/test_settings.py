@@ -8,7 +8,7 @@ import pytest
 from livegen.errors import SettingsError
 from livegen.settings import InputPort, OutputPort, Ports, Settings, load
 
-LIVE = Path(__file__).parents[1] / "configs" / "live"
+LIVE = Path(__file__).parents[1] / "livegen" / "configs"
 DEFAULT = LIVE / "default.toml"
 
 
@@ -55,6 +55,11 @@ def test_the_command_line_wins_over_the_environment_over_the_file(
         ("[play]\nrole = 'respnd'", "unknown role 'respnd'; did you mean 'respond'?"),
         ("[play]\nseed = -2", "'play.seed' is -2: Input should be greater than or equal to -1"),
         ("[[ports.inputs]]\ntranspse = 1", "unknown key 'ports.inputs.0.transpse'; did you mean 'transpose'?"),
+        ("[play]\ntempo = 90", "unknown key 'play.tempo'; did you mean 'tempo_bpm' in [time]?"),
+        ("seed = 1", "unknown key 'seed'; did you mean 'seed' in [play]?"),
+        ("[sampling]\nvolume = 1", "unknown key 'sampling.volume'; there are: avoid_loops, candidates, density, "),
+        ("[controls]\ncc = { 7 = 'volume' }", "unknown controls.cc.7 'volume'; there are: answer_length, density, "),
+        ("[time]\nclock = 'external'", "unknown clock 'external'; did you mean 'midi'?"),
         ("[ports]\nthru = 'yes'", "unknown thru 'yes'; there are: off, on"),
         ("[[ports.outputs]]\nchannels = [0]", "'ports.outputs.0.channels.0' is 0: Input should be greater than"),
         ("play = ", "cannot be read as TOML"),

@@ -10,8 +10,11 @@ from livegen.appliance.systemd_unit import Scope, Service, shut_to_others, syste
 from livegen.errors import LivegenError
 from livegen.settings import load
 from livegen.terminal import show
+from livegen.usage import Commands
 
-service = typer.Typer(name="service", help="Install livegen as a systemd service: it plays from power-on.")
+service = typer.Typer(
+    name="service", cls=Commands, help="Install livegen as a systemd service: it plays from power-on."
+)
 
 _BOOTED = Path("/run/systemd/system")  # sd_booted(3)
 
@@ -21,7 +24,7 @@ To = Annotated[Path | None, typer.Option(help="The folder for the unit; the defa
 
 @service.command(epilog="Example: sudo livegen service install /etc/livegen/installation.toml")
 def install(
-    config: Annotated[Path, typer.Argument(help="A settings file such as configs/live/installation.toml.")],
+    config: Annotated[Path, typer.Argument(help="A settings file, such as livegen config installation writes.")],
     system: OfSystem = True,  # noqa: FBT002 (typer makes it a flag)
     to: To = None,
     user: Annotated[str, typer.Option("--as", help="The user to run as; with JACK, the user of its server.")] = "",

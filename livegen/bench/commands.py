@@ -6,11 +6,14 @@ from typing import Annotated, Any
 import typer
 
 from livegen.terminal import AsJson, Report, print_figures, progress
+from livegen.usage import Commands
 
 Load = Annotated[bool, typer.Option("--load", help="Keep every core busy with stress-ng.")]
 Stall = Annotated[bool, typer.Option("--stall", help="In every other block, stop the engine for 200 ms repeatedly.")]
 
-bench = typer.Typer(help="Measure speed; the conditions are printed with the figures.", rich_markup_mode=None)
+bench = typer.Typer(
+    cls=Commands, help="Measure speed; the conditions are printed with the figures.", rich_markup_mode=None
+)
 
 
 @bench.command("step", epilog="Example: livegen bench step --json")

@@ -15,7 +15,7 @@ from livegen.engine.parts import Answer, Solo, Start
 from livegen.engine.repetition import RepetitionGuard
 from livegen.engine.sampler import Sampler
 from livegen.engine.token_stream import TokenStream
-from livegen.engine.turn_taking import Role
+from livegen.engine.turn_taking import OTHERWISE, ROLES, Role
 from livegen.events import TICKS_PER_QUARTER, Note, NoteOff, NoteOn
 from livegen.model.bundle import Bundle
 from livegen.model.card import SamplingDefaults
@@ -25,6 +25,7 @@ from livegen.music.phrase_capture import HeardNote
 from livegen.music.tempo_detection import detect_beats_per_bar, detect_tempo
 from livegen.music.tempo_map import SteadyTempo, TempoMap, next_multiple
 from livegen.music.transport import TransportState
+from livegen.settings import Role as RoleName
 from livegen.settings import Settings
 
 _FEWEST = 4  # notes that are needed to find a key
@@ -43,6 +44,21 @@ class Beginning:
     played: Sequence[HeardNote] = ()  # the phrase that it answers
     pitch: int = 60  # the first note of the player that it accompanies
     latest: Callable[[], Sequence[HeardNote]] = tuple  # returns the player's newest notes
+
+
+def playable_roles(codec: Codec[Cursor]) -> tuple[RoleName, ...]:
+    """The roles whose parts a model with this codec can write; an accompaniment needs a ``FrameCodec``."""
+    can_accompany = isinstance(codec, FrameCodec)
+    return tuple(name for name, role in ROLES.items() if can_accompany or role.part != "accompaniment")
+
+
+def role_refusal(bundle: Bundle, name: RoleName) -> str:
+    """A line that says why a model cannot play a role, and what is played instead; "" when it can."""
+    roles = playable_roles(bundle.codec)
+    if name in roles:
+        return ""
+    can = f"it can {' and '.join(roles)}; playing '{OTHERWISE}' instead"
+    return f"the model '{bundle.card.name}' cannot {name}: {can}; livegen models shows which models can"
 
 
 class Composer:
@@ -76,9 +92,9 @@ class Composer:
         """The model's codec."""
         return self._bundle.codec
 
-    def can_play(self, role: Role) -> bool:
-        """Can this model write the role's part? An accompaniment needs a ``FrameCodec``."""
-        return role.part != "accompaniment" or isinstance(self.codec, FrameCodec)
+    def refusal(self, name: RoleName) -> str:
+        """As ``role_refusal``, of this model."""
+        return role_refusal(self._bundle, name)
 
     def set_chord(self, event: NoteOn | NoteOff) -> None:
         """Allow the pitch classes of the left hand's chord; the last chord stays in force until the next one."""

@@ -148,10 +148,8 @@ class Engine:
 
     def _take_role(self, name: Role) -> None:
         """Begin a role; when the model cannot play it, add a notice and begin ``OTHERWISE`` instead."""
-        if not self._composer.can_play(ROLES[name]):
-            codec = self._composer.codec.name
-            remedy = f"choose a chorale model (bach); playing '{OTHERWISE}' instead"
-            self._notices.append(f"this model (codec '{codec}') only answers or plays solo; it cannot {name}: {remedy}")
+        if refusal := self._composer.refusal(name):
+            self._notices.append(refusal)
             name = OTHERWISE
         self._role, self._turn = ROLES[name], Turn.IDLE
         if name != self._settings.play.role:

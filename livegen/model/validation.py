@@ -92,10 +92,14 @@ def _remember(digest: str) -> None:
 
 
 def _remembered() -> Path:
-    """The list of files that have passed, in the cache folder (XDG base directories)."""
+    """The list of files that have passed."""
+    return cache_folder() / f"models-tried-{_CHECKS}-{_runtime_version()}"
+
+
+def cache_folder() -> Path:
+    """livegen's cache folder (XDG base directories)."""
     folder = os.environ.get("XDG_CACHE_HOME")
-    name = f"models-tried-{_CHECKS}-{_runtime_version()}"
-    return (Path(folder) if folder else Path.home() / ".cache") / "livegen" / name
+    return (Path(folder) if folder else Path.home() / ".cache") / "livegen"
 
 
 def _runtime_version() -> str:

@@ -11,7 +11,8 @@ from math import log
 
 import numpy as np
 
-from livegen.errors import SettingsError, did_you_mean
+from livegen.errors import SettingsError, nearest
+from livegen.music.key_names import NAMES, PITCH_CLASSES, english_name
 
 # parts in 1,000, from the tonic upwards
 _MAJOR = (188, 3, 168, 1, 190, 99, 11, 156, 3, 101, 3, 77)
@@ -19,8 +20,6 @@ _MINOR = (192, 1, 161, 170, 2, 145, 3, 176, 37, 22, 67, 24)
 _MAJOR_LAST = (327, 1, 120, 3, 201, 35, 1, 166, 6, 63, 1, 77)
 _MINOR_LAST = (375, 2, 134, 154, 5, 46, 2, 190, 7, 2, 51, 33)
 _HYSTERESIS = 1.0  # a new key must be likelier than the one before by this many nats
-_NAMES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
-_PITCH_CLASSES = {name: pc for pc, name in enumerate(_NAMES)} | {"Db": 1, "D#": 3, "Gb": 6, "G#": 8, "A#": 10}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +30,7 @@ class Key:
     is_minor: bool = False
 
     def __str__(self) -> str:
-        return f"{_NAMES[self.tonic]} {'minor' if self.is_minor else 'major'}"
+        return f"{NAMES[self.tonic]} {'minor' if self.is_minor else 'major'}"
 
     @property
     def scale(self) -> frozenset[int]:
@@ -51,14 +50,19 @@ class Key:
 
 
 def parse_key(text: str) -> Key:
-    """Read ``"F# minor"``, ``"Eb"`` or ``"c minor"``; SettingsError with the nearest name otherwise."""
+    """Read ``"F# minor"``, ``"Eb"`` or ``"c minor"``; SettingsError with the English name of "fis moll" otherwise."""
     name, _, mode = text.strip().partition(" ")
     name = name[:1].upper() + name[1:]
     mode = mode.strip().lower()
-    if name not in _PITCH_CLASSES or mode not in ("", "major", "minor"):
-        known = [f"{tonic} {mode}" for tonic in _PITCH_CLASSES for mode in ("major", "minor")]
-        raise SettingsError(f"unknown key '{text}'{did_you_mean(text, known)}")
-    return Key(_PITCH_CLASSES[name], mode == "minor")
+    if name not in PITCH_CLASSES or mode not in ("", "major", "minor"):
+        english = english_name(text) or nearest(text, _names_of(text[:1].upper()))
+        remedy = f"write '{english}'" if english else "write a key such as 'G', 'Bb major' or 'F# minor'"
+        raise SettingsError(f"unknown key '{text}'; {remedy}: livegen reads English names")
+    return Key(PITCH_CLASSES[name], mode == "minor")
+
+
+def _names_of(letter: str) -> list[str]:
+    return [f"{tonic} {mode}" for tonic in PITCH_CLASSES for mode in ("major", "minor") if tonic[0] == letter]
 
 
 def find_key(sounding: Sequence[tuple[int, float]], before: Key | None = None) -> Key:

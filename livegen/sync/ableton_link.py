@@ -70,7 +70,9 @@ def open_link(tempo_bpm: float, *, shares_transport: bool) -> LinkClock:
 
         from aalink import Link
     except ImportError:
-        raise LivegenError("Ableton Link needs the package 'aalink': pip install 'livegen[link]'") from None
+        from livegen.installed import addition  # slow to import, and seldom needed
+
+        raise LivegenError(f"Ableton Link needs the library aalink (GPL); to add it: {addition('aalink')}") from None
 
     async def link() -> Session:  # aalink's constructor needs a running loop, for functions not used here
         made = Link(tempo_bpm)

@@ -11,6 +11,7 @@ from livegen.bench.conditions import conditions, priority
 from livegen.confinement import confinement
 from livegen.daemon.spare import available_bytes, is_wanted
 from livegen.daemon.status_file import read_status
+from livegen.engine.composer import playable_roles
 from livegen.errors import LivegenError, SoundError
 from livegen.midi_out.ledger import ledger_folder
 from livegen.midi_ports.names import is_keyboard
@@ -97,15 +98,17 @@ def describe_ports(ports: Ports) -> list[dict[str, str]]:
     return rows + [{"direction": "out", "name": name, "jam": ""} for name in outputs]
 
 
-def describe_models() -> list[dict[str, str]]:
-    """Every shipped model, as its card describes it."""
+def describe_models() -> list[dict[str, Any]]:
+    """Every shipped model, as its card describes it, and the roles that it can play."""
     rows = []
     for name, path in shipped_models().items():
-        card = load_bundle(name).card
+        bundle = load_bundle(name)
+        card, roles = bundle.card, playable_roles(bundle.codec)
         size = f"{path.stat().st_size / 1e6:.1f} MB"
         nats = card.metrics.get("test_nats")
         figure = f"{nats:.3f} nats a token" if nats else ""
-        rows.append({"name": name, "title": card.title, "codec": card.codec.name, "size": size, "figure": figure})
+        figures = {"codec": card.codec.name, "size": size, "figure": figure}
+        rows.append({"name": name, "title": card.title, "roles": roles, **figures})
     return rows
 
 

@@ -5,13 +5,16 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from livegen.clock import NS_PER_MS, NS_PER_S, ManualClock
-from livegen.engine.engine import Engine, load_engine
+from livegen.engine.composer import role_refusal
+from livegen.engine.engine import Engine
+from livegen.engine.turn_taking import ROLES
 from livegen.events import NoteOn, Timed
 from livegen.files.midi_file import SUFFIXES, read_midi, write_midi
 from livegen.files.piano_roll import draw_roll
 from livegen.files.target import PICTURE, check_target
 from livegen.midi_out.offline import OfflinePlayer
-from livegen.settings import Settings
+from livegen.model.bundle import load_bundle
+from livegen.settings import Play, Role, Settings
 
 _STEP_NS = 20 * NS_PER_MS
 _PATIENCE_NS = 10 * NS_PER_S  # it ends after so long without anything to play or to wait for
@@ -46,7 +49,7 @@ def converse(engine: Engine, heard: Iterable[Timed], report: Callable[[int], Non
 def render_file(
     source: Path, target: Path, settings: Settings, picture: Path | None, report: Callable[[int, int], None]
 ) -> str:
-    """Answer the phrases of a MIDI file; write phrases and answers, and a piano roll if ``picture``; return a line.
+    """Answer the phrases of a MIDI file; write both, and a piano roll if ``picture``; return what to say.
 
     ``report`` gets the count of seconds of music done, and of all seconds.
     """
@@ -54,11 +57,18 @@ def render_file(
     if picture:
         check_target(picture, PICTURE, source, target)
     player = read_midi(source)
-    engine = load_engine(settings)
+    bundle = load_bundle(settings.play.model)
+    engine = Engine(bundle, settings)
     total_s = player[-1].at_ns // NS_PER_S
     machine = converse(engine, player, lambda now_ns: report(min(now_ns // NS_PER_S, total_s), total_s))
     write_midi(target, [("player", player), ("machine", machine)])
     if picture:
         draw_roll(picture, player, machine, f"{source.name}, answered by {settings.play.model}")
     heard, played = (sum(isinstance(timed.event, NoteOn) for timed in events) for events in (player, machine))
-    return f"{target}: {heard} notes by the player, {played} by the machine"
+    refusals = [line for role in _roles(settings.play) if (line := role_refusal(bundle, role))]
+    return "\n".join([*refusals, f"{target}: {heard} notes by the player, {played} by the machine"])
+
+
+def _roles(play: Play) -> tuple[Role, ...]:
+    """The role that is played, and the one that a note changes to."""
+    return (play.role, play.role_after_touch) if ROLES[play.role].is_left_by_a_touch else (play.role,)

@@ -142,7 +142,7 @@ def test_a_config_that_its_user_could_not_read_is_refused(tmp_path: Path) -> Non
 
 
 def test_the_settings_of_an_installation_are_whole() -> None:
-    settings = load(ROOT / "configs" / "live" / "installation.toml")
+    settings = load(ROOT / "livegen" / "configs" / "installation.toml")
 
     assert settings.installation.attract_s > 0
     assert settings.installation.max_silence_s > 0

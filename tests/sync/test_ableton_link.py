@@ -92,7 +92,7 @@ def test_another_place_is_a_jump():
 def test_without_aalink_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "aalink", None)
 
-    with pytest.raises(LivegenError, match=r"livegen\[link\]"):
+    with pytest.raises(LivegenError, match=r"needs the library aalink .*; to add it: .*pip install aalink$"):
         open_link(120, shares_transport=False)
 
 

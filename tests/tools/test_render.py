@@ -45,6 +45,28 @@ def test_both_voices_are_in_the_file(melody: Path) -> None:
     assert sum(isinstance(timed.event, NoteOn) for timed in events) > 8 + 8
 
 
+@pytest.mark.parametrize(
+    ("play", "refused"),
+    [
+        ({"role": "harmonise"}, ["harmonise"]),
+        ({"role": "solo", "role_after_touch": "accompany"}, ["accompany"]),
+        ({"role": "respond", "role_after_touch": "accompany"}, []),
+        ({"role": "harmonise", "model": "bach"}, []),
+    ],
+)
+def test_a_role_that_the_model_cannot_play_is_said_with_what_is_played_instead(
+    melody: Path, play: dict[str, str], refused: list[str]
+) -> None:
+    settings = load(None, {"play": {"model": "folk-char", **play}})
+
+    said = render_file(melody, melody.with_name("out.mid"), settings, None, lambda done, total: None)
+
+    *lines, last = said.splitlines()
+    can = "it can respond and solo; playing 'respond' instead; livegen models shows which models can"
+    assert lines == [f"the model 'folk-char' cannot {role}: {can}" for role in refused]
+    assert "by the machine" in last
+
+
 def test_the_picture_shows_both_voices_in_their_colours(melody: Path) -> None:
     picture = melody.with_name("roll.png")
 

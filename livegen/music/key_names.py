@@ -1,0 +1,50 @@
+"""The names of keys: English ones, and what German, French, Italian and Spanish ones are in English."""
+
+import unicodedata
+
+NAMES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
+PITCH_CLASSES = {name: pc for pc, name in enumerate(NAMES)} | {"Db": 1, "D#": 3, "Gb": 6, "G#": 8, "A#": 10}
+
+_MAJOR, _MINOR = "major maj dur majeur maggiore mayor", "minor min m moll mineur minore menor"
+_MODES = {word: "major" for word in _MAJOR.split()} | {word: "minor" for word in _MINOR.split()}
+_SHARPS = frozenset(["#", "sharp", "is", "diese", "diesis", "sostenido"])
+_FLATS = frozenset(["b", "flat", "es", "bemol", "bemolle"])
+_LETTERS = {letter: 2 * index - (index > 2) for index, letter in enumerate("CDEFGAB")}
+_SYLLABLES = dict(zip(["do", "ut", "re", "mi", "fa", "sol", "la", "si"], "CCDEFGAB", strict=True))
+
+
+def english_name(text: str) -> str | None:
+    """The English name of a key that is written otherwise: "B dur" is "Bb major"; None when it is no key's name."""
+    words = _plain(text).split()
+    mode = _MODES.get(words[-1]) if len(words) > 1 else None
+    is_german = words[-1:] in (["dur"], ["moll"])
+    tonic = "".join(words[:-1] if mode else words)
+    if not mode and tonic.endswith("m") and (found := _tonic(tonic[:-1], is_german=False)):
+        return f"{found} minor"
+    found = _tonic(tonic, is_german=is_german)
+    return f"{found} {mode or 'major'}" if found else None
+
+
+def _plain(text: str) -> str:
+    """Lower case without accents; sharps and flats as # and b."""
+    letters = unicodedata.normalize("NFKD", text.casefold().replace("♯", "#").replace("♭", "b").replace("-", " "))
+    return "".join(letter for letter in letters if not unicodedata.combining(letter))
+
+
+def _tonic(text: str, *, is_german: bool) -> str | None:
+    if text == "h" or (text == "b" and is_german):
+        return "B" if text == "h" else "Bb"
+    for name, letter in (*_SYLLABLES.items(), *((letter.lower(), letter) for letter in _LETTERS), ("h", "B")):
+        if text.startswith(name) and (accidental := _accidental(letter, text.removeprefix(name))) is not None:
+            spelt = letter + ("", "#", "b")[accidental]
+            return spelt if spelt in PITCH_CLASSES else NAMES[(_LETTERS[letter] + accidental) % 12]
+    return None
+
+
+def _accidental(letter: str, text: str) -> int | None:
+    """1 for a sharp, -1 for a flat, 0 for nothing, None for anything else; in German "Des" is flat, and "As" is."""
+    if text in _SHARPS:
+        return 1
+    if text in _FLATS or (text == "s" and letter in "AE"):
+        return -1
+    return None if text else 0
