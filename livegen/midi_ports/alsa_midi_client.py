@@ -1,7 +1,7 @@
 """Clients of ALSA's sequencer by alsa-midi: the kernel queues what arrives, and tells when."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from errno import EAGAIN, ENOMEM, ENOSPC
 
 from alsa_midi import READ_PORT, WRITE_PORT, ALSAError, MidiBytesEvent, Port, PortInfo, PortType
@@ -59,11 +59,12 @@ class AlsaMidiClient:
 
     def receive(self) -> tuple[list[int], float] | None:
         """The oldest message that waits; None when none waits, or when the kernel has lost some."""
-        with _its_losses():
+        with _its_losses(), suppress(ValueError):  # an event of a kind that alsa-midi does not know
             while self._client.event_input_pending(fetch_sequencer=True):
                 event = self._client.event_input(prefer_bytes=True)
                 if isinstance(event, MidiBytesEvent) and event.midi_bytes:  # the others tell of connections
-                    at_ns = event.time.seconds * NS_PER_S + event.time.nanoseconds
+                    time = event.time
+                    at_ns = time.seconds * NS_PER_S + time.nanoseconds if time else self._last_ns
                     after_ns, self._last_ns = at_ns - self._last_ns, at_ns
                     return list(event.midi_bytes), after_ns / NS_PER_S
         return None
