@@ -49,7 +49,7 @@ class InputPort(_Frozen):
     """An input port, and how its events are changed. In the list of inputs, a name alone is enough."""
 
     name: str = ""  # a part of the name is enough; "": the virtual port, and every hardware keyboard without an entry
-    channels: dict[Channel, ChannelOrNone] = {}  # { 1 = 3 }: events on channel 1 count as on 3; 0 drops them
+    channels: dict[Channel, ChannelOrNone] = {}  # { 1 = 3 }: 1 counts as 3; 0 drops it; notes on 10, not named: drums
     transpose: int = Field(0, ge=-60, le=60)  # semitones
     split: int | None = Field(None, ge=0, le=127)  # instead of ``ports.split``
 
