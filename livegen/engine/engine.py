@@ -74,6 +74,9 @@ class Engine:
             self._part = self._make(now_ns)
         if self._turn is Turn.LISTENING and self._capture.has_ended(now_ns):
             self._take_turn(TurnEvent.PHRASE_END)
+            if self._capture.is_sustained:
+                sooner = "lift it at the end of a phrase to be answered sooner"
+                self._notices.append(f"the pedal is still down: it is waited for no longer; {sooner}")
             self._part = self._make(now_ns, played=self._capture.take())
         if self._part and self._is_playing:
             return self._plan(self._play(self._part, now_ns))

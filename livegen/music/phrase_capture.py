@@ -21,7 +21,7 @@ _Key = tuple[int, int]  # channel, pitch
 _MOST_NOTES = 4096
 _RECENT_ONSETS = 8
 _LONGEST_BEAT_NS = 3 * NS_PER_S
-_RINGING_NS = 3 * NS_PER_S  # the pedal keeps a phrase open for so long after the last key, at the most
+_RINGING_NS = NS_PER_S  # the pedal keeps a phrase open for so long after the last key, at the most
 _HELD_NS = 60 * NS_PER_S  # a held key keeps a phrase open for so long: after that it is a drone, or stuck
 
 
@@ -98,6 +98,11 @@ class PhraseCapture:
         held = [on.at_ns + _HELD_NS for key, on in self._held.items() if key not in self._sustained]
         ringing = [self._last_ns + _RINGING_NS] if self._sustained else []
         return max(self._last_ns + self.pause_ns, last_ns + beat_ns + self.pause_ns // 2, *held, *ringing)
+
+    @property
+    def is_sustained(self) -> bool:
+        """Does a pedal hold notes whose keys are up?"""
+        return bool(self._sustained)
 
     def take(self) -> list[HeardNote]:
         """Remove and return the phrase, sorted by onset; keys that are down stay."""

@@ -76,6 +76,21 @@ def test_the_pedal_holds_the_voices_after_the_key(bach: Bundle) -> None:
     assert hall.sounding == []
 
 
+@pytest.mark.parametrize("is_down", [True, False])
+def test_a_pedal_that_stays_down_delays_the_answer_by_a_second_and_is_told(bach: Bundle, is_down: bool) -> None:  # noqa: FBT001 (a table's column)
+    hall = Hall(bach, {"play": {"pause_ms": 200}, "time": {"tempo_bpm": 120}})
+    hall.play(ControlChange(SUSTAIN_PEDAL, 127 if is_down else 0))
+    for pitch in (67, 69, 71, 67):
+        hall.note(pitch, 450, 50)
+    ended_ns = hall.now_ns
+    hall.wait_for_onset()
+
+    told = [notice for notice in hall.notices if notice.startswith("the pedal is still down: ")]
+    assert len(told) == is_down
+    assert (hall.now_ns - ended_ns > 900 * NS_PER_MS) == is_down
+    assert hall.now_ns - ended_ns < 1_700 * NS_PER_MS  # a second, and up to a beat
+
+
 @pytest.mark.parametrize("gap_ms", [-40, 0, 30, 200])
 def test_a_melody_is_harmonised_note_by_note_and_nothing_hangs(bach: Bundle, gap_ms: int) -> None:
     hall = harmony(bach)
