@@ -117,16 +117,18 @@ class Composer:
         notes = _transposed(phrase, self._shift)
         prompt = self.codec.prompt(notes, stream.cursor, self.key.transposed(self._shift))
         stream.begin(prompt)
-        length = next_multiple(round(phrase.whole_length * self.settings.play.answer_length), TICKS_PER_QUARTER)
         folded = sum(self.codec.fold(note.pitch) != note.pitch for note in notes)
         count = f"{len(played)} notes" + (f" ({folded} out of the model's range, moved by octaves)" if folded else "")
         bar = self.settings.time.beats_per_bar or (4 if transport else detect_beats_per_bar(phrase.notes))
+        length = next_multiple(round(phrase.whole_length * self.settings.play.answer_length), TICKS_PER_QUARTER)
+        longest = TICKS_PER_QUARTER * bar * self.settings.play.answer_bars or None
         start = Start(
             TICKS_PER_QUARTER * (bar if self.settings.time.begin_on == "bar" else 1),
             origin + phrase.length,
             f"heard {count}, {self.key}, {phrase.tempo.tempo_bpm:.2f} bpm, {bar} beats a bar",
         )
-        return Answer(stream, prompt, self._line_style(phrase.notes), transport or phrase.tempo, start, length)
+        style, beat = self._line_style(phrase.notes), transport or phrase.tempo
+        return Answer(stream, prompt, style, beat, start, min(length, longest or length), longest)
 
     def _solo(self, beat: TempoMap) -> Solo:
         """Music without a phrase to answer; it continues the last stream, if there is one."""
