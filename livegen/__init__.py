@@ -99,6 +99,7 @@ The engine process. The engine does no input or output, and is told the time:
 
 Music, and how it is written as tokens:
 
+    music/hands.py               which keys are the left hand's
     music/key.py                 the key of a phrase
     music/phrase.py              the phrase on its grid
     music/phrase_capture.py      what was played since the last answer, and when the phrase is over
