@@ -26,8 +26,8 @@ class InputRoute:
 
     def is_percussion(self, event: Event) -> bool:
         """The event is a note of unpitched percussion: passed on, and not heard."""
-        is_note = isinstance(event, NoteOn | NoteOff)
-        return is_note and event.channel == PERCUSSION and not self.hears_percussion
+        is_on_channel_10 = isinstance(event, NoteOn | NoteOff) and event.channel == PERCUSSION
+        return is_on_channel_10 and not self.hears_percussion
 
     def heard(self, event: Event) -> Event | None:
         """The event as the engine hears it; None when it is dropped."""
