@@ -78,9 +78,15 @@ class PhraseCapture:
         """Pitches whose key is down, or that a pedal holds."""
         return frozenset(pitch for _, pitch in self._held)
 
-    def last(self, count: int) -> list[HeardNote]:
-        """The newest notes that have ended, at most ``count``, sorted by onset; they stay in the phrase."""
-        return sorted(self._notes[-count:], key=lambda note: (note.onset_ns, note.pitch))
+    def newest(self, count: int, now_ns: int, since_ns: int = 0) -> list[HeardNote]:
+        """The newest notes, at most ``count``, that began at ``since_ns`` or later, in order; a held one ends now."""
+        held = [
+            HeardNote(on.at_ns, max(now_ns, on.at_ns), pitch, on.event.velocity)
+            for (_, pitch), on in self._held.items()
+            if isinstance(on.event, NoteOn)
+        ]
+        notes = [note for note in (*self._notes[-count:], *held) if note.onset_ns >= since_ns]
+        return sorted(notes, key=lambda note: (note.onset_ns, note.pitch))[-count:]
 
     def has_ended(self, now_ns: int) -> bool:
         """Is the phrase over? The pause exceeds the settings' and the phrase's beat; keys are up, or held too long."""
