@@ -112,6 +112,7 @@ The engine process. The engine does no input or output, and is told the time:
 
 Music, and how it is written as tokens:
 
+    music/hands.py               which keys are the left hand's
     music/key.py                 the key of a phrase
     music/key_names.py           keys by their names, in English and other languages
     music/phrase.py              the phrase on its grid

@@ -10,6 +10,8 @@ from enum import Enum
 
 TICKS_PER_QUARTER = 960
 
+PERCUSSION = 9  # the channel of unpitched percussion (General MIDI), from 0
+
 SUSTAIN_PEDAL = 64
 SOSTENUTO_PEDAL = 66  # holds the notes whose keys are down when it is pressed
 SOFT_PEDAL = 67

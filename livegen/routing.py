@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from livegen.clock import NS_PER_MS
-from livegen.events import ControlChange, Event, NoteOff, NoteOn, PitchBend, ProgramChange
+from livegen.events import PERCUSSION, ControlChange, Event, NoteOff, NoteOn, PitchBend, ProgramChange
 from livegen.settings import InputPort, OutputPort
 
 _CHANNELS = 16
@@ -22,6 +22,12 @@ class InputRoute:
     channels: tuple[int, ...] = tuple(range(_CHANNELS))  # index: the channel of the event; -1: dropped
     transpose: int = 0  # semitones
     split: int = 0  # keys below it are the left hand; 0: no split
+    hears_percussion: bool = False  # the notes on channel 10 are pitches
+
+    def is_percussion(self, event: Event) -> bool:
+        """The event is a note of unpitched percussion: passed on, and not heard."""
+        is_on_channel_10 = isinstance(event, NoteOn | NoteOff) and event.channel == PERCUSSION
+        return is_on_channel_10 and not self.hears_percussion
 
     def heard(self, event: Event) -> Event | None:
         """The event as the engine hears it; None when it is dropped."""
@@ -30,7 +36,7 @@ class InputRoute:
         if not isinstance(event, NoteOn | NoteOff | ControlChange | ProgramChange):
             return event
         channel = self.channels[event.channel]
-        if channel == _LEFT_OUT:
+        if channel == _LEFT_OUT or self.is_percussion(event):
             return None
         if isinstance(event, ControlChange | ProgramChange):
             return replace(event, channel=channel) if channel != event.channel else event
@@ -128,7 +134,7 @@ class VoiceAllocator:
 def input_route(port: InputPort) -> InputRoute:
     """The route that these settings describe."""
     channels = tuple(port.channels.get(channel + 1, channel + 1) - 1 for channel in range(_CHANNELS))
-    return InputRoute(channels, port.transpose, port.split or 0)
+    return InputRoute(channels, port.transpose, port.split or 0, PERCUSSION + 1 in port.channels)
 
 
 def output_route(port: OutputPort) -> OutputRoute:

@@ -49,7 +49,7 @@ class InputPort(_Frozen):
     """An input port, and how its events are changed. In the list of inputs, a name alone is enough."""
 
     name: str = ""  # a part of the name is enough; "": the virtual port, and every hardware keyboard without an entry
-    channels: dict[Channel, ChannelOrNone] = {}  # { 1 = 3 }: events on channel 1 count as on 3; 0 drops them
+    channels: dict[Channel, ChannelOrNone] = {}  # { 1 = 3 }: 1 counts as 3; 0 drops it; notes on 10, not named: drums
     transpose: int = Field(0, ge=-60, le=60)  # semitones
     split: int | None = Field(None, ge=0, le=127)  # instead of ``ports.split``
 
@@ -108,6 +108,7 @@ class Play(_Frozen):
     key: str = ""  # "": found in the phrase; else "C", "F# minor", ...
     pause_ms: int = Field(600, ge=50, le=10_000)  # the shortest silence that ends a phrase
     answer_length: float = Field(1.0, ge=0.5, le=2.0)  # intended length of an answer, in phrase lengths
+    answer_bars: int = Field(8, ge=0, le=256)  # the longest answer, in bars; 0: off
     octaves: int = Field(0, ge=-3, le=3)  # transposes the machine's music by octaves
     velocity_follow: float = Field(1.0, ge=0, le=1)  # 1: velocities follow the player's; 0: they are all the same
     horizon_ms: int = Field(150, ge=20, le=5_000)  # how far ahead music is planned

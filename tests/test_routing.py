@@ -21,6 +21,12 @@ QUARTET = OutputRoute(channels=(0, 1, 2, 3))
         (InputPort(channels={1: 3}), NoteOff(60, 0), NoteOff(60, 2)),
         (InputPort(channels={1: 3}), ControlChange(64, 127, 0), ControlChange(64, 127, 2)),
         (InputPort(channels={10: 0}), NoteOn(60, 80, 9), None),  # left out
+        (InputPort(), NoteOn(36, 80, 9), None),  # drums
+        (InputPort(channels={1: 2}), NoteOff(36, 9), None),
+        (InputPort(channels={10: 1}), NoteOn(36, 80, 9), NoteOn(36, 80, 0)),  # pads that are played as keys
+        (InputPort(channels={10: 10}), NoteOff(36, 9), NoteOff(36, 9)),
+        (InputPort(channels={1: 10}), NoteOn(60, 80, 0), NoteOn(60, 80, 9)),
+        (InputPort(), ControlChange(74, 1, 9), ControlChange(74, 1, 9)),  # the knobs beside the pads
         (InputPort(channels={10: 0}), ControlChange(64, 127, 9), None),
         (InputPort(split=60), NoteOn(59, 80, 3), NoteOn(59, 80, 3)),
         (InputPort(split=60), Transport.CLOCK, Transport.CLOCK),
@@ -64,6 +70,7 @@ def test_people_count_channels_from_one():
         (InputPort(transpose=12), "90 7f 50", None),
         (InputPort(channels={1: 0}), "b0 40 7f", None),
         (InputPort(split=60), "90 3b 50", "90 3b 50"),  # both hands alike
+        (InputPort(), "99 24 50", "99 24 50"),  # drums, too
     ],
 )
 def test_what_is_passed_on_keeps_its_bytes_but_for_channel_and_pitch(port: InputPort, message: str, passed: str | None):

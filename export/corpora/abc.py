@@ -60,7 +60,7 @@ def read_more(folder: Path, report: Report) -> Iterator[Work]:
     """The 405, the collection's other files and the books."""
     yield from read(folder, report)
     yield from _nottingham(folder)
-    yield from _books()
+    yield from books()
 
 
 def divide(works: Sequence[Work]) -> list[Side]:
@@ -191,7 +191,8 @@ def _nottingham(folder: Path) -> Iterator[Work]:
                 yield Work(f"{path.name}/{number(text)}", path.stem, text, part="nottingham")
 
 
-def _books() -> Iterator[Work]:
+def books() -> Iterator[Work]:
+    """The tunes of the books in music21's corpus."""
     from music21 import corpus
 
     for name, title in BOOKS.items():

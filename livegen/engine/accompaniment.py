@@ -20,13 +20,16 @@ from livegen.engine.plan import LookAhead
 from livegen.engine.token_stream import TokenStream
 from livegen.engine.turn_taking import TurnEvent
 from livegen.events import Event, NoteOff, NoteOn, Timed, ending_of
+from livegen.music.hands import Hands
 from livegen.music.tempo_map import TempoMap, next_multiple
 from livegen.music.transport import TransportState
 
 _REMEMBERED = 32  # frames that prime the new stream after a change of key
+_MELODY = 16  # notes of the melody that its register is found from
 _LATEST_NS = NS_PER_S  # frames that should have begun longer ago are not written: they would cost time for nothing
 _TOGETHER_NS = 50 * NS_PER_MS  # keys pressed within this time are a chord, not a melody
 _LIKELY_NS = 4 * NS_PER_S  # after so long without a key press, no next note is computed ahead
+_LOWEST_BASS = 28  # of a double bass: an octave added below it is only a rumble
 _STEPS = (2, -2, -1, 1, 0, 3, -3, 4, -4, 5, -5, 7, -7, 12, -12)  # intervals of melodies, semitones, likeliest first
 
 
@@ -53,7 +56,8 @@ class _Frame:
 class Accompaniment(Part):
     """Owner of the other voices. ``is_immediate``: each note is harmonised at once, and silence is kept as silence.
 
-    ``update_key`` is called after each note, for another key. The accompaniment ends after ``patience_ns`` of silence.
+    ``update_key`` is called after each note with the time and the melody's newest pitches, for another key. The
+    accompaniment ends after ``patience_ns`` of silence.
     """
 
     def __init__(
@@ -66,20 +70,21 @@ class Accompaniment(Part):
         candidates: int,
         is_immediate: bool,
         patience_ns: int,
-        update_key: Callable[[], KeySetting | None],
+        hands: Hands,
+        update_key: Callable[[int, Sequence[int]], KeySetting | None],
     ) -> None:
-        self._style = style
-        self._beat = beat
+        self._codec, self._style, self._beat = codec, style, beat
         self._candidates = candidates
-        self._codec = codec
         self.stream, self._shift = setting.stream, setting.shift
         self._is_immediate = is_immediate
         self._patience_ns = patience_ns
+        self._hands = hands
         self._update_key = update_key
         self._held: set[int] = set()  # the player's keys that are down
         self._given: dict[int, bool] = {}  # the held keys that go into frames → is already written into a frame
-        self._last_pitch: int | None = None
         self._last_touch_ns = 0
+        self._melody: deque[int] = deque(maxlen=_MELODY)  # its newest pitches
+        self._last_melody_ns = 0
         self._precomputed: dict[FrameNotes, Candidate[Cursor]] = {}  # the next frame, by its given notes
         self._precomputed_from: Checkpoint[Cursor] | None = None
         self._touched_ns: int | None = None  # when the key was pressed whose note has no frame yet
@@ -113,14 +118,23 @@ class Accompaniment(Part):
     def note_on(self, event: NoteOn, at_ns: int) -> int | None:
         """As ``Part.note_on``: frames that were to sound later are retracted.
 
-        With ``is_immediate`` the newest note is the melody: keys still down from before are left out of the frame.
+        With ``is_immediate`` the right hand's newest note is the melody: its keys still down from before are left out
+        of the frame. The left hand's keys are voices of it as long as they sound.
         """
         pitch = event.pitch
         self._held.add(pitch)
-        if self._is_immediate and at_ns - self._last_touch_ns > _TOGETHER_NS:
-            self._given.clear()
+        is_left = self._hands.is_left(pitch)
+        if self._is_immediate and not is_left:
+            is_chord = at_ns - self._last_melody_ns <= _TOGETHER_NS
+            self._given = {key: True for key in self._held if self._hands.is_left(key)} | {
+                key: is_taken for key, is_taken in self._given.items() if is_chord or self._hands.is_left(key)
+            }
+        if not is_left:
+            self._melody.append(pitch)
+            self._last_melody_ns = at_ns
+        if not (is_left and self._has_melody):
+            self._velocity = event.velocity
         self._given[pitch] = False
-        self._velocity, self._last_pitch = event.velocity, pitch
         self._touched_ns = self._last_touch_ns = at_ns
         return self._take_back(at_ns)
 
@@ -128,8 +142,9 @@ class Accompaniment(Part):
         """As ``Part.note_off``."""
         self._held.discard(pitch)
         self._given.pop(pitch, None)
-        if self._held and not self._given:
-            self._given = {max(self._held): True}
+        if self._held and not self._has_melody:
+            others = [key for key in self._held if not self._hands.is_left(key)]
+            self._given |= {max(others): True} if others else {}
         if not self._is_immediate or self._held:
             return None
         self._touched_ns = None
@@ -144,7 +159,7 @@ class Accompaniment(Part):
             self._write_until(now_ns, now_ns)
             return ()
         self._advance(now_ns)
-        if not self._is_key_known and not self._frames and (setting := self._update_key()):
+        if not self._is_key_known and not self._frames and (setting := self._update_key(now_ns, self._melody)):
             self._change_key(setting)
         self._is_key_known = True
         waited_ns = 0 if moment.is_held else now_ns - self._last_touch_ns
@@ -208,13 +223,14 @@ class Accompaniment(Part):
 
         It is given up when somebody plays: the frame of the note that was played must not wait for it.
         """
-        if not self._is_immediate or self._last_pitch is None or self._is_closed:
+        if not self._is_immediate or not self._melody or self._is_closed:
             return False
         checkpoint = self._frames[0].checkpoint if self._frames else self.stream.checkpoint
         if checkpoint is not self._precomputed_from:
             self._precomputed, self._precomputed_from = {}, checkpoint
+        low = [(key, True) for key in self._given if self._hands.is_left(key)]
         for step in _STEPS:
-            given = self._written([(self._last_pitch + step, False)])
+            given = self._written([*low, (self._melody[-1] + step, False)])
             if given not in self._precomputed:
                 prompt = self._prompt(checkpoint, given, is_top=True)
                 with suppress(InterruptedSearch):
@@ -276,17 +292,23 @@ class Accompaniment(Part):
         newly = frozenset(pitch for pitch, is_taken in self._given.items() if not is_taken)
         self._given = dict.fromkeys(self._given, True)
         theirs = {pitch + shift for pitch, _ in given}
-        self._out.extend(self._changes([voice for voice in voices if voice[0] not in theirs], sent_ns))
+        self._out.extend(self._changes([voice for voice in voices if voice[0] not in theirs], newly, sent_ns))
         self._out.extend(self._passed(candidate, sent_ns))
         self._sent_ns = max(self._sent_ns, sent_ns if sent_ns != at_ns else 0)
         self._frames.append(_Frame(at_ns, checkpoint, voices, newly, before))
 
     def _candidate(self, checkpoint: Checkpoint[Cursor], given: FrameNotes) -> Candidate[Cursor]:
-        if checkpoint is self._precomputed_from and given in self._precomputed:
+        is_top = self._is_immediate and self._has_melody
+        if is_top and checkpoint is self._precomputed_from and given in self._precomputed:
             return self._precomputed[given]
         is_struck = any(not tied for _, tied in given)
         candidates = self._candidates if is_struck else 1  # a frame in which all given notes are held needs no search
-        return self.stream.harmonise_frame(self._prompt(checkpoint, given, is_top=self._is_immediate), candidates)
+        return self.stream.harmonise_frame(self._prompt(checkpoint, given, is_top=is_top), candidates)
+
+    @property
+    def _has_melody(self) -> bool:
+        """Is one of the given keys the right hand's?"""
+        return any(not self._hands.is_left(key) for key in self._given)
 
     def _passed(self, candidate: Candidate[Cursor], at_ns: int) -> Iterator[Timed]:
         """Events other than notes pass unchanged."""
@@ -296,10 +318,11 @@ class Accompaniment(Part):
                     self._lifts[lift] = None
                 yield Timed(at_ns, ticked.event)
 
-    def _changes(self, voices: Sequence[tuple[int, bool]], at_ns: int) -> tuple[Timed, ...]:
+    def _changes(self, voices: Sequence[tuple[int, bool]], newly: frozenset[int], at_ns: int) -> tuple[Timed, ...]:
         """Note-offs and note-ons from our sounding pitches to these voices, without keys that the player holds."""
         before = self._sounding
         ours = {pitch: tied for voice, tied in voices if (pitch := self._style.pitch(voice)) not in self._held}
+        ours = ours or self._doubled(newly)
         ours |= dict.fromkeys(before & self._held, True)
         self._sounding = frozenset(ours)
         off = sorted(pitch for pitch in before if not ours.get(pitch, False))
@@ -309,6 +332,22 @@ class Accompaniment(Part):
             *(Timed(at_ns, NoteOff(pitch)) for pitch in off),
             *(Timed(at_ns, NoteOn(pitch, loudness)) for pitch in on),
         )
+
+    def _doubled(self, newly: frozenset[int]) -> dict[int, bool]:
+        """Where the hands hold all voices: the bass an octave lower, or else the melody an octave higher.
+
+        An octave belongs to every chord, and it lies where no hand is, as an organ's pedal does.
+        """
+        for key, octave in ((min(self._given), -12), (max(self._given), 12)) if self._given else ():
+            pitch = key + octave
+            is_in_range = max(self._style.lowest, _LOWEST_BASS) <= pitch <= self._style.highest
+            if (
+                is_in_range
+                and pitch not in self._held
+                and self.stream.may_begin(pitch - self._shift - self._style.shift)
+            ):
+                return {pitch: key not in newly}
+        return {}
 
     def _prompt(self, checkpoint: Checkpoint[Cursor], notes: FrameNotes, *, is_top: bool) -> FramePrompt[Cursor]:
         return FramePrompt(self._codec, notes, checkpoint.cursor.tick + FRAME_TICKS, is_top)

@@ -1,7 +1,7 @@
 """Makes the part for each turn from the model, the settings and what the player played."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import log
 
 import numpy as np
@@ -19,7 +19,8 @@ from livegen.engine.turn_taking import OTHERWISE, ROLES, Role
 from livegen.events import TICKS_PER_QUARTER, Note, NoteOff, NoteOn
 from livegen.model.bundle import Bundle
 from livegen.model.card import SamplingDefaults
-from livegen.music.key import Key, find_key, parse_key
+from livegen.music.hands import Hands
+from livegen.music.key import Key, find_key, hear_key, parse_key
 from livegen.music.phrase import Phrase, lay_out
 from livegen.music.phrase_capture import HeardNote
 from livegen.music.tempo_detection import detect_beats_per_bar, detect_tempo
@@ -28,7 +29,8 @@ from livegen.music.transport import TransportState
 from livegen.settings import Role as RoleName
 from livegen.settings import Settings
 
-_FEWEST = 4  # notes that are needed to find a key
+_KEY_NOTES = 16  # newest notes that the key is found from during an accompaniment
+_FEWEST = 4  # notes of a melody that are needed to find its register
 _EARLY = TICKS_PER_QUARTER // 4  # how long before its beat a phrase's first note may come
 _DEFAULT_BPM = 100.0
 _PIANO = (21, 108)
@@ -43,7 +45,8 @@ class Beginning:
     transport: TransportState | None
     played: Sequence[HeardNote] = ()  # the phrase that it answers
     pitch: int = 60  # the first note of the player that it accompanies
-    latest: Callable[[], Sequence[HeardNote]] = tuple  # returns the player's newest notes
+    newest: Callable[[int, int], Sequence[HeardNote]] = lambda count, now_ns: ()  # so many of the newest since then
+    hands: Hands = field(default_factory=Hands)
 
 
 def playable_roles(codec: Codec[Cursor]) -> tuple[RoleName, ...]:
@@ -133,16 +136,18 @@ class Composer:
         notes = _transposed(phrase, self._shift)
         prompt = self.codec.prompt(notes, stream.cursor, self.key.transposed(self._shift))
         stream.begin(prompt)
-        length = next_multiple(round(phrase.whole_length * self.settings.play.answer_length), TICKS_PER_QUARTER)
         folded = sum(self.codec.fold(note.pitch) != note.pitch for note in notes)
         count = f"{len(played)} notes" + (f" ({folded} out of the model's range, moved by octaves)" if folded else "")
         bar = self.settings.time.beats_per_bar or (4 if transport else detect_beats_per_bar(phrase.notes))
+        length = next_multiple(round(phrase.whole_length * self.settings.play.answer_length), TICKS_PER_QUARTER)
+        longest = TICKS_PER_QUARTER * bar * self.settings.play.answer_bars or None
         start = Start(
             TICKS_PER_QUARTER * (bar if self.settings.time.begin_on == "bar" else 1),
             origin + phrase.length,
             f"heard {count}, {self.key}, {phrase.tempo.tempo_bpm:.2f} bpm, {bar} beats a bar",
         )
-        return Answer(stream, prompt, self._line_style(phrase.notes), transport or phrase.tempo, start, length)
+        style, beat = self._line_style(phrase.notes), transport or phrase.tempo
+        return Answer(stream, prompt, style, beat, start, min(length, longest or length), longest)
 
     def _solo(self, beat: TempoMap) -> Solo:
         """Music without a phrase to answer; it continues the last stream, if there is one."""
@@ -155,7 +160,8 @@ class Composer:
         """Voices that accompany the player, whose first note is known."""
         pitch, codec = beginning.pitch, self.codec
         assert isinstance(codec, FrameCodec)
-        self.key = self.key or self._fixed_key or _first_key(pitch)
+        first = [note.pitch for note in beginning.newest(_KEY_NOTES, beginning.at_ns)]
+        self.key = self._fixed_key or (hear_key(first, self.key) if first else self.key or Key(0))
         if not self._is_in_register([pitch]):
             self._shift = codec.shift(self.key, [pitch])
         return Accompaniment(
@@ -166,17 +172,20 @@ class Composer:
             candidates=self.settings.sampling.candidates,
             is_immediate=role.is_immediate,
             patience_ns=role.patience_ns,
-            update_key=lambda: self.update_key(beginning.latest()),
+            hands=beginning.hands,
+            update_key=lambda now_ns, melody: self.update_key(beginning.newest(_KEY_NOTES, now_ns), melody),
         )
 
-    def update_key(self, heard: Sequence[HeardNote]) -> KeySetting | None:
+    def update_key(self, heard: Sequence[HeardNote], melody: Sequence[int]) -> KeySetting | None:
         """Find the key anew; another ``KeySetting`` when the transposition changes with the key or the register."""
-        if len(heard) < _FEWEST:
+        if not heard:
             return None
-        before, pitches = self.key, [note.pitch for note in heard]
-        self.key = self._find_key([(note.pitch, (note.end_ns - note.onset_ns) / NS_PER_S) for note in heard])
-        if self.key == before and self._is_in_register(pitches):
+        before = self.key
+        is_opening = len(heard) < _KEY_NOTES
+        self.key = self._fixed_key or hear_key([note.pitch for note in heard], before, is_opening=is_opening)
+        if self.key == before and (len(melody) < _FEWEST or self._is_in_register(melody)):
             return None
+        pitches = melody or [note.pitch for note in heard]
         shift, self._shift = self._shift, self.codec.shift(self.key, pitches)
         if self._shift != shift:
             return self._key_setting()
@@ -279,11 +288,6 @@ class Composer:
             bundle.stepper, bundle.codec, self._sampler, repetition=repetition, avoids_errors=sampling.voice_leading
         )
         return self._stream
-
-
-def _first_key(pitch: int) -> Key:
-    """A key for a single note: of the major keys with that note, the one with the fewest sharps or flats."""
-    return next(Key(tonic) for tonic in (0, 7, 5, 2, 10, 9, 3, 4, 8, 11, 1, 6) if pitch % 12 in Key(tonic).scale)
 
 
 def _transposed(phrase: Phrase, semitones: int) -> list[Note]:

@@ -1,6 +1,6 @@
 """The engine: hears what is played, plans music, hands it over."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from livegen.clock import NS_PER_MS, NS_PER_S
 from livegen.engine.composer import Beginning, Composer
@@ -9,13 +9,14 @@ from livegen.engine.plan import Plan, look_ahead
 from livegen.engine.turn_taking import OTHERWISE, ROLES, Turn, TurnEvent
 from livegen.events import NoteOff, NoteOn, Timed
 from livegen.model.bundle import Bundle, load_bundle
+from livegen.music.hands import Hands
+from livegen.music.key import Key
 from livegen.music.phrase_capture import HeardNote, PhraseCapture
 from livegen.music.taps import Taps
 from livegen.music.transport import TransportState
 from livegen.settings import Role, Settings
 
 _BREATH_NS = NS_PER_S  # so long without a held key is a pause between two phrases of a player whom we accompany
-_KEY_NOTES = 16  # newest notes that the key is found from during an accompaniment
 
 
 class Engine:
@@ -31,6 +32,7 @@ class Engine:
         self._role = ROLES[OTHERWISE]
         self._turn = Turn.IDLE
         self._capture = PhraseCapture(settings.play.pause_ms * NS_PER_MS)
+        self._hands = Hands()
         self._taps = Taps()
         self._transport: TransportState | None = None
         self.is_interrupted: Callable[[], bool] = lambda: False  # by a message that waits; changes no output
@@ -60,6 +62,7 @@ class Engine:
             self._capture.take()  # drop the phrase: its answer would come too late
         before = self._capture.held
         self._capture.hear(timed)
+        self._hands.hear(timed)
         if isinstance(event, NoteOn):
             self._note_on(event, timed.at_ns)
         elif self._part and self._turn is Turn.TOGETHER:
@@ -74,6 +77,9 @@ class Engine:
             self._part = self._make(now_ns)
         if self._turn is Turn.LISTENING and self._capture.has_ended(now_ns):
             self._take_turn(TurnEvent.PHRASE_END)
+            if self._capture.is_sustained:
+                sooner = "lift it at the end of a phrase to be answered sooner"
+                self._notices.append(f"the pedal is still down: it is waited for no longer; {sooner}")
             self._part = self._make(now_ns, played=self._capture.take())
         if self._part and self._is_playing:
             return self._plan(self._play(self._part, now_ns))
@@ -113,6 +119,11 @@ class Engine:
         if bundle or settings.play.role != before.play.role:
             self._go_over(settings.play.role, now_ns, is_new_model=bundle is not None)
         self._apply_settings()
+
+    @property
+    def key(self) -> Key | None:
+        """The key that is heard, or set; None before the first note."""
+        return self._composer.key
 
     def pending(self) -> tuple[Timed, ...]:
         """The events that are planned and not yet handed over."""
@@ -191,7 +202,10 @@ class Engine:
     # parts
 
     def _make(self, now_ns: int, *, played: list[HeardNote] | None = None, pitch: int = 0) -> Part:
-        beginning = Beginning(now_ns, self._transport, played or (), pitch, lambda: self._capture.last(_KEY_NOTES))
+        def newest(count: int, until_ns: int) -> Sequence[HeardNote]:
+            return self._capture.newest(count, until_ns, now_ns)
+
+        beginning = Beginning(now_ns, self._transport, played or (), pitch, newest, self._hands)
         return self._composer.make(self._role, beginning)
 
     def _play(self, part: Part, now_ns: int) -> tuple[Timed, ...]:

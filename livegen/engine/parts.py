@@ -200,7 +200,7 @@ class Line(Part):
 
 
 class Answer(Line):
-    """The answer to a phrase, about ``length`` ticks long."""
+    """The answer to a phrase, about ``length`` ticks long, and never longer than ``longest``; None: no limit."""
 
     def __init__(
         self,
@@ -210,9 +210,11 @@ class Answer(Line):
         beat: TempoMap,
         start: Start,
         length: int,
+        longest: int | None = None,
     ) -> None:
         super().__init__(stream, style, beat, start)
         self._prompt = prompt
+        self._longest = longest
         self._length = length
         self._closing: int | None = None  # ticks from the beginning to the end, once the end is decided
         self._end: int | None = None  # in the beat's ticks
@@ -265,14 +267,32 @@ class Answer(Line):
         while self._is_open and self._moment() <= until_ns:
             self._decide_closing()
             if self._closing is not None and self._written >= self._closing:
-                self._end = self.stream.cursor.tick + self._offset
-                self._release_all(self._end)
-                return
+                return self._finish(self.stream.cursor.tick)
             is_first = not self._written
             for ticked in self.stream.imagine(is_ending=self._closing is not None):
                 self._keep(ticked)
             if is_first:
                 self._strike_what_is_held()
+            if self._last is not None and self.stream.cursor.tick >= self._last:
+                return self._finish(self._last)
+
+    @property
+    def _last(self) -> int | None:
+        """The stream's tick at which it ends at the latest."""
+        return None if self._longest is None else self._begin_tick + self._longest
+
+    def _finish(self, tick: int) -> None:
+        self._end = tick + self._offset
+        self._release_all(self._end)
+
+    def _keep(self, ticked: Ticked) -> None:
+        """As ``Line._keep``: no note begins at the latest end or after it, and everything else comes by then."""
+        if self._last is not None and ticked.tick >= self._last:
+            if isinstance(ticked.event, NoteOn):
+                self._begun.setdefault(ticked.event.pitch, []).append(None)
+                return
+            ticked = Ticked(self._last, ticked.event)
+        super()._keep(ticked)
 
     def _decide_closing(self) -> None:
         """End with the network's own phrase end when it comes late enough, else in the last beat."""

@@ -78,6 +78,10 @@ class TokenStream(Generic[C]):
         """From now on begin only these pitches [128], unless no other token is allowed; None allows all."""
         self._allowed = pitches
 
+    def may_begin(self, pitch: int) -> bool:
+        """Is this pitch allowed?"""
+        return self._allowed is None or (0 <= pitch < len(self._allowed) and bool(self._allowed[pitch]))
+
     def begin(self, prompt: Prompt[C]) -> None:
         """Get ready to be primed with ``prompt``."""
         self._checkpoint = replace(self._checkpoint, cursor=prompt.begin(self._checkpoint.cursor))

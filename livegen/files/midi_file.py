@@ -13,6 +13,7 @@ import mido
 from livegen.clock import NS_PER_S
 from livegen.errors import MidiFileError
 from livegen.events import (
+    PERCUSSION,
     TICKS_PER_QUARTER,
     Event,
     Note,
@@ -156,9 +157,6 @@ def write_midi(path: Path, voices: Sequence[tuple[str, Iterable[Timed]]], origin
         file.save(file=out)
 
 
-_PERCUSSION = 9  # the channel of unpitched percussion (General MIDI), from 0
-
-
 @dataclass(frozen=True, slots=True)
 class Score:
     """The notes of a file, sorted, and its tempos and time signatures, all in ticks of ours."""
@@ -176,7 +174,7 @@ def read_score(path: Path) -> Score:
     """The pitched notes of a type 0 or 1 file; MidiFileError for any other file, and for one without such notes."""
     content = _checked(path)
     every = [note for track in _paired(content) for note in track]
-    played = [note for note in every if note.note.channel != _PERCUSSION]
+    played = [note for note in every if note.note.channel != PERCUSSION]
     if not played:
         raise _without_notes(path, content, "pitched notes; give a file with a melody" if every else "notes")
     signs = sorted((sign for track in content.tracks for sign in track.signs), key=lambda sign: sign.tick)

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 
 from livegen.clock import NS_PER_MS, NS_PER_S
 from livegen.events import (
@@ -9,6 +10,7 @@ from livegen.events import (
     ALL_SOUND_OFF,
     MODES,
     PEDALS,
+    PERCUSSION,
     RESET_CONTROLLERS,
     NoteOn,
     PitchBend,
@@ -34,6 +36,7 @@ _SAME_FLOOD_NS = 10 * NS_PER_S  # one that pauses for less than this is told onc
 _OVERLAP_NS = 50 * NS_PER_MS  # for so long two notes of one key may overlap: programs round their moments
 _SENSING = Transport.SENSING.value
 _CENTRE = to_bytes(PitchBend(0))[1:]
+_HEARD_TOO = "to hear them as notes give the input channels = { 10 = 1 } (see configs/live/band.toml)"
 
 
 class RateLimiter:
@@ -61,6 +64,8 @@ class InputFilter:
     All Notes Off and All Sound Off end what this input holds on their channel, and go no further: keyboards send the
     first with each last key, sequencers send both on all channels when they stop, and at our outputs they would end the
     machine's notes, too.
+
+    Notes on channel 10 are drums, and are not heard, until a bend comes on it: then it is a member of an MPE zone.
     """
 
     def __init__(
@@ -93,6 +98,7 @@ class InputFilter:
         self._flooded_ns: int | None = None  # when a message was last found left out
         self._error: Exception | None = None
         self._is_failing = False
+        self._has_drums: bool | None = False  # None: told
 
     def take(self, received: Sequence[int], at_ns: int, stalled_ns: int = 0) -> None:
         """Take received bytes. Nothing is raised: an exception would be lost in the MIDI system's thread."""
@@ -121,6 +127,9 @@ class InputFilter:
             error, self._error = self._error, None
         if left_out and (self._flooded_ns is None or now_ns - self._flooded_ns > _SAME_FLOOD_NS):
             lines.append(f"'{self.name}' sends too many messages; some are dropped")
+        if self._has_drums:
+            self._has_drums = None
+            lines.append(f"'{self.name}' plays on channel 10: drums are not heard as a phrase; {_HEARD_TOO}")
         if error and not self._is_failing:
             lines.append(f"'{self.name}': {type(error).__name__}: {error}; a bug in livegen, please report it")
         self._flooded_ns = now_ns if left_out else self._flooded_ns
@@ -183,6 +192,8 @@ class InputFilter:
             self._pass(message, at_ns)
         elif self._is_allowed(self._controls, at_ns):
             self._bends |= set() if is_centred else {channel}
+            if channel == PERCUSSION and not is_centred and not any(key[0] == channel for key in self._notes):
+                self._route = replace(self._route, hears_percussion=True)
             self._pass(message, at_ns)
 
     def _change_mode(self, message: bytes, at_ns: int) -> None:
@@ -248,5 +259,7 @@ class InputFilter:
         if self._thru and (passed := self._route.passed(message)):
             self._thru(passed)
         event = from_bytes(message)
+        if event is not None and self._route.is_percussion(event) and self._has_drums is not None:
+            self._has_drums = True
         if event is not None and (heard := self._route.heard(event)) is not None:
             self._hear(Timed(at_ns, heard, is_left_hand=self._route.is_left_hand(event)))

@@ -21,7 +21,7 @@ _Key = tuple[int, int]  # channel, pitch
 _MOST_NOTES = 4096
 _RECENT_ONSETS = 8
 _LONGEST_BEAT_NS = 3 * NS_PER_S
-_RINGING_NS = 3 * NS_PER_S  # the pedal keeps a phrase open for so long after the last key, at the most
+_RINGING_NS = NS_PER_S  # the pedal keeps a phrase open for so long after the last key, at the most
 _HELD_NS = 60 * NS_PER_S  # a held key keeps a phrase open for so long: after that it is a drone, or stuck
 
 
@@ -78,9 +78,15 @@ class PhraseCapture:
         """Pitches whose key is down, or that a pedal holds."""
         return frozenset(pitch for _, pitch in self._held)
 
-    def last(self, count: int) -> list[HeardNote]:
-        """The newest notes that have ended, at most ``count``, sorted by onset; they stay in the phrase."""
-        return sorted(self._notes[-count:], key=lambda note: (note.onset_ns, note.pitch))
+    def newest(self, count: int, now_ns: int, since_ns: int = 0) -> list[HeardNote]:
+        """The newest notes, at most ``count``, that began at ``since_ns`` or later, in order; a held one ends now."""
+        held = [
+            HeardNote(on.at_ns, max(now_ns, on.at_ns), pitch, on.event.velocity)
+            for (_, pitch), on in self._held.items()
+            if isinstance(on.event, NoteOn)
+        ]
+        notes = [note for note in (*self._notes[-count:], *held) if note.onset_ns >= since_ns]
+        return sorted(notes, key=lambda note: (note.onset_ns, note.pitch))[-count:]
 
     def has_ended(self, now_ns: int) -> bool:
         """Is the phrase over? The pause exceeds the settings' and the phrase's beat; keys are up, or held too long."""
@@ -98,6 +104,11 @@ class PhraseCapture:
         held = [on.at_ns + _HELD_NS for key, on in self._held.items() if key not in self._sustained]
         ringing = [self._last_ns + _RINGING_NS] if self._sustained else []
         return max(self._last_ns + self.pause_ns, last_ns + beat_ns + self.pause_ns // 2, *held, *ringing)
+
+    @property
+    def is_sustained(self) -> bool:
+        """Does a pedal hold notes whose keys are up?"""
+        return bool(self._sustained)
 
     def take(self) -> list[HeardNote]:
         """Remove and return the phrase, sorted by onset; keys that are down stay."""

@@ -1,19 +1,22 @@
 """Answers a MIDI file: the live engine on a manual clock, as fast as it can."""
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from livegen.clock import NS_PER_MS, NS_PER_S, ManualClock
 from livegen.engine.composer import role_refusal
 from livegen.engine.engine import Engine
 from livegen.engine.turn_taking import ROLES
+from livegen.errors import MidiFileError
 from livegen.events import NoteOn, Timed
 from livegen.files.midi_file import SUFFIXES, read_midi, write_midi
 from livegen.files.piano_roll import draw_roll
 from livegen.files.target import PICTURE, check_target
+from livegen.midi_in.port import virtual_port
 from livegen.midi_out.offline import OfflinePlayer
 from livegen.model.bundle import load_bundle
+from livegen.routing import input_route
 from livegen.settings import Play, Role, Settings
 
 _STEP_NS = 20 * NS_PER_MS
@@ -46,6 +49,14 @@ def converse(engine: Engine, heard: Iterable[Timed], report: Callable[[int], Non
     return player.sounded
 
 
+def _heard(player: Iterable[Timed], settings: Settings) -> Iterator[Timed]:
+    """What the virtual port would hear of it."""
+    route = input_route(virtual_port(settings.ports.all_inputs, settings.ports.split))
+    for timed in player:
+        if (event := route.heard(timed.event)) is not None:
+            yield Timed(timed.at_ns, event, route.is_left_hand(timed.event))
+
+
 def render_file(
     source: Path, target: Path, settings: Settings, picture: Path | None, report: Callable[[int, int], None]
 ) -> str:
@@ -57,10 +68,14 @@ def render_file(
     if picture:
         check_target(picture, PICTURE, source, target)
     player = read_midi(source)
+    audible = list(_heard(player, settings))
+    if not any(isinstance(timed.event, NoteOn) for timed in audible):
+        remedy = "give a file with notes on another, or route it: [[ports.inputs]] channels = { 10 = 1 }"
+        raise MidiFileError(f"{source}: none of its notes is heard; on channel 10 are drums; {remedy}")
     bundle = load_bundle(settings.play.model)
     engine = Engine(bundle, settings)
     total_s = player[-1].at_ns // NS_PER_S
-    machine = converse(engine, player, lambda now_ns: report(min(now_ns // NS_PER_S, total_s), total_s))
+    machine = converse(engine, audible, lambda now_ns: report(min(now_ns // NS_PER_S, total_s), total_s))
     write_midi(target, [("player", player), ("machine", machine)])
     if picture:
         draw_roll(picture, player, machine, f"{source.name}, answered by {settings.play.model}")

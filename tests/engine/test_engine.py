@@ -77,6 +77,20 @@ def test_an_answer_lasts_about_as_long_as_its_phrase(seed: int) -> None:
     assert 0.5 <= lasts_ns / (9 * BEAT_NS) <= 2
 
 
+@pytest.mark.parametrize("model", sorted(shipped_models()))
+@pytest.mark.parametrize(("bars", "beats"), [(8, 32), (3, 12), (0, 54)])
+def test_an_answer_is_as_long_as_its_phrase_and_no_longer_than_so_many_bars(model: str, bars: int, beats: int) -> None:
+    on = load_engine(
+        load(None, {"play": {"model": model, "answer_bars": bars}, "time": {"tempo_bpm": 100, "beats_per_bar": 4}})
+    )
+
+    machine = converse(on, played(HYMN * 6))
+
+    lasts_beats = (machine[-1].at_ns - machine[0].at_ns) / BEAT_NS
+    assert 0.6 * beats <= lasts_beats <= beats + (0.01 if bars else 4)
+    assert hanging(machine) == {}
+
+
 @pytest.mark.parametrize("notes", [((60, 1),), ((60, 0.25), (62, 0.25)), ((30, 4),), ((108, 1), (107, 1), (105, 2))])
 def test_the_smallest_phrases_are_answered_too(notes: tuple[tuple[int, float], ...]) -> None:
     machine = converse(engine(), played(notes))

@@ -76,6 +76,21 @@ def test_the_pedal_holds_the_voices_after_the_key(bach: Bundle) -> None:
     assert hall.sounding == []
 
 
+@pytest.mark.parametrize("is_down", [True, False])
+def test_a_pedal_that_stays_down_delays_the_answer_by_a_second_and_is_told(bach: Bundle, is_down: bool) -> None:  # noqa: FBT001 (a table's column)
+    hall = Hall(bach, {"play": {"pause_ms": 200}, "time": {"tempo_bpm": 120}})
+    hall.play(ControlChange(SUSTAIN_PEDAL, 127 if is_down else 0))
+    for pitch in (67, 69, 71, 67):
+        hall.note(pitch, 450, 50)
+    ended_ns = hall.now_ns
+    hall.wait_for_onset()
+
+    told = [notice for notice in hall.notices if notice.startswith("the pedal is still down: ")]
+    assert len(told) == is_down
+    assert (hall.now_ns - ended_ns > 900 * NS_PER_MS) == is_down
+    assert hall.now_ns - ended_ns < 1_700 * NS_PER_MS  # a second, and up to a beat
+
+
 @pytest.mark.parametrize("gap_ms", [-40, 0, 30, 200])
 def test_a_melody_is_harmonised_note_by_note_and_nothing_hangs(bach: Bundle, gap_ms: int) -> None:
     hall = harmony(bach)
@@ -111,6 +126,140 @@ def test_the_voices_go_over_to_the_player_s_key(bach: Bundle, role: str, tonic: 
 
     within = [pitch % 12 in Key(tonic).scale for pitch in hall.pitches(settled_ns)]
     assert sum(within) / len(within) >= 0.85
+
+
+@pytest.mark.parametrize("role", ["harmonise", "accompany"])
+@pytest.mark.parametrize("tonic", range(12))
+def test_the_key_is_heard_from_the_third_note_while_it_is_held(bach: Bundle, role: str, tonic: int) -> None:
+    hall = Hall(bach, {"play": {"role": role}, "time": {"tempo_bpm": 120}})
+    for pitch in (60 + tonic, 64 + tonic):
+        hall.note(pitch, 450, 50)
+    hall.play(NoteOn(67 + tonic, 80))
+    hall.wait(50)
+
+    assert hall.engine.key in (Key(tonic), Key((tonic + 7) % 12), Key((tonic + 5) % 12))  # as near as a fifth
+
+
+def test_a_key_that_is_set_is_kept(bach: Bundle) -> None:
+    hall = harmony(bach, key="Eb")
+    for pitch in (60, 64, 67, 66, 69):
+        hall.note(pitch, 200, 50)
+
+    assert hall.engine.key == Key(3)
+
+
+CHORDS = ((48, 52, 55, 60, 64, 67), (43, 50, 59, 62, 67, 71), (36, 48, 55, 64, 67, 72), (48, 55, 64, 72), (28, 40, 64))
+
+
+@pytest.mark.parametrize("spread_ms", [0, 10])
+@pytest.mark.parametrize("keys", CHORDS)
+def test_a_chord_of_two_hands_is_answered_beside_the_hands_as_long_as_it_is_held(
+    bach: Bundle, keys: tuple[int, ...], spread_ms: int
+) -> None:
+    hall = harmony(bach)
+    for key in keys:
+        hall.play(NoteOn(key, 80))
+        hall.wait(spread_ms)
+    ours = [set(hall.sounding) - set(keys)]
+    for _ in range(80):
+        hall.wait(50)
+        ours.append(set(hall.sounding) - set(keys))
+    for key in keys:
+        hall.play(NoteOff(key))
+
+    assert all(ours)
+    assert hall.sounding == []
+
+
+def test_what_is_added_to_a_full_chord_is_its_bass_an_octave_lower_struck_with_it(bach: Bundle) -> None:
+    hall, keys = harmony(bach), (48, 55, 60, 64, 67)
+    for _ in range(2):
+        for key in keys:
+            hall.play(NoteOn(key, 80))
+        struck = hall.onsets()[-1].event
+        hall.wait(1_000)
+        for key in keys:
+            hall.play(NoteOff(key))
+        hall.wait(500)
+        assert struck == NoteOn(36, 80)
+
+
+def test_a_chord_as_low_as_the_keyboard_goes_has_its_top_doubled(bach: Bundle) -> None:
+    hall = harmony(bach)
+    for key in (33, 40, 45, 49, 52):
+        hall.play(NoteOn(key, 80))
+
+    assert hall.sounding == [64]
+
+
+def test_what_is_added_keeps_to_the_limits(bach: Bundle) -> None:
+    hall = Hall(bach, {"play": {"role": "harmonise", "key": "C"}, "limits": {"scale_lock": True, "highest": 70}})
+    for key in (61, 64, 65, 66, 68):
+        hall.play(NoteOn(key, 80))
+
+    assert hall.sounding == []
+
+
+LOW = (48, 55, 52, 55)
+
+
+def two_hands(hall: Hall, melody: tuple[int, ...]) -> list[tuple[int, set[int], set[int]]]:
+    """A melody over broken chords: at each note of these the melody's key, the keys that are down, and our pitches."""
+    found = []
+    for top in melody:
+        hall.play(NoteOn(top, 90))
+        for low in LOW:
+            hall.play(NoteOn(low, 50))
+            hall.wait(100)
+            found.append((top, {top, low}, set(hall.sounding)))
+            hall.wait(40)
+            hall.play(NoteOff(low))
+            hall.wait(10)
+        hall.play(NoteOff(top))
+    return found
+
+
+def test_the_melody_over_a_left_hand_stays_on_top_and_its_accompaniment_gets_voices(bach: Bundle) -> None:
+    hall = Hall(bach, {"play": {"role": "harmonise"}, "time": {"tempo_bpm": 100}})
+    heard: list[frozenset[int]] = []
+    asked = ChoraleCodec.given
+
+    def watched(self, cursor, notes, *, is_top):  # type: ignore[no-untyped-def]
+        heard.append(frozenset(pitch for pitch, _ in notes))
+        return asked(self, cursor, notes, is_top=is_top)
+
+    with patch.object(ChoraleCodec, "given", watched):
+        found = two_hands(hall, (67, 69, 71, 72, 71, 69, 67))
+    hall.wait(500)
+
+    assert all(max(ours) < top for top, _, ours in found if ours)
+    assert all(ours - keys for _, keys, ours in found)
+    assert hall.sounding == []
+    given_together = [notes for notes in heard if len(notes) == 2]
+    assert len(given_together) > len(found)
+
+
+def test_a_left_hand_does_not_move_the_register_of_the_harmony(bach: Bundle) -> None:
+    hall = Hall(bach, {"play": {"role": "harmonise", "key": "C"}, "time": {"tempo_bpm": 100}})
+    plain = Hall(bach, {"play": {"role": "harmonise", "key": "C"}, "time": {"tempo_bpm": 100}})
+    melody = (67, 69, 71, 72, 71, 69, 67)
+    two_hands(hall, melody)
+    for pitch in melody:
+        plain.note(pitch, 600)
+
+    assert abs(sum(hall.pitches()) / len(hall.pitches()) - sum(plain.pitches()) / len(plain.pitches())) < 6
+
+
+def test_a_bass_that_goes_on_alone_has_its_harmony_above_it(bach: Bundle) -> None:
+    hall = harmony(bach)
+    hall.play(NoteOn(72, 80))
+    hall.wait(300)
+    hall.play(NoteOn(48, 80))
+    hall.wait(300)
+    hall.play(NoteOff(72))
+    hall.play(NoteOn(43, 80))
+
+    assert max(hall.sounding) > 48
 
 
 def test_the_voices_can_be_moved_by_octaves_and_the_melody_is_not_doubled(bach: Bundle) -> None:
@@ -184,7 +333,7 @@ def test_after_the_player_has_stopped_nothing_is_due_until_he_plays_again(bach: 
 
     assert due_beside_ns is not None
     assert due_ns is None
-    assert hall.onsets(again_ns) != []
+    assert hall.onsets(again_ns - 1) != []
 
 
 @pytest.mark.parametrize("role", ["harmonise", "accompany"])

@@ -48,6 +48,28 @@ def test_what_is_played_is_heard_with_its_moment_and_passed_on_with_its_bytes():
     assert stand.passed == [ON, "80 3c 21", "e0 00 50"]
 
 
+def test_drums_are_passed_on_and_not_heard_and_told_once():
+    stand = Stand()
+
+    stand.play("99 24 50", "89 24 00", "b9 4a 10")
+    told = stand.input_filter.poll(0)
+    stand.play("99 24 50", "89 24 00")
+
+    assert stand.events() == [ControlChange(74, 16, 9)]
+    assert stand.passed == ["99 24 50", "89 24 00", "b9 4a 10", "99 24 50", "89 24 00"]
+    assert told[0].startswith("'Keys' plays on channel 10: drums are not heard as a phrase; to hear them as notes give")
+    assert len(told) == 1
+    assert stand.input_filter.poll(0) == []
+
+
+def test_a_bend_on_channel_10_says_that_it_is_a_member_of_an_mpe_zone():
+    stand = Stand()
+
+    stand.play("e9 00 40", "99 24 50", "e9 00 41", "89 24 00", "e9 05 40", "99 3c 50", "89 3c 00")
+
+    assert stand.events() == [NoteOn(60, 80, 9), NoteOff(60, 9)]
+
+
 def test_a_note_struck_again_is_ended_first():
     stand = Stand()
 
@@ -125,7 +147,7 @@ def test_a_reset_ends_what_is_held():
 
 
 def test_a_flood_is_cut_to_twice_what_a_cable_carries_and_said_once():
-    stand = Stand()
+    stand = Stand(InputRoute(hears_percussion=True))
     for step in range(10_000):  # a second of ten messages a millisecond
         stand.play(f"9{step % 16:x} {step // 16 % 128:02x} 50", at_ns=step * NS_PER_MS // 10)
 
@@ -137,7 +159,7 @@ def test_a_flood_is_cut_to_twice_what_a_cable_carries_and_said_once():
 
 
 def test_a_flood_that_pauses_for_a_moment_is_said_once_and_another_one_again():
-    stand, said = Stand(), []
+    stand, said = Stand(InputRoute(hears_percussion=True)), []
     for second in (1, 4, 5, 60):  # at 4 nothing is left out
         for step in range(10_000 if second != 4 else 10):
             stand.play(f"9{step % 16:x} {step // 16 % 128:02x} 50", at_ns=second * NS_PER_S + step * NS_PER_MS // 10)
@@ -147,7 +169,7 @@ def test_a_flood_that_pauses_for_a_moment_is_said_once_and_another_one_again():
 
 
 def test_all_keys_of_all_channels_at_the_speed_of_a_cable_pass_whole():
-    stand = Stand()
+    stand = Stand(InputRoute(hears_percussion=True))
     keys = [(channel, pitch) for channel in range(16) for pitch in range(128)]
     for index, (channel, pitch) in enumerate(keys):
         stand.play(f"9{channel:x} {pitch:02x} 50", at_ns=index * 640_000)  # running status, 31,250 baud

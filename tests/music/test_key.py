@@ -3,7 +3,7 @@
 import pytest
 
 from livegen.errors import SettingsError
-from livegen.music.key import Key, find_key, parse_key
+from livegen.music.key import Key, find_key, hear_key, parse_key
 
 OLD_HUNDREDTH = (67, 67, 66, 64, 62, 67, 69, 71)  # in G
 
@@ -24,6 +24,38 @@ def test_a_key_is_kept_while_another_is_hardly_likelier() -> None:
 
     assert find_key(ambiguous, before=Key(7)) == Key(7)
     assert find_key([(61, 1), (65, 1), (68, 1), (61, 2)], before=Key(7)) != Key(7)
+
+
+@pytest.mark.parametrize("pitch", range(60, 72))
+def test_one_note_is_heard_in_a_usual_key_that_it_belongs_to(pitch: int) -> None:
+    key = hear_key([pitch])
+
+    assert pitch % 12 in key.scale
+    assert -4 <= (key.tonic + 3 * key.is_minor) * 7 % 12 - 12 * ((key.tonic + 3 * key.is_minor) * 7 % 12 > 6) <= 4
+
+
+def test_one_c_is_no_minor_key() -> None:
+    assert hear_key([60]) == Key(0)
+
+
+@pytest.mark.parametrize("shift", range(-6, 6))
+def test_the_beginning_of_a_hymn_is_heard_within_a_fifth_from_its_third_note(shift: int) -> None:
+    heard = [hear_key([pitch + shift for pitch in OLD_HUNDREDTH[:count]]) for count in (4, 8)]
+
+    assert (heard[0].tonic - 7 - shift) % 12 in (0, 5, 7)
+    assert heard[1] == Key((7 + shift) % 12)
+
+
+def test_a_key_that_is_heard_is_kept_while_another_is_hardly_likelier() -> None:
+    assert [hear_key([62, 64], before=before) for before in (None, Key(7), Key(2))] == [Key(2), Key(7), Key(2)]
+    assert hear_key([61, 65, 68, 61], before=Key(7)) == Key(1)
+
+
+def test_a_key_of_a_long_phrase_is_kept_for_longer_than_that_of_an_opening() -> None:
+    notes = [62, 64, 66, 67, 69, 67, 66, 64, 62, 67, 66, 64, 62, 69, 62]
+
+    assert hear_key(notes) == hear_key(notes, before=Key(7)) == Key(2)
+    assert hear_key(notes[:2], before=Key(7), is_opening=False) == Key(7)
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ def test_a_key_that_is_stuck_keeps_no_phrase_open_for_ever() -> None:
 def test_a_pedal_that_stays_down_keeps_the_phrase_open_for_a_moment() -> None:
     capture = heard((0, ControlChange(SUSTAIN_PEDAL, 127)), (0, NoteOn(60)), (400, NoteOff(60)))
 
-    assert capture.due_ns == 3_400 * NS_PER_MS
+    assert capture.due_ns == 1_400 * NS_PER_MS
     assert capture.take() == [HeardNote(0, 400 * NS_PER_MS, 60, 64)]
     assert capture.held == set()
     assert capture.due_ns is None
@@ -53,7 +53,7 @@ def test_a_key_from_before_that_the_pedal_holds_is_a_phrase_too() -> None:
     for event in (ControlChange(SUSTAIN_PEDAL, 127), NoteOff(60)):
         capture.hear(Timed(500 * NS_PER_MS, event))
 
-    assert capture.due_ns == 3_500 * NS_PER_MS
+    assert capture.due_ns == 1_500 * NS_PER_MS
     assert capture.take() == [HeardNote(0, 500 * NS_PER_MS, 60, 64)]
 
 

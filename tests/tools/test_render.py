@@ -8,7 +8,7 @@ from PIL import Image
 
 from livegen.clock import NS_PER_MS
 from livegen.errors import LivegenError, MidiFileError, TargetError
-from livegen.events import NoteOff, NoteOn, Timed
+from livegen.events import PERCUSSION, Event, NoteOff, NoteOn, Timed
 from livegen.files.midi_file import read_midi, write_midi
 from livegen.settings import load
 from livegen.tools.render import render_file
@@ -97,6 +97,40 @@ def test_an_odd_file_is_answered(tmp_path: Path, what: str) -> None:
     heard, played = map(int, re.findall(r"(\d+) (?:notes by|by the)", said))
     assert heard in (18, 19)
     assert played > 10
+
+
+DRUMS = [pitch % 24 + 24 for pitch in range(60, 500, 7)]
+
+
+def test_the_drums_of_a_file_are_kept_and_not_answered(tmp_path: Path) -> None:
+    source, plain = tmp_path / "band.mid", tmp_path / "plain.mid"
+    drums = track(*(at(0, 0x99, pitch, 80) + at(60, 0x89, pitch, 0) for pitch in DRUMS), END)
+    write(source, header(tracks=2), track(tune(), END), drums)
+    write(plain, header(), track(tune(), END))
+
+    machine = []
+    for path in (source, plain):
+        out = path.with_suffix(".out.mid")
+        render_file(path, out, load(), None, lambda done, total: None)
+        machine.append([timed for timed in read_midi(out) if timed.event not in read_channel_10(out)])
+
+    assert len(read_channel_10(source.with_suffix(".out.mid"))) > len(DRUMS)
+    assert machine[0] == machine[1]
+
+
+def read_channel_10(path: Path) -> list[Event]:
+    return [timed.event for timed in read_midi(path) if getattr(timed.event, "channel", 0) == PERCUSSION]
+
+
+def test_a_file_of_drums_alone_is_refused_unless_channel_10_is_routed(tmp_path: Path) -> None:
+    source = write(tmp_path / "drums.mid", header(), track(tune(9), END))
+    routed = load(None, {"ports": {"inputs": [{"channels": {10: 1}}]}})
+
+    with pytest.raises(MidiFileError, match=r"drums.mid: none of its notes is heard; on channel 10 are drums"):
+        render_file(source, tmp_path / "out.mid", load(), None, lambda done, total: None)
+    said = render_file(source, tmp_path / "out.mid", routed, None, lambda done, total: None)
+
+    assert int(re.findall(r"(\d+) by the machine", said)[0]) > 10
 
 
 @pytest.mark.parametrize(
