@@ -70,9 +70,17 @@ class AlsaMidiClient:
         return None
 
     def send(self, message: bytes) -> None:
-        """Send one MIDI message now; a receiver whose queue is full loses it."""
+        """Send one MIDI message now; a receiver whose queue is full loses it.
+
+        alsa-midi 1.0.4's ``event_output_direct`` keeps it in a buffer.
+        """
         with _its_errors(), _its_losses():
-            self._client.event_output_direct(MidiBytesEvent(message), port=self._port)
+            self._client.event_output(MidiBytesEvent(message), port=self._port)
+            try:
+                self._client.drain_output()
+            except ALSAError:
+                self._client.drop_output_buffer()  # or the others get it twice
+                raise
 
     def close(self) -> None:
         """Close the client."""
