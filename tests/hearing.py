@@ -145,7 +145,7 @@ def two_hand_chord(chance: random.Random) -> Chord:
     """Three to six notes of a triad or a seventh chord: one to three in the left hand, the others in the right."""
     root, third = chance.randrange(12), chance.choice((3, 4))
     classes = {(root + step) % 12 for step in (0, third, 7, *chance.choice(((), (), (10,))))}
-    low, high = chance.randrange(36, 53), chance.randrange(58, 73)
+    low, high = chance.randrange(36, 53), chance.randrange(65, 73)
     size = chance.randrange(3, 7)
     lefts = chance.randrange(max(1, size - 4), min(3, size - 1) + 1)
     left = [pitch for pitch in range(low, low + 13) if pitch % 12 in classes]
