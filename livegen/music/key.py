@@ -20,6 +20,8 @@ _MAJOR_LAST = (327, 1, 120, 3, 201, 35, 1, 166, 6, 63, 1, 77)
 _MINOR_LAST = (375, 2, 134, 154, 5, 46, 2, 190, 7, 2, 51, 33)
 _HYSTERESIS = 1.0  # a new key must be likelier than the one before by this many nats
 _NAMES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
+_MAJORS = ("C", "Db", *_NAMES[2:])  # with the fewest sharps or flats
+_MINORS = (*_NAMES[:8], "G#", *_NAMES[9:])
 _PITCH_CLASSES = {name: pc for pc, name in enumerate(_NAMES)} | {"Db": 1, "D#": 3, "Gb": 6, "G#": 8, "A#": 10}
 
 
@@ -31,7 +33,12 @@ class Key:
     is_minor: bool = False
 
     def __str__(self) -> str:
-        return f"{_NAMES[self.tonic]} {'minor' if self.is_minor else 'major'}"
+        return f"{self.name} {'minor' if self.is_minor else 'major'}"
+
+    @property
+    def name(self) -> str:
+        """The tonic, spelled with the fewest sharps or flats: ``Db`` in major, ``C#`` in minor."""
+        return (_MINORS if self.is_minor else _MAJORS)[self.tonic]
 
     @property
     def scale(self) -> frozenset[int]:

@@ -7,20 +7,28 @@ from pathlib import Path
 from livegen.clock import NS_PER_MS, NS_PER_S, ManualClock
 from livegen.engine.engine import Engine, load_engine
 from livegen.events import NoteOn, Timed
+from livegen.files.bar_map import lay_bars
 from livegen.files.midi_file import SUFFIXES, read_midi, write_midi
 from livegen.files.piano_roll import draw_roll
 from livegen.files.target import PICTURE, check_target
 from livegen.midi_out.offline import OfflinePlayer
+from livegen.music.metre import Mark
 from livegen.settings import Settings
 
 _STEP_NS = 20 * NS_PER_MS
 _PATIENCE_NS = 10 * NS_PER_S  # it ends after so long without anything to play or to wait for
 
 
-def converse(engine: Engine, heard: Iterable[Timed], report: Callable[[int], None] = lambda _: None) -> list[Timed]:
+def converse(
+    engine: Engine,
+    heard: Iterable[Timed],
+    report: Callable[[int], None] = lambda _: None,
+    mark: Callable[[Mark], None] = lambda _: None,
+) -> list[Timed]:
     """Play the ``heard`` events, in order, to the engine; return all events that it plays, in order.
 
-    It ends when the last phrase has been answered. ``report`` gets the time, in ns, about once a second.
+    It ends when the last phrase has been answered. ``report`` gets the time, in ns, about once a second;
+    ``mark`` gets each tempo, metre and key that the engine finds.
     """
     waiting = deque(heard)
     clock = ManualClock(waiting[0].at_ns if waiting else 0)
@@ -35,6 +43,8 @@ def converse(engine: Engine, heard: Iterable[Timed], report: Callable[[int], Non
         if plan.retract_ns is not None:
             player.retract(plan.retract_ns, now_ns, plan.kept)
         player.play(plan.events)
+        for each in plan.marks:
+            mark(each)
         player.sound(now_ns)
         if waiting or plan.is_behind or player.is_waiting:
             end_ns = now_ns + _PATIENCE_NS
@@ -56,9 +66,11 @@ def render_file(
     player = read_midi(source)
     engine = load_engine(settings)
     total_s = player[-1].at_ns // NS_PER_S
-    machine = converse(engine, player, lambda now_ns: report(min(now_ns // NS_PER_S, total_s), total_s))
-    write_midi(target, [("player", player), ("machine", machine)])
+    marks: list[Mark] = []
+    machine = converse(engine, player, lambda now_ns: report(min(now_ns // NS_PER_S, total_s), total_s), marks.append)
+    bars = lay_bars(marks, 0, is_fixed=True)
+    write_midi(target, [("player", player), ("machine", machine)], bars)
     if picture:
-        draw_roll(picture, player, machine, f"{source.name}, answered by {settings.play.model}")
+        draw_roll(picture, player, machine, f"{source.name}, answered by {settings.play.model}", bars)
     heard, played = (sum(isinstance(timed.event, NoteOn) for timed in events) for events in (player, machine))
     return f"{target}: {heard} notes by the player, {played} by the machine"
