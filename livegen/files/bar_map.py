@@ -24,6 +24,7 @@ _WHOLE = 4 * TICKS_PER_QUARTER
 _SLOWEST_NS = 8 * NS_PER_S  # a beat that is longer is written as several
 _FASTEST_NS = NS_PER_MS
 _SAME_NS = NS_PER_MS  # bars that begin so close together are the same
+_CLOSE_NS = 5 * NS_PER_MS  # bars that are no further off than this are where they were heard
 _EXACT_NS = NS_PER_MS // 5  # a tempo goes on where it is no further off than this
 _LARGEST_TICK_NS = NS_PER_MS
 _MOST_LINES = 100_000  # bar lines of a picture
@@ -86,14 +87,15 @@ class BarMap:
 def lay_bars(marks: Iterable[Mark], first_ns: int, *, is_fixed: bool = False) -> BarMap:
     """Bars for music whose first event is at ``first_ns``, from the marks that were told while it was made.
 
-    The file begins with the bar line before that event, or with ``is_fixed`` at that event.
+    The file begins with the bar line before that event; with ``is_fixed``, and for an event that is early by less than
+    half a sixteenth, at the event itself.
     """
     marks = list(marks)
     runs = _runs(mark for mark in marks if isinstance(mark, Metre))
     while len(runs) > 1 and runs[1].begin_ns <= first_ns:
         del runs[0]
     if runs:
-        begin_ns = first_ns if is_fixed else runs[0].ns_at(runs[0].line_before(first_ns))
+        begin_ns = first_ns if is_fixed else runs[0].begin_before(first_ns)
         bars = _lay(runs, begin_ns)
     else:
         begin_ns, bars = first_ns, [Tempo(0, DEFAULT_US)]
@@ -154,13 +156,18 @@ class _Run:
             ticks, length_ns = after.tick - metre.tick, after.at_ns - metre.at_ns
         return metre.tick + round_div((at_ns - metre.at_ns) * ticks, length_ns)
 
-    def line_before(self, at_ns: int) -> int:
-        """The tick of the last bar line at or before a moment."""
-        return self.tick_at(at_ns) // self.bar * self.bar
+    def begin_before(self, at_ns: int) -> int:
+        """The last bar line before a moment, or the moment where a bar line is close."""
+        tick = self.tick_at(at_ns)
+        line = tick // self.bar * self.bar
+        is_close = line + self.bar - tick <= _SIXTEENTH // 2
+        return at_ns if is_close else min(self.ns_at(line), at_ns)
 
     def lay(self, begin: int, end: int | None, writer: "_Writer") -> None:
         """Lay the tempos from a bar line on, up to another or for ever; the first bar makes up a wrong beginning."""
-        changes = {metre.tick for metre in self._metres} | {begin + self.bar}
+        changes = {metre.tick for metre in self._metres}
+        if abs(self.ns_at(begin) - writer.at_ns) > _CLOSE_NS:
+            changes.add(begin + self.bar)
         stops = [tick for tick in sorted(changes) if tick > begin and (end is None or tick < end)]
         for before, tick in pairwise([begin, *stops, *(() if end is None else (end,))]):
             writer.go_to(tick - before, self.ns_at(tick))

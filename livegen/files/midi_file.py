@@ -5,6 +5,7 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from heapq import merge
 from itertools import pairwise
 from pathlib import Path
 
@@ -151,7 +152,7 @@ def write_midi(path: Path, voices: Sequence[tuple[str, Iterable[Timed]]], bars: 
                 continue  # a file has its own clock
             tick = max(tick, bars.tick_at(timed.at_ns, quarter))
             messages.append((tick, mido.Message.from_bytes(to_bytes(timed.event))))
-        file.tracks.append(_track(messages, name))
+        file.tracks.append(_track(_in_key(messages, bars.signs, scale), name))
     with written(path) as out:
         file.save(file=out)
 
@@ -195,7 +196,7 @@ def write_score(path: Path, voices: Sequence[tuple[str, Iterable[Note]]], score:
     for channel, (name, notes) in enumerate(voices):
         events = events_of(notes, channel)
         messages = [(ticked.tick, mido.Message.from_bytes(to_bytes(ticked.event))) for ticked in events]
-        file.tracks.append(_track(messages, name))
+        file.tracks.append(_track(_in_key(messages, score.signs), name))
     with written(path) as out:
         file.save(file=out)
 
@@ -213,6 +214,14 @@ def _track(messages: Iterable[tuple[int, mido.Message]], name: str) -> mido.Midi
         track.append(message.copy(time=tick - before))
         before = tick
     return track
+
+
+def _in_key(
+    messages: Sequence[tuple[int, mido.Message]], signs: Iterable[Sign], scale: int = 1
+) -> Iterable[tuple[int, mido.Message]]:
+    """The messages of a track with the keys: MuseScore 3 takes no more than one key from the first track."""
+    keys = [(sign.tick * scale, _meta(sign)) for sign in signs if isinstance(sign, KeySignature)]
+    return merge(keys, messages, key=lambda placed: placed[0])
 
 
 def _meta(sign: Sign) -> mido.MetaMessage:

@@ -110,6 +110,27 @@ def test_an_upbeat_stays_before_its_bar_line_and_the_file_begins_with_the_bar() 
     assert bar_lines_s(file, 2) == pytest.approx([0, 2], abs=1e-3)
 
 
+@pytest.mark.parametrize(("early_ms", "tempos"), [(2, [500_000]), (40, [510_000, 500_000])])
+def test_a_first_note_that_comes_a_little_early_begins_the_first_bar_all_the_same(
+    early_ms: int, tempos: list[int]
+) -> None:
+    file = file_of([Metre(0, 0, NS_PER_S // 2, 4)], [-early_ms * NS_PER_MS, NS_PER_S])
+
+    assert signs(file, "time_signature", "numerator") == [(0, 4)]
+    assert [us for _, us in signs(file, "set_tempo", "tempo")] == tempos
+    assert onsets_s(file) == pytest.approx([0, 1 + early_ms / 1000], abs=1e-3)
+    assert bar_lines_s(file, 5) == pytest.approx([0, 2 + early_ms / 1000, 4 + early_ms / 1000], abs=5e-3)
+
+
+def test_every_track_has_the_keys() -> None:
+    marks = [Metre(0, 0, NS_PER_S, 4), KeyChange(0, *G), KeyChange(8 * NS_PER_S, *D_MINOR)]
+
+    file = file_of(marks, [0, 8 * NS_PER_S])
+
+    keys = [[message.key for message in track if message.type == "key_signature"] for track in file.tracks]
+    assert keys == [["G", "Dm"], ["G", "Dm"]]
+
+
 def test_a_file_with_a_beginning_of_its_own_begins_with_an_incomplete_bar() -> None:
     file = file_of([Metre(7 * NS_PER_S // 4, 0, NS_PER_S // 2, 4)], [7 * NS_PER_S // 4], is_fixed=True)
 
