@@ -10,14 +10,14 @@ from PIL import Image, ImageColor, ImageDraw, ImageFont
 
 from livegen.events import Timed
 from livegen.files.bar_map import BarMap
-from livegen.files.roll_content import Score, lines_of, score_of
+from livegen.files.roll_content import Score, lines_of, score_of, shown_in
 from livegen.files.target import written
 
 _PLAYER, _MACHINE = "#0072b2", "#d55e00"  # distinguishable with colour blindness (Okabe and Ito, 2008)
 _INK, _SOFT_INK, _BAR_LINE, _GRID, _SHADE = "#333333", "#777777", "#9a9a9a", "#e4e4e4", "#f3f3f3"
 _LEFT, _RIGHT, _HEAD, _FOOT = 74, 24, 74, 14  # margins of the page
 _WIDEST, _NARROWEST = 1440, 700  # pixels of a line, without margins
-_SCALE = 46.0  # pixels a second
+_SCALE = 40.0  # pixels a second
 _MOST_LINES = 24  # of a page; longer music is drawn smaller
 _NAMES, _AXIS, _LANE, _GAP = 38, 22, 9, 18  # heights: keys and bar numbers, seconds, a pedal's band, between lines
 _ROW, _LOW_ROW = 11, 7  # pixels a semitone: in a usual range, in a wide one
@@ -92,11 +92,10 @@ class _Page:
         self._draw_bars(pen, begin_s, end_s)
         for part, draw in ((self._score.player, _draw_player), (self._score.machine, _draw_machine)):
             for note in part.notes:
-                if (note.begin_s < end_s and note.end_s > begin_s) or begin_s <= note.begin_s < end_s:
-                    left, stop = self._x(max(note.begin_s, begin_s), begin_s), self._x(min(note.end_s, end_s), begin_s)
+                if shown := shown_in(note, begin_s, end_s):
+                    left, stop = self._x(shown.begin_s, begin_s), self._x(shown.end_s, begin_s)
                     top = _NAMES + (self._high - note.pitch) * self._row
-                    head = self._head if note.begin_s >= begin_s else 0
-                    draw(pen, left, stop, top, self._row, head, note.velocity)
+                    draw(pen, left, stop, top, self._row, self._head if shown.is_begun else 0, note.velocity)
         self._draw_pedals(pen, begin_s, end_s)
         if not (self._score.player.notes or self._score.machine.notes):
             pen.text(((_LEFT + right) / 2, (_NAMES + self._bottom) / 2), "no notes", _SOFT_INK, 15, "mm")

@@ -1,5 +1,6 @@
 """What a piano roll shows: the notes and pedals of events, in seconds, and the lines of the page."""
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,8 @@ from livegen.files.bar_map import BarMap
 
 _MARGIN_S = 0.5  # after the last event
 _SHORTEST_S = 4.0
+_EARLY_S = 0.03  # a note that begins so long before a bar line belongs to the bar
+_TRIES = 20  # lengths of a line
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +64,40 @@ def score_of(player: Sequence[Timed], machine: Sequence[Timed], bars: BarMap | N
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The part of a note that is in a line; ``is_begun``: with its beginning."""
+
+    begin_s: float
+    end_s: float
+    is_begun: bool
+
+
+def shown_in(note: Stroke, begin_s: float, end_s: float) -> Shown | None:
+    """What a line shows of a note. A note that is a little early for the next line is in the next line."""
+    onset_s = note.begin_s + _EARLY_S
+    is_begun = begin_s <= onset_s < end_s
+    if not is_begun and not (onset_s < begin_s < note.end_s):
+        return None
+    return Shown(max(note.begin_s, begin_s), min(note.end_s, end_s), is_begun)
+
+
 def lines_of(length_s: float, bars: Sequence[float], longest_s: float) -> list[tuple[float, float]]:
-    """(begin, end) of each line of the page: it ends on the last bar line that leaves it at least half full."""
+    """(begin, end) of each line of the page: as few as are needed, about equally long, each to a bar line if it can."""
+    fewest = _broken(length_s, bars, longest_s)
+    shares = (length_s / len(fewest) * (1 + step / _TRIES) for step in range(_TRIES))
+    tried = (_broken(length_s, bars, share_s) for share_s in shares if share_s < longest_s)
+    return next((lines for lines in tried if len(lines) == len(fewest)), fewest)
+
+
+def _broken(length_s: float, bars: Sequence[float], longest_s: float) -> list[tuple[float, float]]:
+    """Each line ends on the last bar line that leaves it at least half full."""
     lines, begin = [], 0.0
     while length_s - begin > longest_s:
         end = begin + longest_s
-        fitting = [bar for bar in bars if begin + longest_s / 2 < bar <= end]
-        end = fitting[-1] if fitting else end
+        last = bisect_right(bars, end) - 1
+        if last >= 0 and bars[last] > begin + longest_s / 2:
+            end = bars[last]
         lines.append((begin, end))
         begin = end
     return [*lines, (begin, length_s)]

@@ -10,7 +10,7 @@ from livegen.clock import NS_PER_S
 from livegen.events import SUSTAIN_PEDAL, ControlChange, NoteOff, NoteOn, Timed
 from livegen.files.bar_map import BarMap, lay_bars
 from livegen.files.piano_roll import draw_roll
-from livegen.files.roll_content import lines_of, score_of
+from livegen.files.roll_content import Shown, Stroke, lines_of, score_of, shown_in
 from livegen.music.metre import KeyChange, Mark, Metre
 
 Colour = tuple[int, int, int]
@@ -115,10 +115,28 @@ def test_music_of_any_length_is_a_picture_that_fits_on_a_page(tmp_path: Path, mi
     assert image.height < 20_000
 
 
-def test_a_line_ends_on_the_last_bar_line_that_leaves_it_half_full() -> None:
+def test_lines_are_about_equally_long_and_end_on_bar_lines_where_there_are_some() -> None:
     assert lines_of(25, [0, 4, 8, 12, 16, 20, 24], 10) == [(0, 8), (8, 16), (16, 25)]
-    assert lines_of(25, [0, 1], 10) == [(0, 10), (10, 20), (20, 25)]
+    assert lines_of(30, [0, 1], 10) == [(0, 10), (10, 20), (20, 30)]
+    assert lines_of(26, [0, 13], 24) == [(0, 13), (13, 26)]
     assert lines_of(5, [], 10) == [(0, 5)]
+
+
+@pytest.mark.parametrize(
+    ("begin_s", "end_s", "lines"),
+    [
+        (7.99, 9, [None, (8, 9, True)]),  # a little before the bar line
+        (7, 9, [(7, 8, True), (8, 9, False)]),
+        (7, 8, [(7, 8, True), None]),
+        (8, 9, [None, (8, 9, True)]),
+    ],
+)
+def test_a_note_is_in_the_lines_in_which_it_sounds_with_one_head(
+    begin_s: float, end_s: float, lines: list[tuple[float, float, bool] | None]
+) -> None:
+    shown = [shown_in(Stroke(begin_s, end_s, 60, 80), *line) for line in ((0, 8), (8, 16))]
+
+    assert shown == [line and Shown(*line) for line in lines]
 
 
 def test_a_note_without_an_end_lasts_to_the_last_event() -> None:
