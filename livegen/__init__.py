@@ -82,6 +82,7 @@ Both ends of the pipe between the two processes:
     ipc/process_times.py         what the system has given the threads of a process
     ipc/engine_calls.py          the calls of an engine
     ipc/plan_receiver.py         passes the engine's plans to the player
+    ipc/marks.py                 the tempo, metre and key that the engines of a session have told
 
 The engine process. The engine does no input or output, and is told the time:
 
@@ -109,6 +110,7 @@ The engine process. The engine does no input or output, and is told the time:
     engine/sampler.py            one token out of logits
     engine/repetition.py         the way out of a loop
     engine/plan.py               what the engine hands over, and how far ahead
+    engine/mark_log.py           which tempo, metre and key have been told
 
 Music, and how it is written as tokens:
 
@@ -120,6 +122,7 @@ Music, and how it is written as tokens:
     music/taps.py                notes of no length
     music/tempo_detection.py     the tempo and the bar of a phrase
     music/tempo_map.py           ticks and nanoseconds
+    music/metre.py               tempo, bars and key from a moment on
     music/transport.py           the song position of a clock
     codecs/__init__.py           codecs by name
     codecs/codec.py              what every way of writing music as tokens offers
@@ -171,9 +174,11 @@ On top:
     cli.py                       the command line
     files/midi_file.py           MIDI files in and out
     files/midi_tracks.py         the tracks of a MIDI file, as far as they can be read
+    files/bar_map.py             tempos and time signatures that put bar lines where they were heard
     files/note_pairing.py        which note-off ends which note
     files/target.py              files to write: checked before the work, whole or not at all
     files/piano_roll.py          a picture of the music
+    files/roll_content.py        ... what it shows: notes, pedals, bars, keys
     session/replay.py            replays a session: the same calls, the same bytes
     session/summary.py           a session in figures
     session/commands.py          the commands of livegen session

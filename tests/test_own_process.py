@@ -35,7 +35,7 @@ def folder(tmp_path: Path) -> Path:
     """Files with the names of modules, each of which writes down that it was run; a tune, a model, and a session."""
     for name in NAMES:
         (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / f'ran-{name}')!r}, 'w')\n")
-    write_midi(tmp_path / "in.mid", [("player", [*note(60, 0, 1), *note(64, 1, 2)])], origin_ns=0)
+    write_midi(tmp_path / "in.mid", [("player", [*note(60, 0, 1), *note(64, 1, 2)])])
     model = shipped_models()["elise-gru"].read_bytes()
     (tmp_path / "own.onnx").write_bytes(model + bytes((0x08, 0x0A)))  # its version once more: it has to be tried
     return tmp_path

@@ -21,6 +21,7 @@ from livegen.model.bundle import Bundle
 from livegen.model.card import SamplingDefaults
 from livegen.music.hands import Hands
 from livegen.music.key import Key, find_key, hear_key, parse_key
+from livegen.music.metre import KeyChange, Metre
 from livegen.music.phrase import Phrase, lay_out
 from livegen.music.phrase_capture import HeardNote
 from livegen.music.tempo_detection import detect_beats_per_bar, detect_tempo
@@ -74,6 +75,7 @@ class Composer:
         self._zone: frozenset[int] | None = None  # pitch classes that the left hand allows
         self._shift = 0
         self.key: Key | None = None
+        self.heard_key: KeyChange | None = None  # the key of what was played last, from its first note on
         self.change(settings, bundle)
 
     def change(self, settings: Settings, bundle: Bundle | None = None) -> None:
@@ -116,13 +118,18 @@ class Composer:
         """The duration of a sixteenth note by the clock, or at the steady tempo."""
         return (transport.beat_ns if transport else self._steady_beat_ns) // 4
 
+    @property
+    def beats_per_bar(self) -> int:
+        """Quarters in a bar of a clock, and of music that no phrase was heard before."""
+        return self.settings.time.beats_per_bar or 4
+
     def make(self, role: Role, beginning: Beginning) -> Part:
         """Make the role's part."""
         match role.part:
             case "answer":
                 return self._answer(beginning.played, beginning.transport)
             case "endless":
-                return self._solo(self._beat(beginning))
+                return self._solo(beginning)
             case "accompaniment":
                 return self._accompaniment(role, beginning)
 
@@ -130,6 +137,7 @@ class Composer:
         """The answer to a phrase; with a clock, on the clock's beat."""
         phrase, origin = self._lay_out(played, transport)
         before, self.key = self.key, self._find_key([(n.pitch, n.duration / TICKS_PER_QUARTER) for n in phrase.notes])
+        self.heard_key = KeyChange(played[0].onset_ns, self.key.tonic, self.key.is_minor)
         self._shift = self.codec.shift(self.key, [note.pitch for note in phrase.notes])
         stream = self._continue(is_same_key=self.key == before)
         self.apply_bias(stream)
@@ -145,16 +153,17 @@ class Composer:
             TICKS_PER_QUARTER * (bar if self.settings.time.begin_on == "bar" else 1),
             origin + phrase.length,
             f"heard {count}, {self.key}, {phrase.tempo.tempo_bpm:.2f} bpm, {bar} beats a bar",
+            None if transport else _metre_of(phrase, bar),
         )
         style, beat = self._line_style(phrase.notes), transport or phrase.tempo
         return Answer(stream, prompt, style, beat, start, min(length, longest or length), longest)
 
-    def _solo(self, beat: TempoMap) -> Solo:
+    def _solo(self, beginning: Beginning) -> Solo:
         """Music without a phrase to answer; it continues the last stream, if there is one."""
         self.key = self.key or self._fixed_key
         stream = self._continue(is_same_key=True)
         self.apply_bias(stream)
-        return Solo(stream, self._line_style(()), beat, Start())
+        return Solo(stream, self._line_style(()), self._beat(beginning), Start(metre=self._own_metre(beginning)))
 
     def _accompaniment(self, role: Role, beginning: Beginning) -> Accompaniment:
         """Voices that accompany the player, whose first note is known."""
@@ -164,7 +173,7 @@ class Composer:
         self.key = self._fixed_key or (hear_key(first, self.key) if first else self.key or Key(0))
         if not self._is_in_register([pitch]):
             self._shift = codec.shift(self.key, [pitch])
-        return Accompaniment(
+        part = Accompaniment(
             codec,
             self._key_setting(),
             self._style(),
@@ -175,6 +184,8 @@ class Composer:
             hands=beginning.hands,
             update_key=lambda now_ns, melody: self.update_key(beginning.newest(_KEY_NOTES, now_ns), melody),
         )
+        part.metre = self._own_metre(beginning)
+        return part
 
     def update_key(self, heard: Sequence[HeardNote], melody: Sequence[int]) -> KeySetting | None:
         """Find the key anew; another ``KeySetting`` when the transposition changes with the key or the register."""
@@ -183,6 +194,7 @@ class Composer:
         before = self.key
         is_opening = len(heard) < _KEY_NOTES
         self.key = self._fixed_key or hear_key([note.pitch for note in heard], before, is_opening=is_opening)
+        self.heard_key = KeyChange(heard[0].onset_ns, self.key.tonic, self.key.is_minor)
         if self.key == before and (len(melody) < _FEWEST or self._is_in_register(melody)):
             return None
         pitches = melody or [note.pitch for note in heard]
@@ -227,6 +239,10 @@ class Composer:
     def _beat(self, beginning: Beginning) -> TempoMap:
         """The clock's beat, or a steady tempo from that moment on."""
         return beginning.transport or SteadyTempo(beginning.at_ns, self._steady_beat_ns)
+
+    def _own_metre(self, beginning: Beginning) -> Metre | None:
+        """Bars at the steady tempo from that moment on; None with a clock."""
+        return None if beginning.transport else Metre(beginning.at_ns, 0, self._steady_beat_ns, self.beats_per_bar)
 
     @property
     def _steady_beat_ns(self) -> int:
@@ -288,6 +304,13 @@ class Composer:
             bundle.stepper, bundle.codec, self._sampler, repetition=repetition, avoids_errors=sampling.voice_leading
         )
         return self._stream
+
+
+def _metre_of(phrase: Phrase, beats_per_bar: int) -> Metre:
+    """The phrase's tempo, from the bar line at or before its first beat; that beat may have been left out."""
+    bar = beats_per_bar * TICKS_PER_QUARTER
+    begin = -next_multiple(phrase.whole_length - phrase.length, bar)
+    return Metre(phrase.tempo.ns_at(begin), 0, phrase.tempo.beat_ns, beats_per_bar)
 
 
 def _transposed(phrase: Phrase, semitones: int) -> list[Note]:

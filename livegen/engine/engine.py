@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from livegen.clock import NS_PER_MS, NS_PER_S
 from livegen.engine.composer import Beginning, Composer
+from livegen.engine.mark_log import MarkLog
 from livegen.engine.part import Moment, Part
 from livegen.engine.plan import Plan, look_ahead
 from livegen.engine.turn_taking import OTHERWISE, ROLES, Turn, TurnEvent
@@ -42,6 +43,7 @@ class Engine:
         self._retraction: tuple[int, tuple[int, ...]] | None = None
         self._role_changed: Role | None = None
         self._notices: list[str] = []
+        self._marks = MarkLog()
         self._take_role(settings.play.role)
 
     def hear(self, timed: Timed) -> None:
@@ -104,6 +106,8 @@ class Engine:
         """Take a new transport state: planned events move with the clock; a stop silences, a jump re-anchors them."""
         before, self._transport = self._transport, transport
         self._ahead = look_ahead(self._settings, transport)
+        if transport.is_running:
+            self._marks.follow(transport, self._composer.beats_per_bar)
         is_same_run = before is not None and before.run == transport.run
         if self._part and self._part.follow(transport, self._moment(now_ns), is_same_run=is_same_run):
             self._retraction = now_ns, ()
@@ -221,7 +225,12 @@ class Engine:
     def _plan(self, events: tuple[Timed, ...]) -> Plan:
         is_behind = self._is_playing and self._part is not None and self._part.is_behind
         retract_ns, kept = self._retraction or (None, ())
-        plan = Plan(events, retract_ns, kept, tuple(self._notices), self._role_changed, is_behind, self._due_ns())
+        if self._part and self._part.metre:
+            self._marks.begin(self._part.metre)
+        if self._composer.heard_key:
+            self._marks.change_key(self._composer.heard_key)
+        notices, marks = tuple(self._notices), self._marks.take()
+        plan = Plan(events, retract_ns, kept, notices, self._role_changed, marks, is_behind, self._due_ns())
         self._retraction, self._notices, self._role_changed = None, [], None
         return plan
 

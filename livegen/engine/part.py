@@ -10,6 +10,7 @@ from livegen.engine.token_stream import TokenStream
 from livegen.engine.turn_taking import TurnEvent
 from livegen.events import NoteOn, Timed
 from livegen.music.key import octave_fold
+from livegen.music.metre import Metre
 from livegen.music.transport import TransportState
 
 _MIDDLING = 64  # the velocity when ``velocity_follow`` is 0
@@ -55,6 +56,7 @@ class Part(Protocol):
     """Owner of the events that it has planned, until they are handed over. Each call gives the time."""
 
     stream: TokenStream[Cursor]  # the tokens that its music comes from
+    metre: Metre | None = None  # its tempo and bars; None: the clock's, or not known yet
 
     @property
     def sounding(self) -> frozenset[int]:

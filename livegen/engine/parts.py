@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections import Counter, deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from livegen.clock import NS_PER_S
 from livegen.codecs.codec import Cursor, Prompt
@@ -21,6 +21,7 @@ from livegen.events import (
     ending_of,
     is_beginning,
 )
+from livegen.music.metre import Metre
 from livegen.music.tempo_map import TempoMap, next_multiple
 from livegen.music.transport import TransportState
 
@@ -36,6 +37,7 @@ class Start:
     grid: int = TICKS_PER_QUARTER  # ticks: it begins on a multiple of this
     not_before: int = 0  # tick of the beat
     said: str = ""  # a line for the person at the keyboard
+    metre: Metre | None = None  # of a part without a clock
 
 
 class Line(Part):
@@ -49,6 +51,7 @@ class Line(Part):
         self.style = style
         self._beat = beat
         self._start = start
+        self.metre = start.metre
         self._lines: tuple[str, ...] = (start.said,) if start.said else ()
         self._is_begun = False
         self._begin_tick = stream.cursor.tick
@@ -319,6 +322,13 @@ class Solo(Line):
         """As ``Part.is_between_phrases``; also at the end of a piece, and while the clock is stopped."""
         cursor = self.stream.cursor
         return self._is_paused or cursor.is_phrase_end or cursor.is_piece_end
+
+    def _begin(self, moment: Moment) -> Sequence[str]:
+        """As in every part; without a clock, its first bar begins with its first note."""
+        lines = super()._begin(moment)
+        if self.metre:
+            self.metre = replace(self.metre, at_ns=self._moment())
+        return lines
 
     def _write_until(self, until_ns: int) -> None:
         while not self._is_paused and self._moment() <= until_ns:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from livegen.clock import NS_PER_MS
 from livegen.events import Timed
+from livegen.music.metre import Mark
 from livegen.music.transport import TransportState
 from livegen.settings import Role, Settings
 
@@ -17,6 +18,7 @@ class Plan:
     kept: tuple[int, ...] = ()  # pitches that keep sounding through a retraction
     notices: tuple[str, ...] = ()  # lines for the person at the keyboard
     role_changed: Role | None = None  # the role that the engine has changed to by itself
+    marks: tuple[Mark, ...] = ()  # tempo, metre and key, where they have changed
     is_behind: bool = False  # work is waiting: call again at once
     due_ns: int | None = 0  # when to call again; None: not before something is played
 

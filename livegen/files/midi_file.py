@@ -5,6 +5,7 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from heapq import merge
 from itertools import pairwise
 from pathlib import Path
 
@@ -25,15 +26,16 @@ from livegen.events import (
     Transport,
     to_bytes,
 )
-from livegen.files.midi_tracks import MidiContent, Sign, Tempo, read_tracks
+from livegen.files.bar_map import DEFAULT_US, BarMap
+from livegen.files.midi_tracks import KeySignature, MidiContent, Sign, Tempo, read_tracks
 from livegen.files.note_pairing import Place, PlayedNote, pair_notes
 from livegen.files.target import written
 from livegen.music.tempo_map import round_div
 
 SUFFIXES = (".mid", ".midi")  # of the files that we write
 
-_TEMPO_US = 500_000  # tempo of the files that we write, and of files that say none: 120 bpm, so our tick is 0.52 ms
-_BEAT_NS = _TEMPO_US * 1000
+NO_BARS = BarMap([Tempo(0, DEFAULT_US)])  # at 120 bpm, from moment 0 on: of music without tempo and metre
+_SIGNS = "tempo, metre, key"  # the name of the first track
 _LONGEST_SILENCE_NS = 600 * NS_PER_S  # a longer one is shortened
 _LONGEST_SILENCE = 256 * TICKS_PER_QUARTER  # in ticks: 64 bars of 4/4
 _LONGEST_NS = 24 * 3600 * NS_PER_S  # of a file
@@ -107,7 +109,7 @@ def _timed(events: Iterable[tuple[Place, Event]], content: MidiContent) -> Itera
     tempos = deque(
         sorted((sign.tick, sign.us) for track in content.tracks for sign in track.signs if isinstance(sign, Tempo))
     )
-    tempo_us, anchor_ns, anchor_tick = _TEMPO_US, 0, 0
+    tempo_us, anchor_ns, anchor_tick = DEFAULT_US, 0, 0
 
     def moment_ns(tick: int) -> int:
         return anchor_ns + (tick - anchor_tick) * tempo_us * 1000 // content.quarter
@@ -138,21 +140,20 @@ def _without_long_silences(
     return moved
 
 
-def write_midi(path: Path, voices: Sequence[tuple[str, Iterable[Timed]]], origin_ns: int = 0) -> None:
-    """Write a type 1 file at 120 bpm: a track for each (name, events in order); it begins at ``origin_ns``."""
-    file = mido.MidiFile(type=1, ticks_per_beat=TICKS_PER_QUARTER)
-    file.tracks.append(mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=_TEMPO_US)]))
+def write_midi(path: Path, voices: Sequence[tuple[str, Iterable[Timed]]], bars: BarMap = NO_BARS) -> None:
+    """Write a type 1 file: the signs of ``bars``, and a track for each (name, events in order)."""
+    quarter = bars.division
+    file = mido.MidiFile(type=1, ticks_per_beat=quarter)
+    scale = quarter // TICKS_PER_QUARTER
+    file.tracks.append(_track(((sign.tick * scale, _meta(sign)) for sign in bars.signs), _SIGNS))
     for name, events in voices:
-        track = mido.MidiTrack([mido.MetaMessage("track_name", name=name)])
-        before = 0
+        messages, tick = [], 0
         for timed in events:
             if isinstance(timed.event, Transport | SongPosition):
                 continue  # a file has its own clock
-            tick = max(before, (timed.at_ns - origin_ns) * TICKS_PER_QUARTER // _BEAT_NS)
-            message = mido.Message.from_bytes(to_bytes(timed.event))
-            message.time, before = tick - before, tick
-            track.append(message)
-        file.tracks.append(track)
+            tick = max(tick, bars.tick_at(timed.at_ns, quarter))
+            messages.append((tick, mido.Message.from_bytes(to_bytes(timed.event))))
+        file.tracks.append(_track(_in_key(messages, bars.signs, scale), name))
     with written(path) as out:
         file.save(file=out)
 
@@ -163,11 +164,6 @@ class Score:
 
     notes: tuple[Note, ...]
     signs: tuple[Sign, ...] = ()
-
-    @property
-    def tempo_us(self) -> int:
-        """Microseconds per quarter at the beginning."""
-        return next((sign.us for sign in self.signs if isinstance(sign, Tempo)), _TEMPO_US)
 
 
 def read_score(path: Path) -> Score:
@@ -194,13 +190,11 @@ def read_score(path: Path) -> Score:
 def write_score(path: Path, voices: Sequence[tuple[str, Iterable[Note]]], score: Score) -> None:
     """Write a type 1 file: the signs of ``score``, and a track for each (name, notes), each on its own channel."""
     file = mido.MidiFile(type=1, ticks_per_beat=TICKS_PER_QUARTER)
-    file.tracks.append(_track((sign.tick, _meta(sign)) for sign in score.signs))
+    file.tracks.append(_track(((sign.tick, _meta(sign)) for sign in score.signs), _SIGNS))
     for channel, (name, notes) in enumerate(voices):
-        messages = [(0, mido.MetaMessage("track_name", name=name))]
-        for ticked in events_of(notes, channel):
-            assert isinstance(ticked.event, NoteOn | NoteOff)
-            messages.append((ticked.tick, mido.Message.from_bytes(to_bytes(ticked.event))))
-        file.tracks.append(_track(messages))
+        events = events_of(notes, channel)
+        messages = [(ticked.tick, mido.Message.from_bytes(to_bytes(ticked.event))) for ticked in events]
+        file.tracks.append(_track(_in_key(messages, score.signs), name))
     with written(path) as out:
         file.save(file=out)
 
@@ -212,17 +206,27 @@ def events_of(notes: Iterable[Note], channel: int) -> list[Ticked]:
     return sorted(events, key=lambda ticked: (ticked.tick, isinstance(ticked.event, NoteOn)))
 
 
-def _track(messages: Iterable[tuple[int, mido.Message]]) -> mido.MidiTrack:
-    track, before = mido.MidiTrack(), 0
+def _track(messages: Iterable[tuple[int, mido.Message]], name: str) -> mido.MidiTrack:
+    track, before = mido.MidiTrack([mido.MetaMessage("track_name", name=name)]), 0
     for tick, message in messages:
         track.append(message.copy(time=tick - before))
         before = tick
     return track
 
 
+def _in_key(
+    messages: Sequence[tuple[int, mido.Message]], signs: Iterable[Sign], scale: int = 1
+) -> Iterable[tuple[int, mido.Message]]:
+    """The messages of a track with the keys: MuseScore 3 takes no more than one key from the first track."""
+    keys = [(sign.tick * scale, _meta(sign)) for sign in signs if isinstance(sign, KeySignature)]
+    return merge(keys, messages, key=lambda placed: placed[0])
+
+
 def _meta(sign: Sign) -> mido.MetaMessage:
     if isinstance(sign, Tempo):
         return mido.MetaMessage("set_tempo", tempo=sign.us)
+    if isinstance(sign, KeySignature):
+        return mido.MetaMessage("key_signature", key=sign.key.name + ("m" if sign.key.is_minor else ""))
     return mido.MetaMessage(
         "time_signature",
         numerator=sign.beats,

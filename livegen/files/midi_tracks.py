@@ -9,6 +9,7 @@ from pathlib import Path
 
 from livegen.errors import MidiFileError
 from livegen.events import Event, Ticked, from_bytes
+from livegen.music.key import Key
 from livegen.regular_file import read_regular
 
 _LARGEST = 16 << 20  # bytes of a file
@@ -34,11 +35,19 @@ class TimeSignature:
     tick: int
     beats: int
     unit: int
-    clocks: int  # MIDI clocks of a click
-    thirty_seconds: int  # of a quarter
+    clocks: int = 24  # MIDI clocks of a click
+    thirty_seconds: int = 8  # of a quarter
 
 
-Sign = Tempo | TimeSignature
+@dataclass(frozen=True, slots=True)
+class KeySignature:
+    """The key from a tick on. It is written, and not read."""
+
+    tick: int
+    key: Key
+
+
+Sign = Tempo | TimeSignature | KeySignature
 
 
 @dataclass(frozen=True, slots=True)

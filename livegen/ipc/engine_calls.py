@@ -96,6 +96,7 @@ def messages(plan: Plan, at_ns: int, ready_ns: int) -> Iterator[Message]:
         yield RoleChanged(plan.role_changed)
     for text in plan.notices:
         yield Notice(text)
+    yield from plan.marks
 
 
 def _ready(events: Sequence[Timed], at_ns: int, ready_ns: int) -> Iterator[Timed]:

@@ -13,6 +13,7 @@ from operator import attrgetter
 from typing import Any, Literal, NamedTuple, Protocol, get_args
 
 from livegen.events import Event, NoteOff, NoteOn, Timed, from_bytes, to_bytes
+from livegen.music.metre import KeyChange, Metre
 from livegen.music.transport import TransportState
 from livegen.settings import Role
 
@@ -21,6 +22,8 @@ _EVENT_OF_A_HAND = struct.Struct("<q3s?")
 _LEFT_HAND = 15  # the channel of left hands in ``Heard``
 _MOMENT = struct.Struct("<q")
 _TRANSPORT_STATE = struct.Struct("<?qqqq")
+_METRE = struct.Struct("<qqqB?")
+_KEY_CHANGE = struct.Struct("<qB?")
 _CALL = struct.Struct("<Bq")
 
 Act = Literal["take", "imagine", "change"]
@@ -198,6 +201,8 @@ Message = (
     | HeardHands
     | ModelPart
     | ModelGiven
+    | Metre
+    | KeyChange
 )
 
 
@@ -274,6 +279,16 @@ def _unpack_retract(content: bytes) -> Retract:
     return Retract(after_ns, tuple(content[_MOMENT.size :]))
 
 
+def _fields(
+    kind: type[Metre | KeyChange], layout: struct.Struct
+) -> tuple[Callable[[Any], bytes], Callable[[bytes], Message]]:
+    def unpack(content: bytes) -> Message:
+        _check(kind, content, size=layout.size)
+        return kind(*layout.unpack(content))
+
+    return lambda message: layout.pack(*astuple(message)), unpack
+
+
 def _pack_follow(message: Follow) -> bytes:
     return _TRANSPORT_STATE.pack(*astuple(message.transport))
 
@@ -338,6 +353,8 @@ _TABLE = (  # a row's index is its number, which sessions on disk hold: append n
     _Row(HeardHands, _pack_hands, _unpack_hands),
     _Row(ModelPart, attrgetter("content"), ModelPart),
     _Row(ModelGiven, *_named(ModelGiven)),
+    _Row(Metre, *_fields(Metre, _METRE)),
+    _Row(KeyChange, *_fields(KeyChange, _KEY_CHANGE)),
 )
 _PACK = {row.kind: (bytes((number,)), row.pack) for number, row in enumerate(_TABLE)}
 

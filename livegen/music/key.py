@@ -35,6 +35,8 @@ _MINOR_SHARE = 0.31
 _HYSTERESIS = 1.0  # of a whole phrase: a new key must be likelier than the one before by this many nats
 _OPENING_HYSTERESIS = 0.5  # ... while all of its notes are looked at
 _LATER_HYSTERESIS = 2.0  # ... once the phrase is longer than that
+_MAJORS = ("C", "Db", *NAMES[2:])  # with the fewest sharps or flats
+_MINORS = (*NAMES[:8], "G#", *NAMES[9:])
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,12 @@ class Key:
     is_minor: bool = False
 
     def __str__(self) -> str:
-        return f"{NAMES[self.tonic]} {'minor' if self.is_minor else 'major'}"
+        return f"{self.name} {'minor' if self.is_minor else 'major'}"
+
+    @property
+    def name(self) -> str:
+        """The tonic, spelled with the fewest sharps or flats: ``Db`` in major, ``C#`` in minor."""
+        return (_MINORS if self.is_minor else _MAJORS)[self.tonic]
 
     @property
     def scale(self) -> frozenset[int]:

@@ -37,15 +37,17 @@ def session_export(
     target: Annotated[Path, typer.Argument(metavar="OUT.mid", help="The MIDI file to write: player and machine.")],
     folder: Folder = None,
 ) -> None:
-    """Write a session as a MIDI file: the player's notes, and the machine's as they were sent."""
+    """Write a session as a MIDI file: the player's notes, and the machine's as they were sent, in bars as heard."""
+    from livegen.files.bar_map import lay_bars
     from livegen.files.midi_file import write_midi
+    from livegen.ipc.marks import marks_of
     from livegen.recording.format import read_session
     from livegen.recording.library import find_session, sessions_folder
     from livegen.recording.tracks import origin_ns, track
 
     found = read_session(find_session(name, folder or sessions_folder()))
     voices = [("player", track(found, "player")), ("machine", track(found, "machine"))]
-    write_midi(target, voices, origin_ns(found))
+    write_midi(target, voices, lay_bars(marks_of(found), origin_ns(found)))
     show(str(target))
 
 
@@ -56,14 +58,17 @@ def session_picture(
     folder: Folder = None,
 ) -> None:
     """Draw a session as a piano roll."""
+    from livegen.files.bar_map import lay_bars
     from livegen.files.piano_roll import draw_roll
+    from livegen.ipc.marks import marks_of
     from livegen.recording.format import read_session
     from livegen.recording.library import find_session, sessions_folder
-    from livegen.recording.tracks import track
+    from livegen.recording.tracks import origin_ns, track
 
     path = find_session(name, folder or sessions_folder())
     found = read_session(path)
-    draw_roll(target, track(found, "player"), track(found, "machine"), path.stem)
+    bars = lay_bars(marks_of(found), origin_ns(found))
+    draw_roll(target, track(found, "player"), track(found, "machine"), path.stem, bars)
     show(str(target))
 
 

@@ -1,7 +1,8 @@
 """Replays a session: the same calls to a fresh engine must give the same bytes.
 
 Each engine of the session is replayed by itself, from the settings, the model and the messages that it received. Its
-messages to the port process are compared one by one. Notices are not compared: they are not music.
+messages to the port process are compared one by one. Notices and marks (tempo, metre, key) are not compared: they are
+not music.
 """
 
 from collections import deque
@@ -16,8 +17,10 @@ from livegen.engine.engine import Engine
 from livegen.engine.plan import Plan
 from livegen.errors import SessionError
 from livegen.events import Timed
+from livegen.files.bar_map import lay_bars
 from livegen.files.midi_file import write_midi
 from livegen.ipc.engine_calls import Performer, messages
+from livegen.ipc.marks import marks_of
 from livegen.ipc.messages import (
     Call,
     CallLog,
@@ -36,6 +39,7 @@ from livegen.ipc.messages import (
 from livegen.midi_out.offline import OfflinePlayer
 from livegen.model.bundle import Bundle, load_bundle
 from livegen.model.files import read_model
+from livegen.music.metre import KeyChange, Mark, Metre
 from livegen.recording.format import Kind, Record, Session, read_session
 from livegen.recording.library import find_session, sessions_folder
 from livegen.recording.tracks import origin_ns, track
@@ -55,6 +59,7 @@ class Replayed:
     frames: int  # messages with music, all of them equal
     sha256: str  # of their bytes, in hex
     machine: list[Timed]  # the events that the replay sends
+    marks: list[Mark]  # tempo, metre and key that the replay finds
 
 
 def replay(session: Session, open_model: OpenModel, report: Callable[[int, int], None]) -> Replayed:
@@ -98,6 +103,7 @@ class _Stage:
         self._life: _Life | None = None
         self._is_whole = True  # nothing is missing since the engine began
         self._player = OfflinePlayer()
+        self._marks: list[Mark] = []
         self._hash = sha256()
         self._lives = self._cut = self._calls = self._frames = 0
 
@@ -120,7 +126,8 @@ class _Stage:
         if not self._lives:
             raise SessionError("no engine begins in this session; it can be exported, but not replayed")
         machine = self._player.sounded
-        return Replayed(self._lives, self._cut, self._calls, self._frames, self._hash.hexdigest(), machine)
+        sha256 = self._hash.hexdigest()
+        return Replayed(self._lives, self._cut, self._calls, self._frames, sha256, machine, self._marks)
 
     def _go_on(self, record: Record) -> None:
         if self._life is None:
@@ -143,7 +150,7 @@ class _Stage:
         elif isinstance(message, CallLog):
             if life.expected:
                 raise SessionError(f"{where}: the replay sends {_short(life.expected[0])}; the engine sent nothing")
-            life.do(message)
+            self._marks += life.do(message)
             self._calls += len(message.calls)
         elif isinstance(message, PlayEvents | Retract | RoleChanged):
             expected = life.expected.popleft() if life.expected else b""
@@ -187,14 +194,18 @@ class _Life:
                 settings = Settings.model_validate_json(first.settings)
                 self._performer, self._loaded = Performer(Engine(self._loaded, settings), settings), None
 
-    def do(self, did: CallLog) -> None:
-        """Make the same calls."""
+    def do(self, did: CallLog) -> list[Mark]:
+        """Make the same calls; return the marks that they give."""
         if not self._performer:
             raise ValueError("the engine was called before it was ready")
+        marks: list[Mark] = []
         for call in did.calls:
             plan = self._call(self._performer, call)
             said = messages(plan, call.at_ns, did.ready_ns)
-            self.expected += [encode(message) for message in said if not isinstance(message, Notice)]
+            compared = (message for message in said if not isinstance(message, Notice | Metre | KeyChange))
+            self.expected += [encode(message) for message in compared]
+            marks += plan.marks
+        return marks
 
     def _call(self, performer: Performer, call: Call) -> Plan:
         if call.act == "take":
@@ -238,7 +249,7 @@ def replay_export(
         raise SessionError(f"{path}: {error}") from None
     if target:
         voices = [("player", track(session, "player")), ("machine", done.machine)]
-        write_midi(target, voices, origin_ns(session))
+        write_midi(target, voices, lay_bars(marks_of(session) or done.marks, origin_ns(session)))
     missing = _missing(session, done)
     return {
         "replayed": f"equal, byte for byte{', as far as it goes' if missing else ''}",

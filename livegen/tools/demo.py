@@ -1,6 +1,7 @@
 """A demonstration without hardware: plays a hymn to the daemon, in real time, through ports in memory."""
 
 import shutil
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -13,10 +14,13 @@ from livegen.daemon.ports import MemoryPorts
 from livegen.daemon.status_file import Figures
 from livegen.errors import LivegenError, SoundError
 from livegen.events import NoteOff, NoteOn, Timed
+from livegen.files.bar_map import lay_bars
 from livegen.files.midi_file import write_midi
 from livegen.files.piano_roll import draw_roll
+from livegen.ipc.marks import marks_of
 from livegen.midi_in.port import MemoryInput
-from livegen.recording.tracks import Who
+from livegen.recording.format import Session, read_session
+from livegen.recording.tracks import Who, origin_ns, track
 from livegen.settings import Settings
 from livegen.sound.sound_file import render_sound
 
@@ -52,15 +56,16 @@ def run_demo(settings: Settings, folder: Path, say: Say) -> Figures:
 
     player.start()
     roll.start()
-    try:
-        figures = run_daemon(settings, say=say_and_begin, stop=stop, observe=stage.observe, memory=ports)
-    finally:
-        stop.set()
-        player.join()
-        roll.join()
-    origin_ns = stage.player[0].at_ns if stage.player else 0
-    write_midi(folder / "demo.mid", [("player", stage.player), ("machine", stage.machine)], origin_ns)
-    draw_roll(folder / "demo.png", stage.player, stage.machine, f"Old Hundredth, answered by {settings.play.model}")
+    with tempfile.TemporaryDirectory() as recorded:
+        recording = settings.model_copy(update={"daemon": settings.daemon.model_copy(update={"record": recorded})})
+        try:
+            figures = run_daemon(recording, say=say_and_begin, stop=stop, observe=stage.observe, memory=ports)
+        finally:
+            stop.set()
+            player.join()
+            roll.join()
+        (path,) = Path(recorded).iterdir()
+        _write(folder, read_session(path), f"Old Hundredth, answered by {settings.play.model}")
     if not figures.notes_out or figures.hanging:
         raise LivegenError(f"the demo failed: {figures.notes_out} notes in the answers, {figures.hanging} left hanging")
     _tell_of_files(folder, settings.sound.soundfont, say)
@@ -85,6 +90,13 @@ def _tell_of_files(folder: Path, soundfont: str, say: Say) -> None:
     say(f"  {folder / 'demo.png'}   a picture of it: you in blue, the machine in orange")
     if missing:
         say(missing)
+
+
+def _write(folder: Path, session: Session, title: str) -> None:
+    player, machine = track(session, "player"), track(session, "machine")
+    bars = lay_bars(marks_of(session), origin_ns(session))
+    write_midi(folder / "demo.mid", [("player", player), ("machine", machine)], bars)
+    draw_roll(folder / "demo.png", player, machine, title, bars)
 
 
 class Stage:

@@ -21,7 +21,9 @@ from livegen.engine.best_of_n import Branch, Candidate, search
 from livegen.engine.checkpoint import beginning
 from livegen.errors import SettingsError
 from livegen.events import TICKS_PER_QUARTER, Note, Timed
-from livegen.files.midi_file import SUFFIXES, events_of, read_score, write_score
+from livegen.files.bar_map import BarMap, with_defaults
+from livegen.files.midi_file import SUFFIXES, Score, events_of, read_score, write_score
+from livegen.files.midi_tracks import KeySignature
 from livegen.files.piano_roll import draw_roll
 from livegen.files.target import PICTURE, check_target
 from livegen.model.bundle import Bundle, load_bundle
@@ -63,9 +65,11 @@ def harmonise_file(
     melody = melody_of(score.notes)
     home = parse_key(key) if key else find_key([(note.pitch, note.duration / TICKS_PER_QUARTER) for note in melody])
     voices, harmony = harmonise(bundle, codec, melody, home, beam, report)
-    write_score(target, list(zip(NAMES, voices, strict=True)), score)
-    soprano, others = (_timed(part, score.tempo_us) for part in (voices[:1], voices[1:]))
-    draw_roll(picture, soprano, others, f"{source.name}, harmonised by {model}")
+    signs = (KeySignature(0, home), *with_defaults(score.signs))
+    write_score(target, list(zip(NAMES, voices, strict=True)), Score(score.notes, signs))
+    bars = BarMap(signs)
+    soprano, others = (_timed(part, bars) for part in (voices[:1], voices[1:]))
+    draw_roll(picture, soprano, others, f"{source.name}, harmonised by {model}", bars)
     frames = harmony.tokens.count(FRAME_END)
     return (
         f"{target}: {len(melody)} notes in {home}, three voices added; {-harmony.nats / frames:.3f} nats per sixteenth"
@@ -216,7 +220,7 @@ def _moved(note: Note, ticks: int, semitones: int) -> Note:
     return replace(note, onset=note.onset + ticks, pitch=pitch)
 
 
-def _timed(voices: Sequence[Sequence[Note]], tempo_us: int) -> list[Timed]:
+def _timed(voices: Sequence[Sequence[Note]], bars: BarMap) -> list[Timed]:
     events = [event for channel, voice in enumerate(voices) for event in events_of(voice, channel)]
     events.sort(key=lambda ticked: ticked.tick)
-    return [Timed(event.tick * tempo_us * 1000 // TICKS_PER_QUARTER, event.event) for event in events]
+    return [Timed(bars.ns_at(event.tick), event.event) for event in events]

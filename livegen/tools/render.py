@@ -10,12 +10,14 @@ from livegen.engine.engine import Engine
 from livegen.engine.turn_taking import ROLES
 from livegen.errors import MidiFileError
 from livegen.events import NoteOn, Timed
+from livegen.files.bar_map import lay_bars
 from livegen.files.midi_file import SUFFIXES, read_midi, write_midi
 from livegen.files.piano_roll import draw_roll
 from livegen.files.target import PICTURE, check_target
 from livegen.midi_in.port import virtual_port
 from livegen.midi_out.offline import OfflinePlayer
 from livegen.model.bundle import load_bundle
+from livegen.music.metre import Mark
 from livegen.routing import input_route
 from livegen.settings import Play, Role, Settings
 
@@ -23,10 +25,16 @@ _STEP_NS = 20 * NS_PER_MS
 _PATIENCE_NS = 10 * NS_PER_S  # it ends after so long without anything to play or to wait for
 
 
-def converse(engine: Engine, heard: Iterable[Timed], report: Callable[[int], None] = lambda _: None) -> list[Timed]:
+def converse(
+    engine: Engine,
+    heard: Iterable[Timed],
+    report: Callable[[int], None] = lambda _: None,
+    mark: Callable[[Mark], None] = lambda _: None,
+) -> list[Timed]:
     """Play the ``heard`` events, in order, to the engine; return all events that it plays, in order.
 
-    It ends when the last phrase has been answered. ``report`` gets the time, in ns, about once a second.
+    It ends when the last phrase has been answered. ``report`` gets the time, in ns, about once a second;
+    ``mark`` gets each tempo, metre and key that the engine finds.
     """
     waiting = deque(heard)
     clock = ManualClock(waiting[0].at_ns if waiting else 0)
@@ -41,6 +49,8 @@ def converse(engine: Engine, heard: Iterable[Timed], report: Callable[[int], Non
         if plan.retract_ns is not None:
             player.retract(plan.retract_ns, now_ns, plan.kept)
         player.play(plan.events)
+        for each in plan.marks:
+            mark(each)
         player.sound(now_ns)
         if waiting or plan.is_behind or player.is_waiting:
             end_ns = now_ns + _PATIENCE_NS
@@ -75,10 +85,12 @@ def render_file(
     bundle = load_bundle(settings.play.model)
     engine = Engine(bundle, settings)
     total_s = player[-1].at_ns // NS_PER_S
-    machine = converse(engine, audible, lambda now_ns: report(min(now_ns // NS_PER_S, total_s), total_s))
-    write_midi(target, [("player", player), ("machine", machine)])
+    marks: list[Mark] = []
+    machine = converse(engine, audible, lambda now_ns: report(min(now_ns // NS_PER_S, total_s), total_s), marks.append)
+    bars = lay_bars(marks, 0, is_fixed=True)
+    write_midi(target, [("player", player), ("machine", machine)], bars)
     if picture:
-        draw_roll(picture, player, machine, f"{source.name}, answered by {settings.play.model}")
+        draw_roll(picture, player, machine, f"{source.name}, answered by {settings.play.model}", bars)
     heard, played = (sum(isinstance(timed.event, NoteOn) for timed in events) for events in (player, machine))
     refusals = [line for role in _roles(settings.play) if (line := role_refusal(bundle, role))]
     return "\n".join([*refusals, f"{target}: {heard} notes by the player, {played} by the machine"])

@@ -25,6 +25,7 @@ from livegen.ipc.messages import (
     encode,
     heard,
 )
+from livegen.music.metre import KeyChange, Metre
 from livegen.music.transport import TransportState
 
 EVENTS = (Timed(-1, NoteOn(60, 64, 14)), Timed(2**62, NoteOff(127, 1)), Timed(0, ControlChange(64, 127, 3)))
@@ -50,6 +51,8 @@ MESSAGES = (
     Loaded("ab" * 32, "my models/a b.onnx"),
     HeardHands(HANDS),
     HeardHands(()),
+    Metre(2**62, -960, 500_000_000, 12, continues=True),
+    KeyChange(-(2**62), 11, is_minor=True),
 )
 
 

@@ -33,7 +33,7 @@ def test_the_library_keeps_nothing_in_the_home_folder(module: str, tmp_path: Pat
 def test_an_answer_to_a_file_asks_the_internet_nothing_and_writes_one_file(tmp_path: Path) -> None:
     home, log = tmp_path / "home", tmp_path / "calls"
     home.mkdir()
-    write_midi(tmp_path / "in.mid", [("player", [*note(60, 0, 1), *note(64, 1, 2)])], origin_ns=0)
+    write_midi(tmp_path / "in.mid", [("player", [*note(60, 0, 1), *note(64, 1, 2)])])
     watched = ["strace", "-f", "-qq", "-e", "trace=%network,open,openat,creat,mkdir", "-o", str(log)]
 
     command = module_command("livegen.cli", "render", "in.mid", "out.mid")

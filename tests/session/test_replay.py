@@ -15,10 +15,12 @@ import pytest
 from livegen.errors import SessionError
 from livegen.events import NoteOn, Timed
 from livegen.ipc.messages import CallLog, Loaded, Message, PlayEvents, Ready, decode, encode
+from livegen.music.metre import KeyChange, Metre
 from livegen.recording.format import Kind, Record, Session, decode_session, encode_frames, read_session
 from livegen.recording.tracks import track
 from livegen.session.replay import Replayed, model_opener, replay
 from tests.support.recital import (
+    BEAT_S,
     Recital,
     answers,
     interrupted,
@@ -233,6 +235,32 @@ def test_the_command_replays_exports_draws_and_lists(recorded: Path, tmp_path: P
         tracks = {track.name: [m.type for m in track if not m.is_meta] for track in mido.MidiFile(path).tracks}
         assert tracks["player"].count("note_on") == 6
         assert tracks["machine"].count("note_on") == tracks["machine"].count("note_off") > 0
+    assert meta(again) == meta(exported)
+    assert {message.type for message in meta(exported)} == {"set_tempo", "time_signature", "key_signature"}
+    assert mido.tempo2bpm(meta(exported)[0].tempo) == pytest.approx(60 / BEAT_S / 4, rel=0.1)
+
+
+def test_a_session_from_before_marks_were_recorded_is_exported_without_bars_and_replayed_with_them(
+    recorded: Path, tmp_path: Path
+):
+    records = read_session(recorded).records
+    marks = [index for index, frame in said(records) if isinstance(frame, Metre | KeyChange)]
+    old = tmp_path / "old.session"
+    old.write_bytes(encode_frames(record for index, record in enumerate(records) if index not in marks))
+    again, exported = str(tmp_path / "again.mid"), str(tmp_path / "exported.mid")
+
+    done = [livegen("replay", str(old), again), livegen("session", "export", str(old), exported)]
+
+    assert [(command.returncode, command.stderr) for command in done] == [(0, "")] * 2
+    assert len(marks) >= 2
+    assert [message.type for message in meta(exported)] == ["set_tempo"]
+    assert {message.type for message in meta(again)} == {"set_tempo", "time_signature", "key_signature"}
+
+
+def meta(path: str) -> list[mido.MetaMessage]:
+    """The signs of a file, in order of their kinds."""
+    found = [message for message in mido.MidiFile(path).tracks[0] if message.type not in ("track_name", "end_of_track")]
+    return sorted(found, key=lambda message: ["set_tempo", "time_signature", "key_signature"].index(message.type))
 
 
 def test_a_replay_that_differs_ends_with_status_1_and_one_line(recorded: Path, tmp_path: Path):

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import mido
 import pytest
 
 from livegen.events import NoteOn
@@ -20,6 +21,9 @@ def test_the_demo_answers_and_leaves_a_file_and_a_picture(tmp_path: Path, monkey
     heard = [timed for timed in read_midi(tmp_path / "demo.mid") if isinstance(timed.event, NoteOn)]
     assert (figures.notes_in, figures.hanging) == (4, 0)
     assert len(heard) == 4 + figures.notes_out > 8
+    signs, player, _ = mido.MidiFile(tmp_path / "demo.mid").tracks
+    assert [message.type for message in signs][:4] == ["track_name", "time_signature", "set_tempo", "key_signature"]
+    assert next(message for message in player if message.type == "note_on").time < 20  # of 960: it begins the first bar
     assert (tmp_path / "demo.png").stat().st_size > 1000
     assert any("#" in line for line in said)
     assert any("o" in line for line in said)

@@ -3,6 +3,7 @@
 from itertools import pairwise
 from pathlib import Path
 
+import mido
 import numpy as np
 import pytest
 
@@ -12,6 +13,7 @@ from livegen.codecs.voice_leading import parallel
 from livegen.errors import LivegenError
 from livegen.events import TICKS_PER_QUARTER, Note
 from livegen.files.midi_file import Score, read_score, write_score
+from livegen.files.midi_tracks import Tempo, TimeSignature
 from livegen.model.bundle import Bundle, load_bundle
 from livegen.music.key import Key
 from livegen.tools.harmonise_file import Harmony, Search, frames_of, harmonise, harmonise_file, melody_of
@@ -162,6 +164,33 @@ def test_a_file_becomes_four_tracks_and_a_picture_and_the_same_bytes_again(tmp_p
     assert (tmp_path / "a.mid").read_bytes() == (tmp_path / "b.mid").read_bytes()
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
     assert "5 notes in D major" in said[0]
+
+
+def test_the_file_has_the_bars_of_the_melody_and_the_key_that_was_found(tmp_path: Path) -> None:
+    melody = tune((74, 1), (76, 1), (78, 1), (79, 1), (78, 2), tick=BEAT)
+    signs = (TimeSignature(0, 3, 4), Tempo(0, 600_000), Tempo(3 * BEAT, 300_000))
+    write_score(tmp_path / "in.mid", [("melody", melody)], Score(tuple(melody), signs))
+    write_score(tmp_path / "bare.mid", [("melody", melody)], Score(tuple(melody)))
+
+    for name in ("in", "bare"):
+        harmonise_file(tmp_path / f"{name}.mid", tmp_path / f"{name}-4.mid", report=lambda *_: None)
+
+    assert told(tmp_path / "in-4.mid") == ["D", (3, 4), 600_000, 300_000]
+    assert told(tmp_path / "bare-4.mid") == ["D", 500_000, (4, 4)]
+
+
+def told(path: Path) -> list[object]:
+    """The key, the time signatures and the tempos of a file, in order."""
+    said: list[object] = []
+    for message in mido.MidiFile(path).tracks[0]:
+        match message.dict():
+            case {"type": "key_signature", "key": key}:
+                said.append(key)
+            case {"type": "time_signature", "numerator": beats, "denominator": unit}:
+                said.append((beats, unit))
+            case {"type": "set_tempo", "tempo": tempo_us}:
+                said.append(tempo_us)
+    return said
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,15 @@
 """From file to file."""
 
 import re
+from dataclasses import replace
+from itertools import accumulate
 from pathlib import Path
 
+import mido
 import pytest
 from PIL import Image
 
-from livegen.clock import NS_PER_MS
+from livegen.clock import NS_PER_MS, NS_PER_S
 from livegen.errors import LivegenError, MidiFileError, TargetError
 from livegen.events import PERCUSSION, Event, NoteOff, NoteOn, Timed
 from livegen.files.midi_file import read_midi, write_midi
@@ -65,6 +68,29 @@ def test_a_role_that_the_model_cannot_play_is_said_with_what_is_played_instead(
     can = "it can respond and solo; playing 'respond' instead; livegen models shows which models can"
     assert lines == [f"the model 'folk-char' cannot {role}: {can}" for role in refused]
     assert "by the machine" in last
+
+
+def test_the_file_has_the_tempo_the_bars_and_the_key_of_each_phrase(melody: Path) -> None:
+    notes = read_midi(melody)
+    later_ns = 30 * NS_PER_S + 70 * NS_PER_MS
+    slower = [
+        Timed(later_ns + timed.at_ns * 6 // 5, replace(timed.event, pitch=timed.event.pitch + 3)) for timed in notes
+    ]
+    write_midi(melody, [("player", [*notes, *slower])])
+    before = [timed.at_ns for timed in read_midi(melody)]
+
+    rendered(melody, 1)
+
+    file = mido.MidiFile(melody.with_name("answer-1.mid"))
+    signs, player, _ = (list(zip(accumulate(m.time for m in track), track, strict=True)) for track in file.tracks)
+    bars = [(tick, m.numerator) for tick, m in signs if m.type == "time_signature"]
+    onsets = [tick for tick, m in player if m.type == "note_on"]
+    assert [m.tempo for _, m in signs if m.type == "set_tempo"][0::2] == pytest.approx([500_000, 600_000], abs=500)
+    assert [(tick, m.key) for tick, m in signs if m.type == "key_signature"] == [(0, "D"), (onsets[8], "F")]
+    assert (bars[0], bars[-1]) == ((0, 4), (onsets[8], 4))
+    assert onsets[:8] == [beat * file.ticks_per_beat for beat in range(8)]
+    moments = [timed.at_ns for timed in read_midi(melody.with_name("answer-1.mid"))]
+    assert all(min(abs(at_ns - moment) for moment in moments) < NS_PER_MS for at_ns in before)
 
 
 def test_the_picture_shows_both_voices_in_their_colours(melody: Path) -> None:
