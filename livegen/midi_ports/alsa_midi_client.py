@@ -40,7 +40,7 @@ class AlsaMidiClient:
             if not self._is_input:
                 self._port = self._client.create_port(name, READ_PORT, _KIND)
                 return
-            queue = self._client.create_queue(name)
+            self._queue = queue = self._client.create_queue(name)  # alsa-midi frees one that nobody keeps
             self._port = self._client.create_port(
                 name, WRITE_PORT, _KIND, timestamping=True, timestamp_real=True, timestamp_queue=queue
             )

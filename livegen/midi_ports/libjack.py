@@ -114,15 +114,20 @@ def _declare(library: ctypes.CDLL) -> ctypes.CDLL:
     for name, (result, arguments) in signatures.items():
         function = getattr(library, name)
         function.restype, function.argtypes = result, arguments
-    # These never wait. They are called with the GIL held: a thread of JACK would have to wait to have it back.
-    at_once: dict[str, tuple[Any, list[Any]]] = {
+    _declare_what_never_waits(library)
+    return library
+
+
+def _declare_what_never_waits(library: ctypes.CDLL) -> None:
+    """These are called with the GIL held: a thread of JACK would have to wait to have it back."""
+    pointer = ctypes.c_void_p
+    signatures: dict[str, tuple[Any, list[Any]]] = {
         "jack_last_frame_time": (ctypes.c_uint32, [pointer]),
         "jack_port_get_buffer": (pointer, [pointer, ctypes.c_uint32]),
         "jack_midi_get_event_count": (ctypes.c_uint32, [pointer]),
         "jack_midi_event_get": (ctypes.c_int, [pointer, pointer, ctypes.c_uint32]),
         "jack_midi_clear_buffer": (None, [pointer]),
-        "jack_midi_event_write": (ctypes.c_int, [pointer, ctypes.c_uint32, text, ctypes.c_size_t]),
+        "jack_midi_event_write": (ctypes.c_int, [pointer, ctypes.c_uint32, ctypes.c_char_p, ctypes.c_size_t]),
     }
-    for name, (result, arguments) in at_once.items():
+    for name, (result, arguments) in signatures.items():
         vars(library)[name] = ctypes.PYFUNCTYPE(result, *arguments)((name, library))
-    return library

@@ -1,4 +1,7 @@
-"""Clients of JACK, by each library that is there: what one sends, another one hears."""
+"""Clients by each library that is there, on JACK, and on ALSA where the kernel has its sequencer.
+
+What one sends, another one hears.
+"""
 
 import time
 from collections.abc import Iterator
@@ -18,6 +21,10 @@ with suppress(ImportError):
     from livegen.midi_ports import rtmidi_client
 
     BY_LIBRARY["rtmidi"] = rtmidi_client.systems()["jack"]
+if systems.ALSA_SEQUENCER.exists():
+    from livegen.midi_ports.alsa_midi_client import AlsaMidiClient
+
+    BY_LIBRARY["alsa-midi"] = AlsaMidiClient
 FLOOD = [bytes((0xB0 | number % 16, 7, number % 128)) for number in range(5_000)]  # several periods full
 
 
@@ -34,13 +41,17 @@ def pair(make: MakeClient) -> Iterator[tuple[MidiClient, MidiClient]]:
     heard, played = make("input", "hears"), make("output", "plays")
     try:
         heard.open_virtual("in")
-        wait_for(lambda: "hears:in" in played.names(), "our port")
-        played.connect("hears:in", "out")
+        played.connect(port_of(played), "out")
         yield heard, played
     finally:
         heard.close()
         with suppress(MidiSystemError):
             played.close()
+
+
+def port_of(client: MidiClient) -> str:
+    """The name of the virtual port, as this client lists it: ALSA's has numbers."""
+    return wait_for(lambda: next((name for name in client.names() if name.startswith("hears:in")), None), "our port")
 
 
 def take(client: MidiClient, count: int) -> list[tuple[bytes, float]]:
@@ -84,7 +95,7 @@ def test_what_was_sent_last_is_heard_though_the_client_closes_at_once(make: Make
     heard = make("input", "hears")
     heard.open_virtual("in")
     played = make("output", "plays")
-    played.connect("hears:in", "out")
+    played.connect(port_of(played), "out")
 
     played.send(b"\x80\x3c\x00")
     played.close()
