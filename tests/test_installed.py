@@ -76,6 +76,7 @@ def test_no_document_and_no_message_installs_livegen_from_an_index() -> None:
         *ROOT.glob("livegen/**/*.py"),
         *ROOT.glob("livegen/configs/*.toml"),
         ROOT / "Makefile",
+        ROOT / "README.md",
     ]
 
     found = [f"{path}: {match[0]}" for path in texts for match in FROM_AN_INDEX.finditer(path.read_text())]

@@ -36,7 +36,7 @@ _SAME_FLOOD_NS = 10 * NS_PER_S  # one that pauses for less than this is told onc
 _OVERLAP_NS = 50 * NS_PER_MS  # for so long two notes of one key may overlap: programs round their moments
 _SENSING = Transport.SENSING.value
 _CENTRE = to_bytes(PitchBend(0))[1:]
-_HEARD_TOO = "to hear them as notes give the input channels = { 10 = 1 } (see configs/live/band.toml)"
+_HEARD_TOO = "to hear them as notes give the input channels = { 10 = 1 } (see livegen config band --show)"
 
 
 class RateLimiter:

@@ -97,4 +97,4 @@ def test_a_learnt_controller_goes_into_the_written_file() -> None:
     bind(own_file(), {7: "density"})
 
     assert load(own_file()) == load(None, {"controls": {"cc": {7: "density"}}})
-    assert '#cc = {}' in own_file().read_text()
+    assert "#cc = {}" in own_file().read_text()
