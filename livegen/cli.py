@@ -342,9 +342,9 @@ def _play(path: Path, overrides: dict[str, dict[str, Any]], learn: str | None, *
     def read() -> Settings:
         return load(path if is_there or path.exists() else None, overrides, _say_once).with_seed(seed)
 
-    if read().play.seed == seed:
-        log(f"seed {seed}: 'livegen jam --seed {seed}' plays the same again")
-    log(_figures_line(play(read, path, learn, log)))
+    is_fresh = read().play.seed == seed
+    greeting = f"seed {seed}: 'livegen jam --seed {seed}' plays the same again" if is_fresh else ""
+    log(_figures_line(play(read, path, learn, log, greeting)))
 
 
 @functools.cache

@@ -145,13 +145,13 @@ def test_bench_step_prints_figures_and_conditions() -> None:
 
 
 def begun(*options: str, folder: Path) -> str:
-    """What jam says until it is loaded."""
+    """What jam says until it is ready."""
     command = [sys.executable, "-m", "livegen.cli", "jam", "--midi", "memory", *options]
     environment = {**os.environ, "XDG_RUNTIME_DIR": str(folder), "XDG_CONFIG_HOME": str(folder)}
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as player:
         assert player.stdout
         said = []
-        while not said or (said[-1] and not said[-1].startswith("loaded")):
+        while not said or (said[-1] and not said[-1].startswith("ready")):
             said.append(player.stdout.readline())
         player.send_signal(signal.SIGTERM)
         said.append(player.stdout.read())

@@ -159,11 +159,11 @@ class _Daemon:
         self.threads.raise_own()
         while not _rest(stop, self.player, self.ports, pause_s(ports)):
             self.ports.poll()
-            if supervisor.was_ever_ready:
-                readiness.poll(self.controls.settings, self.ports.ends(), has_system=self.ports.has_system)
             folder_watch.poll()
             if on_poll:
                 on_poll(self.router)
+            if supervisor.was_ever_ready:
+                readiness.poll(self.controls.settings, self.ports.ends(), has_system=self.ports.has_system)
             transport = self.clock_source.transport
             health.poll(transport, now_ns())
             status_file.poll(self.ports.plugged(), now_ns())

@@ -16,12 +16,15 @@ from livegen.errors import SettingsError, did_you_mean
 from livegen.settings import Parameter, Settings
 
 
-def play(read: Callable[[], Settings], path: Path, learn: str | None, say: Callable[[str], None]) -> Figures:
+def play(
+    read: Callable[[], Settings], path: Path, learn: str | None, say: Callable[[str], None], greeting: str = ""
+) -> Figures:
     """Run the daemon until Ctrl-C or SIGTERM. SIGUSR1, or Enter in its terminal, silences it.
 
     SIGHUP reads the settings file again; it ends a daemon whose terminal was closed.
 
-    ``path`` is the settings file that ``read`` reads. It is watched; learnt controllers are saved there.
+    ``greeting`` is a line to say once it runs. ``path`` is the settings file that ``read`` reads. It is watched; learnt
+    controllers are saved there.
     """
     if learn is not None and learn not in get_args(Parameter):
         raise SettingsError(f"unknown parameter '{learn}'{did_you_mean(learn, get_args(Parameter))}")
@@ -40,9 +43,12 @@ def play(read: Callable[[], Settings], path: Path, learn: str | None, say: Calla
     if sys.stdin is not None and sys.stdin.isatty():
         threading.Thread(target=_listen_for_enter, args=(panic_button,), name="terminal", daemon=True).start()
     learn_queue = [cast(Parameter, learn)] if learn else []
+    greetings = [greeting] if greeting else []
 
     def poll(router: EventRouter) -> None:
         panic_button.router = router
+        while greetings:
+            say(greetings.pop())
         while learn_queue:
             router.learn(learn_queue.pop())
         watch.poll(router)
