@@ -7,8 +7,7 @@
 #
 # pipewire, pipewire-bin, pipewire-jack, libpipewire-0.3-0, libpipewire-0.3-modules, libspa-0.2-modules 0.3.65-3+deb12u1 (Debian 12):
 #   before anybody: (None, None); first: (b'8589934627', 4294967332); nobody: (b'8589934627', None); second: (b'8589934627', 4294967335)
-# Source: PipeWire's documentation of jack_get_uuid_for_client_name is JACK's (jack/jack.h): "the UUID for a client with
-# that name", NULL "if no such client exists".
+# Source: jack/jack.h, on jack_get_uuid_for_client_name: it gets the session ID of a client by that client's name.
 set -euo pipefail
 version=0.3.65-3+deb12u1
 folder=$(mktemp -d)
