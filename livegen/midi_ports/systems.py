@@ -44,7 +44,9 @@ def open_client(system: str, name: str) -> MidiClient:
         with suppress(MidiSystemError):
             return new_client("input", candidate, name)
     tried = " or ".join(candidates) or f"'{system}' (no library for it is installed)"
-    raise PortError(f"no MIDI system: no answer from {tried}; start a JACK server, or load ALSA's snd-seq")
+    raise PortError(
+        f"no MIDI system: no answer from {tried}; start a JACK server, or load ALSA's sequencer (sudo modprobe snd-seq)"
+    )
 
 
 def list_ports(system: str, name: str) -> tuple[str, list[str], list[str]]:

@@ -75,7 +75,8 @@ class Synth:
     def _look_at(self, process: FluidSynth, now_ns: int) -> list[str]:
         lines = self._begin(process) if process.has_spoken() and not self._is_listening else []
         if reason := process.reason():
-            return self._fail(f"FluidSynth has ended: {reason}", now_ns)
+            how = "has ended" if self._is_listening else f"cannot play through '{self._driver}' (see sound.driver)"
+            return self._fail(f"FluidSynth {how}: {reason}", now_ns)
         if self._is_hung(process, now_ns):
             return self._fail("FluidSynth hangs", now_ns)
         if self._is_listening and now_ns - self._begun_ns > _STEADY_NS:
