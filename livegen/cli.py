@@ -344,12 +344,19 @@ def _play(path: Path, overrides: dict[str, dict[str, Any]], learn: str | None, *
 
     is_fresh = read().play.seed == seed
     greeting = f"seed {seed}: 'livegen jam --seed {seed}' plays the same again" if is_fresh else ""
-    log(_figures_line(play(read, path, learn, log, greeting)))
+    log(_summary_line(play(read, path, learn, log, greeting)))
 
 
 @functools.cache
 def _say_once(line: str) -> None:
     log(line)
+
+
+def _summary_line(figures: "Figures") -> str:
+    """A session in a line; ``livegen status`` has the delays while it runs."""
+    late = f"; {figures.late_note_ons} of its notes were left out, for they were late" if figures.late_note_ons else ""
+    cut = f"; {figures.hanging} were cut off when a device was unplugged" if figures.hanging else ""
+    return f"you played {figures.notes_in} notes, livegen {figures.notes_out}{late}{cut}"
 
 
 def _figures_line(figures: "Figures") -> str:

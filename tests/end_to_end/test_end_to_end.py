@@ -94,7 +94,7 @@ def test_a_program_that_connects_itself_is_heard_exactly_once(tmp_path: Path):
         lines = on.daemon.lines()
 
     assert said.startswith("heard 4 notes")
-    assert lines[-1].startswith("notes in 4,")
+    assert lines[-1].startswith("you played 4 notes, livegen ")
     assert not any("listening to" in line for line in lines)
 
 
