@@ -259,6 +259,8 @@ def ports(as_json: AsJson = False) -> None:  # noqa: FBT002 (typer makes it a fl
 
     found = describe_ports(load().ports)
     print_table(found, ("direction", "name", "jam"), as_json=as_json)
+    if not found and not as_json:
+        show("no MIDI ports yet: plug in a keyboard, or start a program that has some")
 
 
 @app.command(epilog="Example: livegen models --json")

@@ -16,7 +16,7 @@ from livegen.log_line import visible
 from livegen.midi_out.ledger import ledger_folder, make_ledger_folder
 from livegen.music.transport import TransportState
 from livegen.regular_file import read_regular
-from livegen.settings import Settings
+from livegen.settings import Ports, Settings
 
 _MOST_LINES = 40
 _LARGEST_BYTES = 2**20
@@ -140,4 +140,6 @@ def read_status(name: str) -> dict[str, Any]:
             raise LivegenError(f"{path}: only root may read this status; try again with sudo") from None
         except (OSError, ValueError, KeyError):
             continue
+    if name == Ports().name:
+        raise NotRunningError("livegen is not running; start it: livegen jam")
     raise NotRunningError(f"livegen is not running as '{name}'; start it: livegen jam --name {name}")

@@ -12,7 +12,15 @@ from livegen.midi_in.poller import InputPoller, Source
 from livegen.midi_ports.client import MidiClient, MidiSystemError
 from livegen.midi_ports.connections import Connections
 from livegen.midi_ports.hot_plug import HotPlug
-from livegen.midi_ports.names import ConnectionWatch, Peer, find_port, is_keyboard, missing_ports, without_numbers
+from livegen.midi_ports.names import (
+    ConnectionWatch,
+    Peer,
+    find_port,
+    is_keyboard,
+    missing_ports,
+    of_others,
+    without_numbers,
+)
 from livegen.midi_ports.systems import open_client
 from livegen.settings import InputPort, Ports
 
@@ -44,8 +52,8 @@ class MidiInput:
         self._watch: ConnectionWatch | None = None
 
     def names(self) -> list[str]:
-        """The names of all ports that can be listened to."""
-        return self._client.names()
+        """The names of all ports that can be listened to, but for our own."""
+        return of_others(self._client.names(), self._name)
 
     def missing(self) -> list[PortError]:
         """An error for each named port that is missing."""

@@ -14,7 +14,7 @@ from livegen.midi_out.sender import Output
 from livegen.midi_ports.client import MidiClient, MidiSystemError
 from livegen.midi_ports.connections import Connections, open_connections
 from livegen.midi_ports.hot_plug import HotPlug
-from livegen.midi_ports.names import ConnectionWatch, Peer, find_port, missing_ports, without_numbers
+from livegen.midi_ports.names import ConnectionWatch, Peer, find_port, missing_ports, of_others, without_numbers
 from livegen.midi_ports.systems import new_client
 from livegen.routing import OutputRoute, output_route
 from livegen.settings import OutputPort
@@ -31,6 +31,7 @@ class MidiOutput:
     ) -> None:
         folder = ledger_folder() / f"{name}.receivers"
         self.repays = connections is not None and folder.is_dir()  # else the process before kept no such record
+        self._own = name
         self._name = f"{name}-out:out" if client.system == "jack" else f"{name}:out"
         self._client = client
         self._virtual = VirtualOutput(client, Receivers(folder / "virtual") if connections else None)
@@ -46,8 +47,8 @@ class MidiOutput:
         return [(output, output_route(port)) for output, port in zip(outputs, self._wanted, strict=True)]
 
     def names(self) -> list[str]:
-        """The names of all ports that can be played to."""
-        return self._client.names()
+        """The names of all ports that can be played to, but for our own."""
+        return of_others(self._client.names(), self._own)
 
     def missing(self) -> list[PortError]:
         """An error for each named port that is missing."""

@@ -82,6 +82,12 @@ def missing_ports(wanted: Iterable[str], names: Sequence[str], direction: str) -
     return errors
 
 
+def of_others(names: Iterable[str], own: str) -> list[str]:
+    """These ports without those of the livegen that is called ``own``: it does not play to itself."""
+    clients = {own, *(f"{own}-{part}" for part in ("out", "watch", "keyboard", "to", "list"))}
+    return [name for name in names if name.partition(":")[0] not in clients]
+
+
 def is_device(name: str) -> bool:
     """The port is one of a device, as far as its name tells: unplugged and plugged in again it is the same."""
     numbers = _ALSA_NUMBERS.search(name)

@@ -11,7 +11,7 @@ from livegen.usage import Commands
 SESSION = Annotated[str, typer.Argument(metavar="SESSION", help="The session's name in the list, or its file's path.")]
 Folder = Annotated[Path | None, typer.Option(help="The folder of the sessions; the default is in your state folder.")]
 
-session = typer.Typer(cls=Commands, help="Recorded sessions: list, show, export, draw, save.", rich_markup_mode=None)
+session = typer.Typer(cls=Commands, help="Recorded sessions: list, show, export, picture, save.", rich_markup_mode=None)
 
 
 @session.command("list", epilog="Example: livegen session list --folder sessions")

@@ -60,7 +60,7 @@ class FluidSynth:
         lines = _read(self._streams[2]).decode(errors="replace").split("\n")
         self._error = next((line.strip() for line in reversed(lines) if line.strip()), self._error)
         status = self._process.poll()
-        return None if status is None else self._error or f"status {status}"
+        return None if status is None else self._error.removesuffix(" Giving up.").rstrip(".") or f"status {status}"
 
     def unread(self) -> int:
         """Bytes of commands that wait; 0 where the system does not say."""

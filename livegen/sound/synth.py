@@ -105,7 +105,7 @@ class Synth:
         self._next_ns = now_ns + _WAITS_NS[min(self._bad_starts, len(_WAITS_NS) - 1)]
         self._bad_starts += 1
         before, self.fault = self.fault, fault
-        return [] if fault == before else [WarningLine(f"{fault}; starting it again")]
+        return [] if fault == before else [WarningLine(f"{fault}; trying again")]
 
     def _keep(self, key: bytes, command: bytes) -> None:
         self._kept.pop(key, None)  # a bank comes before its program

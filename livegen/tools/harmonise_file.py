@@ -64,16 +64,13 @@ def harmonise_file(
     score = read_score(source)
     melody = melody_of(score.notes)
     home = parse_key(key) if key else find_key([(note.pitch, note.duration / TICKS_PER_QUARTER) for note in melody])
-    voices, harmony = harmonise(bundle, codec, melody, home, beam, report)
+    voices, _ = harmonise(bundle, codec, melody, home, beam, report)
     signs = (KeySignature(0, home), *with_defaults(score.signs))
     write_score(target, list(zip(NAMES, voices, strict=True)), Score(score.notes, signs))
     bars = BarMap(signs)
     soprano, others = (_timed(part, bars) for part in (voices[:1], voices[1:]))
     draw_roll(picture, soprano, others, f"{source.name}, harmonised by {model}", bars)
-    frames = harmony.tokens.count(FRAME_END)
-    return (
-        f"{target}: {len(melody)} notes in {home}, three voices added; {-harmony.nats / frames:.3f} nats per sixteenth"
-    )
+    return f"{target}: {len(melody)} notes in {home}, three voices added; a picture: {picture}"
 
 
 def harmonise(

@@ -93,7 +93,8 @@ def render_file(
         draw_roll(picture, player, machine, f"{source.name}, answered by {settings.play.model}", bars)
     heard, played = (sum(isinstance(timed.event, NoteOn) for timed in events) for events in (player, machine))
     refusals = [line for role in _roles(settings.play) if (line := role_refusal(bundle, role))]
-    return "\n".join([*refusals, f"{target}: {heard} notes by the player, {played} by the machine"])
+    drawn = f"; a picture: {picture}" if picture else ""
+    return "\n".join([*refusals, f"{target}: {heard} notes by the player, {played} by the machine{drawn}"])
 
 
 def _roles(play: Play) -> tuple[Role, ...]:

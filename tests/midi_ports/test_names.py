@@ -3,7 +3,15 @@
 import pytest
 
 from livegen.errors import PortError
-from livegen.midi_ports.names import ConnectionWatch, find_port, is_keyboard, listed, missing_ports, require_port
+from livegen.midi_ports.names import (
+    ConnectionWatch,
+    find_port,
+    is_keyboard,
+    listed,
+    missing_ports,
+    of_others,
+    require_port,
+)
 
 NAMES = ["Midi Through:Midi Through Port-0 14:0", "KeyStep 37:KeyStep 37 MIDI 1 20:0", "Keys:Keys 24:0"]
 
@@ -92,3 +100,9 @@ def test_who_was_disconnected_for_a_moment_only_is_known():
     is_anybody_there = watch.check()
 
     assert (is_anybody_there, watch.gone(), watch.gone()) == (True, {"synth:in"}, frozenset())
+
+
+def test_our_own_ports_are_none_to_play_to():
+    names = ["livegen-out:out", "livegen-watch:flush", "livegen:in 128:0", "livegen-to:out", "livegen-2:in", "Keys:out"]
+
+    assert of_others(names, "livegen") == ["livegen-2:in", "Keys:out"]

@@ -111,7 +111,7 @@ def test_one_that_was_killed_is_started_again_with_its_programs(stand: Stand) ->
 
     os.kill(killed, signal.SIGKILL)
     stand.wait_for(lambda: not stand.synth.is_playing)
-    assert "FluidSynth has ended: status -9; starting it again" in stand.lines
+    assert "FluidSynth has ended: status -9; trying again" in stand.lines
     assert stand.synth.fault
     stand.wait_until_playing()
 
@@ -127,7 +127,7 @@ def test_one_that_hangs_is_replaced(stand: Stand) -> None:
 
     os.kill(hung, signal.SIGSTOP)
     stand.synth.send(to_bytes(NoteOn(60, 100)))
-    stand.wait_for(lambda: "FluidSynth hangs; starting it again" in stand.lines)
+    stand.wait_for(lambda: "FluidSynth hangs; trying again" in stand.lines)
     stand.wait_until_playing()
 
     assert stand.pid != hung

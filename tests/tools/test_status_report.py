@@ -90,7 +90,7 @@ def test_the_exit_status_says_whether_something_is_to_do() -> None:
     ill, as_json = livegen("status"), livegen("status", "--json")
 
     assert [done.returncode for done in (absent, well, ill, as_json)] == [3, 0, 1, 1]
-    assert absent.stderr == "livegen: livegen is not running as 'livegen'; start it: livegen jam --name livegen\n"
+    assert absent.stderr == "livegen: livegen is not running; start it: livegen jam\n"
     assert "to do      plug it in or start it: no MIDI input called 'Keys'" in ill.stdout
     assert json.loads(as_json.stdout)["to_do"] == ["plug it in or start it: no MIDI input called 'Keys'"]
 
@@ -147,7 +147,7 @@ def test_a_standing_that_cannot_be_written_stops_nothing(tmp_path: Path, monkeyp
     status.write(load(), lambda: FIGURES, None, lambda _: MORE)
     status.end()
 
-    with pytest.raises(LivegenError, match="livegen is not running as 'livegen'"):
+    with pytest.raises(LivegenError, match="livegen is not running; start it"):
         read_status("livegen")
 
 
