@@ -91,7 +91,7 @@ def kills(partner: Partner, daemon: Daemon, count: int) -> list[float]:
         partner.send(to_bytes(NoteOn(60, 90)))
         time.sleep(0.3)
         killed_ns = now_ns()
-        os.kill(synth_pid(daemon), signal.SIGKILL)
+        os.kill(daemon.synth_pid(), signal.SIGKILL)
         partner.send(to_bytes(NoteOff(60)))
         while not any(at_ns > killed_ns for at_ns in list(partner.loud)):
             assert now_ns() < killed_ns + 20 * _BACK_MS * NS_PER_MS, "never back"
@@ -102,13 +102,6 @@ def kills(partner: Partner, daemon: Daemon, count: int) -> list[float]:
         _wait_for_silence(partner)
         time.sleep(6)  # it counts as a good start
     return gaps_ms
-
-
-def synth_pid(daemon: Daemon) -> int:
-    """The process id of livegen's FluidSynth."""
-    command = ["ps", "--ppid", str(daemon.process.pid), "-o", "pid=,comm="]
-    found = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
-    return next(int(line.split()[0]) for line in found if "fluidsynth" in line)
 
 
 @contextmanager

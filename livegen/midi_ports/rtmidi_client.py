@@ -37,7 +37,7 @@ class RtmidiClient:
 
     def open_virtual(self, name: str) -> None:
         """Open a virtual port, to which other programs connect."""
-        with _its_errors(), suppress(rtmidi.UnsupportedOperationError, NotImplementedError):  # Windows has none
+        with _its_errors(), suppress(rtmidi.UnsupportedOperationError, NotImplementedError):  # rtmidi's, on Windows
             self._client.open_virtual_port(name)
 
     def connect(self, port: str, name: str) -> None:

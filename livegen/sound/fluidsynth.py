@@ -74,6 +74,10 @@ class FluidSynth:
         ioctl(self._streams[0].fileno(), FIONREAD, size)
         return size[0]
 
+    def kill(self) -> None:
+        """Kill it; ``end`` is still needed."""
+        self._process.kill()
+
     def end(self) -> None:
         """End it."""
         for stream in self._streams:

@@ -4,7 +4,6 @@ import os
 import subprocess
 import wave
 from array import array
-from math import log10
 from pathlib import Path
 
 from livegen.errors import SoundError
@@ -23,16 +22,19 @@ def render_sound(source: Path, target: Path, soundfont: str = "") -> None:
     files = str(find_soundfont(soundfont)), str(source)
 
     def render(gain: float) -> None:
-        done = subprocess.run(
-            (*command, "-F", str(target), "-g", f"{gain:.3f}", *files),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=_PATIENCE_S,
-        )
-        if done.returncode or not target.exists():
-            raise SoundError(f"{target}: FluidSynth wrote no sound: {done.stderr.strip() or done.stdout.strip()}")
+        try:
+            target.unlink(missing_ok=True)  # an old file is no proof
+            subprocess.run(
+                (*command, "-F", str(target), "-g", f"{gain:.3f}", *files),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                check=True,
+                timeout=_PATIENCE_S,
+            )
+        except (OSError, subprocess.SubprocessError) as error:
+            raise SoundError(f"{target}: FluidSynth wrote no sound: {error}") from None
+        if not target.exists():
+            raise SoundError(f"{target}: FluidSynth wrote no sound")
 
     render(_FIRST_GAIN)
     peak = peak_of(target)
@@ -45,8 +47,3 @@ def peak_of(path: Path) -> float:
     with wave.open(str(path)) as file:
         samples = array("h", file.readframes(file.getnframes()))
     return max(max(samples, default=0), -min(samples, default=0)) / 2**15
-
-
-def decibels(level: float) -> float:
-    """A level, 0 to 1, in dB below full scale (dBFS)."""
-    return 20 * log10(max(level, 1e-6))

@@ -7,8 +7,6 @@ from pathlib import Path
 
 from livegen.errors import SoundError
 
-FLUIDSYNTH = "fluidsynth"
-
 _FOLDERS = (
     "~/.local/share/soundfonts",
     "~/.local/share/sounds/sf2",
@@ -31,7 +29,7 @@ _INSTALL = {  # by the ID or ID_LIKE of os-release(5)
 
 def find_fluidsynth() -> str:
     """The path of FluidSynth's program; SoundError, with the command that installs it, when there is none."""
-    found = shutil.which(FLUIDSYNTH)
+    found = shutil.which("fluidsynth")
     if found is None:
         raise SoundError(f"no sound: FluidSynth is not installed; {_remedy()}")
     return found
@@ -51,11 +49,11 @@ def find_soundfont(wanted: str = "") -> Path:
 
 
 def _remedy() -> str:
-    command = install_command()
+    command = _install_command()
     return f"install both: {command}" if command else "install fluidsynth and a General MIDI soundfont"
 
 
-def install_command() -> str:
+def _install_command() -> str:
     """The command that installs FluidSynth and a soundfont on this system; "" where it is not known."""
     if sys.platform != "linux":
         return ""

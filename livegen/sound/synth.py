@@ -4,7 +4,6 @@ import threading
 
 from livegen.clock import NS_PER_MS, NS_PER_S
 from livegen.errors import SoundError
-from livegen.events import ControlChange, ProgramChange, from_bytes
 from livegen.log_line import WarningLine
 from livegen.settings import Sound
 from livegen.sound.fluidsynth import FluidSynth, command_for
@@ -12,6 +11,7 @@ from livegen.sound.fluidsynth import FluidSynth, command_for
 _HUNG_NS = NS_PER_S  # so long it may leave a command unread
 _STEADY_NS = 5 * NS_PER_S  # after so long it has started well
 _WAITS_NS = (100 * NS_PER_MS, 500 * NS_PER_MS, 2 * NS_PER_S, 10 * NS_PER_S)  # before the next start, by bad starts
+_PROGRAM, _CONTROL = 0xC0, 0xB0  # the kinds of message that a new process is told again
 _KEPT = {0, 7, 10, 32, 91, 93}  # controllers: bank, volume, pan, bank, reverb, chorus
 
 
@@ -41,11 +41,9 @@ class Synth:
         if command is None:
             return
         with self._using:
-            match from_bytes(message):
-                case ProgramChange():
-                    self._keep(message[:1], command)
-                case ControlChange(number) if number in _KEPT:
-                    self._keep(message[:2], command)
+            kind = message[0] & 0xF0
+            if kind == _PROGRAM or (kind == _CONTROL and message[1] in _KEPT):
+                self._keep(message[: 1 if kind == _PROGRAM else 2], command)
             if self._process and self._is_listening:
                 self._process.write(command)
 
@@ -78,6 +76,7 @@ class Synth:
             how = "has ended" if self._is_listening else f"cannot play through '{self._driver}' (see sound.driver)"
             return self._fail(f"FluidSynth {how}: {reason}", now_ns)
         if self._is_hung(process, now_ns):
+            process.kill()  # its end is not waited for
             return self._fail("FluidSynth hangs", now_ns)
         if self._is_listening and now_ns - self._begun_ns > _STEADY_NS:
             self._bad_starts = 0

@@ -100,17 +100,17 @@ def _write(folder: Path, session: Session, title: str) -> None:
 
 
 class Stage:
-    """What player and machine have played so far. Filled by the daemon's monitor thread, read by the demo's threads."""
+    """What the machine has played so far, and what is new. Filled by the daemon's monitor thread, read by the demo's."""
 
     def __init__(self) -> None:
-        self.player: list[Timed] = []
         self.machine: list[Timed] = []
         self.is_ready = threading.Event()
         self.new: SimpleQueue[tuple[Who, Timed]] = SimpleQueue()
 
     def observe(self, voice: Who, timed: Timed) -> None:
         """Take an event that came in or was sent."""
-        (self.player if voice == "player" else self.machine).append(timed)
+        if voice == "machine":
+            self.machine.append(timed)
         self.new.put((voice, timed))
 
 

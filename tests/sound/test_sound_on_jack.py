@@ -46,27 +46,20 @@ def test_ones_own_keys_and_the_answer_are_heard_also_after_fluidsynth_was_killed
         recording.wait(30)
         assert peak_of(tmp_path / "answer.wav") > _AUDIBLE
 
-        os.kill(synth_pid(daemon), signal.SIGKILL)
+        os.kill(daemon.synth_pid(), signal.SIGKILL)
         wait_for(lambda: sum("sound: FluidSynth plays" in line for line in daemon.lines()) == 2 or None, "the sound")
         recording = record(tmp_path / "again.wav", 3)
         time.sleep(0.5)
         player.play(melody((60, 62, 64, 65, 67)))
         recording.wait(30)
         assert peak_of(tmp_path / "again.wav") > _AUDIBLE
-        synth = synth_pid(daemon)
+        synth = daemon.synth_pid()
     finally:
         player.close()
         status = daemon.stop()
 
     assert status == 0
     assert not Path(f"/proc/{synth}").exists()
-
-
-def synth_pid(daemon: Daemon) -> int:
-    """The process id of livegen's FluidSynth."""
-    command = ["ps", "--ppid", str(daemon.process.pid), "-o", "pid=,comm="]
-    found = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
-    return next(int(line.split()[0]) for line in found if "fluidsynth" in line)
 
 
 def test_without_fluidsynth_jam_ends_at_once_and_says_what_to_install(

@@ -146,13 +146,20 @@ class Daemon:
 
     def engine_pids(self) -> list[int]:
         """The process ids of its engine and its spare, in the order of their starts."""
+        return self._children("engine")
+
+    def synth_pid(self) -> int:
+        """The process id of its FluidSynth."""
+        return self._children("fluidsynth")[0]
+
+    def _children(self, word: str) -> list[int]:
         found = subprocess.run(
             ["ps", "-ww", "--ppid", str(self.process.pid), "--sort=start_time", "-o", "pid=,args="],
             capture_output=True,
             text=True,
             check=False,
         )
-        return [int(line.split()[0]) for line in found.stdout.splitlines() if "engine" in line]
+        return [int(line.split()[0]) for line in found.stdout.splitlines() if word in line]
 
     def kill(self) -> None:
         """As if by the plug."""
