@@ -13,10 +13,10 @@ from livegen.midi_ports.systems import ALSA_SEQUENCER, VARIABLE, supported_syste
 
 def remedies(answering: str = "") -> list[str]:
     """What would give a MIDI system, or a better one than that which answers; a line for each."""
-    return [] if sys.platform != "linux" else [*_alsa(answering), *_jack(answering)]
+    return [] if sys.platform != "linux" else [*_alsa(), *_jack(answering)]
 
 
-def _alsa(answering: str) -> Iterator[str]:
+def _alsa() -> Iterator[str]:
     """ALSA has the keyboards; the others only through it."""
     if not ALSA_SEQUENCER.exists():
         yield "ALSA's sequencer, which has the keyboards, is not there: sudo modprobe snd-seq"

@@ -100,7 +100,7 @@ def _write(folder: Path, session: Session, title: str) -> None:
 
 
 class Stage:
-    """What the machine has played so far, and what is new. Filled by the daemon's monitor thread, read by the demo's."""
+    """What the machine has played so far, and what is new. Filled by the daemon's monitor thread, read by ours."""
 
     def __init__(self) -> None:
         self.machine: list[Timed] = []
