@@ -63,6 +63,7 @@ A folder runs in one process. The port process owns the ports and the time; it n
     daemon/model_supply.py       holds the models, and gives them to the engine
     daemon/ports.py              ports of several kinds, each attached and detached by itself
     daemon/readiness.py          says when somebody can play and be heard, else what is missing
+    daemon/now_playing.py        what happens now: turn, tempo, beat, key, chord
     daemon/sound_backend.py      our own synthesizer among the ports
     daemon/monitor.py            the thread that counts, shows and records every event
     daemon/status_file.py        the daemon's status, for livegen status
@@ -116,6 +117,7 @@ Music, and how it is written as tokens:
 
     music/hands.py               which keys are the left hand's
     music/key.py                 the key of a phrase
+    music/chord_names.py         names the chord that sounds
     music/key_names.py           keys by their names, in English and other languages
     music/phrase.py              the phrase on its grid
     music/phrase_capture.py      what was played since the last answer, and when the phrase is over
@@ -167,6 +169,7 @@ What all folders use:
     shipped.py                   the models that come with livegen
     errors.py                    the tree of errors
     terminal.py                  what the command line prints
+    terminal_log.py              ... from many threads, with a line below it that is drawn again
     usage.py                     commands and options that do not exist
 
 On top:

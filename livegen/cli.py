@@ -21,6 +21,7 @@ from livegen.settings import Role as RoleName
 from livegen.settings_file import own_file
 from livegen.shipped import shipped_models
 from livegen.terminal import AsJson, complain, log, print_figures, print_table, progress, show, show_json, table
+from livegen.terminal_log import TerminalLog
 from livegen.usage import Commands, explain
 
 if TYPE_CHECKING:
@@ -338,20 +339,19 @@ def _fail(message: str, status: int) -> NoReturn:
 def _play(path: Path, overrides: dict[str, dict[str, Any]], learn: str | None, *, is_there: bool) -> None:
     """Run the daemon until Ctrl-C or SIGTERM, then print its figures. Unless ``is_there``, the file may be missing."""
     from livegen.daemon.foreground import play
+    from livegen.daemon.now_playing import NowPlaying
 
     seed = secrets.randbelow(_SEEDS)
+    now_playing = NowPlaying()
+    with TerminalLog(log, sys.stdout, now_playing.text) as say:
+        say_once = functools.cache(say)
 
-    def read() -> Settings:
-        return load(path if is_there or path.exists() else None, overrides, _say_once).with_seed(seed)
+        def read() -> Settings:
+            return load(path if is_there or path.exists() else None, overrides, say_once).with_seed(seed)
 
-    is_fresh = read().play.seed == seed
-    greeting = f"seed {seed}: 'livegen jam --seed {seed}' plays the same again" if is_fresh else ""
-    log(_summary_line(play(read, path, learn, log, greeting)))
-
-
-@functools.cache
-def _say_once(line: str) -> None:
-    log(line)
+        is_fresh = read().play.seed == seed
+        greeting = f"seed {seed}: 'livegen jam --seed {seed}' plays the same again" if is_fresh else ""
+        say(_summary_line(play(read, path, learn, say, now_playing, greeting)))
 
 
 def _summary_line(figures: "Figures") -> str:

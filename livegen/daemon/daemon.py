@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -18,6 +18,7 @@ from livegen.daemon.folder_watch import FolderWatch, RuntimeFile
 from livegen.daemon.health import HealthMonitor
 from livegen.daemon.model_supply import Models, ModelSupply
 from livegen.daemon.monitor import EventMonitor, Monitor
+from livegen.daemon.now_playing import NowPlaying
 from livegen.daemon.ports import MemoryPorts, PortManager, open_ports, pause_s
 from livegen.daemon.readiness import Readiness
 from livegen.daemon.schedule import LocalTime
@@ -56,6 +57,7 @@ def run_daemon(
     path: Path | None = None,
     on_poll: Callable[[EventRouter], None] | None = None,
     local_time: LocalTime = time.localtime,
+    now_playing: NowPlaying | None = None,
 ) -> Figures:
     """Play until ``stop`` is set, by the caller or because a part of the daemon has ended with an error.
 
@@ -63,12 +65,14 @@ def run_daemon(
     own. ``engine`` is the command that starts an engine's process. ``path`` is the file in which learnt controllers are
     saved. ``on_poll`` is called a few times a second, on the caller's thread. ``local_time`` is the wall clock, which
     only the opening hours use. ``memory``: ports in memory, used beside the MIDI system if the settings name one.
+    ``now_playing`` is kept up to date.
     """
-    log, is_realtime = RecentLog(say), settings.daemon.realtime
+    log, is_realtime, now_playing = RecentLog(say), settings.daemon.realtime, now_playing or NowPlaying()
     with ExitStack() as stack:
         ledger = stack.enter_context(keep_ledger(settings.ports.name, ledger_folder(), log))
         threads = _Threads(stack, stop, is_realtime=is_realtime)
-        monitor = Monitor(open_recorder(settings, log), observe, is_realtime=is_realtime)
+        observers = (each for each in (now_playing.observe, observe) if each)
+        monitor = Monitor(open_recorder(settings, log), *observers, is_realtime=is_realtime)
         threads.start(monitor)
         player = Player(ledger, monitor.sent, is_realtime=is_realtime)
         folder_watch = stack.enter_context(_watch_folder(settings, player, log))
@@ -76,13 +80,10 @@ def run_daemon(
         models = _models(
             engine, settings, log, lambda each: supervisor.give(each), lambda: daemon.router.model_fetched()
         )
-        daemon = _start_ports(threads, Controls(settings, log, path), monitor, player, log, memory, models)
-        supervisor = Supervisor(engine, player, daemon.router, log, monitor.tap, models)
+        daemon = _start_ports(threads, Controls(settings, log, path), monitor, player, log, memory, models, now_playing)
+        supervisor = Supervisor(engine, player, daemon.router, log, monitor.tap, models, now_playing.take)
         threads.start(models)
-        health = HealthMonitor(player, daemon.router, supervisor, lambda: monitor.notes["machine"], log, local_time)
-        health.schedule.poll(settings, now_ns())  # so that the limits apply from the first note on
-        threads.start(supervisor)
-        daemon.poll_until(stop, supervisor, health, folder_watch, on_poll)
+        daemon.play_until(stop, supervisor, folder_watch, on_poll, local_time)
         notify("STOPPING=1")
     return daemon.figures(supervisor)
 
@@ -142,16 +143,22 @@ class _Daemon:
     router: EventRouter
     ports: PortManager
     log: RecentLog
+    now_playing: NowPlaying
 
-    def poll_until(
+    def play_until(
         self,
         stop: threading.Event,
         supervisor: Supervisor,
-        health: HealthMonitor,
         folder_watch: FolderWatch,
         on_poll: Callable[[EventRouter], None] | None,
+        local_time: LocalTime,
     ) -> None:
-        """Poll all parts a few times a second, until ``stop`` is set."""
+        """Start the engine, and poll all parts a few times a second, until ``stop`` is set."""
+        health = HealthMonitor(
+            self.player, self.router, supervisor, lambda: self.monitor.notes["machine"], self.log, local_time
+        )
+        health.schedule.poll(self.controls.settings, now_ns())  # so that the limits apply from the first note on
+        self.threads.start(supervisor)
         ports = self.controls.settings.ports
         status_file, readiness = StatusFile(ports.name), Readiness(self.log)
         self.threads.stack.callback(status_file.end)
@@ -162,8 +169,7 @@ class _Daemon:
             folder_watch.poll()
             if on_poll:
                 on_poll(self.router)
-            if supervisor.was_ever_ready:
-                readiness.poll(self.controls.settings, self.ports.ends(), has_system=self.ports.has_system)
+            self._poll_readiness(readiness, is_loaded=supervisor.was_ever_ready)
             transport = self.clock_source.transport
             health.poll(transport, now_ns())
             status_file.poll(self.ports.plugged(), now_ns())
@@ -173,11 +179,19 @@ class _Daemon:
                 transport,
                 lambda at_ns: {
                     **health.status(at_ns),
+                    "now": asdict(self.now_playing.scene(at_ns)),
                     "deaf": self.ports.deaf(),
                     "to_do": self.ports.to_do(),
                     "lines": self.log.lately(at_ns),
                 },
             )
+
+    def _poll_readiness(self, readiness: Readiness, *, is_loaded: bool) -> None:
+        settings, ends, has_system = self.controls.settings, self.ports.ends(), self.ports.has_system
+        if is_loaded:
+            readiness.poll(settings, ends, has_system=has_system)
+        missing = readiness.waits_for(settings, ends, has_system=has_system, is_loaded=is_loaded)
+        self.now_playing.poll(settings, self.clock_source.transport, missing)
 
     def figures(self, supervisor: Supervisor) -> Figures:
         """The figures of the session so far."""
@@ -204,6 +218,7 @@ def _start_ports(
     log: RecentLog,
     memory: MemoryPorts | None,
     models: Models,
+    now_playing: NowPlaying,
 ) -> _Daemon:
     """Open the ports and start the event router and the clock; events wait until there is an engine."""
     settings, is_realtime = controls.settings, threads.is_realtime
@@ -225,7 +240,7 @@ def _start_ports(
         ports.attach(SoundBackend(settings.sound, player, log, lambda: ports.midi_system))
     threads.start(router)
     threads.start(clock_source)
-    return _Daemon(threads, controls, monitor, player, clock_source, router, ports, log)
+    return _Daemon(threads, controls, monitor, player, clock_source, router, ports, log, now_playing)
 
 
 def _rest(stop: threading.Event, player: Player, ports: PortManager, rest_s: float) -> bool:

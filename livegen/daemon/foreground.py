@@ -11,36 +11,35 @@ from typing import cast, get_args
 from livegen.daemon.daemon import run_daemon
 from livegen.daemon.event_router import EventRouter
 from livegen.daemon.file_watch import FileWatch
+from livegen.daemon.now_playing import NowPlaying
 from livegen.daemon.status_file import Figures
 from livegen.errors import SettingsError, did_you_mean
 from livegen.settings import Parameter, Settings
 
 
 def play(
-    read: Callable[[], Settings], path: Path, learn: str | None, say: Callable[[str], None], greeting: str = ""
+    read: Callable[[], Settings],
+    path: Path,
+    learn: str | None,
+    say: Callable[[str], None],
+    now_playing: NowPlaying,
+    greeting: str = "",
 ) -> Figures:
     """Run the daemon until Ctrl-C or SIGTERM. SIGUSR1, or Enter in its terminal, silences it.
 
     SIGHUP reads the settings file again; it ends a daemon whose terminal was closed.
 
     ``greeting`` is a line to say once it runs. ``path`` is the settings file that ``read`` reads. It is watched; learnt
-    controllers are saved there.
+    controllers are saved there. ``now_playing`` is kept up to date.
     """
     if learn is not None and learn not in get_args(Parameter):
         raise SettingsError(f"unknown parameter '{learn}'{did_you_mean(learn, get_args(Parameter))}")
     stop = threading.Event()
     panic_button = PanicButton()
-    # A handler may interrupt the holder of a lock that it needs: so it only queues a call, and a thread makes the call.
-    signal_queue: SimpleQueue[Callable[[], None]] = SimpleQueue()
-    threading.Thread(target=_run_signals, args=(signal_queue,), name="signals", daemon=True).start()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        on_signal(number, lambda: signal_queue.put(stop.set))
     watch = FileWatch(path, read, say)
-    if sys.platform != "win32":
-        on_signal(signal.SIGUSR1, lambda: signal_queue.put(panic_button))
-        has_terminal = sys.stdin is not None and sys.stdin.isatty()
-        on_signal(signal.SIGHUP, lambda: signal_queue.put(stop.set if has_terminal else watch.ask))
-    if sys.stdin is not None and sys.stdin.isatty():
+    has_terminal = sys.stdin is not None and sys.stdin.isatty()
+    _take_signals(stop.set, panic_button, on_hangup=stop.set if has_terminal else watch.ask)
+    if has_terminal:
         threading.Thread(target=_listen_for_enter, args=(panic_button,), name="terminal", daemon=True).start()
     learn_queue = [cast(Parameter, learn)] if learn else []
     greetings = [greeting] if greeting else []
@@ -53,7 +52,7 @@ def play(
             router.learn(learn_queue.pop())
         watch.poll(router)
 
-    return run_daemon(read(), say=say, stop=stop, path=path, on_poll=poll)
+    return run_daemon(read(), say=say, stop=stop, path=path, on_poll=poll, now_playing=now_playing)
 
 
 class PanicButton:
@@ -76,6 +75,20 @@ def on_signal(number: signal.Signals, do: Callable[[], object]) -> None:
     signal.signal(number, lambda *_: do())
     if sys.platform != "win32":
         signal.siginterrupt(number, False)  # noqa: FBT003 (it takes no name)
+
+
+def _take_signals(on_end: Callable[[], None], on_panic: Callable[[], None], on_hangup: Callable[[], None]) -> None:
+    """Call these when signals come.
+
+    A handler may interrupt the holder of a lock that it needs: so it only queues a call, and a thread makes the call.
+    """
+    signal_queue: SimpleQueue[Callable[[], None]] = SimpleQueue()
+    threading.Thread(target=_run_signals, args=(signal_queue,), name="signals", daemon=True).start()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        on_signal(number, lambda: signal_queue.put(on_end))
+    if sys.platform != "win32":
+        on_signal(signal.SIGUSR1, lambda: signal_queue.put(on_panic))
+        on_signal(signal.SIGHUP, lambda: signal_queue.put(on_hangup))
 
 
 def _run_signals(signal_queue: "SimpleQueue[Callable[[], None]]") -> None:

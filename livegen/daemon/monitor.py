@@ -25,9 +25,9 @@ class Monitor:
     recorded for events that were dropped.
     """
 
-    def __init__(self, recorder: Recorder | None, observe: EventMonitor | None, *, is_realtime: bool = False) -> None:
+    def __init__(self, recorder: Recorder | None, *observers: EventMonitor, is_realtime: bool = False) -> None:
         self._recorder = recorder
-        self._observe = observe
+        self._observers = observers
         self._is_realtime = is_realtime
         self._queue: SimpleQueue[tuple[Who, Timed] | Record | None] = SimpleQueue()
         self._is_left_out = False  # events were dropped since the last that was queued
@@ -109,8 +109,8 @@ class Monitor:
     def _show(self, who: Who, timed: Timed) -> None:
         if isinstance(timed.event, NoteOn):
             self._compare(who, timed.at_ns)
-        if self._observe:
-            self._observe(who, timed)
+        for observe in self._observers:
+            observe(who, timed)
 
     def _compare(self, who: Who, at_ns: int) -> None:
         """Measure the time from the player's note to the first of ours; later than 50 ms it is not a reaction."""

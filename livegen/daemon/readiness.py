@@ -51,3 +51,14 @@ class Readiness:
                 f"nothing listens: connect a synthesizer to {name}:out, name one with --out, or start with --sound"
             )
         return "; ".join(found)
+
+    @staticmethod
+    def waits_for(settings: Settings, ends: Ends, *, has_system: bool, is_loaded: bool) -> str:
+        """In a few words, what is missing until people can play and hear; "" when nothing is."""
+        if not is_loaded:
+            return "one moment"
+        if not has_system:
+            return "no MIDI system"
+        if not ends.can_play and settings.play.role != "solo":
+            return "waits for a keyboard"
+        return "" if ends.is_heard else "waits for a synthesizer"

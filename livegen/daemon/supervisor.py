@@ -11,11 +11,12 @@ from livegen.daemon.spare import Spare, SpareEngine
 from livegen.errors import LivegenError, ModelError
 from livegen.ipc.engine_child import EngineChild, FrameTap, start_child
 from livegen.ipc.given_model import GivenModel
-from livegen.ipc.messages import Configure, Failed, Heartbeat, Message, Ready
+from livegen.ipc.messages import Configure, Failed, Heartbeat, Message, Ready, TurnChanged
 from livegen.ipc.plan_receiver import PlanReceiver
 from livegen.ipc.process_times import Threads
 from livegen.log_line import WarningLine
 from livegen.midi_out.player import Player
+from livegen.music.metre import Mark
 from livegen.realtime import CARRYING, raise_thread
 from livegen.settings import Play, Settings
 
@@ -56,11 +57,12 @@ class Supervisor:
         say: Callable[[str], None],
         tap: FrameTap = lambda _, __: None,
         models: Models | None = None,
+        on_told: Callable[[TurnChanged | Mark], None] = lambda _: None,
     ) -> None:
         self._tap = tap
         self._models = models or Models()
         self._command = command
-        self._receiver = PlanReceiver(player, router.role_changed, say)
+        self._receiver = PlanReceiver(player, router.role_changed, say, on_told)
         self.silence = EngineSilence()
         self._router = router
         self._say = say

@@ -125,6 +125,11 @@ class Engine:
         self._apply_settings()
 
     @property
+    def turn(self) -> Turn:
+        """Who plays."""
+        return self._turn
+
+    @property
     def key(self) -> Key | None:
         """The key that is heard, or set; None before the first note."""
         return self._composer.key

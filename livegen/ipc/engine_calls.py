@@ -1,10 +1,11 @@
 """The calls of an engine: the same in its process and in a replay."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from livegen.engine.engine import Engine
 from livegen.engine.plan import Plan
+from livegen.engine.turn_taking import Turn
 from livegen.errors import LivegenError
 from livegen.events import NoteOff, NoteOn, Timed
 from livegen.ipc.messages import (
@@ -19,9 +20,17 @@ from livegen.ipc.messages import (
     Prepare,
     Retract,
     RoleChanged,
+    TurnName,
 )
 from livegen.model.bundle import Bundle
 from livegen.settings import Settings
+
+_TURNS: Mapping[Turn, TurnName] = {
+    Turn.IDLE: "idle",
+    Turn.LISTENING: "listening",
+    Turn.PLAYING: "playing",
+    Turn.TOGETHER: "together",
+}
 
 
 class Performer:
@@ -37,6 +46,11 @@ class Performer:
     def chosen(self) -> Settings:
         """The settings that wait, else the current settings."""
         return self._coming or self.settings
+
+    @property
+    def turn(self) -> TurnName:
+        """Who plays."""
+        return _TURNS[self._engine.turn]
 
     def take(self, message: Message, at_ns: int) -> Plan:
         """Handle a message of the port process; ValueError for a message that is not for an engine."""

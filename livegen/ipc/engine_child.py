@@ -11,7 +11,7 @@ from multiprocessing.connection import Pipe
 from typing import Protocol
 
 from livegen.ipc.given_model import GivenModel
-from livegen.ipc.messages import Configure, Connection, Heartbeat, Message, decode, encode
+from livegen.ipc.messages import UNRECORDED, Configure, Connection, Message, decode, encode
 from livegen.ipc.process_times import Threads, thread_times
 from livegen.own_process import module_command
 from livegen.realtime import LOOKING_ON, PLANNING, raise_process, raise_thread
@@ -139,7 +139,7 @@ class EngineChild:
             message = decode(frame)
         except ValueError as error:
             raise EOFError(f"sent an invalid message ({error})") from None
-        if not isinstance(message, Heartbeat):
+        if not isinstance(message, UNRECORDED):
             self._tap(Kind.SAID, frame)
         return message
 

@@ -28,6 +28,8 @@ from livegen.ipc.messages import (
     Notice,
     Prepare,
     Ready,
+    TurnChanged,
+    TurnName,
     decode,
     encode,
 )
@@ -97,6 +99,7 @@ class Service:
         self._calls: list[Call] = []  # not reported yet
         self._is_idle = False  # the last call was to plan, and nothing was due
         self._reported_ns: int | None = None
+        self._told_turn: TurnName = "idle"
         self.progress = LoopProgress()
 
     def run(self) -> None:
@@ -121,11 +124,17 @@ class Service:
         if not self._is_idle or plan != _NOTHING:  # else the call has changed nothing, and need not be reported
             self._report_call(Call("imagine", at_ns), plan)
         self._is_idle = plan.due_ns is None
+        self._tell_turn()
         rest_s = _rest_s(plan)
         if rest_s * NS_PER_S > HEARTBEAT_NS or self._reported_ns is None or at_ns - self._reported_ns >= HEARTBEAT_NS:
             self._reported_ns = at_ns
             self._report(now_ns())
         return rest_s
+
+    def _tell_turn(self) -> None:
+        if (turn := self._performer.turn) != self._told_turn:
+            self._told_turn = turn
+            self._connection.send_bytes(encode(TurnChanged(turn)))
 
     def _take_in(self) -> None:
         while True:

@@ -28,6 +28,7 @@ _CALL = struct.Struct("<Bq")
 
 Act = Literal["take", "imagine", "change"]
 _ACTS: tuple[Act, ...] = get_args(Act)
+TurnName = Literal["idle", "listening", "playing", "together"]
 
 
 class Connection(Protocol):
@@ -162,6 +163,13 @@ class RoleChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class TurnChanged:
+    """From the engine: who plays now. Sessions do not hold it."""
+
+    turn: TurnName
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """From the engine: a line for the person at the keyboard."""
 
@@ -203,7 +211,9 @@ Message = (
     | ModelGiven
     | Metre
     | KeyChange
+    | TurnChanged
 )
+UNRECORDED = Heartbeat | TurnChanged  # of the engine's messages: a replay does not need them
 
 
 def heard(events: tuple[Timed, ...]) -> Heard | HeardHands:
@@ -303,11 +313,15 @@ def _unpack_heartbeat(content: bytes) -> Heartbeat:
     return Heartbeat(*_MOMENT.unpack(content))
 
 
-def _unpack_role(content: bytes) -> RoleChanged:
-    for role in get_args(Role):
-        if role == content.decode():
-            return RoleChanged(role)
-    raise ValueError(f"pipe: '{content.decode()}' is not a role")
+def _word(
+    kind: Callable[[Any], Message], field: str, words: tuple[str, ...]
+) -> tuple[Callable[[Any], bytes], Callable[[bytes], Message]]:
+    def unpack(content: bytes) -> Message:
+        if (word := content.decode()) not in words:
+            raise ValueError(f"pipe: '{word}' is not a {field}")
+        return kind(word)
+
+    return _text(kind, field)[0], unpack
 
 
 def _pack_calls(message: CallLog) -> bytes:
@@ -345,7 +359,7 @@ _TABLE = (  # a row's index is its number, which sessions on disk hold: append n
     _Row(Heartbeat, lambda message: _MOMENT.pack(message.at_ns), _unpack_heartbeat),
     _Row(Retract, _pack_retract, _unpack_retract),
     _Row(PlayEvents, _pack_events, lambda content: PlayEvents(_unpack_events(PlayEvents, content))),
-    _Row(RoleChanged, lambda message: message.role.encode(), _unpack_role),
+    _Row(RoleChanged, *_word(RoleChanged, "role", get_args(Role))),
     _Row(Notice, *_text(Notice, "text")),
     _Row(Prepare, *_text(Prepare, "settings")),
     _Row(CallLog, _pack_calls, _unpack_calls),
@@ -355,6 +369,7 @@ _TABLE = (  # a row's index is its number, which sessions on disk hold: append n
     _Row(ModelGiven, *_named(ModelGiven)),
     _Row(Metre, *_fields(Metre, _METRE)),
     _Row(KeyChange, *_fields(KeyChange, _KEY_CHANGE)),
+    _Row(TurnChanged, *_word(TurnChanged, "turn", get_args(TurnName))),
 )
 _PACK = {row.kind: (bytes((number,)), row.pack) for number, row in enumerate(_TABLE)}
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livegen.errors import SettingsError, nearest
-from livegen.music.key_names import NAMES, PITCH_CLASSES, english_name
+from livegen.music.key_names import PITCH_CLASSES, english_name, tonic_name
 
 # parts in 1,000, from the tonic upwards
 _MAJOR = (188, 3, 168, 1, 190, 99, 11, 156, 3, 101, 3, 77)
@@ -35,8 +35,6 @@ _MINOR_SHARE = 0.31
 _HYSTERESIS = 1.0  # of a whole phrase: a new key must be likelier than the one before by this many nats
 _OPENING_HYSTERESIS = 0.5  # ... while all of its notes are looked at
 _LATER_HYSTERESIS = 2.0  # ... once the phrase is longer than that
-_MAJORS = ("C", "Db", *NAMES[2:])  # with the fewest sharps or flats
-_MINORS = (*NAMES[:8], "G#", *NAMES[9:])
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +50,7 @@ class Key:
     @property
     def name(self) -> str:
         """The tonic, spelled with the fewest sharps or flats: ``Db`` in major, ``C#`` in minor."""
-        return (_MINORS if self.is_minor else _MAJORS)[self.tonic]
+        return tonic_name(self.tonic, is_minor=self.is_minor)
 
     @property
     def scale(self) -> frozenset[int]:

@@ -11,6 +11,13 @@ _SHARPS = frozenset(["#", "sharp", "is", "diese", "diesis", "sostenido"])
 _FLATS = frozenset(["b", "flat", "es", "bemol", "bemolle"])
 _LETTERS = {letter: 2 * index - (index > 2) for index, letter in enumerate("CDEFGAB")}
 _SYLLABLES = dict(zip(["do", "ut", "re", "mi", "fa", "sol", "la", "si"], "CCDEFGAB", strict=True))
+_MAJORS = ("C", "Db", *NAMES[2:])  # with the fewest sharps or flats
+_MINORS = (*NAMES[:8], "G#", *NAMES[9:])
+
+
+def tonic_name(tonic: int, *, is_minor: bool) -> str:
+    """A tonic's pitch class, spelled with the fewest sharps or flats: ``Db`` in major, ``C#`` in minor."""
+    return (_MINORS if is_minor else _MAJORS)[tonic]
 
 
 def english_name(text: str) -> str | None:

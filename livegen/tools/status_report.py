@@ -2,9 +2,11 @@
 
 from typing import Any
 
+from livegen.daemon.now_playing import Scene
 from livegen.printable import printable
 
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
+_COLUMNS = 120
 _SILENT_S = 10  # an answer may take so long to begin
 _LATE_MS = 10.0  # people hear a delay from here on
 
@@ -17,6 +19,7 @@ def as_text(status: dict[str, Any]) -> str:
     due = f"; silent for {_span(music['silent_s'])} though music is due" if music["silent_s"] else ""
     rows = {
         "playing": f"as '{status['name']}' for {_span(status['up_s'])}: {status['role']}, {status['model']}",
+        "now": Scene(**status["now"]).text(_COLUMNS) if "now" in status else "",
         "hours": _hours(status["open"], hours),
         "plugged in": ", ".join(plugged) or "nothing",
         "notes": f"{status['notes_in']} in, {status['notes_out']} out{due}",
@@ -26,7 +29,7 @@ def as_text(status: dict[str, Any]) -> str:
         "engine": f"restarted {status['engine_restarts']} times; spare: {status.get('spare', 'none')}{last}",
         "to do": "; ".join(to_do(status)) or "nothing",
     }
-    return "\n".join(f"{name:<11}{printable(said)}" for name, said in rows.items())
+    return "\n".join(f"{name:<11}{printable(said)}" for name, said in rows.items() if said)
 
 
 def to_do(status: dict[str, Any]) -> list[str]:

@@ -49,7 +49,7 @@ def test_a_disk_that_hangs_holds_up_no_count_and_what_waits_for_it_is_bounded(tm
         goes_on.wait(20)
         return path
 
-    monitor = Monitor(Recorder([SessionWriter(next_path, lambda _: b"", print, largest=2**30)]), None)
+    monitor = Monitor(Recorder([SessionWriter(next_path, lambda _: b"", print, largest=2**30)]))
     thread = Thread(target=monitor.run)
     thread.start()
     for at_ns in range(40_000):

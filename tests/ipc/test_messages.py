@@ -21,6 +21,7 @@ from livegen.ipc.messages import (
     Ready,
     Retract,
     RoleChanged,
+    TurnChanged,
     decode,
     encode,
     heard,
@@ -39,6 +40,7 @@ MESSAGES = (
     Ready(),
     Failed("bach.onnx: truncated"),
     Heartbeat(2**62),
+    TurnChanged("together"),
     Retract(-(2**63)),
     Retract(5, (0, 60, 127)),
     Follow(TransportState(True, -40, 2**62, 500_000_000, 3)),  # noqa: FBT003 (as it is packed)
@@ -68,6 +70,7 @@ def test_what_is_encoded_is_what_is_decoded(message: Message):
         (b"\xff", "no kind of message"),
         (encode(Retract(5))[:-1], "Retract has 7 bytes where 8 were expected"),
         (encode(RoleChanged("solo"))[:1] + b"sing", "'sing' is not a role"),
+        (encode(TurnChanged("idle"))[:1] + b"yours", "'yours' is not a turn"),
         (encode(Heartbeat(5)) + b"\x00", "Heartbeat has 9 bytes where 8 were expected"),
         (encode(Ready()) + b"\x00", "Ready has 1 bytes where 0 were expected"),
         (encode(PlayEvents(EVENTS))[:-1], "PlayEvents has 32 bytes where 22 were expected"),

@@ -18,10 +18,10 @@ from livegen.clock import NS_PER_MS, now_ns
 from livegen.events import NoteOff, NoteOn, Timed, from_bytes, to_bytes
 
 _VOICE = str(Path(__file__).with_name("jack_voice.py"))
-_LIVEGEN = (sys.executable, "-c", "from livegen.cli import main; main()")
+LIVEGEN = (sys.executable, "-c", "from livegen.cli import main; main()")
 _SCRIPTED = (sys.executable, str(Path(__file__).with_name("scripted_daemon.py")))
 _LOOK_S = 0.005
-_OWN_FOLDERS = ("XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME")  # not those of whoever runs the tests
+OWN_FOLDERS = ("XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME")  # not those of whoever runs the tests
 
 Found = TypeVar("Found")
 
@@ -112,7 +112,7 @@ class Daemon:
         script: str | None = None,
         home: Path | None = None,
         within: Sequence[str] = (),
-        livegen: Sequence[str] = _LIVEGEN,
+        livegen: Sequence[str] = LIVEGEN,
     ) -> None:
         command = (*_SCRIPTED, script, name) if script else (*livegen, "jam", "--name", name, *options)
         self.begun_ns = now_ns()
@@ -125,7 +125,7 @@ class Daemon:
                 stderr=subprocess.STDOUT,
                 env={
                     **os.environ,
-                    **dict.fromkeys(_OWN_FOLDERS, str(home or folder)),
+                    **dict.fromkeys(OWN_FOLDERS, str(home or folder)),
                     "PYTHONUNBUFFERED": "1",
                     "PYTHONFAULTHANDLER": "1",
                 },

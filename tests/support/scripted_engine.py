@@ -23,6 +23,7 @@ import time
 from livegen.clock import NS_PER_MS, NS_PER_S
 from livegen.engine.engine import Engine
 from livegen.engine.plan import Plan
+from livegen.engine.turn_taking import Turn
 from livegen.errors import ModelError
 from livegen.events import NoteOff, NoteOn, Timed
 from livegen.ipc.engine_worker import open_connection, run_engine
@@ -37,6 +38,7 @@ class ScriptedEngine:
     """Does what the script says."""
 
     sha256 = ""
+    turn = Turn.IDLE
 
     def __init__(self, script: str) -> None:
         self._script = script

@@ -3,12 +3,14 @@
 import json
 import os
 import zipfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from livegen.appliance.support_bundle import write_bundle
+from livegen.daemon.now_playing import Scene
 from livegen.daemon.status_file import Figures, RecentLog, StatusFile, read_status
 from livegen.errors import LivegenError
 from livegen.midi_out.ledger import ledger_folder
@@ -52,6 +54,14 @@ def test_a_technician_reads_what_is_plugged_in_what_failed_and_what_to_do() -> N
     assert lines[3] == "notes      12 in, 31201 out"
     assert lines[7] == "engine     restarted 4 times; spare: ready; last: the engine ended, 3 h 3 min ago"
     assert lines[8] == "to do      nothing"
+
+
+def test_what_happens_now_is_a_line_of_its_own() -> None:
+    now = asdict(Scene("livegen plays", 3, 2, 96, "G major", "Em7"))
+
+    lines = as_text(written(load(), now=now)).splitlines()
+
+    assert lines[1] == "now        livegen plays | bar 3, beat 2 | 96 bpm | G major | Em7"
 
 
 def test_what_is_to_be_done_comes_with_its_reason() -> None:

@@ -1,0 +1,38 @@
+"""Names the chord that sounds, as on a lead sheet."""
+
+from collections.abc import Collection
+
+from livegen.music.key_names import NAMES
+
+_SUFFIXES = {  # semitones above the root → what follows its name
+    frozenset({4, 7}): "",
+    frozenset({3, 7}): "m",
+    frozenset({3, 6}): "dim",
+    frozenset({4, 8}): "aug",
+    frozenset({5, 7}): "sus4",
+    frozenset({4, 7, 10}): "7",
+    frozenset({4, 7, 11}): "maj7",
+    frozenset({3, 7, 10}): "m7",
+    frozenset({3, 7, 11}): "m(maj7)",
+    frozenset({3, 6, 10}): "m7b5",
+    frozenset({3, 6, 9}): "dim7",
+    frozenset({4, 10}): "7",  # without its fifth
+    frozenset({4, 11}): "maj7",
+    frozenset({3, 10}): "m7",
+}
+
+
+def chord_name(pitches: Collection[int]) -> str:
+    """The name of these MIDI pitches as a chord, such as "Am7" or "C/E"; "" when they are no triad or seventh chord.
+
+    Where two roots would do (augmented and diminished sevenths), the lowest pitch is the root.
+    """
+    if not pitches:
+        return ""
+    bass = min(pitches) % 12
+    sounding = {pitch % 12 for pitch in pitches}
+    for root in sorted(sounding, key=lambda pitch_class: (pitch_class - bass) % 12):
+        suffix = _SUFFIXES.get(frozenset((pitch_class - root) % 12 for pitch_class in sounding - {root}))
+        if suffix is not None:
+            return NAMES[root] + suffix + (f"/{NAMES[bass]}" if root != bass else "")
+    return ""
