@@ -79,7 +79,7 @@ Model = Annotated[
         autocompletion=lambda: list(shipped_models()),
     ),
 ]
-Seed = Annotated[int | None, typer.Option(help="The same seed gives the same music.")]
+Seed = Annotated[str | None, typer.Option(metavar="NUMBER", help="The same seed gives the same music.")]
 Learn = Annotated[
     str | None,
     typer.Option(
@@ -96,7 +96,7 @@ def jam(
     input_name: Annotated[str | None, typer.Option("--in", help="Listen to this port only.")] = None,
     output_name: Annotated[str | None, typer.Option("--out", help="Play to this port, besides livegen:out.")] = None,
     clock: Annotated[str | None, typer.Option(help="Source of the beat: player, internal, midi, link.")] = None,
-    tempo: Annotated[float | None, typer.Option(help="Tempo in bpm; 0: found in the phrase.")] = None,
+    tempo: Annotated[str | None, typer.Option(metavar="NUMBER", help="Beats a minute; 0: found in the phrase.")] = None,
     key: Annotated[str | None, typer.Option(help="'G', 'F# minor', ...; default: found in the phrase.")] = None,
     learn: Learn = None,
     config: Annotated[Path | None, typer.Option(help="A settings file; the default is your own.")] = None,
@@ -122,7 +122,7 @@ def jam(
 
 
 @app.command(epilog="Example: livegen run band.toml")
-def run(config: Annotated[Path, typer.Argument(help="A settings file (TOML).")]) -> None:
+def run(config: Annotated[Path, typer.Argument(metavar="SETTINGS.toml", help="A settings file.")]) -> None:
     """Run livegen in the foreground, with a settings file."""
     _play(config, {}, None, is_there=True)
 

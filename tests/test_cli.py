@@ -42,7 +42,10 @@ def livegen(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
         (["jam", "--midi", "memory", "--key", "B dur"], "unknown key 'B dur'; write 'Bb major': livegen reads English"),
         (["run", "none.toml"], "none.toml: no such file"),
         (["render", "none.mid", "out.mid"], "none.mid: no such file"),
-        (["render"], "Missing argument 'IN.mid'."),
+        (["render"], "render needs IN.mid and OUT.mid; for example: livegen render tune.mid answer.mid --seed 7"),
+        (["jam", "--tempo", "900"], "livegen: --tempo 900: write a number from 0 to 400, in beats a minute"),
+        (["render", "a.mid", "b.mid", "--seed", "x"], "livegen: --seed x: write a whole number, at least -1"),
+        (["harmonise", "a.mid", "b.mid", "--beam", "x"], "--beam x: write a whole number; for example: "),
     ],
 )
 def test_a_mistake_is_one_line(arguments: list[str], said: str) -> None:

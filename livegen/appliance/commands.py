@@ -24,7 +24,7 @@ To = Annotated[Path | None, typer.Option(help="The folder for the unit; the defa
 
 @service.command(epilog="Example: sudo livegen service install /etc/livegen/installation.toml")
 def install(
-    config: Annotated[Path, typer.Argument(help="A settings file, such as livegen config installation writes.")],
+    config: Annotated[Path, typer.Argument(metavar="SETTINGS.toml", help="As livegen config installation writes one.")],
     system: OfSystem = True,  # noqa: FBT002 (typer makes it a flag)
     to: To = None,
     user: Annotated[str, typer.Option("--as", help="The user to run as; with JACK, the user of its server.")] = "",
