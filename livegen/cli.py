@@ -6,6 +6,7 @@ Each command imports what it needs when it runs, so that the port process stays 
 import functools
 import os
 import secrets
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, get_args
@@ -344,9 +345,10 @@ def _play(path: Path, overrides: dict[str, dict[str, Any]], learn: str | None, *
     def read() -> Settings:
         return load(path if is_there or path.exists() else None, overrides, _say_once).with_seed(seed)
 
-    is_fresh = read().play.seed == seed
+    settings = read()
+    is_fresh = settings.play.seed == seed
     greeting = f"seed {seed}: 'livegen jam --seed {seed}' plays the same again" if is_fresh else ""
-    log(_summary_line(play(read, path, learn, log, greeting)))
+    log(_summary_line(play(read, path, learn, log, greeting), settings.daemon.record))
 
 
 @functools.cache
@@ -354,11 +356,14 @@ def _say_once(line: str) -> None:
     log(line)
 
 
-def _summary_line(figures: "Figures") -> str:
-    """A session in a line; ``livegen status`` has the delays while it runs."""
+def _summary_line(figures: "Figures", folder: str) -> str:
+    """A session, which was recorded in ``folder``, in a line; ``livegen status`` has the delays while it runs."""
     late = f"; {figures.late_note_ons} of its notes were left out, for they were late" if figures.late_note_ons else ""
     cut = f"; {figures.hanging} were cut off when a device was unplugged" if figures.hanging else ""
-    return f"you played {figures.notes_in} notes, livegen {figures.notes_out}{late}{cut}"
+    is_empty = not (figures.notes_in or figures.notes_out)
+    found = "has no notes" if is_empty else f"is listed by: livegen session list --folder {shlex.quote(folder)}"
+    recorded = f"; the recording in {folder} {found}" if folder else ""
+    return f"you played {figures.notes_in} notes, livegen {figures.notes_out}{late}{cut}{recorded}"
 
 
 def _figures_line(figures: "Figures") -> str:

@@ -56,6 +56,24 @@ def test_a_mistake_is_one_line(arguments: list[str], said: str) -> None:
     assert done.returncode != 0
 
 
+@pytest.mark.parametrize(
+    ("options", "programs", "said"),
+    [
+        (["--model", "bahc"], "[]", "unknown model 'bahc'; did you mean 'bach'?"),
+        (["--model", "none.onnx"], "[]", "none.onnx: no such file; give a shipped model's name or the path"),
+        (["--key", "fis moll"], "[]", "--key: unknown key 'fis moll'; write 'F# minor'"),
+        ([], '["respnd"]', "controls.programs: unknown role or model 'respnd'; did you mean 'respond'?"),
+    ],
+)
+def test_a_wrong_name_is_told_before_anything_is_opened(
+    tmp_path: Path, options: list[str], programs: str, said: str
+) -> None:
+    done = livegen("jam", *options, XDG_RUNTIME_DIR=str(tmp_path), LIVEGEN_CONTROLS__PROGRAMS=programs)
+
+    assert (said in done.stderr, done.stdout, done.returncode) == (True, "", 1)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_damaged_midi_file_is_one_line_and_leaves_no_answer(tmp_path: Path) -> None:
     (tmp_path / "bad.mid").write_bytes(b"MThd\0\0")
 
@@ -170,6 +188,7 @@ def test_each_session_has_a_seed_of_its_own_which_is_said_and_recorded(tmp_path:
     for number, found in enumerate(seeds):
         assert len(found) == 1
         (recorded,) = (tmp_path / f"session{number}").glob("*.session")
+        assert said[number].endswith(f"livegen 0; the recording in {recorded.parent} has no notes\n")
         told = [record.content for record in read_session(recorded).records if record.kind is Kind.TOLD]
         assert f'"seed":{found[0]}'.encode() in b"".join(told)
 

@@ -16,7 +16,7 @@ from livegen.daemon.controls import Controls
 from livegen.daemon.event_router import EventRouter
 from livegen.daemon.folder_watch import FolderWatch, RuntimeFile
 from livegen.daemon.health import HealthMonitor
-from livegen.daemon.model_supply import Models, ModelSupply
+from livegen.daemon.model_supply import Models, ModelSupply, check_models
 from livegen.daemon.monitor import EventMonitor, Monitor
 from livegen.daemon.ports import MemoryPorts, PortManager, open_ports, pause_s
 from livegen.daemon.readiness import Readiness
@@ -32,6 +32,7 @@ from livegen.midi_out.player import Player
 from livegen.realtime import LOOKING_ON, lock_memory, lower_thread, raise_thread
 from livegen.recording.recorder import open_recorder
 from livegen.settings import Settings
+from livegen.sync.ableton_link import check_link
 from livegen.sync.clock_source import ClockSource
 
 _THREADS = 6  # monitor, player, router, clock source, supervisor, models: a thread each
@@ -65,6 +66,9 @@ def run_daemon(
     only the opening hours use. ``memory``: ports in memory, used beside the MIDI system if the settings name one.
     """
     log, is_realtime = RecentLog(say), settings.daemon.realtime
+    if settings.time.clock == "link":
+        check_link()
+    models = _models(engine, settings, log, lambda each: supervisor.give(each), lambda: daemon.router.model_fetched())
     with ExitStack() as stack:
         ledger = stack.enter_context(keep_ledger(settings.ports.name, ledger_folder(), log))
         threads = _Threads(stack, stop, is_realtime=is_realtime)
@@ -73,9 +77,6 @@ def run_daemon(
         player = Player(ledger, monitor.sent, is_realtime=is_realtime)
         folder_watch = stack.enter_context(_watch_folder(settings, player, log))
         threads.start(player)
-        models = _models(
-            engine, settings, log, lambda each: supervisor.give(each), lambda: daemon.router.model_fetched()
-        )
         daemon = _start_ports(threads, Controls(settings, log, path), monitor, player, log, memory, models)
         supervisor = Supervisor(engine, player, daemon.router, log, monitor.tap, models)
         threads.start(models)
@@ -99,8 +100,10 @@ def _models(
     give: Callable[[GivenModel], None],
     on_fetched: Callable[[], None],
 ) -> Models:
+    """The models; ModelError, before anything is opened, where no file is meant by the names in the settings."""
     if engine is not ENGINE_COMMAND:
         return Models()
+    check_models(settings)
     return ModelSupply(settings.play.model, log, give, on_fetched, is_realtime=settings.daemon.realtime)
 
 
