@@ -266,15 +266,15 @@ def ports(as_json: AsJson = False) -> None:  # noqa: FBT002 (typer makes it a fl
 
 @app.command(epilog="Example: livegen models --json")
 def models(
-    figures: Annotated[bool, typer.Option("--figures", help="Show codec, size and accuracy, too.")] = False,  # noqa: FBT002
+    figures: Annotated[bool, typer.Option("--figures", help="Show network, codec, size and accuracy, too.")] = False,  # noqa: FBT002
     as_json: AsJson = False,  # noqa: FBT002 (typer makes it a flag)
 ) -> None:
     """List the models that come with livegen: what each plays, and in which roles."""
     from livegen.tools.doctor import describe_models
 
-    columns = {"name": "name", "what it plays": "title", "roles": "roles"}
+    columns = {"name": "name", "what it plays": "plays", "roles": "roles"}
     if figures:
-        columns |= {"codec": "codec", "size": "size", "accuracy": "figure"}
+        columns |= {"title": "title", "codec": "codec", "size": "size", "accuracy": "figure"}
     found = describe_models()
     if as_json:
         show_json(found)
@@ -286,6 +286,7 @@ def models(
 @app.command(epilog="Example: livegen doctor --json")
 def doctor(
     config: Annotated[Path | None, typer.Argument(help="The settings file of an installation.")] = None,
+    details: Annotated[bool, typer.Option("--details", help="Show what a technician wants to know, too.")] = False,  # noqa: FBT002
     as_json: AsJson = False,  # noqa: FBT002 (typer makes it a flag)
 ) -> None:
     """Check what livegen needs, and say how to fix what is wrong. Exit status 1 when livegen cannot play."""
@@ -295,7 +296,7 @@ def doctor(
     if as_json:
         show_json(report.as_dict())
     else:
-        show(report.as_text())
+        show(report.as_text(details=details))
     if not report.is_healthy:
         raise typer.Exit(1)
 

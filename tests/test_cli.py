@@ -110,7 +110,7 @@ def test_models_are_listed_with_their_roles_and_with_figures_where_they_are_aske
 
     assert [row["name"] for row in rows] == list(shipped_models())
     assert {row["name"] for row in rows if "harmonise" in row["roles"]} == {"bach"}
-    assert {key for row in rows for key in row} == {"name", "title", "roles", "codec", "size", "figure"}
+    assert {key for row in rows for key in row} == {"name", "plays", "title", "roles", "codec", "size", "figure"}
     assert listed.stdout.splitlines()[0].split("  ", 1)[0] == "name"
     assert "respond, accompany, harmonise, solo" in listed.stdout
     assert "nats" not in listed.stdout
@@ -148,6 +148,7 @@ def test_doctor_prints_the_conditions_and_finds_the_models() -> None:
     assert report["healthy"] is True
     assert done.returncode == 0
     assert {"cpu", "load_average", "priority", "python", "onnxruntime", "provider"} <= report["conditions"].keys()
+    assert livegen("doctor", "--details").stdout.splitlines()[-1] == report["summary"]
 
 
 @pytest.mark.parametrize(

@@ -178,6 +178,7 @@ class _Daemon:
                     **health.status(at_ns),
                     "deaf": self.ports.deaf(),
                     "to_do": self.ports.to_do(),
+                    "not_ready": readiness.lacking,
                     "lines": self.log.lately(at_ns),
                 },
             )
