@@ -84,7 +84,8 @@ Seed = Annotated[str | None, typer.Option(metavar="NUMBER", help="The same seed 
 Learn = Annotated[
     str | None,
     typer.Option(
-        help="Parameter: the next knob that you move will set it.", autocompletion=lambda: get_args(Parameter)
+        help="What the next knob that you move will set: density, temperature, ...",
+        autocompletion=lambda: get_args(Parameter),
     ),
 ]
 
@@ -109,7 +110,10 @@ def jam(
     name: Annotated[str | None, typer.Option(help="Name of the virtual ports.")] = None,
     midi: Annotated[str | None, typer.Option(help="MIDI system: auto, alsa, jack, core, windows.")] = None,
 ) -> None:
-    """Play: livegen listens to every hardware keyboard and to livegen:in, and answers through livegen:out."""
+    """Play with livegen, live.
+
+    It listens to every hardware keyboard and to livegen:in, and answers through livegen:out.
+    """
     named = bool(input_name or output_name) or None  # a port that was typed must be there
     overrides: dict[str, dict[str, Any]] = {
         "play": {"role": role, "model": model, "seed": seed, "key": key},
@@ -124,7 +128,7 @@ def jam(
 
 @app.command(epilog="Example: livegen run band.toml")
 def run(config: Annotated[Path, typer.Argument(metavar="SETTINGS.toml", help="A settings file.")]) -> None:
-    """Run livegen in the foreground, with a settings file."""
+    """Play as a settings file says, until Ctrl-C."""
     _play(config, {}, None, is_there=True)
 
 
@@ -139,7 +143,10 @@ def config(
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there; a copy is kept.")] = False,  # noqa: FBT002
     only_show: Annotated[bool, typer.Option("--show", help="Print it, and write nothing.")] = False,  # noqa: FBT002
 ) -> None:
-    """Write a settings file to begin with: all settings, each commented out with its default, or an example."""
+    """Write a settings file to begin with.
+
+    It has all settings, each commented out with its default, or is an example.
+    """
     from livegen.tools.config_file import config_text, write_config
 
     if only_show:
@@ -148,12 +155,12 @@ def config(
         show(write_config(example, to, is_forced=force))
 
 
-@app.command(epilog="Example: livegen status --json")
+@app.command(epilog="Example: livegen status")
 def status(
     name: Annotated[str, typer.Option(help="Name of the virtual ports.")] = "livegen",
     as_json: AsJson = False,  # noqa: FBT002 (typer makes it a flag)
 ) -> None:
-    """Show a running livegen's status: devices, delays, the last failure, and what to do.
+    """Show how a running livegen does, and what is to do.
 
     Exit status 0: all is well; 1: something is to do; 3: livegen does not run.
     """
@@ -175,7 +182,10 @@ def support(
     to: Annotated[Path, typer.Option(help="The file to write.")] = Path("livegen-support.zip"),
     with_music: Annotated[bool, typer.Option("--with-music", help="Add the newest recordings.")] = False,  # noqa: FBT002
 ) -> None:
-    """Write one file for whoever helps you: doctor, status, settings, last lines, versions; no music."""
+    """Write one file for whoever helps you.
+
+    It has what doctor and status say, the settings, the last lines and the versions; no music.
+    """
     from livegen.appliance.support_bundle import write_bundle
 
     for name in write_bundle(to, load(config), with_music=with_music):
@@ -190,7 +200,10 @@ def demo(
     out_dir: Annotated[Path, typer.Option(help="The folder for demo.wav, demo.mid and demo.png.")] = Path("."),
     figures: Annotated[bool, typer.Option("--figures", help="Print how exact it was.")] = False,  # noqa: FBT002
 ) -> None:
-    """Demonstrate livegen without hardware: play a hymn to it, in real time; write the sound, the music, a picture."""
+    """Hear and see livegen without any hardware.
+
+    A hymn is played to it, in real time; the sound, the music and a picture are written.
+    """
     from livegen.tools.demo import run_demo
 
     settings = load(None, {"play": {"model": model, "seed": seed}, "ports": {"name": "livegen-demo"}})
@@ -208,7 +221,10 @@ def render(
     seed: Seed = None,
     picture: Annotated[Path | None, typer.Option(help="A piano roll to write (PNG).")] = None,
 ) -> None:
-    """Answer a MIDI file as in live playing, but as fast as possible; write the phrases and the answers."""
+    """Answer a MIDI file, as fast as possible.
+
+    It answers as in live playing; the phrases and the answers are written.
+    """
     from livegen.tools.render import render_file
 
     settings = load(None, {"play": {"role": role, "model": model, "seed": seed}})
@@ -225,7 +241,10 @@ def replay(
     folder: Folder = None,
     as_json: AsJson = False,  # noqa: FBT002 (typer makes it a flag)
 ) -> None:
-    """Replay a session and compare: the same bytes, or the first difference; exit status 1 too if a part is missing."""
+    """Play a session again, and compare.
+
+    It says that the music is the same, byte for byte, or where it differs; exit status 1 too if a part is missing.
+    """
     from livegen.session.replay import replay_export
 
     with progress("records") as report:
@@ -239,13 +258,16 @@ def replay(
 def harmonise(
     source: Annotated[Path, typer.Argument(metavar="IN.mid", help="A melody; of chords, the highest note is used.")],
     target: Annotated[Path, typer.Argument(metavar="OUT.mid", help="Four voices, a track each; also a picture.")],
-    beam: Annotated[int, typer.Option(min=1, max=64, help="Width of the beam search; 1: greedy search.")] = 8,
+    beam: Annotated[int, typer.Option(min=1, max=64, help="How many harmonies to compare: more takes longer.")] = 8,
     model: Annotated[
         str, typer.Option(help="A shipped chorale model, or the path of an .onnx file.", callback=_from_here)
     ] = "bach",
     key: Annotated[str | None, typer.Option(help="'G', 'F# minor', ...; default: found in the melody.")] = None,
 ) -> None:
-    """Add alto, tenor and bass to a melody; the same melody gives the same harmony."""
+    """Add alto, tenor and bass to a melody.
+
+    The same melody gives the same harmony.
+    """
     from livegen.tools.harmonise_file import harmonise_file
 
     with progress("sixteenths") as report:
@@ -264,12 +286,12 @@ def ports(as_json: AsJson = False) -> None:  # noqa: FBT002 (typer makes it a fl
         show("no MIDI ports yet: plug in a keyboard, or start a program that has some")
 
 
-@app.command(epilog="Example: livegen models --json")
+@app.command(epilog="Example: livegen models")
 def models(
     figures: Annotated[bool, typer.Option("--figures", help="Show network, codec, size and accuracy, too.")] = False,  # noqa: FBT002
     as_json: AsJson = False,  # noqa: FBT002 (typer makes it a flag)
 ) -> None:
-    """List the models that come with livegen: what each plays, and in which roles."""
+    """List the models: what each plays, and in which roles."""
     from livegen.tools.doctor import describe_models
 
     columns = {"name": "name", "what it plays": "plays", "roles": "roles"}
@@ -283,13 +305,16 @@ def models(
         show(table([{heading: row[key] for heading, key in columns.items()} for row in rows], tuple(columns)))
 
 
-@app.command(epilog="Example: livegen doctor --json")
+@app.command(epilog="Example: livegen doctor")
 def doctor(
     config: Annotated[Path | None, typer.Argument(help="The settings file of an installation.")] = None,
     details: Annotated[bool, typer.Option("--details", help="Show what a technician wants to know, too.")] = False,  # noqa: FBT002
     as_json: AsJson = False,  # noqa: FBT002 (typer makes it a flag)
 ) -> None:
-    """Check what livegen needs, and say how to fix what is wrong. Exit status 1 when livegen cannot play."""
+    """Check what livegen needs, and say how to fix what is wrong.
+
+    Exit status 1 when livegen cannot play.
+    """
     from livegen.tools.doctor import examine
 
     report = examine(load(config))
@@ -307,7 +332,10 @@ def uninstall(
     settings: Annotated[bool, typer.Option("--settings", help="With --yes: remove your settings, too.")] = False,  # noqa: FBT002
     recordings: Annotated[bool, typer.Option("--recordings", help="With --yes: your recordings, too.")] = False,  # noqa: FBT002
 ) -> None:
-    """Show what livegen has left on this computer, ask what to remove, and say how to remove livegen itself."""
+    """Show what livegen has left on this computer.
+
+    It asks what to remove, and says how to remove livegen itself.
+    """
     from livegen.appliance.uninstall import uninstall as remove_all
 
     asks = sys.stdin.isatty() and not yes

@@ -47,6 +47,12 @@ def test_every_command_says_what_it_needs_with_an_example_and_where_there_is_mor
     assert found.endswith(f"; for example: {example}; more: livegen {name} --help")
 
 
+def test_the_list_of_commands_says_what_each_does_in_whole_sentences() -> None:
+    shown = [command.get_short_help_str(62) for _, command in EVERY]  # the room that 80 columns leave
+
+    assert [line for line in shown if line.endswith("...")] == []
+
+
 @pytest.mark.parametrize(
     ("words", "begins"),
     [

@@ -34,7 +34,10 @@ def session_list(folder: Folder = None, as_json: AsJson = False) -> None:  # noq
 
 @session.command("show", epilog="Example: livegen session show 2026-11-21_20-00-00 --json")
 def session_show(name: SESSION, folder: Folder = None, as_json: AsJson = False) -> None:  # noqa: FBT002 (typer makes it a flag)
-    """Show a session's figures: length, notes, engines, and whether the file is damaged."""
+    """Show a session's figures.
+
+    They are its length, its notes, its engines, and whether the file is damaged.
+    """
     from livegen.recording.library import find_session, sessions_folder
     from livegen.session.summary import summary
 
@@ -47,7 +50,10 @@ def session_export(
     target: Annotated[Path, typer.Argument(metavar="OUT.mid", help="The MIDI file to write: player and machine.")],
     folder: Folder = None,
 ) -> None:
-    """Write a session as a MIDI file: the player's notes, and the machine's as they were sent, in bars as heard."""
+    """Write a session as a MIDI file.
+
+    It has the player's notes, and the machine's as they were sent, in bars as heard.
+    """
     from livegen.files.midi_file import write_midi
 
     _, player, machine, bars = _music(name, folder)

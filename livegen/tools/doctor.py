@@ -105,7 +105,7 @@ def examine(settings: Settings) -> Report:
         _midi(settings.ports),
         _keyboards(settings.ports),
         _sound(settings.sound),
-        *_models(settings.play.model),
+        *_models(settings.play.model, settings.installation.fallback_model),
         _running(settings.ports.name),
         *_wall_clock(settings.installation.hours),
         _priority(),
@@ -185,10 +185,10 @@ def _sound(sound: Sound) -> Finding:
     return Finding("sound", is_ok=True, says="FluidSynth is there, for livegen jam --sound", details=str(found))
 
 
-def _models(chosen: str) -> list[Finding]:
-    """The chosen model, those that come with livegen, and a line for all of them when they are whole."""
+def _models(*chosen: str) -> list[Finding]:
+    """The chosen models, those that come with livegen, and a line for all of them when they are whole."""
     findings = []
-    for name in dict.fromkeys((*shipped_models(), chosen)):
+    for name in filter(None, dict.fromkeys((*shipped_models(), *chosen))):
         try:
             card = load_bundle(name).card
         except LivegenError as error:

@@ -65,6 +65,13 @@ def test_what_is_in_order_is_said_without_technical_words() -> None:
     assert "models: 6, all of them whole" in fine.as_text()
 
 
+def test_a_fallback_model_that_is_not_there_is_found_before_it_is_needed() -> None:
+    report = examine(load(None, {"installation": {"fallback_model": "bahc"}}))
+
+    assert not report.is_healthy
+    assert "MISS  model bahc: unknown model 'bahc'; did you mean 'bach'?" in report.as_text()
+
+
 def test_each_model_says_what_it_plays_and_names_its_network_only_where_it_is_asked_for() -> None:
     listed, figures = livegen("models").stdout, livegen("models", "--figures").stdout
 
