@@ -80,7 +80,7 @@ class Report:
         if not wrong:
             return "livegen can play here: everything is there"
         count = "1 thing" if len(wrong) == 1 else f"{len(wrong)} things"
-        repairs = f"{count} to repair: {', '.join(finding.name for finding in wrong)}"
+        repairs = f"{count} to repair: {', '.join(printable(finding.name) for finding in wrong)}"
         if not self.is_healthy:
             return f"livegen cannot play here: {repairs}"
         if any(finding.is_awaited for finding in wrong):
