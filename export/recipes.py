@@ -9,6 +9,7 @@ from typing import Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from livegen.errors import SettingsError, did_you_mean
+from livegen.wrong_value import remedy
 
 CONFIGS = Path(__file__).parents[1] / "configs" / "train"
 RUNS = Path(__file__).parents[1] / "runs"
@@ -158,4 +159,4 @@ def _explain(error: ValidationError) -> str:
         return f"unknown key '{place}'"
     if first["type"] == "missing":
         return f"'{place}' is missing"
-    return f"'{place}' is {first['input']!r}: {first['msg']}"
+    return f"'{place}' is {first['input']!r}: {remedy(first)}"

@@ -25,6 +25,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from export import recipes
 from export.recipes import Recipe
 from livegen.errors import SettingsError, did_you_mean
+from livegen.wrong_value import remedy
 
 SWEEPS = Path(__file__).parents[1] / "configs" / "sweep"
 Value = bool | int | float | str
@@ -82,7 +83,7 @@ def load(path: Path) -> Sweep:
         raise SettingsError(f"{path}: cannot be read as TOML: {error}") from None
     except ValidationError as error:
         first = error.errors()[0]
-        raise SettingsError(f"{path}: '{'.'.join(map(str, first['loc']))}': {first['msg']}") from None
+        raise SettingsError(f"{path}: '{'.'.join(map(str, first['loc']))}': {remedy(first)}") from None
     if sweep.search == "grid" and not all(isinstance(values, list) for values in sweep.space.values()):
         raise SettingsError(f"{path}: a grid is made of lists of values; for an interval search 'random' or 'tpe'")
     if sweep.search != "grid" and not sweep.trials:
@@ -106,7 +107,7 @@ def recipe_of(sweep: Sweep, settings: Mapping[str, Value]) -> Recipe:
         return Recipe.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
-        raise SettingsError(f"sweep '{sweep.name}': '{first['loc'][-1]}': {first['msg']}") from None
+        raise SettingsError(f"sweep '{sweep.name}': '{first['loc'][-1]}': {remedy(first)}") from None
 
 
 def run(sweep: Sweep, folder: Path, train: Callable[[Recipe, Path], float], report: Report | None = None) -> None:

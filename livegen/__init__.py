@@ -118,7 +118,6 @@ Music, and how it is written as tokens:
     music/hands.py               which keys are the left hand's
     music/key.py                 the key of a phrase
     music/chord_names.py         names the chord that sounds
-    music/key_names.py           keys by their names, in English and other languages
     music/phrase.py              the phrase on its grid
     music/phrase_capture.py      what was played since the last answer, and when the phrase is over
     music/taps.py                notes of no length
@@ -157,8 +156,10 @@ What all folders use:
     latency.py                   how late events were sent, as a histogram
     settings.py                  every setting once
     settings_file.py             the player's settings file, and the learnt controllers in it
+    wrong_value.py               what would be right in place of a value that is refused
     parameters.py                what a knob can set
     opening_hours.py             opening hours, as they are written
+    key_names.py                 keys by their names, in English and other languages
     private_folder.py            makes a folder that nobody else may read
     installed.py                 how livegen was installed, is removed, and gets another library
     version.py                   the version that runs, and the one that is installed

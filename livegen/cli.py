@@ -6,6 +6,7 @@ Each command imports what it needs when it runs, so that the port process stays 
 import functools
 import os
 import secrets
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, get_args
@@ -80,11 +81,12 @@ Model = Annotated[
         autocompletion=lambda: list(shipped_models()),
     ),
 ]
-Seed = Annotated[int | None, typer.Option(help="The same seed gives the same music.")]
+Seed = Annotated[str | None, typer.Option(metavar="NUMBER", help="The same seed gives the same music.")]
 Learn = Annotated[
     str | None,
     typer.Option(
-        help="Parameter: the next knob that you move will set it.", autocompletion=lambda: get_args(Parameter)
+        help="What the next knob that you move will set: density, temperature, ...",
+        autocompletion=lambda: get_args(Parameter),
     ),
 ]
 
@@ -97,7 +99,7 @@ def jam(
     input_name: Annotated[str | None, typer.Option("--in", help="Listen to this port only.")] = None,
     output_name: Annotated[str | None, typer.Option("--out", help="Play to this port, besides livegen:out.")] = None,
     clock: Annotated[str | None, typer.Option(help="Source of the beat: player, internal, midi, link.")] = None,
-    tempo: Annotated[float | None, typer.Option(help="Tempo in bpm; 0: found in the phrase.")] = None,
+    tempo: Annotated[str | None, typer.Option(metavar="NUMBER", help="Beats a minute; 0: found in the phrase.")] = None,
     key: Annotated[str | None, typer.Option(help="'G', 'F# minor', ...; default: found in the phrase.")] = None,
     learn: Learn = None,
     config: Annotated[Path | None, typer.Option(help="A settings file; the default is your own.")] = None,
@@ -109,7 +111,10 @@ def jam(
     name: Annotated[str | None, typer.Option(help="Name of the virtual ports.")] = None,
     midi: Annotated[str | None, typer.Option(help="MIDI system: auto, alsa, jack, core, windows.")] = None,
 ) -> None:
-    """Play: livegen listens to every hardware keyboard and to livegen:in, and answers through livegen:out."""
+    """Play with livegen, live.
+
+    It listens to every hardware keyboard and to livegen:in, and answers through livegen:out.
+    """
     named = bool(input_name or output_name) or None  # a port that was typed must be there
     overrides: dict[str, dict[str, Any]] = {
         "play": {"role": role, "model": model, "seed": seed, "key": key},
@@ -123,8 +128,8 @@ def jam(
 
 
 @app.command(epilog="Example: livegen run band.toml")
-def run(config: Annotated[Path, typer.Argument(help="A settings file (TOML).")]) -> None:
-    """Run livegen in the foreground, with a settings file."""
+def run(config: Annotated[Path, typer.Argument(metavar="SETTINGS.toml", help="A settings file.")]) -> None:
+    """Play as a settings file says, until Ctrl-C."""
     _play(config, {}, None, is_there=True)
 
 
@@ -139,7 +144,10 @@ def config(
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there; a copy is kept.")] = False,  # noqa: FBT002
     only_show: Annotated[bool, typer.Option("--show", help="Print it, and write nothing.")] = False,  # noqa: FBT002
 ) -> None:
-    """Write a settings file to begin with: all settings, each commented out with its default, or an example."""
+    """Write a settings file to begin with.
+
+    It has all settings, each commented out with its default, or is an example.
+    """
     from livegen.tools.config_file import config_text, write_config
 
     if only_show:
@@ -148,12 +156,12 @@ def config(
         show(write_config(example, to, is_forced=force))
 
 
-@app.command(epilog="Example: livegen status --json")
+@app.command(epilog="Example: livegen status")
 def status(
     name: Annotated[str, typer.Option(help="Name of the virtual ports.")] = "livegen",
     as_json: AsJson = False,  # noqa: FBT002 (typer makes it a flag)
 ) -> None:
-    """Show a running livegen's status: devices, delays, the last failure, and what to do.
+    """Show how a running livegen does, and what is to do.
 
     Exit status 0: all is well; 1: something is to do; 3: livegen does not run.
     """
@@ -175,7 +183,10 @@ def support(
     to: Annotated[Path, typer.Option(help="The file to write.")] = Path("livegen-support.zip"),
     with_music: Annotated[bool, typer.Option("--with-music", help="Add the newest recordings.")] = False,  # noqa: FBT002
 ) -> None:
-    """Write one file for whoever helps you: doctor, status, settings, last lines, versions; no music."""
+    """Write one file for whoever helps you.
+
+    It has what doctor and status say, the settings, the last lines and the versions; no music.
+    """
     from livegen.appliance.support_bundle import write_bundle
 
     for name in write_bundle(to, load(config), with_music=with_music):
@@ -190,7 +201,10 @@ def demo(
     out_dir: Annotated[Path, typer.Option(help="The folder for demo.wav, demo.mid and demo.png.")] = Path("."),
     figures: Annotated[bool, typer.Option("--figures", help="Print how exact it was.")] = False,  # noqa: FBT002
 ) -> None:
-    """Demonstrate livegen without hardware: play a hymn to it, in real time; write the sound, the music, a picture."""
+    """Hear and see livegen without any hardware.
+
+    A hymn is played to it, in real time; the sound, the music and a picture are written.
+    """
     from livegen.tools.demo import run_demo
 
     settings = load(None, {"play": {"model": model, "seed": seed}, "ports": {"name": "livegen-demo"}})
@@ -208,7 +222,10 @@ def render(
     seed: Seed = None,
     picture: Annotated[Path | None, typer.Option(help="A piano roll to write (PNG).")] = None,
 ) -> None:
-    """Answer a MIDI file as in live playing, but as fast as possible; write the phrases and the answers."""
+    """Answer a MIDI file, as fast as possible.
+
+    It answers as in live playing; the phrases and the answers are written.
+    """
     from livegen.tools.render import render_file
 
     settings = load(None, {"play": {"role": role, "model": model, "seed": seed}})
@@ -225,7 +242,10 @@ def replay(
     folder: Folder = None,
     as_json: AsJson = False,  # noqa: FBT002 (typer makes it a flag)
 ) -> None:
-    """Replay a session and compare: the same bytes, or the first difference; exit status 1 too if a part is missing."""
+    """Play a session again, and compare.
+
+    It says that the music is the same, byte for byte, or where it differs; exit status 1 too if a part is missing.
+    """
     from livegen.session.replay import replay_export
 
     with progress("records") as report:
@@ -239,13 +259,16 @@ def replay(
 def harmonise(
     source: Annotated[Path, typer.Argument(metavar="IN.mid", help="A melody; of chords, the highest note is used.")],
     target: Annotated[Path, typer.Argument(metavar="OUT.mid", help="Four voices, a track each; also a picture.")],
-    beam: Annotated[int, typer.Option(min=1, max=64, help="Width of the beam search; 1: greedy search.")] = 8,
+    beam: Annotated[int, typer.Option(min=1, max=64, help="How many harmonies to compare: more takes longer.")] = 8,
     model: Annotated[
         str, typer.Option(help="A shipped chorale model, or the path of an .onnx file.", callback=_from_here)
     ] = "bach",
     key: Annotated[str | None, typer.Option(help="'G', 'F# minor', ...; default: found in the melody.")] = None,
 ) -> None:
-    """Add alto, tenor and bass to a melody; the same melody gives the same harmony."""
+    """Add alto, tenor and bass to a melody.
+
+    The same melody gives the same harmony.
+    """
     from livegen.tools.harmonise_file import harmonise_file
 
     with progress("sixteenths") as report:
@@ -264,17 +287,17 @@ def ports(as_json: AsJson = False) -> None:  # noqa: FBT002 (typer makes it a fl
         show("no MIDI ports yet: plug in a keyboard, or start a program that has some")
 
 
-@app.command(epilog="Example: livegen models --json")
+@app.command(epilog="Example: livegen models")
 def models(
-    figures: Annotated[bool, typer.Option("--figures", help="Show codec, size and accuracy, too.")] = False,  # noqa: FBT002
+    figures: Annotated[bool, typer.Option("--figures", help="Show network, codec, size and accuracy, too.")] = False,  # noqa: FBT002
     as_json: AsJson = False,  # noqa: FBT002 (typer makes it a flag)
 ) -> None:
-    """List the models that come with livegen: what each plays, and in which roles."""
+    """List the models: what each plays, and in which roles."""
     from livegen.tools.doctor import describe_models
 
-    columns = {"name": "name", "what it plays": "title", "roles": "roles"}
+    columns = {"name": "name", "what it plays": "plays", "roles": "roles"}
     if figures:
-        columns |= {"codec": "codec", "size": "size", "accuracy": "figure"}
+        columns |= {"title": "title", "codec": "codec", "size": "size", "accuracy": "figure"}
     found = describe_models()
     if as_json:
         show_json(found)
@@ -283,19 +306,23 @@ def models(
         show(table([{heading: row[key] for heading, key in columns.items()} for row in rows], tuple(columns)))
 
 
-@app.command(epilog="Example: livegen doctor --json")
+@app.command(epilog="Example: livegen doctor")
 def doctor(
     config: Annotated[Path | None, typer.Argument(help="The settings file of an installation.")] = None,
+    details: Annotated[bool, typer.Option("--details", help="Show what a technician wants to know, too.")] = False,  # noqa: FBT002
     as_json: AsJson = False,  # noqa: FBT002 (typer makes it a flag)
 ) -> None:
-    """Check what livegen needs, and say how to fix what is wrong. Exit status 1 when livegen cannot play."""
+    """Check what livegen needs, and say how to fix what is wrong.
+
+    Exit status 1 when livegen cannot play.
+    """
     from livegen.tools.doctor import examine
 
     report = examine(load(config))
     if as_json:
         show_json(report.as_dict())
     else:
-        show(report.as_text())
+        show(report.as_text(details=details))
     if not report.is_healthy:
         raise typer.Exit(1)
 
@@ -306,7 +333,10 @@ def uninstall(
     settings: Annotated[bool, typer.Option("--settings", help="With --yes: remove your settings, too.")] = False,  # noqa: FBT002
     recordings: Annotated[bool, typer.Option("--recordings", help="With --yes: your recordings, too.")] = False,  # noqa: FBT002
 ) -> None:
-    """Show what livegen has left on this computer, ask what to remove, and say how to remove livegen itself."""
+    """Show what livegen has left on this computer.
+
+    It asks what to remove, and says how to remove livegen itself.
+    """
     from livegen.appliance.uninstall import uninstall as remove_all
 
     asks = sys.stdin.isatty() and not yes
@@ -349,16 +379,20 @@ def _play(path: Path, overrides: dict[str, dict[str, Any]], learn: str | None, *
         def read() -> Settings:
             return load(path if is_there or path.exists() else None, overrides, say_once).with_seed(seed)
 
-        is_fresh = read().play.seed == seed
+        settings = read()
+        is_fresh = settings.play.seed == seed
         greeting = f"seed {seed}: 'livegen jam --seed {seed}' plays the same again" if is_fresh else ""
-        say(_summary_line(play(read, path, learn, say, now_playing, greeting)))
+        say(_summary_line(play(read, path, learn, say, now_playing, greeting), settings.daemon.record))
 
 
-def _summary_line(figures: "Figures") -> str:
-    """A session in a line; ``livegen status`` has the delays while it runs."""
+def _summary_line(figures: "Figures", folder: str) -> str:
+    """A session, which was recorded in ``folder``, in a line; ``livegen status`` has the delays while it runs."""
     late = f"; {figures.late_note_ons} of its notes were left out, for they were late" if figures.late_note_ons else ""
     cut = f"; {figures.hanging} were cut off when a device was unplugged" if figures.hanging else ""
-    return f"you played {figures.notes_in} notes, livegen {figures.notes_out}{late}{cut}"
+    is_empty = not (figures.notes_in or figures.notes_out)
+    found = "has no notes" if is_empty else f"is listed by: livegen session list --folder {shlex.quote(folder)}"
+    recorded = f"; the recording in {folder} {found}" if folder else ""
+    return f"you played {figures.notes_in} notes, livegen {figures.notes_out}{late}{cut}{recorded}"
 
 
 def _figures_line(figures: "Figures") -> str:

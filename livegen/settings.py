@@ -5,14 +5,17 @@ import os
 import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from livegen.errors import SettingsError, did_you_mean, nearest
+from livegen.key_names import read_key
 from livegen.opening_hours import parse_hours
 from livegen.regular_file import read_regular
+from livegen.wrong_value import remedy
 
 MOST_BYTES = 65_536  # of a file: ten times the length of a file with every key
 _VERSION = 1  # of the settings file; none means 1
@@ -67,7 +70,9 @@ class Ports(_Frozen):
     """The MIDI ports."""
 
     system: Literal["auto", "alsa", "jack", "core", "windows", "memory"] = "auto"
-    name: str = Field("livegen", pattern=r"^[A-Za-z0-9_.-]{1,32}$")  # of the virtual ports: livegen:in, livegen:out
+    name: str = Field(  # of the virtual ports: livegen:in, livegen:out
+        "livegen", pattern=r"^[A-Za-z0-9_.-]{1,32}$", description="1 to 32 letters, digits, '_', '.' or '-'"
+    )
     input: str = ""  # the port to listen to; "": every hardware keyboard
     output: str = ""  # a port to play to, besides the virtual one
     inputs: tuple[Annotated[InputPort, _BY_NAME], ...] = ()  # several input ports, each with its own channels
@@ -201,7 +206,9 @@ class Sound(_Frozen):
 
     on: bool = False
     soundfont: str = ""  # the path of an SF2 or SF3 file; "": the system's
-    driver: str = Field("auto", pattern=r"^[a-z0-9]{1,20}$")  # of FluidSynth: jack, pulseaudio, pipewire, alsa, ...
+    driver: str = Field(  # of FluidSynth
+        "auto", pattern=r"^[a-z0-9]{1,20}$", description="the name of a driver: jack, pulseaudio, pipewire, alsa, ..."
+    )
     gain: float = Field(0.6, gt=0, le=5)
 
 
@@ -209,6 +216,18 @@ OLD_NAMES = {  # section → the name until version 0.1 → the present name; th
     "play": {"touched_role": "role_after_touch"},
     "sampling": {"outside": "out_of_key", "futures": "candidates", "guard": "avoid_loops"},
     "installation": {"mute_s": "max_silence_s", "stand_in": "fallback_model"},
+}
+
+
+_OPTIONS = {  # (section, key) → the option of the command line that sets it
+    ("play", "role"): "--role",
+    ("play", "model"): "--model",
+    ("play", "seed"): "--seed",
+    ("play", "key"): "--key",
+    ("time", "clock"): "--clock",
+    ("time", "tempo_bpm"): "--tempo",
+    ("ports", "system"): "--midi",
+    ("ports", "name"): "--name",
 }
 
 
@@ -244,7 +263,7 @@ class Settings(_Frozen):
 def _renamed(section: str, keys: Any) -> Any:
     if not isinstance(keys, dict):
         return keys
-    old = OLD_NAMES[section]
+    old = OLD_NAMES.get(section, {})
     return {old[key]: value for key, value in keys.items() if key in old} | {
         key: value for key, value in keys.items() if key not in old
     }
@@ -260,21 +279,50 @@ def load(
     ``say`` gets a line for each setting that is given by its old name. SettingsError names the file, the key and what
     would be right.
     """
-    where = str(path) if path else "settings"
-    merged: dict[str, Any] = {}
-    for layer in (_read(path) if path else {}, _from_environment(), overrides or {}):
-        for section, keys in layer.items():
-            if isinstance(keys, dict):
-                keys = {key: value for key, value in keys.items() if value is not None}
-                before = merged.get(section, {})
-                keys = {**before, **keys} if isinstance(before, dict) else before  # refused below
-            merged[section] = keys
-    for line in _about_old_names(where, merged):
+    layers = _Layers(path, _read(path) if path else {}, _from_environment(), overrides or {})
+    merged = layers.merged()
+    for line in _about_old_names(str(path) if path else "settings", merged):
         say(line)
     try:
-        return Settings.model_validate(merged)
+        settings = Settings.model_validate(merged)
     except ValidationError as error:
-        raise SettingsError(f"{where}: {_explain(error)}") from None
+        raise SettingsError(_explain(error, layers)) from None
+    if settings.play.key:
+        try:
+            read_key(settings.play.key)
+        except SettingsError as error:
+            raise SettingsError(f"{layers.source('play', 'key')}: {error}") from None
+    return settings
+
+
+@dataclass(frozen=True, slots=True)
+class _Layers:
+    """What is given, section → key → value: by a file, over it by the environment, over both by the command line."""
+
+    path: Path | None
+    file: dict[str, Any]
+    environment: dict[str, dict[str, Any]]
+    overrides: dict[str, dict[str, Any]]
+
+    def merged(self) -> dict[str, Any]:
+        """What counts."""
+        merged: dict[str, Any] = {}
+        for layer in (self.file, self.environment, self.overrides):
+            for section, keys in layer.items():
+                if isinstance(keys, dict):
+                    keys = {key: value for key, value in keys.items() if value is not None}
+                    before = merged.get(section, {})
+                    keys = {**before, **keys} if isinstance(before, dict) else before  # refused below
+                merged[section] = keys
+        return merged
+
+    def source(self, section: str, key: str) -> str:
+        """The option, the variable or the file that a setting was given by."""
+        if _renamed(section, self.overrides.get(section, {})).get(key) is not None:
+            return _OPTIONS.get((section, key), "settings")
+        if key in _renamed(section, self.environment.get(section, {})):
+            return f"LIVEGEN_{section}__{key}".upper()
+        return str(self.path) if self.path else "settings"
 
 
 def _about_old_names(where: str, given: dict[str, Any]) -> Iterator[str]:
@@ -320,16 +368,25 @@ def _unwritten(value: str) -> Any:
     return value
 
 
-def _explain(error: ValidationError) -> str:
+def _explain(error: ValidationError, layers: _Layers) -> str:
+    """Where a wrong value was given, what it is, and what would be right."""
     first = error.errors()[0]
-    place = [str(part) for part in first["loc"]]
+    place, given = [str(part) for part in first["loc"]], first["input"]
+    where, name = layers.source(*(*place, "")[:2]), ".".join(place)
     if first["type"] == "extra_forbidden":
-        return f"unknown key '{'.'.join(place)}'{_elsewhere(place) or did_you_mean(place[-1], _keys_beside(place))}"
+        return f"{where}: unknown key '{name}'{_elsewhere(place) or did_you_mean(place[-1], _keys_beside(place))}"
     if first["type"] == "literal_error":
         choices = first["ctx"]["expected"].replace(" or ", ", ").replace("'", "").split(", ")
-        what = ".".join(place) if place[-1].isdigit() else place[-1]
-        return f"unknown {what} '{first['input']}'{did_you_mean(str(first['input']), choices)}"
-    return f"'{'.'.join(place)}' is {first['input']!r}: {first['msg']}"
+        what = name if place[-1].isdigit() else place[-1]
+        return f"{where}: unknown {what} '{given}'{did_you_mean(str(given), choices)}"
+    right = remedy(first, _model_of(place).model_fields.get(place[-1]))
+    if len(place) == 2 and where.startswith("--"):
+        return f"{where} {given}: {right}"
+    if len(place) == 2 and where.startswith("LIVEGEN_"):
+        return f"{where}={given}: {right}"
+    if place[-1] == "[key]":
+        return f"{where}: '{'.'.join(place[:-2])}' has the key {given!r}: {right}"
+    return f"{where}: '{name}'{'' if isinstance(given, dict) else f' is {given!r}'}: {right}"
 
 
 def _elsewhere(place: list[str]) -> str:
@@ -344,11 +401,16 @@ def _elsewhere(place: list[str]) -> str:
 
 
 def _keys_beside(place: list[str]) -> list[str]:
+    return list(_model_of(place).model_fields)
+
+
+def _model_of(place: list[str]) -> type[BaseModel]:
+    """The model that has the last key of a place."""
     model: type[BaseModel] = Settings
     for part in place[:-1]:
         field = model.model_fields.get(part)
         model = next(iter(_models_in(field.annotation)), model) if field else model
-    return list(model.model_fields)
+    return model
 
 
 def _models_in(annotation: Any) -> list[type[BaseModel]]:

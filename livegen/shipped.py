@@ -6,6 +6,14 @@ from contextlib import suppress
 from pathlib import Path
 
 SHIPPED = Path(__file__).parent / "models"
+PLAYS = {  # what each plays, for a musician; its card has the network
+    "bach": "chorales after J. S. Bach, in four voices",
+    "elise-bilstm": "piano notes and chords in your own rhythm, after Beethoven, Chopin and others; remembers 32 notes",
+    "elise-gru": "piano notes and chords in your own rhythm, after Beethoven, Chopin and others",
+    "folk-char": "jigs, hornpipes and reels, in one voice; the smaller of two",
+    "folk-lstm": "jigs, hornpipes and reels, in one voice",
+    "piano-lstm": "piano music with chords and a rhythm of its own, after Albeniz to Tchaikovsky",
+}
 
 
 @functools.cache  # called a few times a second, to detect a changed model

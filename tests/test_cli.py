@@ -42,7 +42,10 @@ def livegen(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
         (["jam", "--midi", "memory", "--key", "B dur"], "unknown key 'B dur'; write 'Bb major': livegen reads English"),
         (["run", "none.toml"], "none.toml: no such file"),
         (["render", "none.mid", "out.mid"], "none.mid: no such file"),
-        (["render"], "Missing argument 'IN.mid'."),
+        (["render"], "render needs IN.mid and OUT.mid; for example: livegen render tune.mid answer.mid --seed 7"),
+        (["jam", "--tempo", "900"], "livegen: --tempo 900: write a number from 0 to 400, in beats a minute"),
+        (["render", "a.mid", "b.mid", "--seed", "x"], "livegen: --seed x: write a whole number, at least -1"),
+        (["harmonise", "a.mid", "b.mid", "--beam", "x"], "--beam x: write a whole number; for example: "),
     ],
 )
 def test_a_mistake_is_one_line(arguments: list[str], said: str) -> None:
@@ -51,6 +54,24 @@ def test_a_mistake_is_one_line(arguments: list[str], said: str) -> None:
     assert said in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert done.returncode != 0
+
+
+@pytest.mark.parametrize(
+    ("options", "programs", "said"),
+    [
+        (["--model", "bahc"], "[]", "unknown model 'bahc'; did you mean 'bach'?"),
+        (["--model", "none.onnx"], "[]", "none.onnx: no such file; give a shipped model's name or the path"),
+        (["--key", "fis moll"], "[]", "--key: unknown key 'fis moll'; write 'F# minor'"),
+        ([], '["respnd"]', "controls.programs: unknown role or model 'respnd'; did you mean 'respond'?"),
+    ],
+)
+def test_a_wrong_name_is_told_before_anything_is_opened(
+    tmp_path: Path, options: list[str], programs: str, said: str
+) -> None:
+    done = livegen("jam", *options, XDG_RUNTIME_DIR=str(tmp_path), LIVEGEN_CONTROLS__PROGRAMS=programs)
+
+    assert (said in done.stderr, done.stdout, done.returncode) == (True, "", 1)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_damaged_midi_file_is_one_line_and_leaves_no_answer(tmp_path: Path) -> None:
@@ -89,7 +110,7 @@ def test_models_are_listed_with_their_roles_and_with_figures_where_they_are_aske
 
     assert [row["name"] for row in rows] == list(shipped_models())
     assert {row["name"] for row in rows if "harmonise" in row["roles"]} == {"bach"}
-    assert {key for row in rows for key in row} == {"name", "title", "roles", "codec", "size", "figure"}
+    assert {key for row in rows for key in row} == {"name", "plays", "title", "roles", "codec", "size", "figure"}
     assert listed.stdout.splitlines()[0].split("  ", 1)[0] == "name"
     assert "respond, accompany, harmonise, solo" in listed.stdout
     assert "nats" not in listed.stdout
@@ -127,6 +148,7 @@ def test_doctor_prints_the_conditions_and_finds_the_models() -> None:
     assert report["healthy"] is True
     assert done.returncode == 0
     assert {"cpu", "load_average", "priority", "python", "onnxruntime", "provider"} <= report["conditions"].keys()
+    assert livegen("doctor", "--details").stdout.splitlines()[-1] == report["summary"]
 
 
 @pytest.mark.parametrize(
@@ -167,6 +189,7 @@ def test_each_session_has_a_seed_of_its_own_which_is_said_and_recorded(tmp_path:
     for number, found in enumerate(seeds):
         assert len(found) == 1
         (recorded,) = (tmp_path / f"session{number}").glob("*.session")
+        assert said[number].endswith(f"livegen 0; the recording in {recorded.parent} has no notes\n")
         told = [record.content for record in read_session(recorded).records if record.kind is Kind.TOLD]
         assert f'"seed":{found[0]}'.encode() in b"".join(told)
 

@@ -1,5 +1,6 @@
 """Settings: one place, frozen, and every mistake answered."""
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -53,7 +54,7 @@ def test_the_command_line_wins_over_the_environment_over_the_file(
         ("[play]\nhorizn_ms = 1", "unknown key 'play.horizn_ms'; did you mean 'horizon_ms'?"),
         ("[pley]\nseed = 1", "unknown key 'pley'; did you mean 'play'?"),
         ("[play]\nrole = 'respnd'", "unknown role 'respnd'; did you mean 'respond'?"),
-        ("[play]\nseed = -2", "'play.seed' is -2: Input should be greater than or equal to -1"),
+        ("[play]\nseed = -2", "'play.seed' is -2: write a whole number, at least -1"),
         ("[[ports.inputs]]\ntranspse = 1", "unknown key 'ports.inputs.0.transpse'; did you mean 'transpose'?"),
         ("[play]\ntempo = 90", "unknown key 'play.tempo'; did you mean 'tempo_bpm' in [time]?"),
         ("seed = 1", "unknown key 'seed'; did you mean 'seed' in [play]?"),
@@ -61,7 +62,16 @@ def test_the_command_line_wins_over_the_environment_over_the_file(
         ("[controls]\ncc = { 7 = 'volume' }", "unknown controls.cc.7 'volume'; there are: answer_length, density, "),
         ("[time]\nclock = 'external'", "unknown clock 'external'; did you mean 'midi'?"),
         ("[ports]\nthru = 'yes'", "unknown thru 'yes'; there are: off, on"),
-        ("[[ports.outputs]]\nchannels = [0]", "'ports.outputs.0.channels.0' is 0: Input should be greater than"),
+        ("[[ports.outputs]]\nchannels = [0]", "'ports.outputs.0.channels.0' is 0: write a whole number, at least 1"),
+        ("[time]\ntempo_bpm = 900", "'time.tempo_bpm' is 900: write a number from 0 to 400, in beats a minute"),
+        ("[sound]\ngain = 9", "'sound.gain' is 9: write a number, more than 0 and at most 5"),
+        ("[sound]\non = 'maybe'", "'sound.on' is 'maybe': write true or false"),
+        ("[ports]\nname = 'a b'", "'ports.name' is 'a b': write 1 to 32 letters, digits, '_', '.' or '-'"),
+        ("[limits]\nlowest = 60\nhighest = 62", "'limits': 'highest' must be at least an octave"),
+        ("[controls]\ncc = { x = 'density' }", "'controls.cc' has the key 'x': write a whole number"),
+        ("[installation]\nhours = 'Mon'", "'installation.hours' is 'Mon': write a list: [ ]"),
+        ("play = 3", "'play' is 3: write a table: { }"),
+        ("[play]\nkey = 'H'", "unknown key 'H'; write 'B major': livegen reads English names"),
         ("play = ", "cannot be read as TOML"),
     ],
 )
@@ -75,6 +85,63 @@ def test_a_mistake_is_answered_in_one_line_with_its_file(tmp_path: Path, text: s
     assert str(caught.value).startswith(f"{file}: ")
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("option", "variable", "said"),
+    [
+        ({"tempo_bpm": "900"}, None, "--tempo 900: write a number from 0 to 400, in beats a minute"),
+        ({"tempo_bpm": "fast"}, "90", "--tempo fast: write a number from 0 to 400, in beats a minute"),
+        ({"clock": "mdi"}, None, "--clock: unknown clock 'mdi'; did you mean 'midi'?"),
+        ({"clock": "midi"}, "900", "LIVEGEN_TIME__TEMPO_BPM=900: write a number from 0 to 400, in beats a minute"),
+        ({"tempo_bpm": None}, None, "{file}: 'time.tempo_bpm' is 500: write a number from 0 to 400, in beats a minute"),
+    ],
+)
+def test_a_wrong_value_is_told_where_it_was_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: dict[str, str | None], variable: str | None, said: str
+) -> None:
+    file = tmp_path / "duet.toml"
+    file.write_text("[time]\ntempo_bpm = 500\n")
+    if variable:
+        monkeypatch.setenv("LIVEGEN_TIME__TEMPO_BPM", variable)
+
+    with pytest.raises(SettingsError) as caught:
+        load(file, {"time": option})
+
+    assert str(caught.value) == said.format(file=file)
+
+
+WRONG = (
+    -(10**9),
+    10**9,
+    0.5,
+    "",
+    "a b",
+    "\0",
+    True,
+    [],
+    [[]],
+    {},
+    {"x": 1},
+    [10**9],
+    {"99": 99},
+    [{"x": 1}],
+    float("nan"),
+)
+
+
+@pytest.mark.parametrize("section", Settings.model_fields)
+def test_no_setting_refuses_a_value_in_words_that_are_not_ours(section: str) -> None:
+    refused = list[str]()
+    for key in Settings.model_fields[section].annotation.model_fields:  # type: ignore[union-attr]
+        for value in WRONG:
+            try:
+                load(None, {section: {key: value}})
+            except SettingsError as error:
+                refused.append(str(error))
+
+    assert len(refused) > 10
+    assert [said for said in refused if re.search("Input|[Vv]alue|should|valid|pattern|\\[key", said)] == []
 
 
 @pytest.mark.parametrize(

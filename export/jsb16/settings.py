@@ -8,6 +8,7 @@ from typing import ClassVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from livegen.errors import SettingsError
+from livegen.wrong_value import remedy
 
 Share = Field(ge=0, le=1)
 
@@ -86,4 +87,4 @@ def load(path: Path) -> Settings:
         raise SettingsError(f"{path}: {error}") from error
     except ValidationError as error:
         first = error.errors()[0]
-        raise SettingsError(f"{path}: '{'.'.join(map(str, first['loc']))}': {first['msg']}") from error
+        raise SettingsError(f"{path}: '{'.'.join(map(str, first['loc']))}': {remedy(first)}") from error

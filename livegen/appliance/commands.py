@@ -24,17 +24,21 @@ To = Annotated[Path | None, typer.Option(help="The folder for the unit; the defa
 
 @service.command(epilog="Example: sudo livegen service install /etc/livegen/installation.toml")
 def install(
-    config: Annotated[Path, typer.Argument(help="A settings file, such as livegen config installation writes.")],
+    config: Annotated[Path, typer.Argument(metavar="SETTINGS.toml", help="As livegen config installation writes one.")],
     system: OfSystem = True,  # noqa: FBT002 (typer makes it a flag)
     to: To = None,
     user: Annotated[str, typer.Option("--as", help="The user to run as; with JACK, the user of its server.")] = "",
     only_print: Annotated[bool, typer.Option("--print", help="Only print the unit.")] = False,  # noqa: FBT002
 ) -> None:
-    """Write a hardened unit for systemd and start it: now, at every boot, and after every crash."""
+    """Write a unit for systemd, and start it.
+
+    It starts livegen now, at every boot, and after every crash; it is hardened.
+    """
     from livegen.model.bundle import load_bundle
 
     settings = load(config)
-    load_bundle(settings.play.model)  # refuses a model that could not play
+    for model in filter(None, (settings.play.model, settings.installation.fallback_model)):
+        load_bundle(model)  # refuses a model that could not play
     scope: Scope = "system" if system else "user"
     if settings.ports.system == "jack" and system and not user:
         raise LivegenError(f"{config}: JACK accepts only the user who runs its server; give that user: --as NAME")
@@ -62,7 +66,10 @@ def uninstall(
     system: OfSystem = True,  # noqa: FBT002 (typer makes it a flag)
     to: To = None,
 ) -> None:
-    """Stop the service and remove its unit; settings and recordings stay."""
+    """Stop the service, and remove its unit.
+
+    Settings and recordings stay.
+    """
     scope: Scope = "system" if system else "user"
     path = (to or unit_folder(scope)) / f"{name}.service"
     if not path.exists():

@@ -32,7 +32,7 @@ _PATIENCE_S = 20  # for a program of the system to answer
 def write_bundle(target: Path, settings: Settings, *, with_music: bool) -> list[str]:
     """Write a zip file; return the names of the files in it. LivegenError when it cannot be written."""
     texts = {
-        "doctor.txt": examine(settings).as_text(),
+        "doctor.txt": examine(settings).as_text(details=True),
         "settings.json": json.dumps(settings.model_dump(mode="json"), indent=2),
         "versions.txt": "\n".join(_versions()),
         "service.txt": _ask("systemctl", "show", settings.ports.name) + _ask("systemctl", "cat", settings.ports.name),

@@ -22,7 +22,10 @@ def bench_step(
     steps: Annotated[int, typer.Option(min=250, help="Steps of each kind.")] = 5000,
     as_json: AsJson = False,  # noqa: FBT002 (typer makes it a flag)
 ) -> None:
-    """Time one token, and the bare matrix-vector products of the same weights in the same run."""
+    """Measure how long a network thinks about one token.
+
+    The control: the bare matrix-vector products of the same weights, in the same run.
+    """
     import os
 
     os.environ["OPENBLAS_NUM_THREADS"] = "1"  # before numpy is imported: both sides use one thread
@@ -38,7 +41,10 @@ def bench_delivery(
     stall: Stall = False,  # noqa: FBT002 (typer makes it a flag)
     as_json: AsJson = False,  # noqa: FBT002 (typer makes it a flag)
 ) -> None:
-    """Measure how late events are sent while an engine infers all the time; cyclictest is the control."""
+    """Measure how late notes leave while a network thinks.
+
+    The control: cyclictest, at the same priority.
+    """
     from livegen.bench.delivery import measure_delivery
 
     _print("events", lambda report: measure_delivery(events, report, is_loaded=load, is_stalled=stall), as_json=as_json)
@@ -49,7 +55,7 @@ def bench_reaction(
     notes: Annotated[int, typer.Option(min=10, help="How many notes to play, 0.12 to 0.4 s apart.")] = 1000,
     as_json: AsJson = False,  # noqa: FBT002 (typer makes it a flag)
 ) -> None:
-    """Measure the time from a note to the first note of its harmony, on real ports."""
+    """Measure how soon a note gets its harmony, on real ports."""
     from livegen.bench.reaction import measure_reaction
 
     _print("notes", lambda report: measure_reaction(notes, report), as_json=as_json)
@@ -60,7 +66,10 @@ def bench_clock(
     simulated: Annotated[bool, typer.Option(help="Also follow simulated pulses: many more scenarios.")] = True,  # noqa: FBT002
     as_json: AsJson = False,  # noqa: FBT002 (typer makes it a flag)
 ) -> None:
-    """Measure the phase of our onsets against a generated MIDI clock, on real ports."""
+    """Measure how near to the beat of a MIDI clock the notes are.
+
+    The clock is generated; the ports are real.
+    """
     from livegen.bench.clock import measure_following
     from livegen.bench.phase import measure_phase
 
@@ -76,7 +85,10 @@ def bench_clock_out(
     minutes: Annotated[float, typer.Option(min=0.05, help="Minutes of our clock, and of the bare loop's.")] = 10,
     as_json: AsJson = False,  # noqa: FBT002 (typer makes it a flag)
 ) -> None:
-    """Measure how even our own MIDI clock arrives; a loop that only waits and sends is the control."""
+    """Measure how even livegen's own MIDI clock arrives.
+
+    The control: a loop that only waits and sends.
+    """
     from livegen.bench.clock_out import measure_clock_out
 
     _print("turns", lambda report: measure_clock_out(minutes, report), as_json=as_json)

@@ -16,7 +16,7 @@ from livegen.daemon.controls import Controls
 from livegen.daemon.event_router import EventRouter
 from livegen.daemon.folder_watch import FolderWatch, RuntimeFile
 from livegen.daemon.health import HealthMonitor
-from livegen.daemon.model_supply import Models, ModelSupply
+from livegen.daemon.model_supply import Models, ModelSupply, check_models
 from livegen.daemon.monitor import EventMonitor, Monitor
 from livegen.daemon.now_playing import NowPlaying
 from livegen.daemon.ports import MemoryPorts, PortManager, open_ports, pause_s
@@ -33,6 +33,7 @@ from livegen.midi_out.player import Player
 from livegen.realtime import LOOKING_ON, lock_memory, lower_thread, raise_thread
 from livegen.recording.recorder import open_recorder
 from livegen.settings import Settings
+from livegen.sync.ableton_link import check_clock
 from livegen.sync.clock_source import ClockSource
 
 _THREADS = 6  # monitor, player, router, clock source, supervisor, models: a thread each
@@ -68,6 +69,8 @@ def run_daemon(
     ``now_playing`` is kept up to date.
     """
     log, is_realtime, now_playing = RecentLog(say), settings.daemon.realtime, now_playing or NowPlaying()
+    check_clock(settings.time.clock)
+    models = _models(engine, settings, log, lambda each: supervisor.give(each), lambda: daemon.router.model_fetched())
     with ExitStack() as stack:
         ledger = stack.enter_context(keep_ledger(settings.ports.name, ledger_folder(), log))
         threads = _Threads(stack, stop, is_realtime=is_realtime)
@@ -77,9 +80,6 @@ def run_daemon(
         player = Player(ledger, monitor.sent, is_realtime=is_realtime)
         folder_watch = stack.enter_context(_watch_folder(settings, player, log))
         threads.start(player)
-        models = _models(
-            engine, settings, log, lambda each: supervisor.give(each), lambda: daemon.router.model_fetched()
-        )
         daemon = _start_ports(threads, Controls(settings, log, path), monitor, player, log, memory, models, now_playing)
         supervisor = Supervisor(engine, player, daemon.router, log, monitor.tap, models, now_playing.take)
         threads.start(models)
@@ -100,8 +100,10 @@ def _models(
     give: Callable[[GivenModel], None],
     on_fetched: Callable[[], None],
 ) -> Models:
+    """The models; ModelError, before anything is opened, where no file is meant by the names in the settings."""
     if engine is not ENGINE_COMMAND:
         return Models()
+    check_models(settings)
     return ModelSupply(settings.play.model, log, give, on_fetched, is_realtime=settings.daemon.realtime)
 
 
@@ -182,6 +184,7 @@ class _Daemon:
                     "now": asdict(self.now_playing.scene(at_ns)),
                     "deaf": self.ports.deaf(),
                     "to_do": self.ports.to_do(),
+                    "not_ready": readiness.lacking,
                     "lines": self.log.lately(at_ns),
                 },
             )

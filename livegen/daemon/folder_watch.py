@@ -72,7 +72,7 @@ class FolderWatch:
             return
         before.close()
         self._place, self._refused = self._file.place() or self._place, ""
-        self._say(WarningLine("the runtime folder was removed: made anew, with the ledger of notes"))
+        self._say(WarningLine("the runtime folder was removed: made anew, with the list of sounding notes"))
 
     def close(self) -> None:
         """Let go of the file: nothing sounds any more."""

@@ -8,14 +8,32 @@ import hashlib
 import threading
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
+from typing import get_args
 
-from livegen.errors import ModelError
+from livegen.errors import ModelError, SettingsError, did_you_mean
 from livegen.file_version import GONE, stamp
 from livegen.ipc.given_model import GivenModel
 from livegen.model.files import find_model, read_model
 from livegen.model.validation import Trial, validate_model
 from livegen.realtime import LOOKING_ON, raise_thread
-from livegen.shipped import model_path
+from livegen.settings import Role, Settings
+from livegen.shipped import model_path, shipped_models
+
+
+def check_models(settings: Settings) -> None:
+    """ModelError when the model's file cannot be read and no other plays in its place: its content is checked later.
+
+    SettingsError when a program change would choose what does not exist.
+    """
+    known = (*get_args(Role), *shipped_models())
+    for name in settings.controls.programs:
+        if name not in known and not name.endswith(".onnx"):
+            raise SettingsError(f"controls.programs: unknown role or model '{name}'{did_you_mean(name, known)}")
+    try:
+        read_model(find_model(settings.play.model))
+    except ModelError:
+        if not settings.installation.fallback_model:
+            raise
 
 
 class Models:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from livegen.clock import NS_PER_MS, NS_PER_S, now_ns
 from livegen.events import PERCUSSION, TICKS_PER_QUARTER, NoteOff, NoteOn, Timed
 from livegen.ipc.messages import TurnChanged, TurnName
+from livegen.key_names import tonic_name
 from livegen.music.chord_names import chord_name
-from livegen.music.key_names import tonic_name
 from livegen.music.metre import KeyChange, Mark, Metre
 from livegen.music.transport import TransportState
 from livegen.recording.tracks import Who

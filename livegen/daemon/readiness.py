@@ -31,14 +31,16 @@ class Readiness:
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
         self._before: Ends | None = None
+        self.lacking = ""  # what is missing, as at the last poll; "" when nothing is
 
     def poll(self, settings: Settings, ends: Ends, *, has_system: bool) -> None:
         """To be called once the first engine is loaded; ``has_system``: a MIDI system answers, or none is used."""
-        if not has_system or ends == self._before:  # without a system, that was said
+        self.lacking = self.missing(settings, ends) if has_system else ""  # without a system, that was said
+        if not has_system or ends == self._before:
             return
         self._before = ends
-        missing = self.missing(settings, ends)
-        self._say(WarningLine(f"not ready yet: {missing}") if missing else f"ready: {_HOW[settings.play.role]}")
+        is_ready = not self.lacking
+        self._say(f"ready: {_HOW[settings.play.role]}" if is_ready else WarningLine(f"not ready yet: {self.lacking}"))
 
     @staticmethod
     def missing(settings: Settings, ends: Ends) -> str:

@@ -27,12 +27,13 @@ from livegen.events import (
     to_bytes,
 )
 from livegen.files.bar_map import DEFAULT_US, BarMap
-from livegen.files.midi_tracks import KeySignature, MidiContent, Sign, Tempo, read_tracks
+from livegen.files.midi_tracks import KeySignature, MidiContent, Sign, Tempo, Track, read_tracks
 from livegen.files.note_pairing import Place, PlayedNote, pair_notes
 from livegen.files.target import written
 from livegen.music.tempo_map import round_div
 
 SUFFIXES = (".mid", ".midi")  # of the files that we write
+MACHINE = "machine"  # the name of its track in them
 
 NO_BARS = BarMap([Tempo(0, DEFAULT_US)])  # at 120 bpm, from moment 0 on: of music without tempo and metre
 _SIGNS = "tempo, metre, key"  # the name of the first track
@@ -44,12 +45,13 @@ _LONGEST = 100_000 * TICKS_PER_QUARTER
 log = logging.getLogger(__name__)
 
 
-def read_midi(path: Path) -> list[Timed]:
+def read_midi(path: Path, *, of_player: bool = False) -> list[Timed]:
     """The events of a type 0 or 1 file, in order, in ns from its beginning; MidiFileError for any other file.
 
-    Each note that begins ends; of what cannot be read, a warning is logged.
+    Each note that begins ends; of what cannot be read, a warning is logged. ``of_player`` leaves out the machine's
+    track, and logs that, unless no other track has notes.
     """
-    content = _checked(path)
+    content = _checked(path, of_player=of_player)
     notes = [note for track in _paired(content) for note in track]
     events = [*_strokes(notes), *_others(content)]
     if not notes:
@@ -59,12 +61,20 @@ def read_midi(path: Path) -> list[Timed]:
     return [Timed(moved(event.at_ns), event.event) for event in timed]
 
 
-def _checked(path: Path) -> MidiContent:
+def _checked(path: Path, *, of_player: bool) -> MidiContent:
     content = read_tracks(path)
     if content.problems:
         more = f" (and {len(content.problems) - 1} more faults)" if len(content.problems) > 1 else ""
         log.warning("%s", MidiFileError(f"{path}: {content.problems[0]}{more}"))
+    others = tuple(track for track in content.tracks if track.name != MACHINE)
+    if of_player and len(others) < len(content.tracks) and any(map(_has_notes, others)):
+        log.warning("%s", MidiFileError(f"{path}: its track '{MACHINE}' is left out: it is not the player's"))
+        return replace(content, tracks=others)
     return content
+
+
+def _has_notes(track: Track) -> bool:
+    return any(isinstance(ticked.event, NoteOn) for ticked in track.events)
 
 
 def _without_notes(path: Path, content: MidiContent, what: str) -> MidiFileError:
@@ -166,9 +176,12 @@ class Score:
     signs: tuple[Sign, ...] = ()
 
 
-def read_score(path: Path) -> Score:
-    """The pitched notes of a type 0 or 1 file; MidiFileError for any other file, and for one without such notes."""
-    content = _checked(path)
+def read_score(path: Path, *, of_player: bool = False) -> Score:
+    """The pitched notes of a type 0 or 1 file; MidiFileError for any other file, and for one without such notes.
+
+    ``of_player`` as for ``read_midi``.
+    """
+    content = _checked(path, of_player=of_player)
     every = [note for track in _paired(content) for note in track]
     played = [note for note in every if note.note.channel != PERCUSSION]
     if not played:

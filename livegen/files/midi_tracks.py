@@ -17,7 +17,7 @@ _WRAPPER = 1024  # bytes in which the header has to begin
 _HEADER, _TRACK = b"MThd", b"MTrk"
 _META, _SYSEX = 0xFF, (0xF0, 0xF7)
 _SYSTEM_DATA = {0xF1: 1, 0xF2: 2, 0xF3: 1}  # data bytes of the system messages that have some
-_END_OF_TRACK, _TEMPO, _TIME_SIGNATURE = 0x2F, 0x51, 0x58
+_NAME, _END_OF_TRACK, _TEMPO, _TIME_SIGNATURE = 0x03, 0x2F, 0x51, 0x58
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +52,12 @@ Sign = Tempo | TimeSignature | KeySignature
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """The events of a track in the order of the file, its signs, and the tick where it ends."""
+    """The events of a track in the order of the file, its signs, the tick where it ends, and its name, "" for none."""
 
     events: tuple[Ticked, ...]
     signs: tuple[Sign, ...]
     end: int
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +147,7 @@ class _TrackReader:
         self._signs: list[Sign] = []
         self._tick = self._status = 0
         self._is_over = False
-        self.problem = ""
+        self._name = self.problem = ""
 
     def read(self) -> Track:
         """The track up to its end, or up to what cannot be read."""
@@ -157,7 +158,7 @@ class _TrackReader:
                 self._tick = tick
         except _Damage as damage:
             self.problem = str(damage)
-        return Track(tuple(self._events), tuple(self._signs), self._tick)
+        return Track(tuple(self._events), tuple(self._signs), self._tick, self._name)
 
     def _read_event(self, tick: int) -> None:
         status = self._bytes(1)[0]
@@ -185,6 +186,8 @@ class _TrackReader:
         data = self._bytes(self._number())
         if kind == _END_OF_TRACK:
             self._is_over = True
+        elif kind == _NAME:
+            self._name = self._name or data.decode("utf-8", "replace")
         elif kind == _TEMPO and len(data) == 3 and any(data):
             self._signs.append(Tempo(tick, int.from_bytes(data)))
         elif kind == _TIME_SIGNATURE and len(data) == 4 and data[0] and data[1] < 7:

@@ -311,7 +311,11 @@ def keep_ledger(name: str, folder: Path, say: Callable[[str], None]) -> Iterator
         except (RunningError, FolderError):
             raise
         except LivegenError as error:
-            say(WarningLine(f"{error}; the ledger is kept in memory only: after a power cut, notes may hang"))
+            say(
+                WarningLine(
+                    f"{error}; the list of sounding notes is kept in memory only: after a power cut, notes may hang"
+                )
+            )
             ledger = blank_ledger()
         yield ledger
 
@@ -344,7 +348,7 @@ def open_cells(name: str, folder: Path) -> Iterator[mmap.mmap]:
         except NotOursError as error:
             raise FolderError(f"{folder}: {error.strerror}") from None
         except OSError as error:
-            raise LivegenError(f"{path}: cannot keep the ledger of notes here: {error.strerror}") from None
+            raise LivegenError(f"{path}: cannot keep the list of sounding notes here: {error.strerror}") from None
         yield cells
 
 

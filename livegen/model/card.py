@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from livegen.errors import ModelError, did_you_mean
+from livegen.wrong_value import remedy
 
 CONTRACT = "1"  # the version of the contract between a model file and livegen
 
@@ -103,4 +104,4 @@ def _explain(error: ValidationError, fields: Mapping[str, Any]) -> str:
         return f"'{place}' is missing"
     if first["type"] == "extra_forbidden":
         return f"unknown field '{place}'{did_you_mean(place, fields)}"
-    return f"'{place}' is {first['input']!r}: {first['msg']}" if place else str(first["msg"])
+    return f"'{place}' is {first['input']!r}: {remedy(first)}" if place else remedy(first)

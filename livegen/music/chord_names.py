@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from livegen.music.key_names import NAMES
+from livegen.key_names import NAMES
 
 _SUFFIXES = {  # semitones above the root → what follows its name
     frozenset({4, 7}): "",

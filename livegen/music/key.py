@@ -15,8 +15,7 @@ from math import log
 import numpy as np
 from numpy.typing import NDArray
 
-from livegen.errors import SettingsError, nearest
-from livegen.music.key_names import PITCH_CLASSES, english_name, tonic_name
+from livegen.key_names import read_key, tonic_name
 
 # parts in 1,000, from the tonic upwards
 _MAJOR = (188, 3, 168, 1, 190, 99, 11, 156, 3, 101, 3, 77)
@@ -70,19 +69,8 @@ class Key:
 
 
 def parse_key(text: str) -> Key:
-    """Read ``"F# minor"``, ``"Eb"`` or ``"c minor"``; SettingsError with the English name of "fis moll" otherwise."""
-    name, _, mode = text.strip().partition(" ")
-    name = name[:1].upper() + name[1:]
-    mode = mode.strip().lower()
-    if name not in PITCH_CLASSES or mode not in ("", "major", "minor"):
-        english = english_name(text) or nearest(text, _names_of(text[:1].upper()))
-        remedy = f"write '{english}'" if english else "write a key such as 'G', 'Bb major' or 'F# minor'"
-        raise SettingsError(f"unknown key '{text}'; {remedy}: livegen reads English names")
-    return Key(PITCH_CLASSES[name], mode == "minor")
-
-
-def _names_of(letter: str) -> list[str]:
-    return [f"{tonic} {mode}" for tonic in PITCH_CLASSES for mode in ("major", "minor") if tonic[0] == letter]
+    """The key of this name; SettingsError as by ``read_key``."""
+    return Key(*read_key(text))
 
 
 def find_key(sounding: Sequence[tuple[int, float]], before: Key | None = None) -> Key:

@@ -58,7 +58,8 @@ def find_session(name: str, folder: Path) -> Path:
         return known[name]
     if name.endswith(_SUFFIX):
         return Path(name)
-    raise SessionError(f"no session called '{name}' in {folder}{did_you_mean(name, known)}")
+    others = did_you_mean(name, known) if known else ", nor any other; livegen session save makes one"
+    raise SessionError(f"no session called '{name}' in {folder}{others}")
 
 
 def prune(folder: Path, most: int) -> None:

@@ -18,12 +18,17 @@ def summary(path: Path) -> dict[str, Any]:
         "file": str(path),
         **_opened(session),
         "seconds": round((max(ends) - origin_ns(session)) / NS_PER_S, 1) if ends else 0,
-        "notes_in": _notes(session, "player"),
-        "notes_out": _notes(session, "machine"),
+        "notes_in": note_count(session, "player"),
+        "notes_out": note_count(session, "machine"),
         "engines": sum(record.kind is Kind.BEGUN for record in session.records),
         "damaged": session.damaged,
         "bytes_lost": session.lost,
     }
+
+
+def is_empty(session: Session) -> bool:
+    """Nobody played a note, and nothing is missing that could have one."""
+    return not session.damaged and not any(note_count(session, who) for who in KINDS)
 
 
 def _opened(session: Session) -> dict[str, str]:
@@ -39,5 +44,6 @@ def _opened(session: Session) -> dict[str, str]:
     return {}
 
 
-def _notes(session: Session, who: Who) -> int:
+def note_count(session: Session, who: Who) -> int:
+    """How many notes the player played, or the machine."""
     return sum(isinstance(timed.event, NoteOn) for timed in track(session, who))

@@ -1,6 +1,7 @@
 """An Ableton Link session as a song position, through the optional package ``aalink``."""
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Protocol
 
 from livegen.clock import NS_PER_MS, NS_PER_S, now_ns
@@ -63,16 +64,20 @@ class LinkClock:
         return self._latest
 
 
-def open_link(tempo_bpm: float, *, shares_transport: bool) -> LinkClock:
-    """Join the network's session, or begin one at that tempo; LivegenError where ``aalink`` is not installed."""
-    try:
-        import asyncio  # slow to import
-
-        from aalink import Link
-    except ImportError:
+def check_clock(clock: str) -> None:
+    """LivegenError, which says how to get it, where this clock is Ableton Link, and ``aalink`` is not installed."""
+    if clock == "link" and find_spec("aalink") is None:
         from livegen.installed import addition  # slow to import, and seldom needed
 
-        raise LivegenError(f"Ableton Link needs the library aalink (GPL); to add it: {addition('aalink')}") from None
+        raise LivegenError(f"Ableton Link needs the library aalink (GPL); to add it: {addition('aalink')}")
+
+
+def open_link(tempo_bpm: float, *, shares_transport: bool) -> LinkClock:
+    """Join the network's session, or begin one at that tempo; LivegenError where ``aalink`` is not installed."""
+    check_clock("link")
+    import asyncio  # slow to import
+
+    from aalink import Link
 
     async def link() -> Session:  # aalink's constructor needs a running loop, for functions not used here
         made = Link(tempo_bpm)

@@ -21,7 +21,7 @@ from livegen.model.bundle import load_bundle
 from livegen.printable import printable
 from livegen.realtime import PLANNING, may_lock_memory
 from livegen.settings import Daemon, Ports, Settings, Sound
-from livegen.shipped import shipped_models
+from livegen.shipped import PLAYS, shipped_models
 from livegen.sound.soundfont import find_fluidsynth, find_soundfont
 from livegen.tools.status_report import to_do
 
@@ -32,13 +32,16 @@ _FIRST_YEAR = 2026  # a wall clock with an earlier year is wrong
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The result of one check; ``remedy`` says how to fix it."""
+    """The result of one check, in plain words; ``remedy`` says how to fix it, ``details`` are for a technician."""
 
     name: str
     is_ok: bool
     says: str
     remedy: str = ""
+    details: str = ""
     is_needed: bool = False  # without it livegen cannot play
+    is_awaited: bool = False  # without it nobody can play, but livegen starts and waits for it
+    is_detail: bool = False  # of interest only when it is wrong
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +56,46 @@ class Report:
         """Is everything there that livegen needs to play?"""
         return all(finding.is_ok or not finding.is_needed for finding in self.findings)
 
-    def as_text(self) -> str:
-        """A line for each finding, its remedy below it."""
+    def as_text(self, *, details: bool = False) -> str:
+        """A line for each finding, its remedy below it; the last line says whether livegen can play.
+
+        With ``details`` it has every finding with its details, and the conditions.
+        """
         lines = []
         for finding in self.findings:
-            lines.append(printable(f"{'ok  ' if finding.is_ok else 'MISS'}  {finding.name}: {finding.says}"))
+            if finding.is_ok and finding.is_detail and not details:
+                continue
+            more = f" ({finding.details})" if details and finding.details else ""
+            lines.append(printable(f"{'ok  ' if finding.is_ok else 'MISS'}  {finding.name}: {finding.says}{more}"))
             if not finding.is_ok and finding.remedy:
                 lines.append(f"      → {finding.remedy}")
-        return "\n".join([*lines, *(f"      {name}: {value}" for name, value in self.conditions.items())])
+        if details:
+            lines += [f"      {name}: {value}" for name, value in self.conditions.items()]
+        return "\n".join([*lines, self.summary])
+
+    @property
+    def summary(self) -> str:
+        """Whether livegen can play here, and what is to be repaired, in a line."""
+        wrong = [finding for finding in self.findings if not finding.is_ok]
+        if not wrong:
+            return "livegen can play here: everything is there"
+        count = "1 thing" if len(wrong) == 1 else f"{len(wrong)} things"
+        repairs = f"{count} to repair: {', '.join(printable(finding.name) for finding in wrong)}"
+        if not self.is_healthy:
+            return f"livegen cannot play here: {repairs}"
+        if any(finding.is_awaited for finding in wrong):
+            return f"livegen can start here, but nobody can play yet: {repairs}"
+        return f"livegen can play here; {repairs}"
 
     def as_dict(self) -> dict[str, Any]:
         """The report for ``--json``."""
         findings = [asdict(finding) for finding in self.findings]
-        return {"healthy": self.is_healthy, "findings": findings, "conditions": self.conditions}
+        return {
+            "healthy": self.is_healthy,
+            "summary": self.summary,
+            "findings": findings,
+            "conditions": self.conditions,
+        }
 
 
 def examine(settings: Settings) -> Report:
@@ -75,7 +105,7 @@ def examine(settings: Settings) -> Report:
         _midi(settings.ports),
         _keyboards(settings.ports),
         _sound(settings.sound),
-        *_models(settings.play.model),
+        *_models(settings.play.model, settings.installation.fallback_model),
         _running(settings.ports.name),
         *_wall_clock(settings.installation.hours),
         _priority(),
@@ -99,7 +129,7 @@ def describe_ports(ports: Ports) -> list[dict[str, str]]:
 
 
 def describe_models() -> list[dict[str, Any]]:
-    """Every shipped model, as its card describes it, and the roles that it can play."""
+    """Every shipped model: what it plays, in which roles, and its figures and title as its card has them."""
     rows = []
     for name, path in shipped_models().items():
         bundle = load_bundle(name)
@@ -107,16 +137,22 @@ def describe_models() -> list[dict[str, Any]]:
         size = f"{path.stat().st_size / 1e6:.1f} MB"
         nats = card.metrics.get("test_nats")
         figure = f"{nats:.3f} nats a token" if nats else ""
-        figures = {"codec": card.codec.name, "size": size, "figure": figure}
-        rows.append({"name": name, "title": card.title, "roles": roles, **figures})
+        figures = {"title": card.title, "codec": card.codec.name, "size": size, "figure": figure}
+        rows.append({"name": name, "plays": PLAYS[name], "roles": roles, **figures})
     return rows
 
 
 def _build() -> Finding:
-    found = [f"{system} by {library.name}" for system, library in supported_systems().items()]
+    found = supported_systems()
     remedy = "install ALSA's library (Debian: libasound2), and what reaches it: pip install alsa-midi"
-    is_ok = bool(supported_systems().keys() - {"jack"})
-    return Finding("MIDI library", is_ok, ", ".join(found) or "none", remedy)
+    return Finding(
+        "MIDI library",
+        is_ok=bool(found.keys() - {"jack"}),
+        says=f"for {' and '.join(found) or 'nothing'}",
+        remedy=remedy,
+        details=", ".join(f"{system} by {library.name}" for system, library in found.items()),
+        is_detail=True,
+    )
 
 
 def _midi(ports: Ports) -> Finding:
@@ -124,7 +160,7 @@ def _midi(ports: Ports) -> Finding:
         system = answering_system(ports.system, ports.name)
     except LivegenError as error:
         remedy = "; or ".join([*remedies(), "start jam anyway: it waits for the system"])
-        return Finding("MIDI system", is_ok=False, says=str(error), remedy=remedy)
+        return Finding("MIDI system", is_ok=False, says=str(error), remedy=remedy, is_awaited=True)
     return Finding("MIDI system", is_ok=True, says="; ".join([system, *remedies(system)]))
 
 
@@ -136,7 +172,7 @@ def _keyboards(ports: Ports) -> Finding:
         found += [port["name"][4:] for port in read_status(ports.name)["plugged"] if port["name"].startswith("in: ")]
     found = list(dict.fromkeys(found))
     remedy = f"plug one in, or connect a program to {ports.name}:in; you can do this later, too"
-    return Finding("keyboards", bool(found), ", ".join(found) or "none", remedy)
+    return Finding("keyboards", bool(found), ", ".join(found) or "none", remedy, is_awaited=True)
 
 
 def _sound(sound: Sound) -> Finding:
@@ -146,18 +182,22 @@ def _sound(sound: Sound) -> Finding:
         found = find_soundfont(sound.soundfont)
     except SoundError as error:
         return Finding("sound", is_ok=False, says=str(error), remedy="or connect a synthesizer; livegen plays without")
-    return Finding("sound", is_ok=True, says=f"FluidSynth with {found}, by --sound")
+    return Finding("sound", is_ok=True, says="FluidSynth is there, for livegen jam --sound", details=str(found))
 
 
-def _models(chosen: str) -> list[Finding]:
+def _models(*chosen: str) -> list[Finding]:
+    """The chosen models, those that come with livegen, and a line for all of them when they are whole."""
     findings = []
-    for name in dict.fromkeys((*shipped_models(), chosen)):
+    for name in filter(None, dict.fromkeys((*shipped_models(), *chosen))):
         try:
             card = load_bundle(name).card
         except LivegenError as error:
             findings.append(Finding(f"model {name}", is_ok=False, says=str(error), is_needed=True))
         else:
-            findings.append(Finding(f"model {name}", is_ok=True, says=card.title, is_needed=True))
+            says, is_ours = PLAYS.get(name, card.title), name in shipped_models()
+            findings.append(Finding(f"model {name}", is_ok=True, says=says, is_needed=True, is_detail=is_ours))
+    if all(finding.is_ok for finding in findings):
+        findings.append(Finding("models", is_ok=True, says=f"{len(findings)}, all of them whole"))
     return findings
 
 
@@ -184,14 +224,16 @@ def _wall_clock(hours: Sequence[str]) -> list[Finding]:
 
 def _priority() -> Finding:
     found = priority()
-    says = f"{found}: under heavy load notes may be some milliseconds late" if found == "normal" else found
-    return Finding("priority", found != "normal", says, _ALLOW_PRIORITY)
+    is_high = found != "normal"
+    says = "notes go before other programs" if is_high else "under heavy load notes may be some milliseconds late"
+    return Finding("priority", is_high, says, _ALLOW_PRIORITY, found)
 
 
 def _engine_priority(daemon: Daemon) -> Finding:
     found = priority(PLANNING) if daemon.realtime else "normal (daemon.realtime is off)"
-    says = found if found.startswith("SCHED") else f"{found}: beside other programs the engine may be late"
-    return Finding("engine priority", found.startswith("SCHED"), says, _ALLOW_PRIORITY)
+    is_high = found.startswith("SCHED")
+    says = "the network goes before other programs" if is_high else "beside other programs answers may be late"
+    return Finding("engine priority", is_high, says, _ALLOW_PRIORITY, found, is_detail=True)
 
 
 def _spare(settings: Settings) -> Finding:
@@ -199,26 +241,28 @@ def _spare(settings: Settings) -> Finding:
     free = available_bytes()
     room = "unknown" if free is None else f"{free >> 20} MB free"
     wanted = "yes" if is_wanted(settings, has_spare=False) else "no: after a crash music comes back after some seconds"
-    return Finding("spare engine", is_ok=True, says=f"{wanted} (daemon.spare is '{settings.daemon.spare}'; {room})")
+    details = f"daemon.spare is '{settings.daemon.spare}'; {room}"
+    return Finding("spare engine", is_ok=True, says=wanted, details=details, is_detail=True)
 
 
 def _memory() -> Finding:
     remedy = "allow it: 'username - memlock unlimited' in /etc/security/limits.d/audio.conf, then log in again"
     is_locked = may_lock_memory()
-    return Finding("locked memory", is_locked, "yes" if is_locked else "no, memory may be swapped out", remedy)
+    says = "yes" if is_locked else "no: when memory is short, livegen may wait for the disk, and notes are late"
+    return Finding("locked memory", is_locked, says, remedy, is_detail=True)
 
 
 def _disk() -> Finding:
     folder = ledger_folder()
     nearest = next(parent for parent in (folder, *folder.parents) if parent.is_dir())
     free = shutil.disk_usage(nearest).free
-    says = f"{folder}, {free >> 20} MB free"
-    return Finding("ledger of notes", free >= _LEAST_FREE_BYTES, says, f"free some space on {nearest}")
+    says = f"{free >> 20} MB free"
+    return Finding("disk", free >= _LEAST_FREE_BYTES, says, f"free some space on {nearest}", str(folder))
 
 
 def _engine() -> Finding:
     """What keeps a damaged or malicious model from files and from the network."""
     found = confinement()
-    says = f"no files, no network ({found})" if found else "could reach files and the network"
+    says = "no model can reach your files or the network" if found else "a model could reach your files and the network"
     remedy = "play only models that you trust; Linux 5.13 or newer, on x86-64 or ARM, confines the engine"
-    return Finding("engine", bool(found), says, remedy)
+    return Finding("engine", bool(found), says, remedy, found, is_detail=True)

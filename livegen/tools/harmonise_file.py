@@ -60,8 +60,8 @@ def harmonise_file(
     bundle = load_bundle(model)
     codec = bundle.codec
     if not isinstance(codec, ChoraleCodec):
-        raise SettingsError(f"model '{model}' has the codec '{codec.name}'; give a chorale model: bach")
-    score = read_score(source)
+        raise SettingsError(f"model '{model}' cannot add voices to a melody; give a chorale model: bach")
+    score = read_score(source, of_player=True)
     melody = melody_of(score.notes)
     home = parse_key(key) if key else find_key([(note.pitch, note.duration / TICKS_PER_QUARTER) for note in melody])
     voices, _ = harmonise(bundle, codec, melody, home, beam, report)

@@ -11,7 +11,7 @@ from livegen.engine.turn_taking import ROLES
 from livegen.errors import MidiFileError
 from livegen.events import NoteOn, Timed
 from livegen.files.bar_map import lay_bars
-from livegen.files.midi_file import SUFFIXES, read_midi, write_midi
+from livegen.files.midi_file import MACHINE, SUFFIXES, read_midi, write_midi
 from livegen.files.piano_roll import draw_roll
 from livegen.files.target import PICTURE, check_target
 from livegen.midi_in.port import virtual_port
@@ -77,7 +77,7 @@ def render_file(
     check_target(target, SUFFIXES, source)
     if picture:
         check_target(picture, PICTURE, source, target)
-    player = read_midi(source)
+    player = read_midi(source, of_player=True)
     audible = list(_heard(player, settings))
     if not any(isinstance(timed.event, NoteOn) for timed in audible):
         remedy = "give a file with notes on another, or route it: [[ports.inputs]] channels = { 10 = 1 }"
@@ -88,7 +88,7 @@ def render_file(
     marks: list[Mark] = []
     machine = converse(engine, audible, lambda now_ns: report(min(now_ns // NS_PER_S, total_s), total_s), marks.append)
     bars = lay_bars(marks, 0, is_fixed=True)
-    write_midi(target, [("player", player), ("machine", machine)], bars)
+    write_midi(target, [("player", player), (MACHINE, machine)], bars)
     if picture:
         draw_roll(picture, player, machine, f"{source.name}, answered by {settings.play.model}", bars)
     heard, played = (sum(isinstance(timed.event, NoteOn) for timed in events) for events in (player, machine))

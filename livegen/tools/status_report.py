@@ -24,7 +24,7 @@ def as_text(status: dict[str, Any]) -> str:
         "plugged in": ", ".join(plugged) or "nothing",
         "notes": f"{status['notes_in']} in, {status['notes_out']} out{due}",
         "on time": _on_time(status),
-        "reaction": f"{status['reactions']} times, p50 {status['reaction_p50_ms']} ms",
+        "reaction": f"{status['reactions']} times, half of them within {status['reaction_p50_ms']} ms",
         "clock": ", ".join(f"{key} {value}" for key, value in status["clock"].items()),
         "engine": f"restarted {status['engine_restarts']} times; spare: {status.get('spare', 'none')}{last}",
         "to do": "; ".join(to_do(status)) or "nothing",
@@ -45,9 +45,9 @@ def to_do(status: dict[str, Any]) -> list[str]:
         found.append(f"no music for {_span(music['silent_s'])} though it is due: see 'engine', and livegen doctor")
     if failure and not status.get("engine_ready", True):
         found.append(f"no engine plays, for {failure['what']}: see the last lines, and livegen doctor")
-    if not any(port["name"].startswith("out:") for port in status["plugged"]):
-        found.append(f"connect a synthesizer to {status['name']}:out; see livegen ports")
-    for name in status.get("deaf", ()):  # not in the status of an earlier version
+    if lacking := status.get("not_ready"):  # this and the next are not in the status of an earlier version
+        found.append(f"not ready yet: {lacking}")
+    for name in status.get("deaf", ()):
         found.append(f"nothing arrives at '{name}' any more: restart livegen, then its MIDI server")
     if status["delivery_p99_ms"] > _LATE_MS:
         found.append("notes are sent late: see 'priority' in livegen doctor, and stop other programs on this machine")
@@ -62,7 +62,7 @@ def _hours(is_open: bool, hours: list[str]) -> str:  # noqa: FBT001 (as in the s
 
 def _on_time(status: dict[str, Any]) -> str:
     left_out = status["late_note_ons"]
-    late = f"p50 {status['delivery_p50_ms']} ms late, p99 {status['delivery_p99_ms']} ms"
+    late = f"half at most {status['delivery_p50_ms']} ms late, 99 of 100 at most {status['delivery_p99_ms']} ms"
     return f"{late}; {left_out} left out, {status['hanging']} cut off because a device was unplugged"
 
 

@@ -115,6 +115,7 @@ def test_the_unit_is_written_printed_and_removed(tmp_path: Path) -> None:
     [
         ('[ports]\nsystem = "jack"\n', "JACK accepts only the user who runs its server; give that user: --as NAME"),
         ('[play]\nmodel = "bahc"\n', "unknown model 'bahc'; did you mean 'bach'?"),
+        ('[installation]\nfallback_model = "bahc"\n', "unknown model 'bahc'; did you mean 'bach'?"),
         ("[installation]\nattract = 3\n", "unknown key 'installation.attract'; did you mean 'attract_s'?"),
     ],
 )

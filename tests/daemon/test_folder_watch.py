@@ -8,7 +8,7 @@ from livegen.events import ControlChange, NoteOff, NoteOn
 from livegen.midi_out.ledger import Ledger, open_ledger
 from livegen.midi_out.sender import MidiSender
 
-MADE_ANEW = "the runtime folder was removed: made anew, with the ledger of notes"
+MADE_ANEW = "the runtime folder was removed: made anew, with the list of sounding notes"
 
 
 def watch(ledger: Ledger, folder: Path, said: list[str]) -> FolderWatch:

@@ -8,6 +8,7 @@ from livegen.daemon.readiness import Ends, Readiness
 from livegen.settings import Settings, load
 from tests.support.jack_stage import Daemon, Voice, wait_for
 from tests.support.jack_voice import connect
+from tests.test_cli import livegen
 
 NOBODY_PLAYS = "nobody can play: plug in a MIDI keyboard, or connect a program to livegen:in"
 NOBODY_LISTENS = "nothing listens: connect a synthesizer to livegen:out, name one with --out, or start with --sound"
@@ -36,6 +37,16 @@ def test_until_then_it_says_what_is_missing_and_again_when_that_changes() -> Non
     ]
 
 
+def test_what_is_missing_is_known_to_the_status_for_the_role_that_is_played_now() -> None:
+    readiness = Readiness(lambda _: None)
+    found = []
+    for role, has_system in (("respond", True), ("solo", True), ("respond", False)):
+        readiness.poll(load(None, {"play": {"role": role}}), Ends(is_heard=True), has_system=has_system)
+        found.append(readiness.lacking)
+
+    assert found == [NOBODY_PLAYS, "", ""]
+
+
 def test_a_solo_needs_no_keyboard() -> None:
     solo = load(None, {"play": {"role": "solo"}})
 
@@ -48,11 +59,13 @@ def test_without_a_midi_system_that_is_what_was_said() -> None:
 
 @pytest.mark.jack
 @pytest.mark.usefixtures("jack_server")
-def test_on_jack_it_is_ready_when_both_ends_are_connected(tmp_path: Path) -> None:
+def test_on_jack_it_is_ready_when_both_ends_are_connected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     daemon = Daemon("unready", tmp_path)
     voices = []
     try:
         daemon.wait_for_line("not ready yet: nobody can play")
+        wait_for(lambda: "not ready yet: nobody can play" in livegen("status", "--name", "unready").stdout, "a status")
         voices.append(Voice("play", "unready-keys", tmp_path, "unready:in"))
         voices[0].play([])
         daemon.wait_for_line("not ready yet: nothing listens")

@@ -197,7 +197,8 @@ def test_a_touch_meanwhile_is_not_undone_by_what_is_coming(monkeypatch: pytest.M
 
 def test_settings_that_the_engine_refuses_change_nothing() -> None:
     with engine(settings()) as connection:
-        connection.prepare(settings(key="H"))
+        known = settings()  # a settings file with such a key is refused before
+        connection.prepare(known.model_copy(update={"play": known.play.model_copy(update={"key": "H"})}))
         said = connection.wait_for(Notice)
         connection.wait_for(PlayEvents)
 

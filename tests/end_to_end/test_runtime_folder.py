@@ -14,7 +14,7 @@ from livegen.events import NoteOn, to_bytes
 from tests.support.jack_stage import Daemon, hanging, stage, wait_for, wait_for_notes
 
 REMOVALS = int(os.environ.get("LIVEGEN_FOLDERS", "3"))
-SAID = "the runtime folder was removed: made anew, with the ledger of notes"
+SAID = "the runtime folder was removed: made anew, with the list of sounding notes"
 
 
 def is_written_anew(folder: Path, name: str) -> bool:

@@ -43,7 +43,7 @@ def test_without_a_midi_system_something_is_to_do(tmp_path: Path, monkeypatch: p
         daemon.stop()
 
     assert done.returncode == 1
-    assert "to do      no MIDI system answers: start it, or see 'MIDI system' in livegen doctor; " in done.stdout
+    assert "to do      no MIDI system answers: start it, or see 'MIDI system' in livegen doctor\n" in done.stdout
 
 
 @pytest.mark.jack

@@ -35,7 +35,7 @@ def test_an_unknown_recipe_is_answered_with_the_nearest() -> None:
     [
         ("features = 48", "", "'network.features' is missing"),
         ("layers = 1", "layers = 1\nheads = 1", "unknown key 'network.heads'"),
-        ("layers = 1", "layers = 0", "'network.layers' is 0: Input should be greater than or equal to 1"),
+        ("layers = 1", "layers = 0", "'network.layers' is 0: write a whole number, at least 1"),
         ("[training]", "[training", "cannot be read as TOML"),
     ],
 )

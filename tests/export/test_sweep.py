@@ -105,7 +105,7 @@ def test_a_setting_that_the_recipe_does_not_have_is_named() -> None:
 
 
 def test_a_value_that_the_recipe_refuses_is_named() -> None:
-    with pytest.raises(SettingsError, match="sweep 'small': 'layers': Input should be less than or equal to 8"):
+    with pytest.raises(SettingsError, match="sweep 'small': 'layers': write a whole number, at most 8"):
         sweep.recipe_of(GRID, {"network.layers": 9})
 
 

@@ -255,7 +255,7 @@ with open_ledger("duo", Path(sys.argv[1])) as ledger:
     finally:
         subprocess.run(["umount", str(tmp_path)], check=True)
 
-    assert "duo.ledger: cannot keep the ledger of notes here: No space left on device" in done.stderr
+    assert "duo.ledger: cannot keep the list of sounding notes here: No space left on device" in done.stderr
 
 
 def flip(folder: Path, damage: dict[int, int]) -> None:
@@ -289,7 +289,7 @@ def test_where_nothing_can_be_written_notes_are_kept_in_memory_and_that_is_said_
 
     assert sounding == (NoteOff(60),)
     assert len(said) == 1
-    assert said[0].endswith("the ledger is kept in memory only: after a power cut, notes may hang")
+    assert said[0].endswith("the list of sounding notes is kept in memory only: after a power cut, notes may hang")
 
 
 def test_a_service_keeps_its_ledger_in_its_own_folder(monkeypatch: pytest.MonkeyPatch):

@@ -1,13 +1,16 @@
 """An Ableton Link session as a song: played by hand, and, where aalink is installed, by two real peers."""
 
 import sys
+import threading
 import time
 from dataclasses import dataclass
 
 import pytest
 
 from livegen.clock import NS_PER_MS, NS_PER_S, ManualClock
+from livegen.daemon.daemon import run_daemon
 from livegen.errors import LivegenError
+from livegen.settings import load
 from livegen.sync.ableton_link import LinkClock, open_link
 
 
@@ -94,6 +97,16 @@ def test_without_aalink_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch):
 
     with pytest.raises(LivegenError, match=r"needs the library aalink .*; to add it: .*pip install aalink$"):
         open_link(120, shares_transport=False)
+
+
+def test_without_aalink_a_daemon_opens_nothing(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "aalink", None)
+    settings, lines = load(None, {"time": {"clock": "link"}, "ports": {"system": "memory"}}), list[str]()
+
+    with pytest.raises(LivegenError, match="needs the library aalink"):
+        run_daemon(settings, say=lines.append, stop=threading.Event())
+
+    assert lines == []
 
 
 def test_two_peers_stand_at_the_same_place_in_the_bar():

@@ -166,6 +166,20 @@ def test_a_file_becomes_four_tracks_and_a_picture_and_the_same_bytes_again(tmp_p
     assert "5 notes in D major" in said[0]
 
 
+def test_the_machines_answer_in_a_file_is_no_melody(tmp_path: Path) -> None:
+    melody, answer = tune((74, 1), (76, 1), (78, 1), (79, 1), (78, 2)), tune((86, 1), (88, 1), tick=8 * BEAT)
+    write_score(tmp_path / "in.mid", [("player", melody), ("machine", answer)], Score(tuple(melody)))
+
+    said = harmonise_file(tmp_path / "in.mid", tmp_path / "out.mid", report=lambda *_: None)
+
+    assert ": 5 notes in" in said
+
+
+def test_a_model_that_writes_no_chorales_is_refused_in_plain_words(tmp_path: Path) -> None:
+    with pytest.raises(LivegenError, match=r"model 'folk-char' cannot add voices to a melody; give a chorale model"):
+        harmonise_file(tmp_path / "in.mid", tmp_path / "out.mid", model="folk-char", report=lambda *_: None)
+
+
 def test_the_file_has_the_bars_of_the_melody_and_the_key_that_was_found(tmp_path: Path) -> None:
     melody = tune((74, 1), (76, 1), (78, 1), (79, 1), (78, 2), tick=BEAT)
     signs = (TimeSignature(0, 3, 4), Tempo(0, 600_000), Tempo(3 * BEAT, 300_000))

@@ -48,6 +48,34 @@ def test_both_voices_are_in_the_file(melody: Path) -> None:
     assert sum(isinstance(timed.event, NoteOn) for timed in events) > 8 + 8
 
 
+def test_of_a_file_that_has_an_answer_the_players_track_alone_is_answered_and_that_is_said(
+    melody: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rendered(melody, 1)
+    answered = melody.with_name("answer-1.mid")
+    said = render_file(answered, melody.with_name("again.mid"), load(), None, lambda done, total: None)
+
+    assert " 8 notes by the player, " in said
+    assert f"{answered}: its track 'machine' is left out: it is not the player's" in caplog.text
+    assert played_by("player", melody.with_name("again.mid")) == played_by("player", answered)
+
+
+def played_by(name: str, path: Path) -> list[int]:
+    (found,) = (track for track in mido.MidiFile(path).tracks if track.name == name)
+    return [message.note for message in found if message.type == "note_on"]
+
+
+def test_where_the_machines_track_is_all_there_is_it_is_the_players(
+    melody: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_midi(melody, [("machine", read_midi(melody))])
+
+    said = render_file(melody, melody.with_name("out.mid"), load(), None, lambda done, total: None)
+
+    assert " 8 notes by the player, " in said
+    assert caplog.text == ""
+
+
 @pytest.mark.parametrize(
     ("play", "refused"),
     [

@@ -52,6 +52,9 @@ def test_a_technician_reads_what_is_plugged_in_what_failed_and_what_to_do() -> N
     assert lines[1] == "hours      open (Tue-Sun 10:00-18:00)"
     assert lines[2].startswith("plugged in in: Keys (for ")
     assert lines[3] == "notes      12 in, 31201 out"
+    late = "half at most 0.05 ms late, 99 of 100 at most 0.31 ms"
+    assert lines[4] == f"on time    {late}; 1 left out, 2 cut off because a device was unplugged"
+    assert lines[5] == "reaction   3 times, half of them within 2.1 ms"
     assert lines[7] == "engine     restarted 4 times; spare: ready; last: the engine ended, 3 h 3 min ago"
     assert lines[8] == "to do      nothing"
 
@@ -67,13 +70,15 @@ def test_what_happens_now_is_a_line_of_its_own() -> None:
 def test_what_is_to_be_done_comes_with_its_reason() -> None:
     silent = {"due": True, "silent_s": 70, "engines_silent": 2}
 
-    found = to_do(written(load(), plugged=("in: Keys",), music=silent, engine_ready=False, to_do=["plug it in"]))
+    more = {"engine_ready": False, "to_do": ["plug it in"], "not_ready": "nothing listens: connect a synthesizer"}
+
+    found = to_do(written(load(), music=silent, **more))
 
     assert found == [
         "plug it in",
         "no engine plays music: try another model, then send the file that livegen support writes",
         "no engine plays, for the engine ended: see the last lines, and livegen doctor",
-        "connect a synthesizer to livegen:out; see livegen ports",
+        "not ready yet: nothing listens: connect a synthesizer",
     ]
     assert to_do(written(load())) == []
 

@@ -2,6 +2,8 @@
 
 import unicodedata
 
+from livegen.errors import SettingsError, nearest
+
 NAMES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 PITCH_CLASSES = {name: pc for pc, name in enumerate(NAMES)} | {"Db": 1, "D#": 3, "Gb": 6, "G#": 8, "A#": 10}
 
@@ -18,6 +20,25 @@ _MINORS = (*NAMES[:8], "G#", *NAMES[9:])
 def tonic_name(tonic: int, *, is_minor: bool) -> str:
     """A tonic's pitch class, spelled with the fewest sharps or flats: ``Db`` in major, ``C#`` in minor."""
     return (_MINORS if is_minor else _MAJORS)[tonic]
+
+
+def read_key(text: str) -> tuple[int, bool]:
+    """The tonic's pitch class, and whether it is minor, of ``"F# minor"``, ``"Eb"`` or ``"c minor"``.
+
+    SettingsError with the English name of "fis moll" otherwise.
+    """
+    name, _, mode = text.strip().partition(" ")
+    name = name[:1].upper() + name[1:]
+    mode = mode.strip().lower()
+    if name not in PITCH_CLASSES or mode not in ("", "major", "minor"):
+        english = english_name(text) or nearest(text, _names_of(text[:1].upper()))
+        remedy = f"write '{english}'" if english else "write a key such as 'G', 'Bb major' or 'F# minor'"
+        raise SettingsError(f"unknown key '{text}'; {remedy}: livegen reads English names")
+    return PITCH_CLASSES[name], mode == "minor"
+
+
+def _names_of(letter: str) -> list[str]:
+    return [f"{tonic} {mode}" for tonic in PITCH_CLASSES for mode in ("major", "minor") if tonic[0] == letter]
 
 
 def english_name(text: str) -> str | None:

@@ -3,8 +3,8 @@
 import pytest
 
 from livegen.errors import SettingsError
+from livegen.key_names import NAMES, english_name
 from livegen.music.key import parse_key
-from livegen.music.key_names import NAMES, english_name
 
 
 @pytest.mark.parametrize(
