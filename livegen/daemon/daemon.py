@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from livegen.clock import NS_PER_MS, now_ns
 from livegen.daemon.controls import Controls
@@ -179,15 +179,17 @@ class _Daemon:
                 self.controls.settings,
                 lambda: self.figures(supervisor),
                 transport,
-                lambda at_ns: {
-                    **health.status(at_ns),
-                    "now": asdict(self.now_playing.scene(at_ns)),
-                    "deaf": self.ports.deaf(),
-                    "to_do": self.ports.to_do(),
-                    "not_ready": readiness.lacking,
-                    "lines": self.log.lately(at_ns),
-                },
+                lambda at_ns: health.status(at_ns) | self._state(readiness, at_ns),
             )
+
+    def _state(self, readiness: Readiness, at_ns: int) -> dict[str, Any]:
+        return {
+            "now": asdict(self.now_playing.scene(at_ns)),
+            "deaf": self.ports.deaf(),
+            "to_do": self.ports.to_do(),
+            "not_ready": readiness.lacking,
+            "lines": self.log.lately(at_ns),
+        }
 
     def _poll_readiness(self, readiness: Readiness, *, is_loaded: bool) -> None:
         settings, ends, has_system = self.controls.settings, self.ports.ends(), self.ports.has_system
