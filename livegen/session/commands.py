@@ -43,11 +43,11 @@ def session_export(
     from livegen.ipc.marks import marks_of
     from livegen.recording.format import read_session
     from livegen.recording.library import find_session, sessions_folder
-    from livegen.recording.tracks import origin_ns, track
+    from livegen.recording.tracks import first_note_ns, track
 
     found = read_session(find_session(name, folder or sessions_folder()))
     voices = [("player", track(found, "player")), ("machine", track(found, "machine"))]
-    write_midi(target, voices, lay_bars(marks_of(found), origin_ns(found)))
+    write_midi(target, voices, lay_bars(marks_of(found), first_note_ns(found)))
     show(str(target))
 
 
@@ -63,11 +63,11 @@ def session_picture(
     from livegen.ipc.marks import marks_of
     from livegen.recording.format import read_session
     from livegen.recording.library import find_session, sessions_folder
-    from livegen.recording.tracks import origin_ns, track
+    from livegen.recording.tracks import first_note_ns, track
 
     path = find_session(name, folder or sessions_folder())
     found = read_session(path)
-    bars = lay_bars(marks_of(found), origin_ns(found))
+    bars = lay_bars(marks_of(found), first_note_ns(found))
     draw_roll(target, track(found, "player"), track(found, "machine"), path.stem, bars)
     show(str(target))
 
