@@ -10,7 +10,7 @@ and LilyPond (Debian: lilypond). It exits with 0 if
   and tempo are those in which it was played. Of a phrase with an upbeat it is only printed where it was heard;
 - each of the player's notes is at the place in its bar at which livegen heard it, as far as livegen told it;
 - MuseScore and LilyPond put every note, the machine's too, into the bar and on the beat that mido reads, under the same
-  signs.
+  signs, and MuseScore has a part for each track, under its name.
 """
 
 import argparse
@@ -33,6 +33,7 @@ from livegen.music.metre import Metre
 from livegen.recording.format import Session, read_session
 from livegen.recording.tracks import track
 from livegen.terminal import show
+from livegen.tools.harmonise_file import NAMES
 from tests.support.notation_programs import (
     Onset,
     Written,
@@ -101,6 +102,7 @@ class Made:
 
     path: Path
     session: Session | None = None
+    tracks: tuple[str, ...] = ("player", "machine")
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +261,7 @@ def harmonised(folder: Path, phrases: Sequence[Phrase]) -> Made:
     source, target = folder / "source.mid", folder / "harmonised.mid"
     write_source(source, phrases, has_metre=True)
     run("harmonise", str(source), str(target))
-    return Made(target)
+    return Made(target, tracks=NAMES)
 
 
 # What is compared.
@@ -392,11 +394,11 @@ def faults(made: Made, phrases: Sequence[Phrase], musescore: str, lilypond: str)
     if made.session:
         found += [f"mido: {fault}" for fault in as_heard(voices[0], made.session)]
     every = [note for voice in voices for note in voice]
-    for program, written, expected in (
-        ("MuseScore", read_by_musescore(made.path, musescore), every),
-        ("LilyPond", in_one_octave(read_by_lilypond(made.path, lilypond)), in_one_octave(every)),
-    ):
-        found += [f"{program}: {fault}" for fault in differences(written, expected, _TEMPO)]
+    names, by_musescore = read_by_musescore(made.path, musescore)
+    by_lilypond = in_one_octave(read_by_lilypond(made.path, lilypond))
+    found += [f"MuseScore: {fault}" for fault in differences(by_musescore, every, _TEMPO)]
+    found += [f"MuseScore: no part is called {name}" for name in made.tracks if not any(name in each for each in names)]
+    found += [f"LilyPond: {fault}" for fault in differences(by_lilypond, in_one_octave(every), _TEMPO)]
     return found
 
 

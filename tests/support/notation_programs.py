@@ -74,8 +74,8 @@ def read_by_mido(path: Path) -> list[Written]:
     return [read(track) for track in tracks[1:]]
 
 
-def read_by_musescore(path: Path, musescore: str) -> Written:
-    """MuseScore's notation of the file, in MusicXML, as music21 reads it."""
+def read_by_musescore(path: Path, musescore: str) -> tuple[list[str], Written]:
+    """MuseScore's notation of the file, in MusicXML, as music21 reads it: the names of the parts, and the notes."""
     from music21 import converter
 
     target = path.with_suffix(".musicxml")
@@ -101,7 +101,7 @@ def read_by_musescore(path: Path, musescore: str) -> Written:
                 for each in note.notes if note.isChord else (note,):
                     if each.tie is None or each.tie.type == "start":
                         written.append((Onset(bar, at, each.pitch.midi), Signs(beats, tempo, fifths)))
-    return written
+    return [str(part.partName) for part in parts], written
 
 
 _LISTENER = r"""
