@@ -52,15 +52,15 @@ _PULSES = 24  # of a MIDI clock, to the quarter
 _PATIENCE_S = 30
 _PEDAL = 64
 
-_LATE_S = 0.03  # a note that is played later is not where it should be
-_TRIES = 5
+_LATE_S = 0.03  # an event that is played later is not where it should be
+_TRIES = 10
 
 Timeline = Callable[[float], float]  # when a quarter of a phrase is due, in s
 Score = list[tuple[float, Event]]  # what is played, and when
 
 
 class TooLate(Exception):
-    """A note was not played when it was due."""
+    """An event was not played when it was due."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +157,7 @@ def play(on: Recital, score: Score) -> None:
     """Each event at its moment of ``time.monotonic``; TooLate when this machine has no time for it."""
     for at_s, event in sorted(score, key=lambda placed: placed[0]):
         time.sleep(max(at_s - time.monotonic(), 0))
-        if isinstance(event, NoteOn) and time.monotonic() - at_s > _LATE_S:
+        if time.monotonic() - at_s > _LATE_S:
             raise TooLate
         on.play(event)
 
@@ -377,7 +377,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def in_time(scene: Scene, folder: Path) -> Made:
-    """A scene in which every note was played when it was due, in a folder for each try."""
+    """A scene in which every event was played when it was due, in a folder for each try."""
     for number in range(_TRIES):
         here = folder / f"{number}"
         here.mkdir(parents=True)
