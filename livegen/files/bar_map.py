@@ -9,6 +9,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import islice, pairwise
+from math import inf
 
 from livegen.clock import NS_PER_MS, NS_PER_S
 from livegen.events import TICKS_PER_QUARTER
@@ -85,10 +86,10 @@ class BarMap:
 
 
 def lay_bars(marks: Iterable[Mark], first_ns: int, *, is_fixed: bool = False) -> BarMap:
-    """Bars for music whose first event is at ``first_ns``, from the marks that were told while it was made.
+    """Bars for music whose first note is at ``first_ns``, from the marks that were told while it was made.
 
-    The file begins with the bar line before that event; with ``is_fixed``, and for an event that is early by less than
-    half a sixteenth, at the event itself.
+    The file begins with the bar line before that note; with ``is_fixed``, and for a note that is early by less than
+    half a sixteenth, at the note itself.
     """
     marks = list(marks)
     runs = _runs(mark for mark in marks if isinstance(mark, Metre))
@@ -136,6 +137,20 @@ class _Run:
                 self._metres.append(metre)
             return True
         return False
+
+    def smooth(self) -> None:
+        """Leave out the metres that the lines through the others come close to: the jitter of a clock is no tempo."""
+        kept, last = self._metres[:1], self._metres[0]
+        least, most = 0.0, inf  # ns a tick of the lines from the last one kept that come close to all since
+        for metre in self._metres[1:]:
+            ns, ticks = metre.at_ns - kept[-1].at_ns, metre.tick - kept[-1].tick
+            if not least <= ns / ticks <= most:
+                kept.append(last)
+                ns, ticks = metre.at_ns - last.at_ns, metre.tick - last.tick
+                least, most = 0.0, inf
+            least, most = max(least, (ns - _CLOSE_NS) / ticks), min(most, (ns + _CLOSE_NS) / ticks)
+            last = metre
+        self._metres = kept if last is kept[-1] else [*kept, last]
 
     def ns_at(self, tick: int) -> int:
         """The moment of a tick: between two metres, on the line through both."""
@@ -185,6 +200,8 @@ def _runs(metres: Iterable[Metre]) -> list[_Run]:
         while runs and runs[-1].begin_ns > run.begin_ns - _SAME_NS:
             runs.pop()
         runs.append(run)
+    for run in runs:
+        run.smooth()
     return runs
 
 

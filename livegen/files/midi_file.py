@@ -151,11 +151,16 @@ def _without_long_silences(
 
 
 def write_midi(path: Path, voices: Sequence[tuple[str, Iterable[Timed]]], bars: BarMap = NO_BARS) -> None:
-    """Write a type 1 file: the signs of ``bars``, and a track for each (name, events in order)."""
+    """Write a type 1 file: the signs of ``bars``, and a track for each (name, events in order).
+
+    A track keeps its channels, as far as none before it has them: a pedal or a note-off of one track would be the
+    other's, too, and MuseScore 3 takes both tracks for the hands of one piano.
+    """
     quarter = bars.division
     file = mido.MidiFile(type=1, ticks_per_beat=quarter)
     scale = quarter // TICKS_PER_QUARTER
     file.tracks.append(_track(((sign.tick * scale, _meta(sign)) for sign in bars.signs), _SIGNS))
+    taken: set[int] = set()
     for name, events in voices:
         messages, tick = [], 0
         for timed in events:
@@ -163,9 +168,21 @@ def write_midi(path: Path, voices: Sequence[tuple[str, Iterable[Timed]]], bars: 
                 continue  # a file has its own clock
             tick = max(tick, bars.tick_at(timed.at_ns, quarter))
             messages.append((tick, mido.Message.from_bytes(to_bytes(timed.event))))
-        file.tracks.append(_track(_in_key(messages, bars.signs, scale), name))
+        channels = _free_channels({message.channel for _, message in messages}, taken)
+        taken.update(channels.values())
+        placed = [(tick, message.copy(channel=channels[message.channel])) for tick, message in messages]
+        file.tracks.append(_track(_in_key(placed, bars.signs, scale), name))
     with written(path) as out:
         file.save(file=out)
+
+
+def _free_channels(own: set[int], taken: set[int]) -> dict[int, int]:
+    """The channel for each of a track's own: another where it is taken, but drums stay drums."""
+    free = iter(sorted(set(range(16)) - own - taken - {PERCUSSION}))
+    return {
+        channel: next(free, channel) if channel in taken and channel != PERCUSSION else channel
+        for channel in sorted(own)
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Draws a piano roll as a PNG: the player in blue with round heads, the machine in hollow orange bars with diamonds.
 
-Loud notes are darker than soft ones. Long music is wrapped, as on a page, into lines that end on bar lines.
+Loud notes are darker than soft ones. Long music is wrapped, as on a page, into lines that end on bar lines. Long times
+without notes are left out, and the picture says how long they are.
 """
 
 from collections.abc import Iterable
@@ -51,7 +52,7 @@ class _Page:
         self._low, self._high = min(*pitches, middle - 5) - 2, max(*pitches, middle + 5) + 2
         self._row = _LOW_ROW if self._high - self._low > _WIDE else _ROW
         scale = min(_SCALE, _MOST_LINES * _WIDEST / score.length_s)
-        self._lines = lines_of(score.length_s, score.bars, _WIDEST / scale)
+        self._lines = [line for span in score.spans for line in lines_of(span, score.bars, _WIDEST / scale)]
         self._head = max(self._row * min(scale / _ROOMY, 1), _SMALLEST)
         longest_s = max(end - begin for begin, end in self._lines)
         self._width = max(round(longest_s * scale), _NARROWEST)
@@ -66,9 +67,14 @@ class _Page:
         top = _Pen(Image.new("RGB", (width * _FINE, _HEAD * _FINE), "white"))
         self._draw_head(top, width)
         page.paste(top.reduced(), (0, 0))
-        for index, line in enumerate(self._lines):
+        shown_s = 0.0
+        for index, (begin_s, end_s) in enumerate(self._lines):
             pen = _Pen(Image.new("RGB", (width * _FINE, height * _FINE), "white"))
-            self._draw_line(pen, *line)
+            self._draw_line(pen, begin_s, end_s)
+            if begin_s > shown_s:
+                rest = f"after {_clock(begin_s - shown_s)} without notes"
+                pen.text((width - _RIGHT, 2), rest, _SOFT_INK, 13, "ra")
+            shown_s = end_s
             page.paste(pen.reduced(), (0, _HEAD + index * (height + _GAP)))
         return page
 
@@ -125,8 +131,8 @@ class _Page:
             if not self._score.bars:
                 pen.line((x, _NAMES, x, self._bottom), _GRID)
             pen.line((x, bottom, x, bottom + 4), _BAR_LINE)
-            clock = f"{second // 60}:{second % 60:02}" if self._score.length_s >= 100 else f"{second} s"
-            pen.text((x, bottom + 6), clock, _SOFT_INK, 11, "ma")
+            name = _clock(second) if self._lines[-1][1] >= 100 else f"{second} s"
+            pen.text((x, bottom + 6), name, _SOFT_INK, 11, "ma")
 
     def _draw_bars(self, pen: "_Pen", begin_s: float, end_s: float) -> None:
         """Draw bar lines with their numbers, and the keys where they change; the first of a line is repeated."""
@@ -184,6 +190,12 @@ def _draw_machine(pen: "_Pen", left: float, right: float, top: float, row: int, 
         middle, half = top + row / 2, head / 2
         corners = ((left - 1, middle), (left + half, middle - half), (left + head, middle))
         pen.polygon((*corners, (left + half, middle + half)), colour)
+
+
+def _clock(seconds: float) -> str:
+    """Minutes and seconds."""
+    whole = round(seconds)
+    return f"{whole // 60}:{whole % 60:02}"
 
 
 def _strength(velocity: int) -> float:

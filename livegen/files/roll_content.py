@@ -1,8 +1,9 @@
 """What a piano roll shows: the notes and pedals of events, in seconds, and the lines of the page."""
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from livegen.clock import NS_PER_S
 from livegen.events import SUSTAIN_PEDAL, ControlChange, NoteOff, NoteOn, Timed
@@ -10,6 +11,8 @@ from livegen.files.bar_map import BarMap
 
 _MARGIN_S = 0.5  # after the last event
 _SHORTEST_S = 4.0
+_LONGEST_REST_S = 20.0  # a longer time without notes is left out,
+_MOST_RESTS = 12  # if it is one of the longest
 _EARLY_S = 0.03  # a note that begins so long before a bar line belongs to the bar
 _TRIES = 20  # lengths of a line
 
@@ -40,7 +43,12 @@ class Score:
     machine: Content
     bars: tuple[float, ...]
     keys: tuple[tuple[float, str], ...]
-    length_s: float
+    spans: tuple[tuple[float, float], ...]  # (begin, end) of what is shown: all but long times without notes
+
+    @property
+    def length_s(self) -> float:
+        """The length of what is shown."""
+        return sum(end - begin for begin, end in self.spans)
 
 
 def score_of(player: Sequence[Timed], machine: Sequence[Timed], bars: BarMap | None) -> Score:
@@ -54,14 +62,13 @@ def score_of(player: Sequence[Timed], machine: Sequence[Timed], bars: BarMap | N
 
     length_s = max(seconds(last_ns) + _MARGIN_S, _SHORTEST_S)
     lines = bars.bar_lines(origin_ns + round(length_s * NS_PER_S)) if bars else ()
+    lines_s = tuple(seconds(line) for line in lines)
     keys = bars.keys() if bars else ()
-    return Score(
-        Content(tuple(_notes(player, origin_ns, last_ns)), tuple(_pedals(player, origin_ns, last_ns))),
-        Content(tuple(_notes(machine, origin_ns, last_ns)), tuple(_pedals(machine, origin_ns, last_ns))),
-        tuple(seconds(line) for line in lines),
-        tuple((seconds(at_ns), str(key)) for at_ns, key in keys),
-        length_s,
-    )
+    notes = [_notes(events, origin_ns, last_ns) for events in (player, machine)]
+    pedals = [_pedals(events, origin_ns, last_ns) for events in (player, machine)]
+    theirs, ours = (Content(tuple(each), tuple(down)) for each, down in zip(notes, pedals, strict=True))
+    keys_s = tuple((seconds(at_ns), str(key)) for at_ns, key in keys)
+    return Score(theirs, ours, lines_s, keys_s, tuple(_spans([*notes[0], *notes[1]], lines_s, length_s)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,25 +89,42 @@ def shown_in(note: Stroke, begin_s: float, end_s: float) -> Shown | None:
     return Shown(max(note.begin_s, begin_s), min(note.end_s, end_s), is_begun)
 
 
-def lines_of(length_s: float, bars: Sequence[float], longest_s: float) -> list[tuple[float, float]]:
-    """(begin, end) of each line of the page: as few as are needed, about equally long, each to a bar line if it can."""
-    fewest = _broken(length_s, bars, longest_s)
-    shares = (length_s / len(fewest) * (1 + step / _TRIES) for step in range(_TRIES))
-    tried = (_broken(length_s, bars, share_s) for share_s in shares if share_s < longest_s)
+def lines_of(span: tuple[float, float], bars: Sequence[float], longest_s: float) -> list[tuple[float, float]]:
+    """(begin, end) of each line of a span: as few as are needed, about equally long, each to a bar line if it can."""
+    begin, end = span
+    fewest = _broken(begin, end, bars, longest_s)
+    shares = ((end - begin) / len(fewest) * (1 + step / _TRIES) for step in range(_TRIES))
+    tried = (_broken(begin, end, bars, share_s) for share_s in shares if share_s < longest_s)
     return next((lines for lines in tried if len(lines) == len(fewest)), fewest)
 
 
-def _broken(length_s: float, bars: Sequence[float], longest_s: float) -> list[tuple[float, float]]:
+def _broken(begin: float, last: float, bars: Sequence[float], longest_s: float) -> list[tuple[float, float]]:
     """Each line ends on the last bar line that leaves it at least half full."""
-    lines, begin = [], 0.0
-    while length_s - begin > longest_s:
+    lines = []
+    while last - begin > longest_s:
         end = begin + longest_s
-        last = bisect_right(bars, end) - 1
-        if last >= 0 and bars[last] > begin + longest_s / 2:
-            end = bars[last]
+        bar = bisect_right(bars, end) - 1
+        if bar >= 0 and bars[bar] > begin + longest_s / 2:
+            end = bars[bar]
         lines.append((begin, end))
         begin = end
-    return [*lines, (begin, length_s)]
+    return [*lines, (begin, last)]
+
+
+def _spans(notes: Iterable[Stroke], bars: Sequence[float], length_s: float) -> Iterator[tuple[float, float]]:
+    """(begin, end) of what is left when long times without notes are left out; each from a bar line, if it can."""
+    ordered = sorted(notes, key=lambda note: note.begin_s)
+    sounding = list(accumulate((note.end_s for note in ordered), max, initial=0.0))  # up to there, before each note
+    rests = [note.begin_s - end for note, end in zip(ordered, sounding, strict=False)]
+    shown = max([_LONGEST_REST_S, *sorted(rests, reverse=True)[_MOST_RESTS:]])
+    begin = 0.0
+    for note, end, rest in zip(ordered, sounding, rests, strict=False):
+        if rest > shown:
+            if end:
+                yield begin, end + _MARGIN_S
+            bar = bisect_right(bars, note.begin_s + _EARLY_S) - 1
+            begin = max(bars[bar] if bar >= 0 else 0, note.begin_s - _LONGEST_REST_S / 2)
+    yield begin, min(length_s, sounding[-1] + _LONGEST_REST_S)
 
 
 def _notes(events: Iterable[Timed], origin_ns: int, last_ns: int) -> list[Stroke]:

@@ -25,6 +25,16 @@ def origin_ns(session: Session) -> int:
     return min(moments, default=0)
 
 
+def first_note_ns(session: Session) -> int:
+    """The moment of the first note of either track, with which bars begin; of the first event when there is none."""
+    notes = (
+        record.at_ns
+        for record in session.records
+        if record.kind in KINDS.values() and isinstance(from_bytes(record.content), NoteOn)
+    )
+    return min(notes, default=origin_ns(session))
+
+
 def note_offs(events: list[Timed]) -> list[NoteOff]:
     """A note-off for each note that has none."""
     sounding: Counter[tuple[int, int]] = Counter()

@@ -99,12 +99,12 @@ def _music(name: str, folder: Path | None) -> "tuple[str, list[Timed], list[Time
     from livegen.ipc.marks import marks_of
     from livegen.recording.format import read_session
     from livegen.recording.library import find_session, sessions_folder
-    from livegen.recording.tracks import origin_ns, track
+    from livegen.recording.tracks import first_note_ns, track
     from livegen.session.summary import is_empty
 
     path = find_session(name, folder or sessions_folder())
     found = read_session(path)
     if is_empty(found):
         raise SessionError(f"{path}: nothing was played in this session; to list them all: livegen session list")
-    bars = lay_bars(marks_of(found), origin_ns(found))
+    bars = lay_bars(marks_of(found), first_note_ns(found))
     return path.stem, track(found, "player"), track(found, "machine"), bars

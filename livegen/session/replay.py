@@ -42,7 +42,7 @@ from livegen.model.files import read_model
 from livegen.music.metre import KeyChange, Mark, Metre
 from livegen.recording.format import Kind, Record, Session, read_session
 from livegen.recording.library import find_session, sessions_folder
-from livegen.recording.tracks import origin_ns, track
+from livegen.recording.tracks import first_note_ns, track
 from livegen.settings import Settings
 from livegen.shipped import shipped_models
 
@@ -249,7 +249,7 @@ def replay_export(
         raise SessionError(f"{path}: {error}") from None
     if target:
         voices = [("player", track(session, "player")), ("machine", done.machine)]
-        write_midi(target, voices, lay_bars(marks_of(session) or done.marks, origin_ns(session)))
+        write_midi(target, voices, lay_bars(marks_of(session) or done.marks, first_note_ns(session)))
     missing = _missing(session, done)
     return {
         "replayed": f"equal, byte for byte{', as far as it goes' if missing else ''}",

@@ -20,7 +20,7 @@ from livegen.files.piano_roll import draw_roll
 from livegen.ipc.marks import marks_of
 from livegen.midi_in.port import MemoryInput
 from livegen.recording.format import Session, read_session
-from livegen.recording.tracks import Who, origin_ns, track
+from livegen.recording.tracks import Who, first_note_ns, track
 from livegen.settings import Settings
 from livegen.sound.sound_file import render_sound
 
@@ -94,7 +94,7 @@ def _tell_of_files(folder: Path, soundfont: str, say: Say) -> None:
 
 def _write(folder: Path, session: Session, title: str) -> None:
     player, machine = track(session, "player"), track(session, "machine")
-    bars = lay_bars(marks_of(session), origin_ns(session))
+    bars = lay_bars(marks_of(session), first_note_ns(session))
     write_midi(folder / "demo.mid", [("player", player), ("machine", machine)], bars)
     draw_roll(folder / "demo.png", player, machine, title, bars)
 

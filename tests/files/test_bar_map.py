@@ -153,6 +153,33 @@ def test_bars_follow_a_clock_whose_tempo_changes_within_a_bar() -> None:
     assert bar_lines_s(file, 8) == pytest.approx([0, 3, 6, 8], abs=1e-3)
 
 
+def clock(moments_ns: Sequence[int], jitter_ns: int) -> list[Metre]:
+    """A mark at each quarter of a clock, in turn too early and too late."""
+    return [
+        Metre(at_ns + (jitter_ns if quarter % 2 else -jitter_ns), quarter * QUARTER, NS_PER_S // 2, 4, quarter > 0)
+        for quarter, at_ns in enumerate(moments_ns)
+    ]
+
+
+def test_the_jitter_of_a_clock_is_no_tempo() -> None:
+    marks = clock(range(0, 20 * NS_PER_S, NS_PER_S // 2), 2 * NS_PER_MS)
+
+    file = file_of(marks, [0, 15 * NS_PER_S])
+
+    assert [mido.tempo2bpm(us) for _, us in signs(file, "set_tempo", "tempo")] == pytest.approx([120] * 2, rel=1e-3)
+
+
+def test_bars_are_close_to_a_clock_that_slows_down_with_few_tempos() -> None:
+    beats_ns = [NS_PER_S // 2 + step * NS_PER_MS for step in range(64)]
+    moments = list(accumulate(beats_ns, initial=0))
+
+    file = file_of(clock(moments, NS_PER_MS), [0, moments[-1]])
+
+    heard = [at_ns / NS_PER_S for at_ns in moments[::4]]
+    assert bar_lines_s(file, heard[-1] + 0.01) == pytest.approx(heard, abs=7e-3)
+    assert len(signs(file, "set_tempo", "tempo")) < 16
+
+
 def test_what_was_told_later_replaces_what_begins_after_it() -> None:
     """An engine that has died is followed by one that hears the same phrase."""
     marks: list[Mark] = [Metre(0, 0, NS_PER_S // 2, 4), KeyChange(0, *G)]

@@ -68,3 +68,23 @@ def test_what_is_no_music_is_answered_in_one_line(tmp_path: Path, content: bytes
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(MidiFileError, match=r"none\.mid: no such file"):
         read_midi(tmp_path / "none.mid")
+
+
+def test_no_track_has_a_channel_of_a_track_before_it_but_for_drums(tmp_path: Path) -> None:
+    def on(*channels: int) -> list[Timed]:
+        return [Timed(channel, NoteOn(60, channel=channel)) for channel in channels]
+
+    write_midi(tmp_path / "a.mid", [("player", on(0, 9)), ("machine", on(0, 1, 9)), ("other", on(1, 3))])
+
+    tracks = mido.MidiFile(tmp_path / "a.mid").tracks[1:]
+    channels = [[message.channel for message in track if message.type == "note_on"] for track in tracks]
+    assert channels == [[0, 9], [2, 1, 9], [4, 3]]
+
+
+def test_a_track_keeps_its_channels_where_all_are_taken(tmp_path: Path) -> None:
+    every = [Timed(channel, NoteOn(60, channel=channel)) for channel in range(16)]
+
+    write_midi(tmp_path / "a.mid", [("player", every), ("machine", every)])
+
+    tracks = mido.MidiFile(tmp_path / "a.mid").tracks[1:]
+    assert [message.channel for message in tracks[1] if message.type == "note_on"] == list(range(16))

@@ -1,6 +1,7 @@
 """Pictures of music."""
 
 from collections.abc import Iterable
+from itertools import accumulate
 from pathlib import Path
 
 import pytest
@@ -116,10 +117,43 @@ def test_music_of_any_length_is_a_picture_that_fits_on_a_page(tmp_path: Path, mi
 
 
 def test_lines_are_about_equally_long_and_end_on_bar_lines_where_there_are_some() -> None:
-    assert lines_of(25, [0, 4, 8, 12, 16, 20, 24], 10) == [(0, 8), (8, 16), (16, 25)]
-    assert lines_of(30, [0, 1], 10) == [(0, 10), (10, 20), (20, 30)]
-    assert lines_of(26, [0, 13], 24) == [(0, 13), (13, 26)]
-    assert lines_of(5, [], 10) == [(0, 5)]
+    assert lines_of((0, 25), [0, 4, 8, 12, 16, 20, 24], 10) == [(0, 8), (8, 16), (16, 25)]
+    assert lines_of((0, 30), [0, 1], 10) == [(0, 10), (10, 20), (20, 30)]
+    assert lines_of((0, 26), [0, 13], 24) == [(0, 13), (13, 26)]
+    assert lines_of((0, 5), [], 10) == [(0, 5)]
+
+
+def test_long_times_without_notes_are_left_out_and_the_music_after_them_begins_on_a_bar_line() -> None:
+    bars = lay_bars([Metre(0, 0, NS_PER_S // 2, 4)], 0)
+
+    music = [*note(0, 2), *note(301, 303), *note(310, 312)]
+
+    assert score_of(music, [], bars).spans == ((0, 2.5), (300, 312.5))
+    assert score_of(music, [], None).spans == ((0, 2.5), (291, 312.5))
+    assert score_of([*note(60, 61)], note(0, 59), bars).spans == ((0, 61.5),)
+    assert score_of([Timed(0, ControlChange(SUSTAIN_PEDAL, 0)), *note(60, 62)], [], None).spans == ((50, 62.5),)
+
+
+def test_a_time_without_notes_is_named_where_it_was(tmp_path: Path) -> None:
+    def above_the_second_line(last_s: float) -> Image.Image:
+        picture = drawn(tmp_path, [*note(0, 2), *note(last_s - 19, last_s - 18), *note(last_s, last_s + 2)])
+        top = 74 + (picture.height - 74 - 14 + 18) // 2  # head, foot and gap
+        return picture.crop((picture.width - 300, top, picture.width, top + 20))
+
+    shown, left_out, longer = (above_the_second_line(last_s) for last_s in (38, 300, 600))
+
+    assert shown.getcolors() == [(300 * 20, (255, 255, 255))]
+    assert left_out.tobytes() != shown.tobytes()
+    assert longer.tobytes() != left_out.tobytes()
+
+
+def test_only_the_longest_times_without_notes_are_left_out() -> None:
+    begins = [0, *accumulate(range(30, 60))]
+
+    spans = score_of([event for at_s in begins for event in note(at_s, at_s + 1)], [], None).spans
+
+    assert len(spans) == 13
+    assert spans[0][1] > begins[-14]
 
 
 @pytest.mark.parametrize(
