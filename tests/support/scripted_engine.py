@@ -2,7 +2,8 @@
 
 ``python scripted_engine.py SCRIPT HANDLE``: SCRIPT says what it does when a note-on is heard.
 
-    echo    answers it with the same note an octave higher, 10 ms later, for as long as a minute
+    echo    answers it with the same note an octave higher, 100 ms later, for as long as a minute: a busy
+            machine may not run us for 20 ms, and a note that is 10 ms late is left out
     die     dies of a middle C; otherwise like echo
     damage  finds that its network has lost its way at a middle C; otherwise like echo
     eat     has no memory left at a middle C; otherwise like echo
@@ -70,7 +71,7 @@ class ScriptedEngine:
             Timed(now_ns + delay_ns, event)
             for timed in heard
             for delay_ns, event in (
-                (10 * NS_PER_MS, NoteOn(timed.event.pitch + 12, timed.event.velocity)),
+                (100 * NS_PER_MS, NoteOn(timed.event.pitch + 12, timed.event.velocity)),
                 (60 * NS_PER_S, NoteOff(timed.event.pitch + 12)),
             )
         )
