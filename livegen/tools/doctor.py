@@ -114,7 +114,7 @@ def describe_models() -> list[dict[str, Any]]:
 
 def _build() -> Finding:
     found = [f"{system} by {library.name}" for system, library in supported_systems().items()]
-    remedy = "install ALSA's library (Debian: libasound2), and what reaches it: pip install alsa-midi"
+    remedy = "install ALSA's library (Debian: alsa-utils), and what reaches it: pip install alsa-midi"
     is_ok = bool(supported_systems().keys() - {"jack"})
     return Finding("MIDI library", is_ok, ", ".join(found) or "none", remedy)
 
