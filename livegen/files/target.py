@@ -18,6 +18,8 @@ def check_target(target: Path, suffixes: Sequence[str], *sources: Path) -> None:
     if target.suffix.lower() not in suffixes:
         raise TargetError(f"{target}: the name of the file to write must end in {' or '.join(suffixes)}")
     try:
+        with suppress(FileNotFoundError):
+            target.stat()  # from Python 3.14 on exists() hides that no file can have such a name
         for source in sources:
             if target.exists() and source.exists() and target.samefile(source):
                 raise TargetError(f"{target}: is the file {source} itself; write to another name")

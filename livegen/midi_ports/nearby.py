@@ -21,7 +21,7 @@ def _alsa() -> Iterator[str]:
     if not ALSA_SEQUENCER.exists():
         yield "ALSA's sequencer, which has the keyboards, is not there: sudo modprobe snd-seq"
     elif "alsa" not in supported_systems():
-        yield "ALSA's sequencer is there, but no library for it: apt-get install libasound2; pip install alsa-midi"
+        yield "ALSA's sequencer is there, but no library for it: apt-get install alsa-utils; pip install alsa-midi"
     elif not os.access(ALSA_SEQUENCER, os.R_OK | os.W_OK):
         yield "ALSA's sequencer may not be opened: sudo usermod -aG audio $USER, then log in again"
 

@@ -75,7 +75,7 @@ def supported_systems() -> Mapping[str, Library]:
         raise SettingsError(f"{VARIABLE}: '{chosen}' is not one of {', '.join(_LIBRARIES)}")
     found: dict[str, Library] = {}
     for offered in _LIBRARIES[chosen]:
-        with suppress(ImportError):  # it is not installed, or not for this Python
+        with suppress(ImportError, OSError):  # it is not installed, not for this Python, or without its C library
             found = {**offered(), **found}  # of two that offer a system, the first
     return {system: found[system] for system in _ORDER if system in found}
 

@@ -144,7 +144,7 @@ def describe_models() -> list[dict[str, Any]]:
 
 def _build() -> Finding:
     found = supported_systems()
-    remedy = "install ALSA's library (Debian: libasound2), and what reaches it: pip install alsa-midi"
+    remedy = "install ALSA's library (Debian: alsa-utils), and what reaches it: pip install alsa-midi"
     return Finding(
         "MIDI library",
         is_ok=bool(found.keys() - {"jack"}),
