@@ -30,6 +30,7 @@ from livegen.clock import NS_PER_S
 from livegen.events import TICKS_PER_QUARTER, ControlChange, Event, NoteOff, NoteOn, SongPosition, Transport, to_bytes
 from livegen.ipc.marks import marks_of
 from livegen.music.metre import Metre
+from livegen.realtime import CARRYING, lower_thread, raise_thread
 from livegen.recording.format import Session, read_session
 from livegen.recording.tracks import track
 from livegen.terminal import show
@@ -130,8 +131,12 @@ def session(program: Callable[[Recital, Sequence[Phrase]], None], **sections: di
     """A session in which ``program`` is played, exported."""
 
     def make(folder: Path, phrases: Sequence[Phrase]) -> Made:
-        settings = {**sections, "play": {"seed": 1, **sections.get("play", {})}}
-        recital(folder, lambda on: program(on, phrases), **settings)
+        settings = {**sections, "play": {"seed": 1}, "daemon": {"realtime": True}}
+        raise_thread(CARRYING)  # the player, where the system allows it
+        try:
+            recital(folder, lambda on: program(on, phrases), **settings)
+        finally:
+            lower_thread()
         path = max(folder.glob("*.session"))
         exported = folder / "exported.mid"
         run("session", "export", path.stem, str(exported), "--folder", str(folder))

@@ -95,7 +95,8 @@ class Recital:
 
 def recital(folder: Path, program: Callable[[Recital], None], **sections: dict[str, Any]) -> tuple[Recital, Figures]:
     """Record what ``program`` does at a daemon into ``folder``."""
-    daemon = {"record": str(folder), "realtime": False, "silence_ms": 5_000}  # a test's machine is busy
+    busy = {"realtime": False, "silence_ms": 5_000}  # a test's machine is busy
+    daemon = {**busy, **sections.get("daemon", {}), "record": str(folder)}
     settings = load(None, {"ports": {"system": "memory"}, **sections, "daemon": daemon})
     made, stop = Recital(), threading.Event()
     with ThreadPoolExecutor(1) as pool:
