@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from queue import Queue
+from queue import Empty, Queue
 from typing import Any
 
 import pytest
@@ -59,6 +59,14 @@ class Session:
             said.append(self.lines.get(timeout=20))
         return said
 
+    def next_event(self) -> Event:
+        """What it plays next."""
+        try:
+            return self.events.get(timeout=20)
+        except Empty:
+            said = [self.lines.get() for _ in range(self.lines.qsize())]
+            raise AssertionError(f"nothing was played for 20 s; it had said {said}") from None
+
     def end(self) -> Figures:
         self.stop.set()
         return self.future.result(20)
@@ -89,7 +97,7 @@ def test_a_note_is_answered_and_a_clean_stop_ends_the_answer():
     with session() as running:
         running.wait_for(READY)
         running.play(NoteOn(60, 80))
-        answer = running.events.get(timeout=20)
+        answer = running.next_event()
         running.play(NoteOff(60))
         figures = running.end()
 
@@ -108,10 +116,10 @@ def test_a_reset_from_the_player_silences_the_machine():
     with session() as running:
         running.wait_for(READY)
         running.play(NoteOn(60, 80))
-        running.events.get(timeout=20)
+        running.next_event()
         running.play(Transport.RESET)
 
-        assert running.events.get(timeout=20) == NoteOff(72)
+        assert running.next_event() == NoteOff(72)
 
 
 def test_a_model_that_cannot_be_loaded_ends_the_daemon_in_one_line():
@@ -123,7 +131,7 @@ def test_where_a_model_cannot_be_loaded_its_stand_in_plays():
     with session("refuse", installation={"fallback_model": "bach-2"}) as running:
         lines = running.wait_for(READY)
         running.play(NoteOn(60, 80))
-        answer = running.events.get(timeout=20)
+        answer = running.next_event()
 
     assert lines[0] == "bach: no such model; 'bach-2' plays instead"
     assert answer == NoteOn(72, 80)
@@ -144,7 +152,7 @@ def test_a_phrase_that_two_engines_died_of_is_not_told_to_the_third():
         lines = running.wait_for("the engine ended; starting it again")
         lines += running.wait_for("the engine ended; starting it again")
         running.play(NoteOn(62, 80))
-        answer = running.events.get(timeout=20)
+        answer = running.next_event()
         figures = running.end()
 
     assert lines == ["the engine ended; starting it again"] * 2
@@ -155,9 +163,9 @@ def test_the_notes_of_an_engine_that_dies_end_at_once():
     with session("die") as running:
         running.wait_for(READY)
         running.play(NoteOn(62, 80))
-        begun = running.events.get(timeout=20)
+        begun = running.next_event()
         running.play(NoteOn(60, 80))
-        ended = [running.events.get(timeout=20) for _ in range(4)]
+        ended = [running.next_event() for _ in range(4)]
 
     assert begun == NoteOn(74, 80)
     assert ended == [NoteOff(74), ControlChange(64, 0), ControlChange(123, 0), ControlChange(120, 0)]
@@ -167,7 +175,7 @@ def test_an_answer_that_sounds_when_its_engine_dies_is_played_again():
     with session("leave") as running:
         running.wait_for(READY)
         running.play(NoteOn(60, 80))
-        heard = [running.events.get(timeout=20) for _ in range(6)]
+        heard = [running.next_event() for _ in range(6)]
 
     assert heard == [
         NoteOn(72, 80),
@@ -202,7 +210,7 @@ def test_an_engine_that_cannot_go_on_is_replaced_by_one_that_can(script: str, re
         running.play(NoteOn(60, 80))
         lines = running.wait_for(again) + running.wait_for(again)  # the third is not told what two ended by
         running.play(NoteOn(62, 80))
-        answer = running.events.get(timeout=20)
+        answer = running.next_event()
         figures = running.end()
 
     assert [said for said in lines if said != again] == [reason] * 2 * bool(reason)
@@ -224,7 +232,7 @@ def test_where_nothing_can_be_written_it_plays_and_says_so_once(tmp_path: Path, 
     with session(daemon={"record": str(tmp_path / "file" / "sessions")}) as running:
         lines = running.wait_for(READY)
         running.play(NoteOn(60, 80))
-        answer = running.events.get(timeout=20)
+        answer = running.next_event()
         running.end()
 
     assert answer == NoteOn(72, 80)
@@ -235,7 +243,7 @@ def test_caps_of_the_installation_hold_on_the_way_out():
     with session(installation={"loudest": 50, "longest_note_s": 0.2}) as running:
         running.wait_for(READY)
         running.play(NoteOn(60, 80))
-        running.events.get(timeout=20)
+        running.next_event()
         until = time.monotonic() + 10
         while len(running.ports.output.sent) < 2 and time.monotonic() < until:
             time.sleep(0.01)
@@ -270,7 +278,7 @@ def test_the_session_is_recorded(tmp_path: Path):
     with session(daemon={"record": str(tmp_path / "sessions")}) as running:
         running.wait_for(READY)
         running.play(NoteOn(60, 80))
-        running.events.get(timeout=20)
+        running.next_event()
         running.end()
 
     (path,) = (tmp_path / "sessions").iterdir()

@@ -33,7 +33,7 @@ from livegen.ipc.messages import (
 from livegen.model.bundle import load_bundle
 from livegen.settings import load as load_settings
 from tests.daemon.test_resend_buffer import note
-from tests.support.scripted_engine import ScriptedEngine, load
+from tests.support.scripted_engine import ECHO_NS, ScriptedEngine, load
 
 SETTINGS = Configure(load_settings(None, {"daemon": {"realtime": False}}).model_dump_json())
 
@@ -163,7 +163,7 @@ def test_what_it_says_is_explained_by_the_calls_that_it_told_before():
 
     assert [call.act for call in told if call.act != "imagine"] == ["take"]
     assert told[-1].act == "imagine"
-    assert plan.events[0].at_ns == told[-1].at_ns + 10 * NS_PER_MS  # as the script has it
+    assert plan.events[0].at_ns == told[-1].at_ns + ECHO_NS
 
 
 def test_while_nobody_plays_it_gives_no_account():

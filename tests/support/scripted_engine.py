@@ -2,8 +2,8 @@
 
 ``python scripted_engine.py SCRIPT HANDLE``: SCRIPT says what it does when a note-on is heard.
 
-    echo    answers it with the same note an octave higher, 100 ms later, for as long as a minute: a busy
-            machine may not run us for 20 ms, and a note that is 10 ms late is left out
+    echo    answers it with the same note an octave higher, 300 ms later, for as long as a minute: a busy
+            machine may not run us for 100 ms, and a note that is 10 ms late is left out
     die     dies of a middle C; otherwise like echo
     damage  finds that its network has lost its way at a middle C; otherwise like echo
     eat     has no memory left at a middle C; otherwise like echo
@@ -32,6 +32,7 @@ from livegen.music.transport import TransportState
 from livegen.settings import Settings
 
 MIDDLE_C = 60
+ECHO_NS = 300 * NS_PER_MS
 _PAUSES_S = {"hang": 60, "pause": 0.5}
 
 
@@ -71,7 +72,7 @@ class ScriptedEngine:
             Timed(now_ns + delay_ns, event)
             for timed in heard
             for delay_ns, event in (
-                (100 * NS_PER_MS, NoteOn(timed.event.pitch + 12, timed.event.velocity)),
+                (ECHO_NS, NoteOn(timed.event.pitch + 12, timed.event.velocity)),
                 (60 * NS_PER_S, NoteOff(timed.event.pitch + 12)),
             )
         )
