@@ -94,7 +94,9 @@ def jam(
     model: Model = None,
     seed: Seed = None,
     input_name: Annotated[str | None, typer.Option("--in", help="Listen to this port only.")] = None,
-    output_name: Annotated[str | None, typer.Option("--out", help="Play to this port, besides livegen:out.")] = None,
+    output_name: Annotated[
+        str | None, typer.Option("--out", help="Play to this port, besides the virtual output.")
+    ] = None,
     clock: Annotated[str | None, typer.Option(help="Source of the beat: player, internal, midi, link.")] = None,
     tempo: Annotated[float | None, typer.Option(help="Tempo in bpm; 0: found in the phrase.")] = None,
     key: Annotated[str | None, typer.Option(help="'G', 'F# minor', ...; default: found in the phrase.")] = None,
@@ -108,7 +110,7 @@ def jam(
     name: Annotated[str | None, typer.Option(help="Name of the virtual ports.")] = None,
     midi: Annotated[str | None, typer.Option(help="MIDI system: auto, alsa, jack, core, windows.")] = None,
 ) -> None:
-    """Play: livegen listens to every hardware keyboard and to livegen:in, and answers through livegen:out."""
+    """Play: livegen listens to every hardware keyboard and its virtual input, and answers at its virtual output."""
     named = bool(input_name or output_name) or None  # a port that was typed must be there
     overrides: dict[str, dict[str, Any]] = {
         "play": {"role": role, "model": model, "seed": seed, "key": key},

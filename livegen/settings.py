@@ -67,7 +67,7 @@ class Ports(_Frozen):
     """The MIDI ports."""
 
     system: Literal["auto", "alsa", "jack", "core", "windows", "memory"] = "auto"
-    name: str = Field("livegen", pattern=r"^[A-Za-z0-9_.-]{1,32}$")  # of the virtual ports: livegen:in, livegen:out
+    name: str = Field("livegen", pattern=r"^[A-Za-z0-9_.-]{1,32}$")  # of the virtual ports: see names.virtual_ports
     input: str = ""  # the port to listen to; "": every hardware keyboard
     output: str = ""  # a port to play to, besides the virtual one
     inputs: tuple[Annotated[InputPort, _BY_NAME], ...] = ()  # several input ports, each with its own channels

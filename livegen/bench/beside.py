@@ -13,6 +13,7 @@ from livegen.events import Event, Timed, to_bytes
 from livegen.midi_in.input_filter import InputFilter
 from livegen.midi_in.port import MidiInput, open_input
 from livegen.midi_out.port import MidiOutput, open_output
+from livegen.midi_ports.names import virtual_ports
 from livegen.midi_ports.systems import answering_system
 from livegen.own_process import module_command
 from livegen.routing import input_route
@@ -75,11 +76,10 @@ def probes() -> Iterator[tuple[str, MidiProbe, MidiProbe]]:
     """The MIDI system, a probe through the daemon, and a probe from port to port without it, as the control."""
     system = answering_system("auto", NAME)
     with ExitStack() as stack:
-        out = f"{NAME}-out:out" if system == "jack" else f"{NAME}:out"
-        through = _probe(system, f"{NAME}-probe", f"{NAME}:in", out)
+        through = _probe(system, f"{NAME}-probe", *virtual_ports(NAME, system))
         stack.callback(through.close)
         bare = f"{NAME}-bare"
-        control = _probe(system, bare, f"{bare}:in", f"{bare}-out:out" if system == "jack" else f"{bare}:out")
+        control = _probe(system, bare, *virtual_ports(bare, system))
         stack.callback(control.close)
         yield system, through, control
 

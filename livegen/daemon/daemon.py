@@ -163,7 +163,12 @@ class _Daemon:
             if on_poll:
                 on_poll(self.router)
             if supervisor.was_ever_ready:
-                readiness.poll(self.controls.settings, self.ports.ends(), has_system=self.ports.has_system)
+                readiness.poll(
+                    self.controls.settings,
+                    self.ports.ends(),
+                    has_system=self.ports.has_system,
+                    midi_system=self.ports.midi_system,
+                )
             transport = self.clock_source.transport
             health.poll(transport, now_ns())
             status_file.poll(self.ports.plugged(), now_ns())
@@ -173,8 +178,7 @@ class _Daemon:
                 transport,
                 lambda at_ns: {
                     **health.status(at_ns),
-                    "deaf": self.ports.deaf(),
-                    "to_do": self.ports.to_do(),
+                    **self.ports.status(),
                     "lines": self.log.lately(at_ns),
                 },
             )

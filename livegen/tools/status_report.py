@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from livegen.midi_ports.names import virtual_ports
 from livegen.printable import printable
 
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
@@ -43,7 +44,8 @@ def to_do(status: dict[str, Any]) -> list[str]:
     if failure and not status.get("engine_ready", True):
         found.append(f"no engine plays, for {failure['what']}: see the last lines, and livegen doctor")
     if not any(port["name"].startswith("out:") for port in status["plugged"]):
-        found.append(f"connect a synthesizer to {status['name']}:out; see livegen ports")
+        _, own_output = virtual_ports(status["name"], status.get("midi_system"))
+        found.append(f"connect a synthesizer to {own_output}; see livegen ports")
     for name in status.get("deaf", ()):  # not in the status of an earlier version
         found.append(f"nothing arrives at '{name}' any more: restart livegen, then its MIDI server")
     if status["delivery_p99_ms"] > _LATE_MS:

@@ -68,6 +68,12 @@ def test_what_is_to_be_done_comes_with_its_reason() -> None:
     assert to_do(written(load())) == []
 
 
+def test_what_is_to_be_connected_has_the_name_of_the_midi_system_that_answers() -> None:
+    assert to_do(written(load(), plugged=("in: Keys",), midi_system="alsa")) == [
+        "connect a synthesizer to livegen-out:out; see livegen ports"
+    ]
+
+
 def test_that_it_is_closed_is_nothing_to_do() -> None:
     status = written(load(None, {"installation": {"hours": ["Tue-Sun 10:00-18:00"]}}), open=False)
 
