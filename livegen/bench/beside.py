@@ -37,7 +37,7 @@ def daemon(*options: str) -> Iterator[subprocess.Popen[str]]:
             assert process.stdout
             said = ""
             for said in process.stdout:
-                if said.startswith("ready"):
+                if said.startswith("loaded"):  # "ready" it says when somebody is connected
                     break
             else:
                 raise LivegenError(f"the daemon to be measured did not start: {said.strip()}")
@@ -78,20 +78,21 @@ def probes() -> Iterator[tuple[str, MidiProbe, MidiProbe]]:
     with ExitStack() as stack:
         through = _probe(system, f"{NAME}-probe", *virtual_ports(NAME, system))
         stack.callback(through.close)
-        bare = f"{NAME}-bare"
-        control = _probe(system, bare, *virtual_ports(bare, system))
+        bare, ear = f"{NAME}-bare", f"{NAME}-bare-ear"
+        control = _probe(system, bare, virtual_ports(ear, system)[0], virtual_ports(bare, system)[1])
         stack.callback(control.close)
         yield system, through, control
 
 
 def _probe(system: str, name: str, target: str, source: str) -> MidiProbe:
+    """It hears under another name than it plays: livegen does not listen to a port of its own name."""
     arrived: list[Timed] = []
 
     def hear(heard: Timed | ClockMessage) -> None:
         if isinstance(heard, Timed):
             arrived.append(heard)
 
-    ports = Ports.model_validate({"system": system, "name": name, "input": source, "output": target})
+    ports = Ports.model_validate({"system": system, "name": f"{name}-ear", "input": source, "output": target})
     heard = open_input(ports, lambda port, settings: InputFilter(port, input_route(settings), hear))
     played = open_output(system, name, ports.all_outputs)
     for missing in (*heard.missing(), *played.missing()):
