@@ -1,8 +1,8 @@
 #!/bin/sh
 # livegen on a real ALSA sequencer: a virtual machine with Debian 12, its own kernel, and livegen as it is committed here.
 #
-#   tests/alsa_vm/machine.sh build           the machine, 5 minutes; again after a commit: 1 minute
-#   tests/alsa_vm/machine.sh boot            boots it, runs every check of checks.py, prints a table; half an hour
+#   tests/alsa_vm/machine.sh build           the machine, 5 to 9 minutes; again after a commit: 2
+#   tests/alsa_vm/machine.sh boot            boots it, runs every check of checks.py, prints a table; 40 minutes
 #   tests/alsa_vm/machine.sh boot rtmidi:    ... the checks whose names hold one of these words
 #
 # Its exit status is 1 when a note hangs or another check fails. It needs Debian 12 with mmdebstrap, qemu-system-x86 and
