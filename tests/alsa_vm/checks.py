@@ -218,10 +218,11 @@ def unplugs() -> Iterator[Row]:
             again += _is_heard(keyboard, receiver)
         yield f"{silent} of 3 silent when pulled out, {again} of 3 heard when plugged in again", silent == again == 3
         silent = again = 0
-        for _ in range(3):
+        for turn in range(3):
             _hold(keyboard, receiver)
             connect("-d", KEYBOARD, "livegen-keyboard")
             silent += receiver.is_silent(SOON_S)
+            wait_for(lambda turn=turn: livegen.said("making it again") > turn, SOON_S)
             again += _is_heard(keyboard, receiver)
         yield f"its connection: {silent} of 3 silent, {again} of 3 connected again by livegen", silent == again == 3
         livegen.end()
