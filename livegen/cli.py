@@ -97,7 +97,9 @@ def jam(
     model: Model = None,
     seed: Seed = None,
     input_name: Annotated[str | None, typer.Option("--in", help="Listen to this port only.")] = None,
-    output_name: Annotated[str | None, typer.Option("--out", help="Play to this port, besides livegen:out.")] = None,
+    output_name: Annotated[
+        str | None, typer.Option("--out", help="Play to this port, besides the virtual output.")
+    ] = None,
     clock: Annotated[str | None, typer.Option(help="Source of the beat: player, internal, midi, link.")] = None,
     tempo: Annotated[str | None, typer.Option(metavar="NUMBER", help="Beats a minute; 0: found in the phrase.")] = None,
     key: Annotated[str | None, typer.Option(help="'G', 'F# minor', ...; default: found in the phrase.")] = None,
@@ -113,7 +115,7 @@ def jam(
 ) -> None:
     """Play with livegen, live.
 
-    It listens to every hardware keyboard and to livegen:in, and answers through livegen:out.
+    It listens to every hardware keyboard and to its virtual input, and answers at its virtual output.
     """
     named = bool(input_name or output_name) or None  # a port that was typed must be there
     overrides: dict[str, dict[str, Any]] = {

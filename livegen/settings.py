@@ -70,7 +70,7 @@ class Ports(_Frozen):
     """The MIDI ports."""
 
     system: Literal["auto", "alsa", "jack", "core", "windows", "memory"] = "auto"
-    name: str = Field(  # of the virtual ports: livegen:in, livegen:out
+    name: str = Field(  # of the virtual ports: see names.virtual_ports
         "livegen", pattern=r"^[A-Za-z0-9_.-]{1,32}$", description="1 to 32 letters, digits, '_', '.' or '-'"
     )
     input: str = ""  # the port to listen to; "": every hardware keyboard

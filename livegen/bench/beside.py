@@ -13,6 +13,7 @@ from livegen.events import Event, Timed, to_bytes
 from livegen.midi_in.input_filter import InputFilter
 from livegen.midi_in.port import MidiInput, open_input
 from livegen.midi_out.port import MidiOutput, open_output
+from livegen.midi_ports.names import virtual_ports
 from livegen.midi_ports.systems import answering_system
 from livegen.own_process import module_command
 from livegen.routing import input_route
@@ -36,7 +37,7 @@ def daemon(*options: str) -> Iterator[subprocess.Popen[str]]:
             assert process.stdout
             said = ""
             for said in process.stdout:
-                if said.startswith("ready"):
+                if said.startswith("loaded"):  # "ready" it says when somebody is connected
                     break
             else:
                 raise LivegenError(f"the daemon to be measured did not start: {said.strip()}")
@@ -75,23 +76,23 @@ def probes() -> Iterator[tuple[str, MidiProbe, MidiProbe]]:
     """The MIDI system, a probe through the daemon, and a probe from port to port without it, as the control."""
     system = answering_system("auto", NAME)
     with ExitStack() as stack:
-        out = f"{NAME}-out:out" if system == "jack" else f"{NAME}:out"
-        through = _probe(system, f"{NAME}-probe", f"{NAME}:in", out)
+        through = _probe(system, f"{NAME}-probe", *virtual_ports(NAME, system))
         stack.callback(through.close)
-        bare = f"{NAME}-bare"
-        control = _probe(system, bare, f"{bare}:in", f"{bare}-out:out" if system == "jack" else f"{bare}:out")
+        bare, ear = f"{NAME}-bare", f"{NAME}-bare-ear"
+        control = _probe(system, bare, virtual_ports(ear, system)[0], virtual_ports(bare, system)[1])
         stack.callback(control.close)
         yield system, through, control
 
 
 def _probe(system: str, name: str, target: str, source: str) -> MidiProbe:
+    """It hears under another name than it plays: livegen does not listen to a port of its own name."""
     arrived: list[Timed] = []
 
     def hear(heard: Timed | ClockMessage) -> None:
         if isinstance(heard, Timed):
             arrived.append(heard)
 
-    ports = Ports.model_validate({"system": system, "name": name, "input": source, "output": target})
+    ports = Ports.model_validate({"system": system, "name": f"{name}-ear", "input": source, "output": target})
     heard = open_input(ports, lambda port, settings: InputFilter(port, input_route(settings), hear))
     played = open_output(system, name, ports.all_outputs)
     for missing in (*heard.missing(), *played.missing()):

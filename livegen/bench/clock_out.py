@@ -27,6 +27,7 @@ from livegen.midi_out.ledger import blank_ledger
 from livegen.midi_out.player import Player
 from livegen.midi_out.port import MidiOutput, open_output
 from livegen.midi_out.sender import Output
+from livegen.midi_ports.names import virtual_ports
 from livegen.midi_ports.systems import answering_system
 from livegen.music.tempo_map import round_div
 from livegen.own_process import module_command
@@ -120,7 +121,7 @@ def _wired() -> Iterator[tuple[str, MidiOutput, Receiver]]:
     with ExitStack() as stack:
         port = open_output(system, _NAME)
         stack.callback(port.close)
-        source = f"{_NAME}-out:out" if system == "jack" else f"{_NAME}:out"
+        source = virtual_ports(_NAME, system)[1]
         command = module_command("livegen.bench.stamping", system, source)
         process = stack.enter_context(
             subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)

@@ -185,8 +185,7 @@ class _Daemon:
     def _state(self, readiness: Readiness, at_ns: int) -> dict[str, Any]:
         return {
             "now": asdict(self.now_playing.scene(at_ns)),
-            "deaf": self.ports.deaf(),
-            "to_do": self.ports.to_do(),
+            **self.ports.status(),
             "not_ready": readiness.lacking,
             "lines": self.log.lately(at_ns),
         }
@@ -194,7 +193,7 @@ class _Daemon:
     def _poll_readiness(self, readiness: Readiness, *, is_loaded: bool) -> None:
         settings, ends, has_system = self.controls.settings, self.ports.ends(), self.ports.has_system
         if is_loaded:
-            readiness.poll(settings, ends, has_system=has_system)
+            readiness.poll(settings, ends, has_system=has_system, midi_system=self.ports.midi_system)
         missing = readiness.waits_for(settings, ends, has_system=has_system, is_loaded=is_loaded)
         self.now_playing.poll(settings, self.clock_source.transport, missing)
 

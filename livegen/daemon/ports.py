@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import reduce
 from operator import or_
-from typing import Protocol
+from typing import Any, Protocol
 
 from livegen.clock import now_ns
 from livegen.daemon.readiness import Ends
@@ -17,6 +17,7 @@ from livegen.midi_in.loop_detector import LoopDetector
 from livegen.midi_in.port import MakeFilter, MemoryInput, MidiInput, open_input, virtual_port
 from livegen.midi_out.player import Player
 from livegen.midi_out.port import MemoryOutput, MidiOutput, open_output
+from livegen.midi_ports.names import virtual_ports
 from livegen.routing import input_route, output_route
 from livegen.settings import InputPort, Ports
 
@@ -113,17 +114,17 @@ class PortManager:
         """Somebody has connected or disconnected since the last ``poll``; cheap, to be asked many times a second."""
         return any(backend.is_changed() for backend in self._backends)
 
-    def deaf(self) -> list[str]:
-        """Inputs from which nothing comes any more."""
-        return [name for backend in self._backends for name in backend.deaf()]
-
     def plugged(self) -> list[str]:
         """The devices and programs that are there, each with its direction."""
         return [line for backend in self._backends for line in backend.plugged()]
 
-    def to_do(self) -> list[str]:
-        """What somebody has to do so that all ports are there."""
-        return [line for backend in self._backends for line in backend.to_do()]
+    def status(self) -> dict[str, Any]:
+        """The MIDI system, the inputs from which nothing comes, what somebody has to do: for ``livegen status``."""
+        return {
+            "midi_system": self.midi_system,
+            "deaf": [name for backend in self._backends for name in backend.deaf()],
+            "to_do": [line for backend in self._backends for line in backend.to_do()],
+        }
 
     def ends(self) -> Ends:
         """Can somebody play, and does something listen?"""
@@ -349,8 +350,8 @@ class MidiBackend:
             raise
 
     def _begin(self, heard: MidiInput, played: MidiOutput) -> None:
-        name = self._settings.name
-        self._say(f"listening at '{name}:in', playing at '{name}:out' ({_TITLES[heard.system]})")
+        own_input, own_output = virtual_ports(self._settings.name, heard.system)
+        self._say(f"listening at '{own_input}', playing at '{own_output}' ({_TITLES[heard.system]})")
         heard.check_too(played.check, played.connections)
         self._player.attach_routed(played.routed(), repay=played.repays)
         self._poll_ports(heard, played)

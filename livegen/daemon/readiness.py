@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from livegen.log_line import WarningLine
+from livegen.midi_ports.names import virtual_ports
 from livegen.settings import Settings
 
 _HOW = {  # to begin, by role
@@ -33,9 +34,12 @@ class Readiness:
         self._before: Ends | None = None
         self.lacking = ""  # what is missing, as at the last poll; "" when nothing is
 
-    def poll(self, settings: Settings, ends: Ends, *, has_system: bool) -> None:
-        """To be called once the first engine is loaded; ``has_system``: a MIDI system answers, or none is used."""
-        self.lacking = self.missing(settings, ends) if has_system else ""  # without a system, that was said
+    def poll(self, settings: Settings, ends: Ends, *, has_system: bool, midi_system: str | None = None) -> None:
+        """To be called once the first engine is loaded; ``has_system``: a MIDI system answers, or none is used.
+
+        ``midi_system`` is its name, by which our ports have theirs.
+        """
+        self.lacking = self.missing(settings, ends, midi_system) if has_system else ""  # without one, that was said
         if not has_system or ends == self._before:
             return
         self._before = ends
@@ -43,14 +47,15 @@ class Readiness:
         self._say(f"ready: {_HOW[settings.play.role]}" if is_ready else WarningLine(f"not ready yet: {self.lacking}"))
 
     @staticmethod
-    def missing(settings: Settings, ends: Ends) -> str:
+    def missing(settings: Settings, ends: Ends, midi_system: str | None) -> str:
         """What keeps people from playing and hearing, and what mends it; "" when nothing does."""
-        name, found = settings.ports.name, []
+        found = []
+        own_input, own_output = virtual_ports(settings.ports.name, midi_system)
         if not ends.can_play and settings.play.role != "solo":
-            found.append(f"nobody can play: plug in a MIDI keyboard, or connect a program to {name}:in")
+            found.append(f"nobody can play: plug in a MIDI keyboard, or connect a program to {own_input}")
         if not ends.is_heard:
             found.append(
-                f"nothing listens: connect a synthesizer to {name}:out, name one with --out, or start with --sound"
+                f"nothing listens: connect a synthesizer to {own_output}, name one with --out, or start with --sound"
             )
         return "; ".join(found)
 

@@ -14,14 +14,23 @@ from livegen.midi_out.sender import Output
 from livegen.midi_ports.client import MidiClient, MidiSystemError
 from livegen.midi_ports.connections import Connections, open_connections
 from livegen.midi_ports.hot_plug import HotPlug
-from livegen.midi_ports.names import ConnectionWatch, Peer, find_port, missing_ports, of_others, without_numbers
+from livegen.midi_ports.names import (
+    ConnectionWatch,
+    Peer,
+    find_port,
+    missing_ports,
+    of_others,
+    output_client,
+    virtual_ports,
+    without_numbers,
+)
 from livegen.midi_ports.systems import new_client
 from livegen.routing import OutputRoute, output_route
 from livegen.settings import OutputPort
 
 
 class MidiOutput:
-    """The virtual port ``NAME:out``, and the named ports. Owner: the daemon's main thread.
+    """The virtual output, and the named ports. Owner: the daemon's main thread.
 
     ``wanted``: the settings of the virtual port first, then those of each named port.
     """
@@ -32,7 +41,7 @@ class MidiOutput:
         folder = ledger_folder() / f"{name}.receivers"
         self.repays = connections is not None and folder.is_dir()  # else the process before kept no such record
         self._own = name
-        self._name = f"{name}-out:out" if client.system == "jack" else f"{name}:out"
+        self._name = virtual_ports(name, client.system)[1]
         self._client = client
         self._virtual = VirtualOutput(client, Receivers(folder / "virtual") if connections else None)
         self._wanted = wanted
@@ -218,13 +227,13 @@ def open_output(system: str, name: str, wanted: Sequence[OutputPort] = (OutputPo
 
     ``wanted``: see ``MidiOutput``.
 
-    A JACK client's name is unique, and the input has ours: on JACK the port is ``NAME-out:out`` with the alias
-    ``NAME:out``, which jack_connect and most patch bays accept.
+    See ``virtual_ports`` for its name. On JACK it has the alias ``NAME:out``, which jack_connect and most patch bays
+    accept.
     """
     connections = open_connections(system, name)  # before the port: see below
     client = None
     try:
-        client = new_client("output", system, f"{name}-out" if system == "jack" else name)
+        client = new_client("output", system, output_client(name, system))
         client.open_virtual("out")
     except MidiSystemError as error:  # a server that is starting or ending
         if client is not None:
@@ -234,5 +243,5 @@ def open_output(system: str, name: str, wanted: Sequence[OutputPort] = (OutputPo
         raise PortError(f"no MIDI output on {system}: {error}") from None
     # From here on, programs may connect to our port. JACK 1.9.21 stalls when clients open or close meanwhile.
     if connections:
-        connections.add_alias(f"{name}-out:out", f"{name}:out")
+        connections.add_alias(virtual_ports(name, system)[1], f"{name}:out")
     return MidiOutput(name, wanted, client, connections)

@@ -82,6 +82,19 @@ def missing_ports(wanted: Iterable[str], names: Sequence[str], direction: str) -
     return errors
 
 
+def output_client(name: str, system: str | None) -> str:
+    """The name of the client that has our virtual output, when the input's is ``name``.
+
+    JACK gives a name only once. On ALSA, aconnect takes the first client of a name: so they are two names there, too.
+    """
+    return f"{name}-out" if system in ("alsa", "jack") else name
+
+
+def virtual_ports(name: str, system: str | None) -> tuple[str, str]:
+    """Our virtual input and output, as programs for that MIDI system find them; None: no system answers."""
+    return f"{name}:in", f"{output_client(name, system)}:out"
+
+
 def of_others(names: Iterable[str], own: str) -> list[str]:
     """These ports without those of the livegen that is called ``own``: it does not play to itself."""
     clients = {own, *(f"{own}-{part}" for part in ("out", "watch", "keyboard", "to", "list"))}

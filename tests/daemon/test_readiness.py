@@ -47,6 +47,14 @@ def test_what_is_missing_is_known_to_the_status_for_the_role_that_is_played_now(
     assert found == [NOBODY_PLAYS, "", ""]
 
 
+def test_on_alsa_it_names_the_output_that_aconnect_finds() -> None:
+    lines: list[str] = []
+
+    Readiness(lines.append).poll(Settings(), Ends(), has_system=True, midi_system="alsa")
+
+    assert lines == [f"not ready yet: {NOBODY_PLAYS}; {NOBODY_LISTENS.replace('livegen:out', 'livegen-out:out')}"]
+
+
 def test_a_solo_needs_no_keyboard() -> None:
     solo = load(None, {"play": {"role": "solo"}})
 

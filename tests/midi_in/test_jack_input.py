@@ -40,7 +40,7 @@ def wait_for_release(receiver: Voice) -> None:
 def test_the_ports_are_there_before_the_model_is_loaded(tmp_path: Path):
     daemon = Daemon("early", tmp_path)
     try:
-        daemon.wait_for_line("listening at 'early:in', playing at 'early:out'")
+        daemon.wait_for_line("listening at 'early:in', playing at 'early-out:out'")
         listed = subprocess.run(["jack_lsp", "-A"], capture_output=True, text=True, check=True).stdout.split()
         daemon.wait_for_line("loaded")
         lines = daemon.lines()

@@ -11,6 +11,7 @@ from livegen.midi_ports.names import (
     missing_ports,
     of_others,
     require_port,
+    virtual_ports,
 )
 
 NAMES = ["Midi Through:Midi Through Port-0 14:0", "KeyStep 37:KeyStep 37 MIDI 1 20:0", "Keys:Keys 24:0"]
@@ -100,6 +101,22 @@ def test_who_was_disconnected_for_a_moment_only_is_known():
     is_anybody_there = watch.check()
 
     assert (is_anybody_there, watch.gone(), watch.gone()) == (True, {"synth:in"}, frozenset())
+
+
+@pytest.mark.parametrize(
+    ("system", "output"),
+    [("alsa", "duet-out:out"), ("jack", "duet-out:out"), ("core", "duet:out"), (None, "duet:out")],
+)
+def test_where_programs_are_found_by_their_names_our_two_clients_have_two(system: str | None, output: str):
+    assert virtual_ports("duet", system) == ("duet:in", output)
+
+
+@pytest.mark.parametrize("system", ["alsa", "jack"])
+def test_what_our_virtual_ports_are_called_is_none_to_listen_or_play_to(system: str):
+    names = [f"{name} {number}:0" for number, name in enumerate(virtual_ports("duet", system), start=128)]
+
+    assert of_others(names, "duet") == []
+    assert not any(is_keyboard(name, system, "duet") for name in names)
 
 
 def test_our_own_ports_are_none_to_play_to():
