@@ -2,7 +2,6 @@
 
 import os
 import select
-import shutil
 import sys
 import threading
 from collections.abc import Callable
@@ -16,6 +15,7 @@ _REDRAW_S = 0.1
 _RENEW_ROUNDS = 10  # the line is drawn again though nothing has changed: somebody may have typed over it
 _MOST_WAITING = 1_000  # lines
 _PATIENCE_S = 5  # for the last lines, at the end
+_WIDTH = 80  # columns of a terminal that does not say it
 _ERASE = "\r\x1b[K"  # to the left edge, then erase to the right one (EL, ECMA-48)
 
 
@@ -75,12 +75,18 @@ class TerminalLog:
             self._log(line)
 
     def _draw(self, *, is_renewed: bool) -> None:
-        text = self._text(shutil.get_terminal_size().columns - 1)
+        text = self._text(self._columns() - 1)
         if text != self._drawn or is_renewed:
             with suppress(OSError, ValueError):
                 if self._is_free():
                     self._write(_ERASE + text)
                     self._drawn = text
+
+    def _columns(self) -> int:
+        """How wide the terminal is; COLUMNS of the environment may be another's."""
+        with suppress(OSError, ValueError):
+            return os.get_terminal_size(self._stream.fileno()).columns or _WIDTH
+        return _WIDTH
 
     def _erase(self) -> None:
         if self._drawn:

@@ -85,7 +85,7 @@ def test_the_committed_run_is_one_that_the_benchmark_allows() -> None:
 
 @pytest.mark.parametrize(
     ("text", "complaint"),
-    [("[network", "Expected"), ("[training]\nepochs = 0", "'network': Field required")],
+    [("[network", "Expected"), ("[training]\nepochs = 0", "'network': it is missing")],
 )
 def test_settings_that_do_not_fit_are_named(tmp_path: Path, text: str, complaint: str) -> None:
     path = tmp_path / "jsb16.toml"
