@@ -34,6 +34,7 @@ _MOST_AT_ONCE = 512  # notes: with their note-offs they fit into one JACK period
 _MOST_CONTROLS_AT_ONCE = 256  # they fit beside them
 _SAME_FLOOD_NS = 10 * NS_PER_S  # one that pauses for less than this is told once
 _OVERLAP_NS = 50 * NS_PER_MS  # for so long two notes of one key may overlap: programs round their moments
+_DOUBTFUL_NS = 10 * NS_PER_S  # so long at most a note sounds whose note-off was perhaps taken for an earlier one's
 _SENSING = Transport.SENSING.value
 _CENTRE = to_bytes(PitchBend(0))[1:]
 _HEARD_TOO = "to hear them as notes give the input channels = { 10 = 1 } (see livegen config band --show)"
@@ -87,6 +88,7 @@ class InputFilter:
         self._notes: dict[
             tuple[int, int], int
         ] = {}  # (channel, pitch) held → until then, a note-off is an earlier one's
+        self._doubtful: dict[tuple[int, int], int] = {}  # held, but a note-off has come → when it came
         self._pedals: set[tuple[int, int]] = set()  # (channel, controller) down
         self._bends: set[int] = set()  # channels whose wheel is off its centre
         self._music, self._pulses = RateLimiter(), RateLimiter()
@@ -116,13 +118,14 @@ class InputFilter:
             return self._release(at_ns)
 
     def poll(self, now_ns: int) -> list[str]:
-        """Check whether the device has stopped sending; return a line for each thing to report."""
+        """End what the device has perhaps ended, or will not end; return a line for each thing to report."""
         lines = []
         with self._taking:
             if self._is_sensed and now_ns - self._last_ns > _SENSING_NS:
                 self._is_sensed = False
                 if self._release(now_ns):
                     lines.append(f"'{self.name}' has stopped sending; its notes are ended")
+            self._end_notes([key for key, at_ns in self._doubtful.items() if now_ns - at_ns > _DOUBTFUL_NS], now_ns)
             left_out, self._left_out = self._left_out, 0
             error, self._error = self._error, None
         if left_out and (self._flooded_ns is None or now_ns - self._flooded_ns > _SAME_FLOOD_NS):
@@ -164,6 +167,7 @@ class InputFilter:
             self._pass(bytes((0x80 | channel, pitch, 0)), at_ns)  # struck again without a note-off, or before it
             until_ns = at_ns + _OVERLAP_NS
         self._notes[channel, pitch] = until_ns
+        self._doubtful.pop((channel, pitch), None)
         self._pass(message, at_ns)
 
     def _end(self, message: bytes, at_ns: int) -> None:
@@ -171,9 +175,9 @@ class InputFilter:
         if key not in self._notes:
             return
         if at_ns < self._notes[key]:
-            self._notes[key] = 0  # the note before this one: it has ended
+            self._notes[key], self._doubtful[key] = 0, at_ns  # the note before this one: it has ended
             return
-        del self._notes[key]
+        self._forget(key)
         self._pass(message, at_ns)
 
     def _press(self, message: bytes, at_ns: int) -> None:
@@ -244,8 +248,12 @@ class InputFilter:
 
     def _end_notes(self, keys: Collection[tuple[int, int]], at_ns: int) -> None:
         for channel, pitch in sorted(keys):
-            del self._notes[channel, pitch]
+            self._forget((channel, pitch))
             self._pass(bytes((0x80 | channel, pitch, 0)), at_ns)
+
+    def _forget(self, key: tuple[int, int]) -> None:
+        del self._notes[key]
+        self._doubtful.pop(key, None)
 
     def _lift(self, pedals: Collection[tuple[int, int]], bends: Collection[int], at_ns: int) -> None:
         self._pedals.difference_update(pedals)

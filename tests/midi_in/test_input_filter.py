@@ -304,6 +304,30 @@ def test_the_next_note_of_a_key_sounds_on_when_it_begins_a_moment_before_the_end
     assert stand.passed == [ON, OFF, ON, OFF]
 
 
+def test_a_note_whose_end_was_perhaps_taken_for_an_earlier_ones_ends_within_seconds():
+    stand = Stand()
+
+    stand.play(ON, ON, OFF, at_ns=0)  # a contact that bounces, or a flood: there is no other note-off
+    stand.input_filter.poll(9 * NS_PER_S)
+    assert stand.events() == [NoteOn(60, 80), NoteOff(60), NoteOn(60, 80)]
+
+    stand.input_filter.poll(11 * NS_PER_S)
+    assert stand.heard[-1] == Timed(11 * NS_PER_S, NoteOff(60))
+    assert not stand.input_filter.release(12 * NS_PER_S)
+
+
+@pytest.mark.parametrize("end", [OFF, ON])
+def test_a_note_that_has_its_own_end_or_is_struck_again_is_no_more_in_doubt(end: str):
+    stand = Stand()
+
+    stand.play(ON, ON, OFF, at_ns=0)
+    stand.play(end, at_ns=NS_PER_S)
+    before = stand.events()
+    stand.input_filter.poll(60 * NS_PER_S)
+
+    assert stand.events() == before
+
+
 def test_a_key_whose_note_off_was_lost_ends_at_its_next_one():
     stand = Stand()
     stand.play(ON)
