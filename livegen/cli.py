@@ -115,7 +115,7 @@ def jam(
 ) -> None:
     """Play with livegen, live.
 
-    It listens to every hardware keyboard and to its virtual input, and answers at its virtual output.
+    It listens to every hardware keyboard and to its virtual input, and answers at its virtual output. Ctrl-C ends it.
     """
     named = bool(input_name or output_name) or None  # a port that was typed must be there
     overrides: dict[str, dict[str, Any]] = {
@@ -383,7 +383,7 @@ def _play(path: Path, overrides: dict[str, dict[str, Any]], learn: str | None, *
 
         settings = read()
         is_fresh = settings.play.seed == seed
-        greeting = f"seed {seed}: 'livegen jam --seed {seed}' plays the same again" if is_fresh else ""
+        greeting = f"seed {seed}: the same command with --seed {seed} plays the same again" if is_fresh else ""
         say(_summary_line(play(read, path, learn, say, now_playing, greeting), settings.daemon.record))
 
 
