@@ -183,7 +183,9 @@ def begun(*options: str, folder: Path) -> str:
 
 def test_each_session_has_a_seed_of_its_own_which_is_said_and_recorded(tmp_path: Path) -> None:
     said = [begun("--record", str(tmp_path / f"session{number}"), folder=tmp_path) for number in range(2)]
-    seeds = [re.findall(r"^seed (\d+): the same command with --seed \1 plays the same again$", text, re.M) for text in said]
+    seeds = [
+        re.findall(r"^seed (\d+): the same command with --seed \1 plays the same again$", text, re.M) for text in said
+    ]
 
     assert seeds[0] != seeds[1]
     for number, found in enumerate(seeds):
