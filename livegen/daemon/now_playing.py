@@ -63,7 +63,7 @@ class NowPlaying:
         self._key: KeyChange | None = None
         self._settings = Settings()
         self._transport: TransportState | None = None
-        self._waits_for = "one moment"
+        self._waits_for = "loads the model"
 
     def observe(self, who: Who, timed: Timed) -> None:
         """The player played this event, or livegen sent it."""

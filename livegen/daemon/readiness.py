@@ -63,7 +63,7 @@ class Readiness:
     def waits_for(settings: Settings, ends: Ends, *, has_system: bool, is_loaded: bool) -> str:
         """In a few words, what is missing until people can play and hear; "" when nothing is."""
         if not is_loaded:
-            return "one moment"
+            return "loads the model"
         if not has_system:
             return "no MIDI system"
         if not ends.can_play and settings.play.role != "solo":

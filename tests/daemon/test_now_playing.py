@@ -21,7 +21,7 @@ def now_playing(settings: Settings | None = None, transport: TransportState | No
 
 
 def test_before_anything_is_known_it_waits() -> None:
-    assert NowPlaying().scene(NOW_NS) == Scene("one moment")
+    assert NowPlaying().scene(NOW_NS) == Scene("loads the model")
     assert now_playing().scene(NOW_NS) == Scene("your turn")
 
 
