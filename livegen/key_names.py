@@ -41,6 +41,11 @@ def _names_of(letter: str) -> list[str]:
     return [f"{tonic} {mode}" for tonic in PITCH_CLASSES for mode in ("major", "minor") if tonic[0] == letter]
 
 
+def key_name(tonic: int, *, is_minor: bool) -> str:
+    """``Db major``, ``C# minor``."""
+    return f"{tonic_name(tonic, is_minor=is_minor)} {'minor' if is_minor else 'major'}"
+
+
 def english_name(text: str) -> str | None:
     """The English name of a key that is written otherwise: "B dur" is "Bb major"; None when it is no key's name."""
     words = _plain(text).split()

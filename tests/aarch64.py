@@ -74,7 +74,7 @@ class Debian:
             (self.root / folder[1:]).mkdir(parents=True, exist_ok=True)
         mounts = "; ".join(f"mount --rbind {folder} {self.root}{folder}" for folder in sorted(seen))
         variables = [f"{name}={value}" for name, value in self.settings.items()]
-        enter = ["chroot", str(self.root), "env", "-i", "HOME=/root", "PATH=/usr/bin:/bin", *variables, *command]
+        enter = ["chroot", str(self.root), "env", "-i", "HOME=/srv", "PATH=/usr/bin:/bin", *variables, *command]
         return ["unshare", "--mount", "sh", "-ec", f'{mounts}; exec "$@"', "sh", *enter]
 
     def _named(self) -> set[str]:
@@ -168,11 +168,12 @@ def install(folder: Path) -> tuple[Installed, Installed]:
         pip = [sys.executable, "-m", "pip", "--quiet"]
         output([*pip, "wheel", "--no-deps", "--wheel-dir", str(work), str(_SOURCE)])
     wheel = next(work.glob("livegen-*.whl"))
-    there = Installed(debian, "/opt/livegen", root / "root", "/root")
+    there = Installed(debian, "/opt/livegen", root / "srv", "/srv")
+    there.work.mkdir(exist_ok=True)
     shutil.copy(wheel, there.work)
     with step("livegen is installed in it, by its own pip"):
         output(debian.command("python3", "-m", "venv", there.prefix))
-        there.run("pip", "install", "--quiet", "--no-cache-dir", f"/root/{wheel.name}")
+        there.run("pip", "install", "--quiet", "--no-cache-dir", f"{there.work_there}/{wheel.name}")
     shown = there.run("pip", "list", "--format=freeze")
     libraries = [line for line in shown.splitlines() if line.split("==")[0] not in ("livegen", "pip", "setuptools")]
     show(f"          {before} MB before, {size_mb(root)} MB after; {', '.join(libraries)}")

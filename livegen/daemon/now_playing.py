@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from livegen.clock import NS_PER_MS, NS_PER_S, now_ns
+from livegen.clock import NS_PER_MS, now_ns
 from livegen.events import PERCUSSION, TICKS_PER_QUARTER, NoteOff, NoteOn, Timed
 from livegen.ipc.messages import TurnChanged, TurnName
-from livegen.key_names import tonic_name
+from livegen.key_names import key_name
 from livegen.music.chord_names import chord_name
 from livegen.music.metre import KeyChange, Mark, Metre
+from livegen.music.tempo_map import SteadyTempo
 from livegen.music.transport import TransportState
 from livegen.recording.tracks import Who
 from livegen.settings import Role, Settings
@@ -94,19 +95,17 @@ class NowPlaying:
     def scene(self, at_ns: int) -> Scene:
         """What happens at this moment."""
         metre, transport, key = self._metre, self._transport, self._key
-        bar, beat, beat_ns = 0, 0, metre.beat_ns if metre else 0
-        if transport and transport.is_running:
-            beat_ns = transport.beat_ns
-            per_bar = self._settings.time.beats_per_bar or (metre.beats_per_bar if metre else 4)
-            bar, beat = _position(transport.tick_at(at_ns), per_bar)
-        elif metre and self._turn in ("playing", "together"):
-            bar, beat = _position(metre.tick_at(at_ns), metre.beats_per_bar)
+        clock = transport if transport and transport.is_running else None
+        tempo = clock or (SteadyTempo(metre.ns_at(0), metre.beat_ns) if metre else None)
+        per_bar = self._settings.time.beats_per_bar or (metre.beats_per_bar if metre else 4)
+        is_counting = clock or self._turn in ("playing", "together")
+        bar, beat = _position(tempo.tick_at(at_ns), per_bar) if tempo and is_counting else (0, 0)
         return Scene(
             self._waits_for or self._who(at_ns),
             bar,
             beat,
-            round(60 * NS_PER_S / beat_ns) if beat_ns else 0,
-            f"{tonic_name(key.tonic, is_minor=key.is_minor)} {'minor' if key.is_minor else 'major'}" if key else "",
+            round(tempo.tempo_bpm) if tempo else 0,
+            key_name(key.tonic, is_minor=key.is_minor) if key else "",
             chord_name(self._sounding["player"] | self._sounding["machine"]),
         )
 

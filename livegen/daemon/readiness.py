@@ -51,7 +51,7 @@ class Readiness:
         """What keeps people from playing and hearing, and what mends it; "" when nothing does."""
         found = []
         own_input, own_output = virtual_ports(settings.ports.name, midi_system)
-        if not ends.can_play and settings.play.role != "solo":
+        if _lacks_player(settings, ends):
             found.append(f"nobody can play: plug in a MIDI keyboard, or connect a program to {own_input}")
         if not ends.is_heard:
             found.append(
@@ -66,6 +66,10 @@ class Readiness:
             return "loads the model"
         if not has_system:
             return "no MIDI system"
-        if not ends.can_play and settings.play.role != "solo":
+        if _lacks_player(settings, ends):
             return "waits for a keyboard"
         return "" if ends.is_heard else "waits for a synthesizer"
+
+
+def _lacks_player(settings: Settings, ends: Ends) -> bool:
+    return not ends.can_play and settings.play.role != "solo"

@@ -15,7 +15,7 @@ from math import log
 import numpy as np
 from numpy.typing import NDArray
 
-from livegen.key_names import read_key, tonic_name
+from livegen.key_names import key_name, read_key, tonic_name
 
 # parts in 1,000, from the tonic upwards
 _MAJOR = (188, 3, 168, 1, 190, 99, 11, 156, 3, 101, 3, 77)
@@ -44,7 +44,7 @@ class Key:
     is_minor: bool = False
 
     def __str__(self) -> str:
-        return f"{self.name} {'minor' if self.is_minor else 'major'}"
+        return key_name(self.tonic, is_minor=self.is_minor)
 
     @property
     def name(self) -> str:

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from livegen.events import TICKS_PER_QUARTER
-from livegen.music.tempo_map import round_div
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +22,6 @@ class Metre:
     def ns_at(self, tick: int) -> int:
         """The moment of a tick."""
         return self.at_ns + (tick - self.tick) * self.beat_ns // TICKS_PER_QUARTER
-
-    def tick_at(self, at_ns: int) -> int:
-        """The nearest tick to a moment."""
-        return self.tick + round_div((at_ns - self.at_ns) * TICKS_PER_QUARTER, self.beat_ns)
 
     @property
     def bar(self) -> int:
