@@ -16,6 +16,7 @@ import typer
 from livegen.appliance.commands import service
 from livegen.bench.commands import bench
 from livegen.errors import CommandError, LivegenError, SessionError
+from livegen.key_names import key_name, read_key
 from livegen.session.commands import SESSION, Folder, session
 from livegen.settings import Parameter, Settings, load
 from livegen.settings import Role as RoleName
@@ -82,6 +83,10 @@ Model = Annotated[
     ),
 ]
 Seed = Annotated[str | None, typer.Option(metavar="NUMBER", help="The same seed gives the same music.")]
+Tempo = Annotated[str | None, typer.Option(metavar="NUMBER", help="Beats a minute; 0: found in the phrase.")]
+KeyName = Annotated[
+    str | None, typer.Option("--key", metavar="KEY", help="'G', 'F# minor', ...; default: found in what you play.")
+]
 Learn = Annotated[
     str | None,
     typer.Option(
@@ -101,8 +106,8 @@ def jam(
         str | None, typer.Option("--out", help="Play to this port, besides the virtual output.")
     ] = None,
     clock: Annotated[str | None, typer.Option(help="Source of the beat: player, internal, midi, link.")] = None,
-    tempo: Annotated[str | None, typer.Option(metavar="NUMBER", help="Beats a minute; 0: found in the phrase.")] = None,
-    key: Annotated[str | None, typer.Option(help="'G', 'F# minor', ...; default: found in the phrase.")] = None,
+    tempo: Tempo = None,
+    key: KeyName = None,
     learn: Learn = None,
     config: Annotated[Path | None, typer.Option(help="A settings file; the default is your own.")] = None,
     record: Annotated[
@@ -187,7 +192,7 @@ def support(
 ) -> None:
     """Write one file for whoever helps you.
 
-    It has what doctor and status say, the settings, the last lines and the versions; no music.
+    It has what doctor and status say, the settings, the last lines and the versions; music only with --with-music.
     """
     from livegen.appliance.support_bundle import write_bundle
 
@@ -222,6 +227,8 @@ def render(
     role: Role = None,
     model: Model = None,
     seed: Seed = None,
+    tempo: Tempo = None,
+    key: KeyName = None,
     picture: Annotated[Path | None, typer.Option(help="A piano roll to write (PNG).")] = None,
 ) -> None:
     """Answer a MIDI file, as fast as possible.
@@ -230,7 +237,9 @@ def render(
     """
     from livegen.tools.render import render_file
 
-    settings = load(None, {"play": {"role": role, "model": model, "seed": seed}})
+    settings = load(
+        None, {"play": {"role": role, "model": model, "seed": seed, "key": key}, "time": {"tempo_bpm": tempo}}
+    ).with_seed(0)
     with progress("seconds of music") as report:
         said = render_file(source, target, settings, picture, report)
     show(said)
@@ -260,16 +269,16 @@ def replay(
 @app.command(epilog="Example: livegen harmonise melody.mid chorale.mid --beam 8")
 def harmonise(
     source: Annotated[Path, typer.Argument(metavar="IN.mid", help="A melody; of chords, the highest note is used.")],
-    target: Annotated[Path, typer.Argument(metavar="OUT.mid", help="Four voices, a track each; also a picture.")],
+    target: Annotated[Path, typer.Argument(metavar="OUT.mid", help="Four voices, a track each.")],
     beam: Annotated[int, typer.Option(min=1, max=64, help="How many harmonies to compare: more takes longer.")] = 8,
     model: Annotated[
         str, typer.Option(help="A shipped chorale model, or the path of an .onnx file.", callback=_from_here)
     ] = "bach",
-    key: Annotated[str | None, typer.Option(help="'G', 'F# minor', ...; default: found in the melody.")] = None,
+    key: KeyName = None,
 ) -> None:
     """Add alto, tenor and bass to a melody.
 
-    The same melody gives the same harmony.
+    A picture (PNG) is written beside OUT.mid. The same melody gives the same harmony.
     """
     from livegen.tools.harmonise_file import harmonise_file
 
@@ -382,9 +391,22 @@ def _play(path: Path, overrides: dict[str, dict[str, Any]], learn: str | None, *
             return load(path if is_there or path.exists() else None, overrides, say_once).with_seed(seed)
 
         settings = read()
-        is_fresh = settings.play.seed == seed
-        greeting = f"seed {seed}: the same command with --seed {seed} plays the same again" if is_fresh else ""
-        say(_summary_line(play(read, path, learn, say, now_playing, greeting), settings.daemon.record))
+        greetings = _greetings(settings, is_fresh=settings.play.seed == seed)
+        say(_summary_line(play(read, path, learn, say, now_playing, greetings), settings.daemon.record))
+
+
+def _greetings(settings: Settings, *, is_fresh: bool) -> list[str]:
+    """What to say at the start: the key and the tempo that were set, and a seed that is ``is_fresh``."""
+    key, tempo_bpm, seed = settings.play.key, settings.time.tempo_bpm, settings.play.seed
+    lines = []
+    if key:
+        tonic, is_minor = read_key(key)
+        lines.append(f"key {key_name(tonic, is_minor=is_minor)}, as you set it")
+    if tempo_bpm:
+        lines.append(f"tempo {tempo_bpm:g} bpm, as you set it")
+    if is_fresh:
+        lines.append(f"seed {seed}: the same command with --seed {seed} plays the same again")
+    return lines
 
 
 def _summary_line(figures: "Figures", folder: str) -> str:

@@ -1,5 +1,6 @@
 """The names of keys: English ones, and what German, French, Italian and Spanish ones are in English."""
 
+import re
 import unicodedata
 
 from livegen.errors import SettingsError, nearest
@@ -13,6 +14,14 @@ _SHARPS = frozenset(["#", "sharp", "is", "diese", "diesis", "sostenido"])
 _FLATS = frozenset(["b", "flat", "es", "bemol", "bemolle"])
 _LETTERS = {letter: 2 * index - (index > 2) for index, letter in enumerate("CDEFGAB")}
 _SYLLABLES = dict(zip(["do", "ut", "re", "mi", "fa", "sol", "la", "si"], "CCDEFGAB", strict=True))
+_CHURCH_MODES = {  # the key of the same tonic that has nearly the same notes
+    **dict.fromkeys(("ionian", "lydian", "mixolydian"), "major"),
+    **dict.fromkeys(("aeolian", "dorian", "phrygian", "locrian"), "minor"),
+}
+_IN_WORDS = ((re.compile(r"[\s-]*(sharp\b|♯)"), "#"), (re.compile(r"[\s-]*(flat\b|♭)"), "b"))
+_SHARP_NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
+_FLAT_NAMES = ("C", "Db", "D", "Eb", "E", "F", "Gb", "G", "Ab", "A", "Bb", "B")
+_IN_SHARPS = (7, 2, 9, 4, 11, 6)  # major keys with one to six sharps
 _MAJORS = ("C", "Db", *NAMES[2:])  # with the fewest sharps or flats
 _MINORS = (*NAMES[:8], "G#", *NAMES[9:])
 
@@ -23,18 +32,37 @@ def tonic_name(tonic: int, *, is_minor: bool) -> str:
 
 
 def read_key(text: str) -> tuple[int, bool]:
-    """The tonic's pitch class, and whether it is minor, of ``"F# minor"``, ``"Eb"`` or ``"c minor"``.
+    """The tonic's pitch class, and whether it is minor, of ``"F# minor"``, ``"Eb"``, ``"c minor"`` or ``"E flat"``.
 
     SettingsError with the English name of "fis moll" otherwise.
     """
-    name, _, mode = text.strip().partition(" ")
+    name, _, mode = _in_signs(text.strip()).partition(" ")
     name = name[:1].upper() + name[1:]
     mode = mode.strip().lower()
+    if name in PITCH_CLASSES and mode in _CHURCH_MODES:
+        raise SettingsError(
+            f"key '{text}': livegen knows major and minor; the nearest is '{name} {_CHURCH_MODES[mode]}'"
+        )
     if name not in PITCH_CLASSES or mode not in ("", "major", "minor"):
         english = english_name(text) or nearest(text, _names_of(text[:1].upper()))
         remedy = f"write '{english}'" if english else "write a key such as 'G', 'Bb major' or 'F# minor'"
         raise SettingsError(f"unknown key '{text}'; {remedy}: livegen reads English names")
     return PITCH_CLASSES[name], mode == "minor"
+
+
+def note_names(tonic: int, *, is_minor: bool) -> tuple[str, ...]:
+    """The names of the twelve pitch classes in this key: with sharps, with flats, or in C major and A minor mixed."""
+    relative = (tonic + 3) % 12 if is_minor else tonic
+    if relative == 0:
+        return NAMES
+    return _SHARP_NAMES if relative in _IN_SHARPS else _FLAT_NAMES
+
+
+def _in_signs(text: str) -> str:
+    """``F# minor`` for "F sharp minor"."""
+    for word, sign in _IN_WORDS:
+        text = word.sub(sign, text)
+    return text
 
 
 def _names_of(letter: str) -> list[str]:

@@ -98,6 +98,12 @@ class Ports(_Frozen):
         return (*virtual, *(port for port in self.outputs if port.name), *named)
 
     @property
+    def named(self) -> list[str]:
+        """The names that the settings give for ports, as they stand there."""
+        ports: tuple[InputPort | OutputPort, ...] = (*self.all_inputs, *self.all_outputs)
+        return [port.name for port in ports if port.name]
+
+    @property
     def ahead_ms(self) -> float:
         """How much earlier the earliest output gets its events, in ms."""
         return max(0.0, *(-port.offset_ms for port in self.all_outputs))

@@ -50,8 +50,11 @@ def _mistake(error: Any, context: Any) -> str:
         known = [name for each in context.command.params for name in each.opts if name.startswith("--")]
         return f"unknown option '{option}'{did_you_mean(option, [*known, '--help'])}"
     if context and option:
-        is_flag = any(option in each.opts and each.is_flag for each in context.command.params)
-        return f"{option} {'takes no' if is_flag else 'needs a'} value"
+        param = next((each for each in context.command.params if option in each.opts), None)
+        if getattr(param, "is_flag", False):
+            return f"{option} takes no value"
+        about = getattr(param, "help", None)
+        return f"{option} needs a value" + (f" ({about.rstrip('.')})" if about else "")
     if isinstance(getattr(context, "command", None), TyperGroup):
         return f"{_command(context)} needs a command: {', '.join(context.command.commands)}"
     message = " ".join(error.format_message().split()).rstrip(".")

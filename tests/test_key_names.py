@@ -3,7 +3,7 @@
 import pytest
 
 from livegen.errors import SettingsError
-from livegen.key_names import NAMES, english_name
+from livegen.key_names import NAMES, english_name, note_names
 from livegen.music.key import parse_key
 
 
@@ -26,8 +26,6 @@ from livegen.music.key import parse_key
         ("fa dièse mineur", "F# minor"),
         ("la minore", "A minor"),
         ("sol mayor", "G major"),
-        ("F sharp minor", "F# minor"),
-        ("E♭", "Eb major"),
         ("F#m", "F# minor"),
         ("E# minor", "F minor"),
     ],
@@ -47,7 +45,37 @@ def test_an_english_name_stays_what_it_is(tonic: str, mode: str) -> None:
     assert parse_key(str(parse_key(f"{tonic} {mode}"))) == parse_key(f"{tonic} {mode}")
 
 
-@pytest.mark.parametrize("written", ["", "x", "X minor", "dur", "blues", "G mixolydian", "H# x", "cs"])
+@pytest.mark.parametrize(
+    ("written", "short"),
+    [("F sharp minor", "F# minor"), ("e flat", "Eb"), ("B-flat major", "Bb"), ("E♭", "Eb"), ("f♯ minor", "F# minor")],
+)
+def test_sharps_and_flats_are_read_as_words_and_signs_too(written: str, short: str) -> None:
+    assert parse_key(written) == parse_key(short)
+
+
+@pytest.mark.parametrize(("written", "near"), [("C dorian", "C minor"), ("g Mixolydian", "G major")])
+def test_a_church_mode_is_told_the_nearest_key(written: str, near: str) -> None:
+    with pytest.raises(SettingsError, match=f"livegen knows major and minor; the nearest is '{near}'"):
+        parse_key(written)
+
+
+@pytest.mark.parametrize(
+    ("key", "names"),
+    [
+        ("C", "C C# D Eb E F F# G Ab A Bb B"),
+        ("F# minor", "C C# D D# E F F# G G# A A# B"),
+        ("G", "C C# D D# E F F# G G# A A# B"),
+        ("F", "C Db D Eb E F Gb G Ab A Bb B"),
+        ("Bb minor", "C Db D Eb E F Gb G Ab A Bb B"),
+    ],
+)
+def test_notes_are_named_with_the_signs_of_their_key(key: str, names: str) -> None:
+    found = parse_key(key)
+
+    assert " ".join(note_names(found.tonic, is_minor=found.is_minor)) == names
+
+
+@pytest.mark.parametrize("written", ["", "x", "X minor", "dur", "blues", "H# x", "cs"])
 def test_what_is_no_key_is_told_how_one_is_written(written: str) -> None:
     with pytest.raises(SettingsError, match=r"write a key such as 'G', 'Bb major' or 'F# minor'"):
         parse_key(written)

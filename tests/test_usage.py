@@ -56,7 +56,11 @@ def test_the_list_of_commands_says_what_each_does_in_whole_sentences() -> None:
 @pytest.mark.parametrize(
     ("words", "begins"),
     [
-        ("jam --tempo", "--tempo needs a value; for example: livegen jam --sound"),
+        (
+            "jam --tempo",
+            "--tempo needs a value (Beats a minute; 0: found in the phrase); for example: livegen jam --sound",
+        ),
+        ("jam --key", "--key needs a value ('G', 'F# minor', ...; default: found in what you play); for example: "),
         ("jam --sound=3", "--sound takes no value; for example: livegen jam --sound"),
         ("session show --json=3 x", "--json takes no value; for example: livegen session show"),
         ("session", "session needs a command: list, show, export, picture, save; more: livegen session --help"),

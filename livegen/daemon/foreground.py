@@ -3,7 +3,7 @@
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from queue import SimpleQueue
 from typing import cast, get_args
@@ -23,31 +23,31 @@ def play(
     learn: str | None,
     say: Callable[[str], None],
     now_playing: NowPlaying,
-    greeting: str = "",
+    greetings: Sequence[str] = (),
 ) -> Figures:
     """Run the daemon until Ctrl-C or SIGTERM. SIGUSR1, or Enter in its terminal, silences it.
 
     SIGHUP reads the settings file again; it ends a daemon whose terminal was closed.
 
-    ``greeting`` is a line to say once it runs. ``path`` is the settings file that ``read`` reads. It is watched; learnt
-    controllers are saved there. ``now_playing`` is kept up to date.
+    ``greetings`` are lines to say once it runs. ``path`` is the settings file that ``read`` reads. It is watched;
+    learnt controllers are saved there. ``now_playing`` is kept up to date.
     """
     if learn is not None and learn not in get_args(Parameter):
         raise SettingsError(f"unknown parameter '{learn}'{did_you_mean(learn, get_args(Parameter))}")
     stop = threading.Event()
-    panic_button = PanicButton()
+    panic_button = PanicButton(say)
     watch = FileWatch(path, read, say)
     has_terminal = sys.stdin is not None and sys.stdin.isatty()
     _take_signals(stop.set, panic_button, on_hangup=stop.set if has_terminal else watch.ask)
     if has_terminal:
         threading.Thread(target=_listen_for_enter, args=(panic_button,), name="terminal", daemon=True).start()
     learn_queue = [cast(Parameter, learn)] if learn else []
-    greetings = [greeting] if greeting else []
+    unsaid = list(greetings)
 
     def poll(router: EventRouter) -> None:
         panic_button.router = router
-        while greetings:
-            say(greetings.pop())
+        while unsaid:
+            say(unsaid.pop(0))
         while learn_queue:
             router.learn(learn_queue.pop())
         watch.poll(router)
@@ -58,13 +58,15 @@ def play(
 class PanicButton:
     """The panic button. Any thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, say: Callable[[str], None]) -> None:
         self.router: EventRouter | None = None  # set once the daemon runs
+        self._say = say
 
     def __call__(self) -> None:
         """Silence everything now."""
         if self.router:
             self.router.panic()
+            self._say("silenced: livegen plays again when you do")
 
 
 def on_signal(number: signal.Signals, do: Callable[[], object]) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from livegen.clock import NS_PER_MS, now_ns
 from livegen.events import PERCUSSION, TICKS_PER_QUARTER, NoteOff, NoteOn, Timed
 from livegen.ipc.messages import TurnChanged, TurnName
-from livegen.key_names import key_name
+from livegen.key_names import NAMES, key_name, note_names, read_key
 from livegen.music.chord_names import chord_name
 from livegen.music.metre import KeyChange, Mark, Metre
 from livegen.music.tempo_map import SteadyTempo
@@ -94,7 +94,7 @@ class NowPlaying:
 
     def scene(self, at_ns: int) -> Scene:
         """What happens at this moment."""
-        metre, transport, key = self._metre, self._transport, self._key
+        metre, transport, key = self._metre, self._transport, self._tonic_and_mode()
         clock = transport if transport and transport.is_running else None
         tempo = clock or (SteadyTempo(metre.ns_at(0), metre.beat_ns) if metre else None)
         per_bar = self._settings.time.beats_per_bar or (metre.beats_per_bar if metre else 4)
@@ -105,9 +105,18 @@ class NowPlaying:
             bar,
             beat,
             round(tempo.tempo_bpm) if tempo else 0,
-            key_name(key.tonic, is_minor=key.is_minor) if key else "",
-            chord_name(self._sounding["player"] | self._sounding["machine"]),
+            key_name(key[0], is_minor=key[1]) if key else "",
+            chord_name(
+                self._sounding["player"] | self._sounding["machine"],
+                note_names(key[0], is_minor=key[1]) if key else NAMES,
+            ),
         )
+
+    def _tonic_and_mode(self) -> tuple[int, bool] | None:
+        """The key that is set, else the one that was heard last."""
+        if self._settings.play.key:
+            return read_key(self._settings.play.key)
+        return (self._key.tonic, self._key.is_minor) if self._key else None
 
     def _who(self, at_ns: int) -> str:
         is_playing = self._sounding["player"] or at_ns - self._heard_ns < self._settings.play.pause_ms * NS_PER_MS

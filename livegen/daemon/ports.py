@@ -256,7 +256,8 @@ class MidiBackend:
         try:
             self._pair = self._open_pair()
         except PortError as error:
-            self._say(WarningLine(f"{error}; waiting for it"))
+            awaited = ("it", *map(repr, self._settings.named))
+            self._say(WarningLine(f"{error}; waiting for {' and for '.join(awaited)}"))
             return
         for missing in self._missing(self._pair):
             if self._settings.require:

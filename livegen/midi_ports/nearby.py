@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from livegen.midi_ports.libjack import mapped_library
-from livegen.midi_ports.systems import ALSA_SEQUENCER, VARIABLE, supported_systems
+from livegen.midi_ports.systems import ALSA_SEQUENCER, LOAD_ALSA, VARIABLE, supported_systems
 
 
 def remedies(answering: str = "") -> list[str]:
@@ -19,7 +19,7 @@ def remedies(answering: str = "") -> list[str]:
 def _alsa() -> Iterator[str]:
     """ALSA has the keyboards; the others only through it."""
     if not ALSA_SEQUENCER.exists():
-        yield "ALSA's sequencer, which has the keyboards, is not there: sudo modprobe snd-seq"
+        yield f"ALSA's sequencer, which has the keyboards, is not there: {LOAD_ALSA}"
     elif "alsa" not in supported_systems():
         yield "ALSA's sequencer is there, but no library for it: apt-get install alsa-utils; pip install alsa-midi"
     elif not os.access(ALSA_SEQUENCER, os.R_OK | os.W_OK):

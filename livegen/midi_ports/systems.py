@@ -18,6 +18,7 @@ from livegen.midi_ports.libjack import hush_jack, jack_library
 
 VARIABLE = "LIVEGEN_MIDI_LIBRARY"
 ALSA_SEQUENCER = Path("/dev/snd/seq")
+LOAD_ALSA, START_JACK = "sudo modprobe snd-seq", "jackd -d alsa, or the program qjackctl"  # for one who has none
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +45,7 @@ def open_client(system: str, name: str) -> MidiClient:
         with suppress(MidiSystemError):
             return new_client("input", candidate, name)
     tried = " or ".join(candidates) or f"'{system}' (no library for it is installed)"
-    raise PortError(
-        f"no MIDI system: no answer from {tried}; start a JACK server, or load ALSA's sequencer (sudo modprobe snd-seq)"
-    )
+    raise PortError(f"no MIDI system: no answer from {tried}; load ALSA's ({LOAD_ALSA}), or start JACK ({START_JACK})")
 
 
 def list_ports(system: str, name: str) -> tuple[str, list[str], list[str]]:

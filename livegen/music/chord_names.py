@@ -1,6 +1,6 @@
 """Names the chord that sounds, as on a lead sheet."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from livegen.key_names import NAMES
 
@@ -22,9 +22,10 @@ _SUFFIXES = {  # semitones above the root → what follows its name
 }
 
 
-def chord_name(pitches: Collection[int]) -> str:
+def chord_name(pitches: Collection[int], names: Sequence[str] = NAMES) -> str:
     """The name of these MIDI pitches as a chord, such as "Am7" or "C/E"; "" when they are no triad or seventh chord.
 
+    ``names`` are those of the twelve pitch classes.
     Where two roots would do (augmented and diminished sevenths), the lowest pitch is the root.
     """
     if not pitches:
@@ -34,5 +35,5 @@ def chord_name(pitches: Collection[int]) -> str:
     for root in sorted(sounding, key=lambda pitch_class: (pitch_class - bass) % 12):
         suffix = _SUFFIXES.get(frozenset((pitch_class - root) % 12 for pitch_class in sounding - {root}))
         if suffix is not None:
-            return NAMES[root] + suffix + (f"/{NAMES[bass]}" if root != bass else "")
+            return names[root] + suffix + (f"/{names[bass]}" if root != bass else "")
     return ""

@@ -7,6 +7,7 @@ FluidSynth's manual: https://github.com/FluidSynth/fluidsynth/wiki/UserManual
 import os
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
@@ -16,9 +17,11 @@ from livegen.settings import Sound
 from livegen.sound.soundfont import find_fluidsynth, find_soundfont
 
 CLIENT = "livegen-sound"  # its name in JACK
+DRIVER_REMEDY = "is a sound device there, and free ('aplay -l' lists them)? 'sound.driver' names another way to it"
 
 _PERIOD = ("-z", "256", "-c", "3")  # frames, periods; JACK has its own
 _END_S = 1.0  # for its end
+_TRIES, _TRY_S = 100, 0.1  # until it takes commands
 _CENTRE = 8192  # of the bend wheel
 
 
@@ -108,6 +111,24 @@ def audio_driver(midi_system: str | None) -> str:
         return "wasapi"
     folder = Path(os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}")
     return "pulseaudio" if (folder / "pulse/native").exists() else "alsa"
+
+
+def driver_fault(settings: Sound, driver: str) -> str:
+    """Why FluidSynth cannot play through this driver, "" when it can: it is started for a moment, and plays nothing.
+
+    SoundError when it, or a soundfont, is missing.
+    """
+    process = FluidSynth(settings, driver)
+    try:
+        for _ in range(_TRIES):
+            if reason := process.reason():
+                return f"FluidSynth cannot play through '{driver}': {reason}"
+            if process.has_spoken():
+                return ""
+            time.sleep(_TRY_S)
+        return f"FluidSynth does not start: it has said nothing for {_TRIES * _TRY_S:g} s"
+    finally:
+        process.end()
 
 
 def command_for(message: bytes) -> bytes | None:

@@ -6,7 +6,7 @@ from livegen.clock import NS_PER_MS, NS_PER_S
 from livegen.errors import SoundError
 from livegen.log_line import WarningLine
 from livegen.settings import Sound
-from livegen.sound.fluidsynth import FluidSynth, command_for
+from livegen.sound.fluidsynth import DRIVER_REMEDY, FluidSynth, command_for
 
 _HUNG_NS = NS_PER_S  # so long it may leave a command unread
 _STEADY_NS = 5 * NS_PER_S  # after so long it has started well
@@ -73,8 +73,9 @@ class Synth:
     def _look_at(self, process: FluidSynth, now_ns: int) -> list[str]:
         lines = self._begin(process) if process.has_spoken() and not self._is_listening else []
         if reason := process.reason():
-            how = "has ended" if self._is_listening else f"cannot play through '{self._driver}' (see sound.driver)"
-            return self._fail(f"FluidSynth {how}: {reason}", now_ns)
+            if self._is_listening:
+                return self._fail(f"FluidSynth has ended: {reason}", now_ns)
+            return self._fail(f"FluidSynth cannot play through '{self._driver}': {reason}; {DRIVER_REMEDY}", now_ns)
         if self._is_hung(process, now_ns):
             process.kill()  # its end is not waited for
             return self._fail("FluidSynth hangs", now_ns)

@@ -16,17 +16,19 @@ from livegen.errors import LivegenError, SoundError
 from livegen.midi_out.ledger import ledger_folder
 from livegen.midi_ports.names import is_keyboard
 from livegen.midi_ports.nearby import remedies
-from livegen.midi_ports.systems import answering_system, list_ports, supported_systems
+from livegen.midi_ports.systems import START_JACK, answering_system, list_ports, supported_systems
 from livegen.model.bundle import load_bundle
 from livegen.printable import printable
 from livegen.realtime import PLANNING, may_lock_memory
-from livegen.settings import Daemon, Ports, Settings, Sound
+from livegen.settings import Daemon, Ports, Settings
 from livegen.shipped import PLAYS, shipped_models
-from livegen.sound.soundfont import find_fluidsynth, find_soundfont
+from livegen.sound.fluidsynth import DRIVER_REMEDY, audio_driver, driver_fault
+from livegen.sound.soundfont import find_soundfont
 from livegen.tools.status_report import to_do
 
 _LEAST_FREE_BYTES = 100 * 2**20
 _ALLOW_PRIORITY = "allow it: 'username - rtprio 95' in /etc/security/limits.d/audio.conf, then log in again"
+_OTHER_SOUND = "or connect a synthesizer; livegen plays without"
 _FIRST_YEAR = 2026  # a wall clock with an earlier year is wrong
 
 
@@ -41,6 +43,7 @@ class Finding:
     details: str = ""
     is_needed: bool = False  # without it livegen cannot play
     is_awaited: bool = False  # without it nobody can play, but livegen starts and waits for it
+    is_fault: bool = True  # it is to be repaired where it is not ok, not just plugged in
     is_detail: bool = False  # of interest only when it is wrong
 
 
@@ -66,7 +69,8 @@ class Report:
             if finding.is_ok and finding.is_detail and not details:
                 continue
             more = f" ({finding.details})" if details and finding.details else ""
-            lines.append(printable(f"{'ok  ' if finding.is_ok else 'MISS'}  {finding.name}: {finding.says}{more}"))
+            mark = "ok  " if finding.is_ok else "MISS" if finding.is_fault else "wait"
+            lines.append(printable(f"{mark}  {finding.name}: {finding.says}{more}"))
             if not finding.is_ok and finding.remedy:
                 lines.append(f"      → {finding.remedy}")
         if details:
@@ -76,14 +80,17 @@ class Report:
     @property
     def summary(self) -> str:
         """Whether livegen can play here, and what is to be repaired, in a line."""
-        wrong = [finding for finding in self.findings if not finding.is_ok]
-        if not wrong:
+        missing = [finding for finding in self.findings if not finding.is_ok]
+        wrong = [finding for finding in missing if finding.is_fault]
+        if not missing:
             return "livegen can play here: everything is there"
+        if not wrong:
+            return f"livegen can play here, and waits for {_names(missing)}"
         count = "1 thing" if len(wrong) == 1 else f"{len(wrong)} things"
-        repairs = f"{count} to repair: {', '.join(printable(finding.name) for finding in wrong)}"
+        repairs = f"{count} to repair: {_names(wrong)}"
         if not self.is_healthy:
             return f"livegen cannot play here: {repairs}"
-        if any(finding.is_awaited for finding in wrong):
+        if any(finding.is_awaited for finding in missing):
             return f"livegen can start here, but nobody can play yet: {repairs}"
         return f"livegen can play here; {repairs}"
 
@@ -98,13 +105,17 @@ class Report:
         }
 
 
+def _names(findings: Sequence[Finding]) -> str:
+    return ", ".join(printable(finding.name) for finding in findings)
+
+
 def examine(settings: Settings) -> Report:
     """Check everything that livegen needs, and what makes it play better."""
     findings = (
         _build(),
         _midi(settings.ports),
         _keyboards(settings.ports),
-        _sound(settings.sound),
+        _sound(settings),
         *_models(settings.play.model, settings.installation.fallback_model),
         _running(settings.ports.name),
         *_wall_clock(settings.installation.hours),
@@ -159,8 +170,8 @@ def _midi(ports: Ports) -> Finding:
     try:
         system = answering_system(ports.system, ports.name)
     except LivegenError as error:
-        remedy = "; or ".join([*remedies(), "start jam anyway: it waits for the system"])
-        return Finding("MIDI system", is_ok=False, says=str(error), remedy=remedy, is_awaited=True)
+        remedy = "; or ".join([*remedies(), f"start JACK ({START_JACK})", "start jam anyway: it waits for the system"])
+        return Finding("MIDI system", is_ok=False, says=str(error).partition(";")[0], remedy=remedy, is_awaited=True)
     return Finding("MIDI system", is_ok=True, says="; ".join([system, *remedies(system)]))
 
 
@@ -172,17 +183,24 @@ def _keyboards(ports: Ports) -> Finding:
         found += [port["name"][4:] for port in read_status(ports.name)["plugged"] if port["name"].startswith("in: ")]
     found = list(dict.fromkeys(found))
     remedy = f"plug one in, or connect a program to {ports.name}:in; you can do this later, too"
-    return Finding("keyboards", bool(found), ", ".join(found) or "none", remedy, is_awaited=True)
+    says = ", ".join(found) or "none yet"
+    return Finding("keyboards", bool(found), says, remedy, is_awaited=True, is_fault=False)
 
 
-def _sound(sound: Sound) -> Finding:
-    """What ``--sound`` needs; livegen plays without it, too."""
+def _sound(settings: Settings) -> Finding:
+    """What ``--sound`` needs, tried; livegen plays without it, too."""
+    sound, system = settings.sound, None
+    with suppress(LivegenError):
+        system = answering_system(settings.ports.system, settings.ports.name)
+    driver = audio_driver(system) if sound.driver == "auto" else sound.driver
     try:
-        find_fluidsynth()
-        found = find_soundfont(sound.soundfont)
-    except SoundError as error:
-        return Finding("sound", is_ok=False, says=str(error), remedy="or connect a synthesizer; livegen plays without")
-    return Finding("sound", is_ok=True, says="FluidSynth is there, for livegen jam --sound", details=str(found))
+        fault = driver_fault(sound, driver)
+    except (SoundError, OSError) as error:
+        return Finding("sound", is_ok=False, says=str(error), remedy=_OTHER_SOUND)
+    if fault:
+        return Finding("sound", is_ok=False, says=fault, remedy=f"{DRIVER_REMEDY}; {_OTHER_SOUND}")
+    says = f"livegen jam --sound is heard, through {driver}"
+    return Finding("sound", is_ok=True, says=says, details=str(find_soundfont(sound.soundfont)))
 
 
 def _models(*chosen: str) -> list[Finding]:

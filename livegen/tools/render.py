@@ -94,7 +94,8 @@ def render_file(
     heard, played = (sum(isinstance(timed.event, NoteOn) for timed in events) for events in (player, machine))
     refusals = [line for role in _roles(settings.play) if (line := role_refusal(bundle, role))]
     drawn = f"; a picture: {picture}" if picture else ""
-    return "\n".join([*refusals, f"{target}: {heard} notes by the player, {played} by the machine{drawn}"])
+    said = f"{target}: {heard} notes by the player, {played} by the machine, seed {settings.play.seed}{drawn}"
+    return "\n".join([*refusals, said])
 
 
 def _roles(play: Play) -> tuple[Role, ...]:

@@ -7,6 +7,13 @@ from livegen.printable import printable
 
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 _COLUMNS = 120
+_SPARE = {"ready": "a second one is ready to take over", "loading": "a second one is being loaded"}
+_CLOCKS = {
+    "player": "none: the tempo is found in each phrase",
+    "internal": "livegen's own",
+    "midi": "MIDI clock",
+    "link": "Ableton Link",
+}
 _SILENT_S = 10  # an answer may take so long to begin
 _LATE_MS = 10.0  # people hear a delay from here on
 
@@ -17,6 +24,7 @@ def as_text(status: dict[str, Any]) -> str:
     plugged = [f"{port['name']} (for {_span(port['for_s'])})" for port in status["plugged"]]
     last = f"; last: {failure['what']}, {_span(failure['ago_s'])} ago" if failure else ""
     due = f"; silent for {_span(music['silent_s'])} though music is due" if music["silent_s"] else ""
+    spare = _SPARE.get(status.get("spare", ""), "no second one is loaded")
     rows = {
         "playing": f"as '{status['name']}' for {_span(status['up_s'])}: {status['role']}, {status['model']}",
         "now": Scene(**status["now"]).text(_COLUMNS) if "now" in status else "",
@@ -24,9 +32,9 @@ def as_text(status: dict[str, Any]) -> str:
         "plugged in": ", ".join(plugged) or "nothing",
         "notes": f"{status['notes_in']} in, {status['notes_out']} out{due}",
         "on time": _on_time(status),
-        "reaction": f"{status['reactions']} times, half of them within {status['reaction_p50_ms']} ms",
-        "clock": ", ".join(f"{key} {value}" for key, value in status["clock"].items()),
-        "engine": f"restarted {status['engine_restarts']} times; spare: {status.get('spare', 'none')}{last}",
+        "reaction": _reaction(status),
+        "clock": _clock(**status["clock"]),
+        "engine": f"restarted {status['engine_restarts']} times; {spare}{last}",
         "to do": "; ".join(to_do(status)) or "nothing",
     }
     return "\n".join(f"{name:<11}{printable(said)}" for name, said in rows.items() if said)
@@ -62,8 +70,24 @@ def _hours(is_open: bool, hours: list[str]) -> str:  # noqa: FBT001 (as in the s
 
 def _on_time(status: dict[str, Any]) -> str:
     left_out = status["late_note_ons"]
+    if not status["notes_out"]:
+        return "no note was played yet"
     late = f"half at most {status['delivery_p50_ms']} ms late, 99 of 100 at most {status['delivery_p99_ms']} ms"
-    return f"{late}; {left_out} left out, {status['hanging']} cut off because a device was unplugged"
+    cut = f"; {status['hanging']} cut off because a device was unplugged" if status["hanging"] else ""
+    return f"{late}; {left_out} came too late and were left out{cut}" if left_out else f"{late}{cut}"
+
+
+def _reaction(status: dict[str, Any]) -> str:
+    """How soon a note of the player had its harmony: in the roles that answer each note."""
+    if not status["reactions"]:
+        return ""
+    return f"half of {status['reactions']} notes had their harmony within {status['reaction_p50_ms']} ms"
+
+
+def _clock(source: str, running: bool | None = None, tempo_bpm: float | None = None) -> str:  # noqa: FBT001 (as in the status)
+    tempo = f" at {tempo_bpm:g} bpm" if tempo_bpm else ""
+    state = "" if running is None else f", which {'runs' if running else 'stands'}{tempo}"
+    return f"{_CLOCKS.get(source, source)}{state}"
 
 
 def _span(seconds: int) -> str:

@@ -292,11 +292,11 @@ def test_the_session_is_recorded(tmp_path: Path):
 
 def test_without_a_midi_system_it_starts_says_so_once_and_waits(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("JACK_DEFAULT_SERVER", "livegen-no-such-server")
-    with session(ports={"system": "jack", "poll_s": 0.1}) as running:
+    with session(ports={"system": "jack", "poll_s": 0.1, "input": "Keys", "output": "Synth"}) as running:
         lines = running.wait_for("loaded: ")
         figures = running.end()
 
     assert len(lines) == 2
     assert lines[0].startswith("no MIDI system: no answer from")
-    assert lines[0].endswith("waiting for it")
+    assert lines[0].endswith("waiting for it and for 'Keys' and for 'Synth'")
     assert figures.notes_out == 0

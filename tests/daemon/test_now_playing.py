@@ -73,6 +73,17 @@ def test_a_clock_counts_although_nobody_plays() -> None:
     assert now.scene(NOW_NS + 4 * BEAT_NS) == Scene("your turn", bar=2, beat=2, tempo_bpm=120)
 
 
+def test_a_key_that_is_set_is_shown_and_spells_the_chords() -> None:
+    now = now_playing(load(None, {"play": {"key": "F# minor"}}))
+    now.take(KeyChange(NOW_NS, 3, is_minor=False))
+    for pitch in (56, 59, 62):
+        now.observe("machine", Timed(NOW_NS, NoteOn(pitch)))
+
+    scene = now.scene(NOW_NS)
+
+    assert (scene.key, scene.chord) == ("F# minor", "G#dim")
+
+
 def test_the_chord_is_of_all_notes_but_drums() -> None:
     now = now_playing()
     now.observe("player", Timed(NOW_NS, NoteOn(72)))

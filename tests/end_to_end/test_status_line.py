@@ -70,6 +70,15 @@ def test_it_says_whose_turn_it_is_and_where_in_the_music(tmp_path: Path) -> None
     assert not [line for line in shown if "your turn" in line or "livegen plays" in line]  # it left nothing behind
 
 
+def test_it_says_what_was_set_and_that_a_solo_was_silenced(tmp_path: Path) -> None:
+    with jam(tmp_path, "--key", "f sharp minor", "--role", "solo") as terminal:
+        wait_for(lambda: "key F# minor, as you set it" in terminal.lines(), "the key")
+        assert "tempo 150 bpm, as you set it" in terminal.lines()
+        see(terminal, "bar ", "F# minor")
+        terminal.press(ENTER)
+        wait_for(lambda: "silenced: livegen plays again when you do" in terminal.lines(), "the silence")
+
+
 def test_it_keeps_to_a_narrow_terminal(tmp_path: Path) -> None:
     with jam(tmp_path, columns=40) as terminal, voices(tmp_path) as keys:
         see(terminal, "your turn")

@@ -6,7 +6,7 @@ import pytest
 
 from livegen.settings import load
 from livegen.shipped import PLAYS, shipped_models
-from livegen.tools.doctor import Finding, Report, describe_models, examine
+from livegen.tools.doctor import Finding, Report, _sound, describe_models, examine
 from tests.test_cli import livegen
 
 TECHNICAL = "SCHED_FIFO|Landlock|seccomp|rtmidi|onnxruntime|CPUExecution|daemon|swap|GRU|LSTM|ABC|nats|codec"
@@ -15,7 +15,8 @@ GOOD = Finding("priority", is_ok=True, says="notes go before other programs", de
 DETAIL = Finding("engine", is_ok=True, says="shut in", details="Landlock", is_detail=True)
 SLOW = Finding("priority", is_ok=False, says="late", remedy="allow it", details="normal")
 SILENT = Finding("sound", is_ok=False, says="no sound")
-NO_KEYS = Finding("keyboards", is_ok=False, says="none", is_awaited=True)
+NO_KEYS = Finding("keyboards", is_ok=False, says="none", is_awaited=True, is_fault=False)
+NO_MIDI = Finding("MIDI system", is_ok=False, says="no answer", is_awaited=True)
 BROKEN = Finding("model bach", is_ok=False, says="damaged", is_needed=True, is_detail=True)
 
 
@@ -25,8 +26,9 @@ BROKEN = Finding("model bach", is_ok=False, says="damaged", is_needed=True, is_d
         ((GOOD, DETAIL), "livegen can play here: everything is there"),
         ((SLOW, DETAIL), "livegen can play here; 1 thing to repair: priority"),
         ((SLOW, SILENT), "livegen can play here; 2 things to repair: priority, sound"),
-        ((NO_KEYS, GOOD), "livegen can start here, but nobody can play yet: 1 thing to repair: keyboards"),
-        ((NO_KEYS, BROKEN), "livegen cannot play here: 2 things to repair: keyboards, model bach"),
+        ((NO_KEYS, GOOD), "livegen can play here, and waits for keyboards"),
+        ((NO_KEYS, NO_MIDI), "livegen can start here, but nobody can play yet: 1 thing to repair: MIDI system"),
+        ((NO_KEYS, BROKEN), "livegen cannot play here: 1 thing to repair: model bach"),
     ],
 )
 def test_the_last_line_says_whether_livegen_can_play_and_what_to_repair(
@@ -54,6 +56,21 @@ def test_details_are_shown_where_they_are_asked_for_and_what_is_wrong_always() -
         "MISS  model bach: damaged",
         "      cores: 2",
     ]
+
+
+def test_a_keyboard_that_is_not_plugged_in_is_no_fault() -> None:
+    assert Report((NO_KEYS,), {}).as_text().splitlines()[0] == "wait  keyboards: none"
+
+
+def test_sound_is_in_order_only_where_it_was_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JACK_DEFAULT_SERVER", "none-of-this-name")
+    played = {driver: _sound(load(None, {"sound": {"driver": driver}})) for driver in ("file", "jack")}
+
+    assert played["file"].is_ok
+    assert played["file"].says == "livegen jam --sound is heard, through file"
+    assert not played["jack"].is_ok
+    assert played["jack"].says.startswith("FluidSynth cannot play through 'jack': ")
+    assert "'sound.driver' names another" in played["jack"].remedy
 
 
 def test_what_is_in_order_is_said_without_technical_words() -> None:

@@ -53,10 +53,26 @@ def test_a_technician_reads_what_is_plugged_in_what_failed_and_what_to_do() -> N
     assert lines[2].startswith("plugged in in: Keys (for ")
     assert lines[3] == "notes      12 in, 31201 out"
     late = "half at most 0.05 ms late, 99 of 100 at most 0.31 ms"
-    assert lines[4] == f"on time    {late}; 1 left out, 2 cut off because a device was unplugged"
-    assert lines[5] == "reaction   3 times, half of them within 2.1 ms"
-    assert lines[7] == "engine     restarted 4 times; spare: ready; last: the engine ended, 3 h 3 min ago"
-    assert lines[8] == "to do      nothing"
+    left_out = "1 came too late and were left out"
+    assert lines[4:] == [
+        f"on time    {late}; {left_out}; 2 cut off because a device was unplugged",
+        "reaction   half of 3 notes had their harmony within 2.1 ms",
+        "clock      none: the tempo is found in each phrase",
+        "engine     restarted 4 times; a second one is ready to take over; last: the engine ended, 3 h 3 min ago",
+        "to do      nothing",
+    ]
+
+
+def test_what_has_not_happened_yet_is_not_given_as_a_figure() -> None:
+    clock = {"source": "midi", "running": True, "tempo_bpm": 120.0}
+
+    lines = as_text({**written(load()), "notes_out": 0, "reactions": 0, "clock": clock, "spare": "none"}).splitlines()
+
+    assert lines[4:7] == [
+        "on time    no note was played yet",
+        "clock      MIDI clock, which runs at 120 bpm",
+        "engine     restarted 4 times; no second one is loaded; last: the engine ended, 3 h 3 min ago",
+    ]
 
 
 def test_what_happens_now_is_a_line_of_its_own() -> None:
