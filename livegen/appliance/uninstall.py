@@ -17,7 +17,16 @@ from livegen.recording.library import sessions_folder
 from livegen.settings import load
 from livegen.settings_file import own_file
 
-_STATE = ("*.ledger", "*.receivers/*.ledger", "*.ring", "*.status.json", "*.status.part", "models-tried-*")
+_STATE = (
+    "*.ledger",
+    "*.receivers/*.unseen",
+    "*.receivers/*/*.ledger",
+    "*.ring",
+    "*.status.json",
+    "*.status.part",
+    "models-tried-*",
+)
+_STATE_FOLDERS = ("*.receivers/*", "*.receivers")  # the inner ones first
 _SETTINGS = ("jam.toml", "jam.toml.*.bak", "jam.part")
 _SERVICE_STATE = Path("/var/lib")  # systemd's folder for the state of services
 _COMPLETIONS = (".bash_completions/livegen.sh", ".zfunc/_livegen", ".config/fish/completions/livegen.fish")
@@ -31,6 +40,7 @@ class Found:
     what: str
     files: tuple[Path, ...]
     about: str = ""
+    folders: tuple[Path, ...] = ()  # of livegen's alone: they go when they are empty
 
     def __str__(self) -> str:
         """The kind, the size and the folders, with the names of the files where they are few."""
@@ -60,7 +70,8 @@ class Unit:
 def find_state() -> Found:
     """The notes of what sounds, the last minutes, the status; and the list of models that were checked."""
     files = tuple(path for folder in _state_folders() for path in _files(folder, _STATE))
-    return Found("state", files, " (the last minutes of music, and which notes sound)")
+    folders = tuple(path for folder in _state_folders() for name in _STATE_FOLDERS for path in folder.glob(name))
+    return Found("state", files, " (the last minutes of music, and which notes sound)", folders)
 
 
 def find_settings() -> Found:
@@ -134,10 +145,10 @@ def remove(found: Found) -> None:
         except OSError as error:
             raise LivegenError(f"{path}: cannot be removed ({error.strerror})") from None
     emptied = {path.parent for path in found.files} | {path.parent.parent for path in found.files}
-    for folder in sorted(emptied, reverse=True):  # what is in a folder comes before it
-        if "livegen" in (folder.name, folder.parent.name):
-            with suppress(OSError):  # something else is in it
-                folder.rmdir()
+    own = [folder for folder in sorted(emptied, reverse=True) if "livegen" in (folder.name, folder.parent.name)]
+    for folder in (*found.folders, *own):  # what is in a folder comes before it
+        with suppress(OSError):  # something else is in it, or it is a link
+            folder.rmdir()
 
 
 def _count(files: Collection[Path]) -> str:

@@ -101,7 +101,7 @@ class NowPlaying:
         is_counting = clock or self._turn in ("playing", "together")
         bar, beat = _position(tempo.tick_at(at_ns), per_bar) if tempo and is_counting else (0, 0)
         return Scene(
-            self._waits_for or self._who(at_ns),
+            self._who(at_ns),
             bar,
             beat,
             round(tempo.tempo_bpm) if tempo else 0,
@@ -119,6 +119,8 @@ class NowPlaying:
         return (self._key.tonic, self._key.is_minor) if self._key else None
 
     def _who(self, at_ns: int) -> str:
+        if self._waits_for and not self._sounding["machine"]:
+            return self._waits_for
         is_playing = self._sounding["player"] or at_ns - self._heard_ns < self._settings.play.pause_ms * NS_PER_MS
         match self._turn:
             case "listening":

@@ -32,6 +32,7 @@ class Readiness:
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
         self._before: Ends | None = None
+        self._said = ""
         self.lacking = ""  # what is missing, as at the last poll; "" when nothing is
 
     def poll(self, settings: Settings, ends: Ends, *, has_system: bool, midi_system: str | None = None) -> None:
@@ -44,7 +45,10 @@ class Readiness:
             return
         self._before = ends
         is_ready = not self.lacking
-        self._say(f"ready: {_HOW[settings.play.role]}" if is_ready else WarningLine(f"not ready yet: {self.lacking}"))
+        line = f"ready: {_HOW[settings.play.role]}" if is_ready else WarningLine(f"not ready yet: {self.lacking}")
+        if line != self._said:
+            self._say(line)
+        self._said = line
 
     @staticmethod
     def missing(settings: Settings, ends: Ends, midi_system: str | None) -> str:
@@ -54,8 +58,11 @@ class Readiness:
         if _lacks_player(settings, ends):
             found.append(f"nobody can play: plug in a MIDI keyboard, or connect a program to {own_input}")
         if not ends.is_heard:
+            remedy = f"connect a synthesizer to {own_output}, name one with --out"
             found.append(
-                f"nothing listens: connect a synthesizer to {own_output}, name one with --out, or start with --sound"
+                f"FluidSynth does not sound yet; else {remedy}"
+                if settings.sound.on
+                else f"nothing listens: {remedy}, or start with --sound"
             )
         return "; ".join(found)
 

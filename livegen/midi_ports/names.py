@@ -107,11 +107,14 @@ def is_device(name: str) -> bool:
     return int(numbers[1]) in _ALSA_CARDS if numbers else name.startswith(_JACK_DRIVERS)
 
 
+def is_own(name: str, own: str) -> bool:
+    """The port is one of the livegen whose ports are called ``own``, or of another that runs beside it."""
+    return name.lower().startswith((f"{own.lower()}:", f"{own.lower()}-"))
+
+
 def is_keyboard(name: str, system: str, own: str) -> bool:
     """The source is hardware, as far as its name tells. Our own port and another livegen's are not."""
-    lowered = name.lower()
-    is_own = lowered.startswith((f"{own.lower()}:", f"{own.lower()}-"))
-    if is_own or any(word in lowered for word in _SOFTWARE):
+    if is_own(name, own) or any(word in name.lower() for word in _SOFTWARE):
         return False
     if system == "alsa":
         numbers = _ALSA_NUMBERS.search(name)

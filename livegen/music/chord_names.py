@@ -2,7 +2,10 @@
 
 from collections.abc import Collection, Sequence
 
-from livegen.key_names import NAMES
+from livegen.key_names import NAMES, PITCH_CLASSES
+
+_LETTERS = "CDEFGAB"
+_LETTER_STEPS = (0, 1, 1, 2, 2, 3, 4, 4, 4, 6, 6, 6)  # of a chord's tone, by its semitones above the root
 
 _SUFFIXES = {  # semitones above the root → what follows its name
     frozenset({4, 7}): "",
@@ -35,5 +38,13 @@ def chord_name(pitches: Collection[int], names: Sequence[str] = NAMES) -> str:
     for root in sorted(sounding, key=lambda pitch_class: (pitch_class - bass) % 12):
         suffix = _SUFFIXES.get(frozenset((pitch_class - root) % 12 for pitch_class in sounding - {root}))
         if suffix is not None:
-            return names[root] + suffix + (f"/{names[bass]}" if root != bass else "")
+            return names[root] + suffix + (f"/{_above(names[root], bass)}" if root != bass else "")
     return ""
+
+
+def _above(root: str, pitch_class: int) -> str:
+    """A tone of the chord on ``root``: the third of C# is E#, not F."""
+    semitones = (pitch_class - PITCH_CLASSES[root]) % 12
+    letter = _LETTERS[(_LETTERS.index(root[0]) + _LETTER_STEPS[semitones]) % len(_LETTERS)]
+    sharps = (pitch_class - PITCH_CLASSES[letter] + 6) % 12 - 6
+    return letter + (sharps * "#" if sharps > 0 else -sharps * "b")

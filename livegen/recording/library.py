@@ -52,12 +52,15 @@ def list_sessions(folder: Path) -> list[dict[str, Any]]:
 
 
 def find_session(name: str, folder: Path) -> Path:
-    """The file of a session listed in ``folder``, or a path that ends in .session; SessionError for other names."""
+    """The file of a session listed in ``folder``, with or without .session, or another path that ends so.
+
+    SessionError for other names.
+    """
     known = {path.stem: path for path in _sessions(folder)}
     if name in known:
         return known[name]
     if name.endswith(_SUFFIX):
-        return Path(name)
+        return Path(name) if Path(name).exists() else known.get(name.removesuffix(_SUFFIX), Path(name))
     others = did_you_mean(name, known) if known else ", nor any other; livegen session save makes one"
     raise SessionError(f"no session called '{name}' in {folder}{others}")
 

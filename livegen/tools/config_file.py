@@ -45,7 +45,8 @@ def write_config(name: str, to: Path | None, *, is_forced: bool) -> str:
     """
     path, text, kept = to or own_file(), config_text(name), ""
     if os.path.lexists(path) and not is_forced:
-        remedy = "see what would be written with --show; --force writes it, and keeps a copy of this file"
+        other = "" if name == _DEFAULT else f"write to another file: --to {name}.toml; or "
+        remedy = f"{other}see what would be written with --show; --force writes it, and keeps a copy of this file"
         raise TargetError(f"{path}: is there already; {remedy}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -14,7 +14,7 @@ from livegen.daemon.status_file import read_status
 from livegen.engine.composer import playable_roles
 from livegen.errors import LivegenError, SoundError
 from livegen.midi_out.ledger import ledger_folder
-from livegen.midi_ports.names import is_keyboard
+from livegen.midi_ports.names import is_keyboard, is_own
 from livegen.midi_ports.nearby import remedies
 from livegen.midi_ports.systems import START_JACK, answering_system, list_ports, supported_systems
 from livegen.model.bundle import load_bundle
@@ -24,7 +24,7 @@ from livegen.settings import Daemon, Ports, Settings
 from livegen.shipped import PLAYS, shipped_models
 from livegen.sound.fluidsynth import DRIVER_REMEDY, audio_driver, driver_fault
 from livegen.sound.soundfont import find_soundfont
-from livegen.tools.status_report import to_do
+from livegen.tools.status_report import not_ready, to_do
 
 _LEAST_FREE_BYTES = 100 * 2**20
 _ALLOW_PRIORITY = "allow it: 'username - rtprio 95' in /etc/security/limits.d/audio.conf, then log in again"
@@ -85,7 +85,7 @@ class Report:
         if not missing:
             return "livegen can play here: everything is there"
         if not wrong:
-            return f"livegen can play here, and waits for {_names(missing)}"
+            return "livegen can play here, once somebody plays and something listens"
         count = "1 thing" if len(wrong) == 1 else f"{len(wrong)} things"
         repairs = f"{count} to repair: {_names(wrong)}"
         if not self.is_healthy:
@@ -135,8 +135,9 @@ def describe_ports(ports: Ports) -> list[dict[str, str]]:
     rows = [
         {"direction": "in", "name": name, "jam": "listens" if is_keyboard(name, system, ports.name) else ""}
         for name in inputs
+        if not is_own(name, ports.name)
     ]
-    return rows + [{"direction": "out", "name": name, "jam": ""} for name in outputs]
+    return rows + [{"direction": "out", "name": name, "jam": ""} for name in outputs if not is_own(name, ports.name)]
 
 
 def describe_models() -> list[dict[str, Any]]:
@@ -227,7 +228,8 @@ def _running(name: str) -> Finding:
         return Finding("running", is_ok=True, says=str(error))
     said = f"as '{name}', engine restarted {status['engine_restarts']} times"
     wanting = to_do(status)
-    return Finding("running", not wanting, said, "; ".join(wanting))
+    is_fault = wanting != not_ready(status)
+    return Finding("running", not wanting, said, "; ".join(wanting), is_awaited=not is_fault, is_fault=is_fault)
 
 
 def _wall_clock(hours: Sequence[str]) -> list[Finding]:

@@ -53,13 +53,17 @@ def to_do(status: dict[str, Any]) -> list[str]:
         found.append(f"no music for {_span(music['silent_s'])} though it is due: see 'engine', and livegen doctor")
     if failure and not status.get("engine_ready", True):
         found.append(f"no engine plays, for {failure['what']}: see the last lines, and livegen doctor")
-    if lacking := status.get("not_ready"):  # this and the next are not in the status of an earlier version
-        found.append(f"not ready yet: {lacking}")
-    for name in status.get("deaf", ()):
+    found += not_ready(status)
+    for name in status.get("deaf", ()):  # an earlier version did not say that either
         found.append(f"nothing arrives at '{name}' any more: restart livegen, then its MIDI server")
     if status["delivery_p99_ms"] > _LATE_MS:
         found.append("notes are sent late: see 'priority' in livegen doctor, and stop other programs on this machine")
     return found
+
+
+def not_ready(status: dict[str, Any]) -> list[str]:
+    """What keeps people from playing and hearing; an earlier version did not say it."""
+    return [f"not ready yet: {lacking}"] if (lacking := status.get("not_ready")) else []
 
 
 def _hours(is_open: bool, hours: list[str]) -> str:  # noqa: FBT001 (as in the status)

@@ -17,6 +17,7 @@ from livegen.appliance.uninstall import (
 )
 from livegen.errors import LivegenError, RunningError
 from livegen.midi_out.ledger import ledger_folder, open_ledger
+from livegen.midi_out.receivers import Receivers
 from livegen.recording.library import save_session, sessions_folder
 from livegen.settings_file import bind, own_file
 from livegen.tools.config_file import write_config
@@ -36,7 +37,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     bind(own_file(), {7: "density"})
     with open_ledger("livegen", ledger_folder()):
         (ledger_folder() / "livegen.receivers").mkdir()
-        (ledger_folder() / "livegen.receivers" / "a0.ledger").touch()
+        for port in ("virtual", "named"):
+            Receivers(ledger_folder() / "livegen.receivers" / port).see([("Synth:in", 7)], lambda *_: False)
         (ledger_folder() / "livegen.1.ring").write_bytes(b"music")
     save_session(b"music", sessions_folder())
     for name in NEVER:

@@ -33,6 +33,15 @@ def test_what_is_missing_goes_before_whose_turn_it_is() -> None:
     assert now.scene(NOW_NS).who == "waits for a keyboard"
 
 
+def test_what_sounds_goes_before_what_is_missing() -> None:
+    now = NowPlaying()
+    now.poll(Settings(), None, "waits for a keyboard")
+    now.take(TurnChanged("playing"))
+    now.observe("machine", Timed(NOW_NS, NoteOn(60)))
+
+    assert now.scene(NOW_NS).who == "livegen plays"
+
+
 def test_a_turn_in_words() -> None:
     now = now_playing()
     now.take(TurnChanged("listening"))

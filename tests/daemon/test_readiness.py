@@ -37,6 +37,19 @@ def test_until_then_it_says_what_is_missing_and_again_when_that_changes() -> Non
     ]
 
 
+def test_who_has_asked_for_sound_is_not_told_to_ask_for_it() -> None:
+    (line,) = said(Ends(can_play=True), settings=load(None, {"sound": {"on": True}}))
+
+    assert line.startswith("not ready yet: FluidSynth does not sound yet; else connect a synthesizer to livegen:out")
+    assert "--sound" not in line
+
+
+def test_a_line_is_not_said_twice_where_nothing_changes_for_the_player() -> None:
+    solo = load(None, {"play": {"role": "solo"}})
+
+    assert len(said(Ends(is_heard=True), Ends(can_play=True, is_heard=True), settings=solo)) == 1
+
+
 def test_what_is_missing_is_known_to_the_status_for_the_role_that_is_played_now() -> None:
     readiness = Readiness(lambda _: None)
     found = []

@@ -2,6 +2,7 @@
 
 import pytest
 
+from livegen.key_names import note_names
 from livegen.music.chord_names import chord_name
 
 
@@ -29,3 +30,11 @@ from livegen.music.chord_names import chord_name
 )
 def test_a_chord_has_the_name_of_a_lead_sheet(pitches: tuple[int, ...], name: str) -> None:
     assert chord_name(pitches) == name
+
+
+@pytest.mark.parametrize(
+    ("pitches", "name"),
+    [((53, 61, 68), "C#/E#"), ((51, 59, 66, 69), "B7/D#"), ((53, 56, 59, 50), "Ddim7"), ((55, 64, 61, 58), "Gdim7")],
+)
+def test_a_chord_over_its_third_names_that_third(pitches: tuple[int, ...], name: str) -> None:
+    assert chord_name(pitches, note_names(6, is_minor=True)) == name

@@ -200,7 +200,7 @@ def test_a_session_is_found_by_its_name_or_its_path_and_nowhere_else(tmp_path: P
     path = save_session(b"x", folder)
     (tmp_path / "other.session").write_bytes(b"x")
 
-    assert find_session(path.stem, folder) == path
+    assert find_session(path.stem, folder) == find_session(path.name, folder) == path
     assert find_session(str(tmp_path / "other.session"), folder) == tmp_path / "other.session"
     assert [row["name"] for row in list_sessions(folder)] == [path.stem]
     with pytest.raises(SessionError, match=rf"^no session called '../other' in {folder}; there are: {path.stem}$"):
