@@ -243,6 +243,47 @@ def chorales(
     typer.echo(json.dumps(figures, indent=2) if as_json else _beside(figures["generated"], figures["bach"]))
 
 
+@app.command("fit-metre", epilog="Example: `python -m export fit-metre --music music/`")
+def fit_metre(
+    music: Annotated[Path, typer.Option(envvar="LIVEGEN_MUSIC", help="holds nottingham/ and pop909/")],
+) -> None:
+    """Learn what music in each metre is like, and write the file that the ear for metre reads."""
+    from export.metre.fit import fit
+    from export.metre.music import read_music
+    from livegen.music.metre_profiles import FILE, save_metres
+
+    found = read_music(music, console.print)
+    with _bar() as bar:
+        metres = fit(found.train, _reading(bar))
+    save_metres(metres)
+    typer.echo(f"{FILE}: {len(metres.metres)} metres, {FILE.stat().st_size / 1000:.0f} kB")
+    typer.echo(f"weights {metres.weights.round(3).tolist()}, biases {[round(each.bias, 2) for each in metres.metres]}")
+
+
+@app.command("hear-metre", epilog="Example: `python -m export hear-metre --music music/ --bars 8`")
+def hear_metre(
+    music: Annotated[Path, typer.Option(envvar="LIVEGEN_MUSIC", help="holds nottingham/ and pop909/")],
+    bars: Annotated[int, typer.Option(min=2, help="of each phrase")] = 8,
+    seed: int = 1,
+    misses: Annotated[bool, typer.Option("--misses", help="name the phrases whose metre or tempo is wrong")] = False,  # noqa: FBT002
+) -> None:
+    """Measure how often the metre and the tempo of held-out phrases are heard right."""
+    from export.measures.metre import hear, phrases, table
+    from export.metre.music import read_music
+    from livegen.terminal import table as in_columns
+
+    with _bar() as bar:
+        found = [
+            hear(kind, phrase)
+            for kind, phrase in _each(bar)(list(phrases(read_music(music).test, bars, seed)), "phrases")
+        ]
+    if misses:
+        for each in found:
+            if not (each.is_metre and each.is_tempo):
+                typer.echo(f"{each.kind} {each.name}: {each.metre}, tempo {'right' if each.is_tempo else 'wrong'}")
+    typer.echo(in_columns(table(found), ("phrases", "count", "metre", "tempo", "swung")))
+
+
 def main() -> None:
     """Run; every foreseeable failure is one line."""
     logging.basicConfig(format="%(message)s")

@@ -121,9 +121,10 @@ Music, and how it is written as tokens:
     music/phrase.py              the phrase on its grid
     music/phrase_capture.py      what was played since the last answer, and when the phrase is over
     music/taps.py                notes of no length
-    music/tempo_detection.py     the tempo and the bar of a phrase
+    music/metre_detection.py     the tempo, the bars and the swing of a phrase
+    music/metre_profiles.py      ... from what music in each metre is like
     music/tempo_map.py           ticks and nanoseconds
-    music/metre.py               tempo, bars and key from a moment on
+    music/metre.py               bars; and tempo, bars and key from a moment on
     music/transport.py           the song position of a clock
     codecs/__init__.py           codecs by name
     codecs/codec.py              what every way of writing music as tokens offers

@@ -187,6 +187,14 @@ class TuneReader:
         elif self._voice is not None and not line.startswith("+:"):
             self._music(line, self._voice)
 
+    def bars(self) -> list[Bar]:
+        """The bars of a tune of one voice, each once; SettingsError when it has none or several voices."""
+        voices = [voice for voice in self._voices.values() if not voice.is_empty]
+        if len(voices) != 1:
+            raise SettingsError(f"has {len(voices)} voices, not one")
+        voices[0].bar_line("|")
+        return voices[0].bars
+
     def notes(self) -> list[Note]:
         """What was read, all voices together; SettingsError when there is no music at all."""
         if self._voice is None:

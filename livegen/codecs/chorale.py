@@ -32,6 +32,7 @@ from livegen.codecs.vocabulary import Mask, PitchTable, Tokens, Vocabulary
 from livegen.codecs.voice_leading import forbidden
 from livegen.events import TICKS_PER_QUARTER, Note, NoteOff, NoteOn, Ticked
 from livegen.music.key import Key
+from livegen.music.metre import Bars
 
 MELODY_CENTRE = 70  # the mean pitch of a soprano in C major or A minor
 
@@ -198,7 +199,9 @@ class ChoraleCodec(PitchRangeCodec[ChoraleCursor]):
         fermata = [FERMATA] if frame.fermata else []
         return [*fermata, *(self.note_token(pitch, tied=tied) for pitch, tied in frame.notes), FRAME_END]
 
-    def prompt(self, notes: Sequence[Note], cursor: ChoraleCursor, key: Key) -> "ChoralePrompt":
+    def prompt(
+        self, notes: Sequence[Note], cursor: ChoraleCursor, key: Key, bars: Bars | None = None
+    ) -> "ChoralePrompt":
         """The frames of the notes; a last chord of a beat or more gets a fermata."""
         frames = frames_of(notes, self.fold)
         last = max((note.onset for note in notes), default=0) // FRAME_TICKS

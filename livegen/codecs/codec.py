@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from livegen.codecs.vocabulary import Mask, PitchSet, Tokens, Vocabulary
 from livegen.events import Note, Ticked
 from livegen.music.key import Key
+from livegen.music.metre import Bars
 
 
 class Cursor(Protocol):
@@ -95,8 +96,11 @@ class Codec(Protocol[C]):
         ValueError when a token breaks the grammar.
         """
 
-    def prompt(self, notes: Sequence[Note], cursor: C, key: Key) -> Prompt[C]:
-        """The prompt for these notes in ``key``, from ``cursor`` on; the notes' ticks count from 0."""
+    def prompt(self, notes: Sequence[Note], cursor: C, key: Key, bars: Bars | None = None) -> Prompt[C]:
+        """The prompt for these notes in ``key``, from ``cursor`` on; the notes' ticks count from 0.
+
+        ``bars``: as they were heard; None where nothing is known of them.
+        """
 
     def fold(self, pitch: int) -> int:
         """The nearest pitch that the codec can write."""

@@ -21,6 +21,7 @@ from livegen.codecs.prompt import TokenPrompt
 from livegen.codecs.vocabulary import Mask, PitchTable, Tokens, Vocabulary
 from livegen.events import TICKS_PER_QUARTER, Note, NoteOff, NoteOn, Ticked
 from livegen.music.key import Key
+from livegen.music.metre import Bars
 from livegen.music.tempo_map import next_multiple
 
 START, END = range(2)
@@ -193,7 +194,9 @@ class NoteDurationCodec(PitchRangeCodec[NoteDurationCursor]):
         end = next_multiple(end, TICKS_PER_QUARTER // GRID_TICKS)
         return [*tokens, *_rests(end - at), END]
 
-    def prompt(self, notes: Sequence[Note], cursor: NoteDurationCursor, key: Key) -> TokenPrompt[NoteDurationCursor]:
+    def prompt(
+        self, notes: Sequence[Note], cursor: NoteDurationCursor, key: Key, bars: Bars | None = None
+    ) -> TokenPrompt[NoteDurationCursor]:
         """The tokens of the notes, up to the end of their last beat."""
         return TokenPrompt(
             self,

@@ -17,6 +17,7 @@ from livegen.codecs.prompt import TokenPrompt
 from livegen.codecs.vocabulary import Mask, PitchTable, Tokens, Vocabulary
 from livegen.events import TICKS_PER_QUARTER, Note, NoteOn, Ticked
 from livegen.music.key import Key
+from livegen.music.metre import Bars
 from livegen.music.tempo_map import next_multiple
 
 START, END = range(2)
@@ -171,7 +172,9 @@ class NotesCodec(PitchRangeCodec[NotesCursor]):
         ordered = sorted((note.onset, self.fold(note.pitch)) for note in notes)
         return [START, *(FIRST_PITCH + pitch - self.low for _, pitch in dict.fromkeys(ordered)), END]
 
-    def prompt(self, notes: Sequence[Note], cursor: NotesCursor, key: Key) -> TokenPrompt[NotesCursor]:
+    def prompt(
+        self, notes: Sequence[Note], cursor: NotesCursor, key: Key, bars: Bars | None = None
+    ) -> TokenPrompt[NotesCursor]:
         """The pitches of the notes; their rhythm is used for the music that follows."""
         folded = [replace(note, pitch=self.fold(note.pitch)) for note in notes]
         heard = sorted({(note.onset, note.pitch): note for note in folded}.values())

@@ -19,6 +19,7 @@ from livegen.codecs.pitch_range import PitchRangeCodec
 from livegen.codecs.vocabulary import Mask, PitchTable, Tokens, Vocabulary
 from livegen.events import TICKS_PER_QUARTER, Note, NoteOff, NoteOn, Ticked
 from livegen.music.key import Key
+from livegen.music.metre import Bars
 
 MELODY_CENTRE = 70  # the mean pitch of the benchmark's sopranos
 SILENCE = 0
@@ -169,7 +170,7 @@ class VoicesCodec(PitchRangeCodec[VoicesCursor]):
         """The pitches of each frame from tick 0 to the last note's end: at most four, the highest first."""
         return [tuple(pitch for pitch, _ in frame.notes) for frame in frames_of(notes, self.fold)]
 
-    def prompt(self, notes: Sequence[Note], cursor: VoicesCursor, key: Key) -> "VoicesPrompt":
+    def prompt(self, notes: Sequence[Note], cursor: VoicesCursor, key: Key, bars: Bars | None = None) -> "VoicesPrompt":
         """The frames of the notes; a chord is held through the rest after it."""
         chords: list[tuple[int, ...]] = []
         for chord in self.chords(notes):

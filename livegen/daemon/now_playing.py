@@ -97,14 +97,18 @@ class NowPlaying:
         metre, transport, key = self._metre, self._transport, self._tonic_and_mode()
         clock = transport if transport and transport.is_running else None
         tempo = clock or (SteadyTempo(metre.ns_at(0), metre.beat_ns) if metre else None)
-        per_bar = self._settings.time.beats_per_bar or (metre.beats_per_bar if metre else 4)
+        is_compound = not clock and metre is not None and metre.is_compound
+        beat_ticks = TICKS_PER_QUARTER * 3 // 2 if is_compound else TICKS_PER_QUARTER
+        bar_ticks = TICKS_PER_QUARTER * (metre.beats_per_bar if metre else 4)
+        if self._settings.time.beats_per_bar:
+            bar_ticks = beat_ticks * self._settings.time.beats_per_bar
         is_counting = clock or self._turn in ("playing", "together")
-        bar, beat = _position(tempo.tick_at(at_ns), per_bar) if tempo and is_counting else (0, 0)
+        bar, beat = _position(tempo.tick_at(at_ns), bar_ticks, beat_ticks) if tempo and is_counting else (0, 0)
         return Scene(
             self._who(at_ns),
             bar,
             beat,
-            round(tempo.tempo_bpm) if tempo else 0,
+            round(tempo.tempo_bpm * TICKS_PER_QUARTER / beat_ticks) if tempo else 0,
             key_name(key[0], is_minor=key[1]) if key else "",
             chord_name(
                 self._sounding["player"] | self._sounding["machine"],
@@ -132,7 +136,7 @@ class NowPlaying:
         return _YOUR_TURN[self._settings.play.role]
 
 
-def _position(tick: int, beats_per_bar: int) -> tuple[int, int]:
+def _position(tick: int, bar_ticks: int, beat_ticks: int) -> tuple[int, int]:
     """Bar and beat, from 1; 0 and 0 before the first bar."""
-    beats = tick // TICKS_PER_QUARTER
-    return (beats // beats_per_bar + 1, beats % beats_per_bar + 1) if beats >= 0 else (0, 0)
+    bar, within = divmod(tick, bar_ticks)
+    return (bar + 1, within // beat_ticks + 1) if tick >= 0 else (0, 0)

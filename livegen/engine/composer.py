@@ -21,10 +21,10 @@ from livegen.model.bundle import Bundle
 from livegen.model.card import SamplingDefaults
 from livegen.music.hands import Hands
 from livegen.music.key import Key, find_key, hear_key, parse_key
-from livegen.music.metre import KeyChange, Metre
+from livegen.music.metre import Bars, KeyChange, Metre
+from livegen.music.metre_detection import HeardMetre, hear_metre
 from livegen.music.phrase import Phrase, lay_out
 from livegen.music.phrase_capture import HeardNote
-from livegen.music.tempo_detection import detect_beats_per_bar, detect_tempo
 from livegen.music.tempo_map import SteadyTempo, TempoMap, next_multiple
 from livegen.music.transport import TransportState
 from livegen.settings import Role as RoleName
@@ -33,6 +33,7 @@ from livegen.settings import Settings
 _KEY_NOTES = 16  # newest notes that the key is found from during an accompaniment
 _FEWEST = 4  # notes of a melody that are needed to find its register
 _EARLY = TICKS_PER_QUARTER // 4  # how long before its beat a phrase's first note may come
+_A_SIXTH = TICKS_PER_QUARTER // 6  # of a beat: a sixteenth of a compound metre
 _DEFAULT_BPM = 100.0
 _PIANO = (21, 108)
 _REGISTER = (62, 80)  # a melody with its mean pitch in this range, as the model writes it, keeps its octave
@@ -76,6 +77,7 @@ class Composer:
         self._shift = 0
         self.key: Key | None = None
         self.heard_key: KeyChange | None = None  # the key of what was played last, from its first note on
+        self._heard_metre: HeardMetre | None = None  # of the last phrase without a clock
         self.change(settings, bundle)
 
     def change(self, settings: Settings, bundle: Bundle | None = None) -> None:
@@ -142,18 +144,21 @@ class Composer:
         stream = self._continue(is_same_key=self.key == before)
         self.apply_bias(stream)
         notes = _transposed(phrase, self._shift)
-        prompt = self.codec.prompt(notes, stream.cursor, self.key.transposed(self._shift))
+        is_timed = transport is None or self.settings.time.beats_per_bar  # a clock has beats, and no bars
+        home, bars = self.key.transposed(self._shift), phrase.bars
+        prompt = self.codec.prompt(notes, stream.cursor, home, bars if is_timed else None)
         stream.begin(prompt)
         folded = sum(self.codec.fold(note.pitch) != note.pitch for note in notes)
         count = f"{len(played)} notes" + (f" ({folded} out of the model's range, moved by octaves)" if folded else "")
-        bar = self.settings.time.beats_per_bar or (4 if transport else detect_beats_per_bar(phrase.notes))
         length = next_multiple(round(phrase.whole_length * self.settings.play.answer_length), TICKS_PER_QUARTER)
-        longest = TICKS_PER_QUARTER * bar * self.settings.play.answer_bars or None
+        longest = bars.ticks * self.settings.play.answer_bars or None
+        swing = f", swung {phrase.tempo.swing:.1f} to 1" if phrase.tempo.swing != 1 else ""
         start = Start(
-            TICKS_PER_QUARTER * (bar if self.settings.time.begin_on == "bar" else 1),
+            bars.ticks if self.settings.time.begin_on == "bar" else TICKS_PER_QUARTER,
             origin + phrase.length,
-            f"heard {count}, {self.key}, {phrase.tempo.tempo_bpm:.2f} bpm, {bar} beats a bar",
-            None if transport else _metre_of(phrase, bar),
+            f"heard {count}, {self.key}, {phrase.tempo.tempo_bpm:.2f} bpm, {bars}{swing}",
+            None if transport else _metre_of(phrase),
+            (origin + bars.upbeat) % bars.ticks,
         )
         style, beat = self._line_style(phrase.notes), transport or phrase.tempo
         return Answer(stream, prompt, style, beat, start, min(length, longest or length), longest)
@@ -283,11 +288,25 @@ class Composer:
         if transport:
             origin = (transport.tick_at(onsets[0]) + _EARLY) // TICKS_PER_QUARTER * TICKS_PER_QUARTER
             tempo = SteadyTempo(transport.ns_at(origin), transport.beat_ns)
+            bars = Bars(self.beats_per_bar, upbeat=-origin % (self.beats_per_bar * TICKS_PER_QUARTER))
+            heard = HeardMetre(tempo, bars, tuple(map(tempo.tick_at, onsets)))
         else:
-            tempo_bpm = self.settings.time.tempo_bpm
-            tempo = detect_tempo(onsets, round(60 * NS_PER_S / tempo_bpm) if tempo_bpm else 0)
+            heard = self._hear_metre(played)
         notes = [(note.onset_ns, note.end_ns, note.pitch, note.velocity) for note in played]
-        return lay_out(notes, tempo, self.codec.grid_ticks), origin
+        return lay_out(notes, heard, self.codec.grid_ticks), origin
+
+    def _hear_metre(self, played: Sequence[HeardNote]) -> HeardMetre:
+        """The metre of a phrase; a beat has two parts where the codec cannot divide it in three."""
+        time = self.settings.time
+        fixed_beat_ns = round(60 * NS_PER_S / time.tempo_bpm) if time.tempo_bpm else 0
+        onsets, pitches = [note.onset_ns for note in played], [note.pitch for note in played]
+        heard = self._heard_metre = hear_metre(onsets, pitches, self._heard_metre, fixed_beat_ns=fixed_beat_ns)
+        if _A_SIXTH % self.codec.grid_ticks:
+            heard = heard.in_quarters()
+        if not time.beats_per_bar:
+            return heard
+        bars = replace(heard.bars, beats=time.beats_per_bar)
+        return replace(heard, bars=replace(bars, upbeat=bars.upbeat % bars.ticks))
 
     def _continue(self, *, is_same_key: bool) -> TokenStream[Cursor]:
         """Continue the last stream when the key is the same and it ended on a beat, else begin a new one."""
@@ -306,11 +325,12 @@ class Composer:
         return self._stream
 
 
-def _metre_of(phrase: Phrase, beats_per_bar: int) -> Metre:
+def _metre_of(phrase: Phrase) -> Metre:
     """The phrase's tempo, from the bar line at or before its first beat; that beat may have been left out."""
-    bar = beats_per_bar * TICKS_PER_QUARTER
-    begin = -next_multiple(phrase.whole_length - phrase.length, bar)
-    return Metre(phrase.tempo.ns_at(begin), 0, phrase.tempo.beat_ns, beats_per_bar)
+    bars, skipped = phrase.bars, phrase.whole_length - phrase.length
+    begin = bars.upbeat - next_multiple(bars.upbeat + skipped, bars.ticks)
+    beat_ns = phrase.tempo.beat_ns * 2 // 3 if bars.is_compound else phrase.tempo.beat_ns
+    return Metre(phrase.tempo.ns_at(begin), 0, beat_ns, bars.in_quarters().beats, is_compound=bars.is_compound)
 
 
 def _transposed(phrase: Phrase, semitones: int) -> list[Note]:

@@ -34,10 +34,11 @@ _BREATH = 2 * TICKS_PER_QUARTER  # between two pieces, at the least
 class Start:
     """Where a part begins."""
 
-    grid: int = TICKS_PER_QUARTER  # ticks: it begins on a multiple of this
+    grid: int = TICKS_PER_QUARTER  # ticks: it begins on a multiple of this from ``line`` on
     not_before: int = 0  # tick of the beat
     said: str = ""  # a line for the person at the keyboard
     metre: Metre | None = None  # of a part without a clock
+    line: int = 0  # tick of one of the beats or bars that it begins on
 
 
 class Line(Part):
@@ -136,7 +137,8 @@ class Line(Part):
     def _begin(self, moment: Moment) -> Sequence[str]:
         """Put the first note on the grid, not before the commit time."""
         earliest = self._beat.tick_at(moment.now_ns + moment.ahead.commit_ns)
-        tick = next_multiple(max(earliest, self._start.not_before), self._start.grid)
+        line = self._start.line
+        tick = next_multiple(max(earliest, self._start.not_before) - line, self._start.grid) + line
         self._begin_tick = self.stream.cursor.tick
         self._offset = tick - self._begin_tick
         self._is_begun = True

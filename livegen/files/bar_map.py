@@ -22,6 +22,7 @@ DEFAULT_US = 500_000  # microseconds per quarter where a file says none: 120 bpm
 _LARGEST_US = 2**24 - 1  # that a file can say
 _SIXTEENTH = TICKS_PER_QUARTER // 4
 _WHOLE = 4 * TICKS_PER_QUARTER
+_COMPOUND_CLOCKS = 36  # MIDI clocks of three eighths
 _SLOWEST_NS = 8 * NS_PER_S  # a beat that is longer is written as several
 _FASTEST_NS = NS_PER_MS
 _SAME_NS = NS_PER_MS  # bars that begin so close together are the same
@@ -121,7 +122,7 @@ class _Run:
 
     def __init__(self, metre: Metre) -> None:
         self._metres = [metre]
-        self.bar = metre.bar
+        self.bar, self.is_compound = metre.bar, metre.is_compound
         self.begin = next_multiple(metre.tick, self.bar)  # the first bar line that was heard
 
     @property
@@ -132,7 +133,7 @@ class _Run:
     def go_on(self, metre: Metre) -> bool:
         """Take the same count at another tempo; False when the metre is another."""
         last = self._metres[-1]
-        if metre.continues and metre.bar == self.bar:
+        if metre.continues and (metre.bar, metre.is_compound) == (self.bar, self.is_compound):
             if metre.tick > last.tick and metre.at_ns > last.at_ns:
                 self._metres.append(metre)
             return True
@@ -218,7 +219,7 @@ def _lay(runs: Sequence[_Run], begin_ns: int) -> list[Sign]:
     for run, after in pairwise(runs):
         _lay_bars(run, begin, after.begin_ns, writer)
         begin = after.begin
-    writer.say_bar(runs[-1].bar)
+    writer.say_bar(runs[-1].bar, is_compound=runs[-1].is_compound)
     runs[-1].lay(begin, None, writer)
     return writer.signs
 
@@ -246,9 +247,9 @@ def _lay_bars(run: _Run, begin: int, end_ns: int, writer: "_Writer") -> None:
     if not rest:  # the last bar takes up what is left
         bars, rest = bars - 1, run.bar
     if bars:
-        writer.say_bar(run.bar)
+        writer.say_bar(run.bar, is_compound=run.is_compound)
         run.lay(begin, begin + bars * run.bar, writer)
-    writer.say_bar(rest)
+    writer.say_bar(rest, is_compound=run.is_compound and rest == run.bar)
     writer.go_to(rest, end_ns)
 
 
@@ -258,15 +259,18 @@ class _Writer:
     def __init__(self, begin_ns: int) -> None:
         self.signs: list[Sign] = []
         self.at_ns = begin_ns
-        self._tick = self._us = self._bar = 0
+        self._tick = self._us = 0
+        self._bar = (0, False)
 
-    def say_bar(self, ticks: int) -> None:
-        """From now on bars have this length."""
-        if ticks == self._bar:
+    def say_bar(self, ticks: int, *, is_compound: bool = False) -> None:
+        """From now on bars have this length; a beat of a compound metre is three eighths."""
+        if (ticks, is_compound) == self._bar:
             return
-        self._bar = ticks
-        unit = next(unit for unit in (4, 8, 16) if ticks % (_WHOLE // unit) == 0)
-        self.signs.append(TimeSignature(self._tick, ticks * unit // _WHOLE, unit, clocks=96 // unit))
+        self._bar = (ticks, is_compound)
+        units = (8,) if is_compound else (4, 8, 16)
+        unit = next(unit for unit in units if ticks % (_WHOLE // unit) == 0)
+        clocks = _COMPOUND_CLOCKS if is_compound else 96 // unit
+        self.signs.append(TimeSignature(self._tick, ticks * unit // _WHOLE, unit, clocks=clocks))
 
     def set_tempo(self, us: int) -> None:
         """From now on a quarter lasts so many microseconds."""

@@ -22,7 +22,8 @@ _EVENT_OF_A_HAND = struct.Struct("<q3s?")
 _LEFT_HAND = 15  # the channel of left hands in ``Heard``
 _MOMENT = struct.Struct("<q")
 _TRANSPORT_STATE = struct.Struct("<?qqqq")
-_METRE = struct.Struct("<qqqB?")
+_METRE = struct.Struct("<qqqB??")
+_OLD_METRE = struct.Struct("<qqqB?")  # until version 0.1: no compound metres
 _KEY_CHANGE = struct.Struct("<qB?")
 _CALL = struct.Struct("<Bq")
 
@@ -290,9 +291,11 @@ def _unpack_retract(content: bytes) -> Retract:
 
 
 def _fields(
-    kind: type[Metre | KeyChange], layout: struct.Struct
+    kind: type[Metre | KeyChange], layout: struct.Struct, old: struct.Struct | None = None
 ) -> tuple[Callable[[Any], bytes], Callable[[bytes], Message]]:
     def unpack(content: bytes) -> Message:
+        if old and len(content) == old.size:
+            return kind(*old.unpack(content))
         _check(kind, content, size=layout.size)
         return kind(*layout.unpack(content))
 
@@ -367,7 +370,7 @@ _TABLE = (  # a row's index is its number, which sessions on disk hold: append n
     _Row(HeardHands, _pack_hands, _unpack_hands),
     _Row(ModelPart, attrgetter("content"), ModelPart),
     _Row(ModelGiven, *_named(ModelGiven)),
-    _Row(Metre, *_fields(Metre, _METRE)),
+    _Row(Metre, *_fields(Metre, _METRE, _OLD_METRE)),
     _Row(KeyChange, *_fields(KeyChange, _KEY_CHANGE)),
     _Row(TurnChanged, *_word(TurnChanged, "turn", get_args(TurnName))),
 )

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from livegen.events import TICKS_PER_QUARTER, Note
+from livegen.music.metre import Bars
+from livegen.music.metre_detection import HeardMetre
 from livegen.music.tempo_map import SteadyTempo, nearest, next_multiple
 
 _LONGEST_GAP = TICKS_PER_QUARTER  # a shorter gap between two notes is articulation, not a rest
@@ -16,26 +18,30 @@ class Phrase:
 
     notes: tuple[Note, ...]
     tempo: SteadyTempo
+    bars: Bars
     length: int
     whole_length: int  # the length before its first beats were left out
 
 
-def lay_out(played: Sequence[tuple[int, int, int, int]], tempo: SteadyTempo, grid: int) -> Phrase:
+def lay_out(played: Sequence[tuple[int, int, int, int]], heard: HeardMetre, grid: int) -> Phrase:
     """Quantise (onset_ns, end_ns, pitch, velocity), sorted by onset, to a ``grid`` in ticks.
 
     Gaps shorter than a beat are closed; of a long phrase the last 32 beats are kept, and tick 0 moves there.
     """
+    tempo, bars = heard.tempo, heard.bars
     notes = [
-        Note(onset, pitch, max(grid, nearest(tempo.tick_at(end_ns), grid) - onset), velocity)
-        for onset_ns, end_ns, pitch, velocity in played
-        for onset in (max(nearest(tempo.tick_at(onset_ns), grid), 0),)  # a first note before its beat is moved to it
+        Note(onset, pitch, max(grid, nearest(tick + lasts, grid) - onset), velocity)
+        for (onset_ns, end_ns, pitch, velocity), tick in zip(played, heard.ticks, strict=True)
+        for onset in (max(nearest(tick, grid), 0),)  # a first note before its beat is moved to it
+        for lasts in (tempo.tick_at(end_ns) - tempo.tick_at(onset_ns),)
     ]
     length = next_multiple(max(note.end for note in notes), TICKS_PER_QUARTER)
     notes = _separate(_join(notes, length), grid)
     length = next_multiple(max(note.end for note in notes), TICKS_PER_QUARTER)  # the longest note may be shorter now
     skipped = max(0, length - _MOST_BEATS * TICKS_PER_QUARTER)
     kept = tuple(_clip(note, skipped) for note in notes if note.end > skipped)
-    return Phrase(kept, SteadyTempo(tempo.ns_at(skipped), tempo.beat_ns), length - skipped, length)
+    bars = replace(bars, upbeat=(bars.upbeat - skipped) % bars.ticks)
+    return Phrase(kept, replace(tempo, anchor_ns=tempo.ns_at(skipped)), bars, length - skipped, length)
 
 
 def _clip(note: Note, begin: int) -> Note:

@@ -13,6 +13,7 @@ from livegen.codecs.abc.codec import END, START, UNKNOWN, AbcCodec
 from livegen.codecs.abc.reading import AbcCursor
 from livegen.events import Note, NoteOff, NoteOn, Ticked
 from livegen.music.key import Key
+from livegen.music.metre import Bars
 from tests.support.amounts import amounts
 
 CODEC = AbcCodec()
@@ -215,6 +216,44 @@ def test_a_phrase_becomes_the_first_bars_of_a_tune() -> None:
 
     assert CODEC.text_of(told) == HEAD + "G2B2^cd3|"
     assert cursor.tick == 5000 + 3840
+
+
+def told(notes: list[Note], bars: Bars, tick: int = 0) -> tuple[str, AbcCursor]:
+    """The text of a prompt, and the cursor after it."""
+    prompt = CODEC.prompt(notes, CODEC.begin(), Key(7), bars)
+    cursor, tokens = prompt.begin(AbcCursor(tick=tick, is_inside=True)), list[int]()
+    while (mask := prompt.mask(cursor)) is not None:
+        tokens.append(int(mask.argmax()))
+        cursor, _ = CODEC.step(cursor, tokens[-1])
+    return CODEC.text_of(tokens), cursor
+
+
+def test_a_phrase_is_written_in_the_metre_that_was_heard() -> None:
+    waltz = [Note(0, 67, 1920), Note(1920, 69, 960), Note(2880, 71, 2880)]
+    jig = [Note(320 * eighth, 67, 320) for eighth in range(6)]
+
+    assert told(waltz, Bars(3))[0] == HEAD.replace("4/4", "3/4") + "G4A2|B6|"
+    assert told(jig, Bars(2, is_compound=True))[0] == HEAD.replace("4/4", "6/8") + "GGGGGG|"
+
+
+def test_one_triplet_makes_no_jig_of_a_hornpipe() -> None:
+    notes = [
+        Note(0, 67, 320),
+        Note(320, 69, 320),
+        Note(640, 71, 320),
+        *(Note(960 * beat, 74, 960) for beat in (1, 2, 3)),
+    ]
+
+    assert "M:4/4" in told(notes, Bars(4))[0]
+
+
+def test_a_tune_begins_with_its_upbeat() -> None:
+    notes = [Note(480, 62, 480), Note(960, 67, 960), Note(1920, 71, 2880)]  # an eighth before the bar
+
+    text, cursor = told(notes, Bars(4, upbeat=960), tick=5_000)
+
+    assert text == HEAD + "D|G2B6|"
+    assert cursor.tick == 5_000 + 960 + 3_840
 
 
 @pytest.mark.parametrize(("key", "expected"), [(Key(2), 0), (Key(6), -1), (Key(1), -1), (Key(3, is_minor=True), -1)])

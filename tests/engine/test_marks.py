@@ -34,7 +34,8 @@ def test_each_phrase_is_told_once_with_its_beginning_its_tempo_and_its_key() -> 
     assert (key, other) == (KeyChange(NS_PER_S, 7, is_minor=False), KeyChange(later_ns, 9, is_minor=False))
     for metre, begin_ns in ((first, NS_PER_S), (second, later_ns)):
         assert isinstance(metre, Metre)
-        assert (metre.at_ns, metre.beat_ns) == pytest.approx((begin_ns, BEAT_NS), abs=NS_PER_MS)
+        upbeat_ns = begin_ns - 3 * BEAT_NS  # the bar line before the first note, which is an upbeat
+        assert (metre.at_ns, metre.beat_ns) == pytest.approx((upbeat_ns, BEAT_NS), abs=NS_PER_MS)
         assert (metre.tick, metre.beats_per_bar, metre.continues) == (0, 4, False)
 
 

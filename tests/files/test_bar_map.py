@@ -76,6 +76,14 @@ def test_a_phrase_begins_the_first_bar_at_its_tempo_in_its_key() -> None:
     assert onsets_s(file) == [0]
 
 
+def test_a_compound_metre_has_a_beat_of_three_eighths() -> None:
+    file = file_of([Metre(0, 0, NS_PER_S // 2, 3, is_compound=True), Metre(6 * NS_PER_S, 0, NS_PER_S // 2, 3)], [0])
+
+    bars = signs(file, "time_signature", "numerator", "denominator", "clocks_per_click")
+    assert bars == [(0, 6, 8, 36), (12 * QUARTER, 3, 4, 24)]
+    assert bar_lines_s(file, 6) == pytest.approx([0, 1.5, 3, 4.5, 6], abs=1e-3)
+
+
 def test_the_bar_before_a_phrase_is_as_many_sixteenths_long_as_fit() -> None:
     second_ns = NS_PER_S * 61 // 10  # 6.1 s: three bars of 2 s, and 0.1 s
     marks = [

@@ -54,8 +54,15 @@ MESSAGES = (
     HeardHands(HANDS),
     HeardHands(()),
     Metre(2**62, -960, 500_000_000, 12, continues=True),
+    Metre(5, 0, 500_000_000, 3, is_compound=True),
     KeyChange(-(2**62), 11, is_minor=True),
 )
+
+
+def test_a_metre_of_a_session_from_before_compound_metres_is_read():
+    metre = Metre(5, -960, 500_000_000, 3)
+
+    assert decode(encode(metre)[:-1]) == metre
 
 
 @pytest.mark.parametrize("message", MESSAGES, ids=lambda message: type(message).__name__)

@@ -7,6 +7,7 @@ bars of a new tune in the phrase's key and metre.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from livegen.codecs.prompt import TokenPrompt
 from livegen.codecs.vocabulary import Mask, PitchSet, Tokens, Vocabulary
 from livegen.events import TICKS_PER_QUARTER, Note, Ticked
 from livegen.music.key import Key
+from livegen.music.metre import Bars
 
 START, END, UNKNOWN = range(3)
 PRINTABLE = "\n" + "".join(map(chr, range(32, 127)))
@@ -154,19 +156,25 @@ class AbcCodec:
 
     def encode(self, notes: Iterable[Note], key: Key = C_MAJOR) -> list[int]:
         """A whole tune: the highest note of each onset, in this key signature, in the metre found from the onsets."""
-        return [START, *self._written(list(notes), key), *self.characters("\n").tolist(), END]
+        return [START, *self._written(list(notes), key, None), *self.characters("\n").tolist(), END]
 
-    def prompt(self, notes: Sequence[Note], cursor: AbcCursor, key: Key) -> TokenPrompt[AbcCursor]:
-        """The beginning of a new tune, even when the last one has not ended."""
+    def prompt(
+        self, notes: Sequence[Note], cursor: AbcCursor, key: Key, bars: Bars | None = None
+    ) -> TokenPrompt[AbcCursor]:
+        """The beginning of a new tune, even when the last one has not ended; a tune with an upbeat begins with it."""
+        late = min(note.onset for note in notes) if bars and bars.upbeat else 0
+
+        def begin(cursor: AbcCursor) -> AbcCursor:
+            return AbcCursor(tick=cursor.tick + late, origin=cursor.tick + late)
+
         return TokenPrompt(
-            self,
-            self._written(notes, key),
-            lambda cursor: AbcCursor(tick=cursor.tick, origin=cursor.tick),
+            self, self._written([replace(each, onset=each.onset - late) for each in notes], key, bars, late), begin
         )
 
-    def _written(self, notes: Sequence[Note], key: Key) -> list[int]:
-        written, time = write_key(key), writing.time_of(notes)
-        text = writing.head(written, time) + writing.body(notes, written, time)
+    def _written(self, notes: Sequence[Note], key: Key, bars: Bars | None, late: int = 0) -> list[int]:
+        written, time = write_key(key), writing.time_in(bars) if bars else writing.time_of(notes)
+        upbeat = bars.upbeat - late if bars else 0
+        text = writing.head(written, time) + writing.body(notes, written, time, upbeat)
         tokens: list[int] = self.characters(text).tolist()
         return tokens
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from livegen.codecs.abc.fields import LETTERS, STEPS, AbcKey, altered
 from livegen.codecs.abc.transposing import pitch_text
 from livegen.events import TICKS_PER_QUARTER, Note
+from livegen.music.metre import Bars
 from livegen.music.tempo_map import round_div
 
 STEPS_OF_A_UNIT = 2  # sixteenths in an eighth
@@ -32,14 +33,23 @@ def time_of(notes: Iterable[Note]) -> Time:
     return COMPOUND if sixths < quarters else SIMPLE
 
 
+def time_in(bars: Bars) -> Time:
+    """The metre of bars that were heard."""
+    steps = 6 if bars.is_compound else 4  # sixteenths of a beat
+    return Time(str(bars), TICKS_PER_QUARTER // steps, bars.beats * steps)
+
+
 def head(key: AbcKey, time: Time) -> str:
     """The header of a tune."""
     return f"X: 1\nM:{time.metre}\nL:1/8\nK:{key}\n"
 
 
-def body(notes: Sequence[Note], key: AbcKey, time: Time) -> str:
-    """The bars of a melody, the highest note of each onset; they end with a bar line, or in mid-bar with a space."""
-    text, at = "", 0
+def body(notes: Sequence[Note], key: AbcKey, time: Time, upbeat: int = 0) -> str:
+    """The bars of a melody, the highest note of each onset; they end with a bar line, or in mid-bar with a space.
+
+    ``upbeat``: ticks up to the first bar line, where the melody does not begin on one.
+    """
+    text, at = "", -round_div(upbeat, time.step_ticks) % time.bar
     known: dict[str, int] = {}
     for pitch, steps in melody(notes, time):
         while steps:

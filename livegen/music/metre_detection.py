@@ -1,0 +1,264 @@
+"""Hears the metre of a phrase: its tempo, its bars, whether a beat has two parts or three, and how far it swings.
+
+Each metre is a hidden Markov model of where in the bar the next onset comes, and so are tempo and swing (Raphael,
+Automated rhythm transcription, ISMIR 2001; Takeda and others, MMSP 2002). Five kinds of evidence speak for a metre at
+a tempo: the times between the onsets; the melody at each position of the bar; how often the melody, and the rhythm,
+come back after so many beats (Brown, Journal of the Acoustical Society of America 94:4, 1993); the usual tempo.
+Correlated evidence counts too much when it is multiplied, so each kind has a weight (a conditional logit).
+"""
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from livegen.clock import NS_PER_MS, NS_PER_S
+from livegen.events import TICKS_PER_QUARTER
+from livegen.music.key import find_key
+from livegen.music.metre import Bars
+from livegen.music.metre_profiles import CHORD_SIZES, LAGS, PARTS, Floats, Ints, Metre, Metres, load_metres, played_at
+from livegen.music.tempo_map import SteadyTempo
+
+BEATS_MS = np.exp(np.arange(np.log(240.0), np.log(1500.0), 0.02))  # the tempos that are tried: 250 to 40 bpm
+_CHORD_NS = 35 * NS_PER_MS  # onsets closer together than this are one chord
+_SHORTEST_NS = 200 * NS_PER_MS  # a phrase that is shorter, as a chord that is rolled slowly, has no tempo
+_DEFAULT_BEAT_NS = 600 * NS_PER_MS
+_JITTER_S = 0.014  # standard deviation of a moment that is played ...
+_DRIFT = 0.02  # ... and of a time between two, in parts of it
+_KEEP = 25.0  # nats: a tempo that is less likely than the best by more than this is given up; more as a phrase goes on
+_TICKS = TICKS_PER_QUARTER // PARTS
+_NO_STEP = 9  # the kind of the step to a first note, and from a last one
+_SWINGS = (1.15, 3.0)  # the least and the most
+_FAR = 0.15  # a fit that is off by more than this part is none
+_SAME_TEMPO = 0.03  # standard deviation of the tempo of the next phrase, where it stays the same
+_NEVER = -1e9
+_HIT_S, _HIT = 0.04, 0.015  # how near to a lag an onset has to be: so many seconds, and so much of the lag
+_OF_HITS, _SAME_OF_HITS = 0.75, 0.14  # of all onsets, have another one lag before; of those, have the same pitch
+
+
+@dataclass(frozen=True, slots=True)
+class HeardMetre:
+    """The metre of a phrase."""
+
+    tempo: SteadyTempo  # tick 0 is the beat at or before the first onset
+    bars: Bars
+    ticks: tuple[int, ...]  # of each note that was given, as they were meant
+
+    def in_quarters(self) -> "HeardMetre":
+        """The same with a beat of two parts where it has three: three quarters for two beats."""
+        if not self.bars.is_compound:
+            return self
+        tempo = SteadyTempo(self.tempo.anchor_ns, self.tempo.beat_ns * 2 // 3)
+        return HeardMetre(tempo, self.bars.in_quarters(), tuple(tick * 3 // 2 for tick in self.ticks))
+
+
+@dataclass(frozen=True, slots=True)
+class Onsets:
+    """A phrase as the ear takes it: chords, in order."""
+
+    at_s: Floats  # [onsets], from the first
+    chords: Ints  # [onsets], the kind of chord by its size
+    top: Ints  # [onsets], the highest pitch
+    steps_to: Ints  # [onsets], the kind of melodic step to each
+    steps_from: Ints
+    degrees: Ints  # [onsets], semitones above the tonic
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The evidence for each metre at each tempo, and the chances on which it rests."""
+
+    kinds: NDArray[np.float64]  # [metres, tempos, EVIDENCE]
+    emitted: tuple[Floats, ...]  # for each metre [n, onsets]
+
+
+def hear_metre(
+    onsets_ns: Sequence[int],
+    pitches: Sequence[int],
+    before: HeardMetre | None = None,
+    *,
+    fixed_beat_ns: int = 0,
+) -> HeardMetre:
+    """The metre of notes in order of their onsets; ``before``: of the last phrase, which is expected to go on.
+
+    ``fixed_beat_ns`` sets the tempo. Onsets that give no tempo (one, or one chord) have 100 bpm and bars of four beats.
+    """
+    begins = _chord_begins(onsets_ns)
+    moments = np.array([onsets_ns[begin] for begin in begins], np.int64)
+    if moments[-1] - moments[0] < _SHORTEST_NS:
+        return HeardMetre(SteadyTempo(onsets_ns[0], fixed_beat_ns or _DEFAULT_BEAT_NS), Bars(), (0,) * len(onsets_ns))
+    chords = [pitches[begin:end] for begin, end in pairwise([*begins, len(pitches)])]
+    onsets = heard_onsets((moments - moments[0]) / NS_PER_S, chords)
+    known = load_metres()
+    beats_s = np.array([fixed_beat_ns / NS_PER_S]) if fixed_beat_ns else BEATS_MS / 1000
+    evidence = weigh(onsets, known, beats_s, before)
+    scores = score(evidence.kinds, known, len(onsets.at_s))
+    index, tempo = np.unravel_index(int(scores.argmax()), scores.shape)
+    metre = known.metres[index]
+    path = _likeliest_path(onsets.at_s, evidence.emitted[index], metre, float(beats_s[tempo]))
+    heard = _fitted(moments, path, metre, float(beats_s[tempo]), is_fixed=bool(fixed_beat_ns))
+    return replace(heard, ticks=tuple(tick for tick, chord in zip(heard.ticks, chords, strict=True) for _ in chord))
+
+
+def heard_onsets(at_s: Floats, chords: Sequence[Sequence[int]]) -> Onsets:
+    """Chords, each with its pitches, as the ear takes them."""
+    top = np.array([max(chord) for chord in chords])
+    sizes = np.minimum([len(set(chord)) for chord in chords], CHORD_SIZES) - 1
+    steps = np.array([_step(after - before) for before, after in pairwise(top)], np.int64)
+    key = find_key([(int(pitch), 1.0) for pitch in top])
+    return Onsets(at_s, sizes, top, np.append(_NO_STEP, steps), np.append(steps, _NO_STEP), (top - key.tonic) % 12)
+
+
+def _step(semitones: int) -> int:
+    """The kind of a melodic step: none, a second, a third, a fourth or fifth, more; downwards, then upwards."""
+    size = bisect_left((0, 2, 4, 7), abs(semitones))
+    return size if semitones <= 0 else size + 4
+
+
+def _chord_begins(onsets_ns: Sequence[int]) -> list[int]:
+    """The first note of each chord."""
+    return [index for index, at_ns in enumerate(onsets_ns) if not index or at_ns - onsets_ns[index - 1] > _CHORD_NS]
+
+
+def score(kinds: NDArray[np.float64], known: Metres, count: int) -> Floats:
+    """Log-odds [metres, tempos] of so many onsets' evidence."""
+    bias = np.array([metre.bias for metre in known.metres])
+    found: Floats = scaled(kinds, count) @ known.weights + bias[:, None]
+    return found
+
+
+def scaled(kinds: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+    """The evidence as it is weighted: what each onset adds counts less, the more there are."""
+    scale = np.full(kinds.shape[-1], (20 / count) ** 0.5)
+    scale[-1] = 1  # the usual tempo is not counted by onsets
+    return np.asarray(kinds * scale, np.float64)
+
+
+def weigh(onsets: Onsets, known: Metres, beats_s: Floats, before: HeardMetre | None = None) -> Evidence:
+    """The evidence for each metre at these lengths of a beat, in seconds."""
+    counts = _returns(onsets, beats_s)
+    kinds, emitted = [], []
+    for metre in known.metres:
+        profile = metre.profile
+        plain = profile.chords[:, onsets.chords]
+        melody = profile.steps_to[:, onsets.steps_to] * profile.steps_from[:, onsets.steps_from]
+        both = np.stack([plain, plain * melody * profile.degrees[:, onsets.degrees]])
+        rhythm, whole = _forward(onsets.at_s, both, metre, beats_s)
+        of_hits, same = (np.clip(profile.lags[:, kind], 1e-3, 1 - 1e-3) for kind in (0, 1))
+        pitches = counts[..., 2] @ np.log(same / _SAME_OF_HITS) + counts[..., 1] @ np.log(
+            (1 - same) / (1 - _SAME_OF_HITS)
+        )
+        times = counts[..., 1:].sum(-1) @ np.log(of_hits / _OF_HITS) + counts[..., 0] @ np.log(
+            (1 - of_hits) / (1 - _OF_HITS)
+        )
+        usual = _expected(metre, beats_s, before)
+        kinds.append(np.stack([rhythm, np.where(rhythm > _NEVER / 2, whole - rhythm, 0), pitches, times, usual], -1))
+        emitted.append(both[1])
+    return Evidence(np.stack(kinds), tuple(emitted))
+
+
+def _forward(at_s: Floats, emitted: NDArray[np.float64], metre: Metre, beats_s: Floats) -> Floats:
+    """Log-likelihoods [2, tempos] of the onsets with either emission [2, n, onsets] (the forward algorithm)."""
+    found = np.zeros((2, len(beats_s)))
+    alive = np.arange(len(beats_s))
+    forward = np.repeat((metre.profile.first[:, None] * emitted[:, :, 0].T).T[:, None, :], len(beats_s), axis=1)
+    for index, between in enumerate(np.diff(at_s), 1):
+        total = forward.sum(-1)
+        found[:, alive] += np.log(total)
+        forward = forward / total[..., None]
+        if index > 3:
+            best = found[0, alive] > found[0, alive].max() - _KEEP * (1 + index / 20) ** 0.5
+            found[:, alive[~best]] = _NEVER
+            alive, forward = alive[best], forward[:, best]
+        near = _nearness(float(between), metre, beats_s[alive])[:, metre.distance_of]  # [tempos, moves]
+        moves = forward[:, :, metre.source] * (near * metre.chance)
+        forward = np.add.reduceat(moves, metre.begins, axis=-1) * emitted[:, None, :, index] + 1e-300
+    found[:, alive] += np.log(forward.sum(-1))
+    return found
+
+
+def _nearness(between_s: float, metre: Metre, beats_s: Floats) -> Floats:
+    """How well a time between two onsets fits each distance at each tempo [tempos, distances]: a normal density."""
+    deviation = (2 * _JITTER_S**2 + (_DRIFT * between_s) ** 2) ** 0.5
+    found: Floats = np.exp(-0.5 * ((between_s - np.outer(beats_s, metre.distance)) / deviation) ** 2) / deviation
+    return found
+
+
+def _expected(metre: Metre, beats_s: Floats, before: HeardMetre | None) -> Floats:
+    """Log-probabilities [tempos] before anything is heard: the usual tempo, or that of the phrase before."""
+    usual = _normal(np.log(beats_s * 1000 / metre.beat_ms), metre.spread, len(beats_s))
+    if before is None:
+        return np.asarray(np.log(usual), np.float64)
+    is_same = (metre.profile.beats, metre.profile.is_compound) == (before.bars.beats, before.bars.is_compound)
+    goes_on = _normal(np.log(beats_s * NS_PER_S / before.tempo.beat_ns), _SAME_TEMPO, len(beats_s)) * is_same
+    return np.asarray(np.log((usual + goes_on) / 2), np.float64)
+
+
+def _normal(values: Floats, deviation: float, count: int) -> Floats:
+    density = np.exp(-0.5 * (values / deviation) ** 2) + 1e-12
+    return np.asarray(density / density.sum() if count > 1 else density, np.float64)
+
+
+def _returns(onsets: Onsets, beats_s: Floats) -> NDArray[np.float64]:
+    """How many onsets have none one lag before, one of another pitch, one of the same: [tempos, LAGS, 3]."""
+    at_s, top = onsets.at_s, onsets.top
+    lags_s = beats_s[:, None] * np.array(LAGS)  # [tempos, LAGS]
+    sought = at_s - lags_s[..., None]  # [tempos, LAGS, onsets]
+    after = np.clip(np.searchsorted(at_s, sought), 0, len(at_s) - 1)
+    earlier = np.maximum(after - 1, 0)
+    is_earlier = np.abs(at_s[earlier] - sought) <= np.abs(at_s[after] - sought)
+    nearest = np.where(is_earlier, earlier, after)
+    reach = (_HIT_S + _HIT * lags_s)[..., None]
+    is_hit, is_possible = np.abs(at_s[nearest] - sought) < reach, sought >= at_s[0] - reach
+    is_same = top[nearest] == top
+    kinds = (is_possible & ~is_hit, is_possible & is_hit & ~is_same, is_possible & is_hit & is_same)
+    return np.stack([kind.sum(-1) for kind in kinds], -1).astype(np.float64)
+
+
+def _likeliest_path(at_s: Floats, emitted: Floats, metre: Metre, beat_s: float) -> Ints:
+    """The position of each onset, in twelfths of a beat from a bar line at or before the first (Viterbi, 1967)."""
+    profile, count = metre.profile, len(metre.profile.positions)
+    with np.errstate(divide="ignore"):
+        beats = (metre.places[None, :] - metre.places[:, None]) % profile.beats
+        beats = np.where(beats <= 0, profile.beats, beats)[..., None] + np.arange(2) * profile.beats
+        best, back = np.log(profile.first * emitted[:, 0]), []
+        for index, between in enumerate(np.diff(at_s), 1):
+            deviation = (2 * _JITTER_S**2 + (_DRIFT * between) ** 2) ** 0.5
+            moves = best[:, None, None] + np.log(profile.moves) - 0.5 * ((between - beats * beat_s) / deviation) ** 2
+            choices = moves.transpose(1, 0, 2).reshape(count, -1)
+            back.append(choices.argmax(1))
+            best = choices.max(1) + np.log(emitted[:, index])
+    at = int(best.argmax())
+    steps = [0]
+    for choices in reversed(back):
+        before, bars = divmod(int(choices[at]), 2)
+        wraps = profile.positions[at] <= profile.positions[before]
+        steps.append(int(profile.positions[at] - profile.positions[before]) + profile.bar * (bars + int(wraps)))
+        at = before
+    return np.asarray(profile.positions[at] + np.cumsum([0, *reversed(steps[1:])]), np.int64)
+
+
+def _fitted(moments: NDArray[np.int64], path: Ints, metre: Metre, beat_s: float, *, is_fixed: bool) -> HeardMetre:
+    """The tempo that fits the path best (least squares), near the one that was found, and the swing."""
+    seconds = (moments - moments[0]) / NS_PER_S
+    whole, part = np.divmod(path, PARTS)
+    is_late = (part == PARTS // 2) if metre.swing != 1 else np.zeros(len(path), np.bool_)
+    swing, plain = metre.swing, np.where(is_late, whole, path / PARTS)
+    if is_late.any() and not is_late.all():
+        shape = np.stack([np.ones(len(path)), plain, is_late], 1)
+        _, even_s, late_s = np.linalg.lstsq(shape, seconds, rcond=None)[0]
+        late = np.clip(late_s / max(even_s, 1e-3), _SWINGS[0] / (1 + _SWINGS[0]), _SWINGS[1] / (1 + _SWINGS[1]))
+        swing = float(late / (1 - late))
+    places = played_at(path, swing)
+    if not is_fixed:
+        fitted_s = float(np.polyfit(places, seconds, 1)[0])
+        beat_s = fitted_s if abs(fitted_s / beat_s - 1) < _FAR else beat_s
+    first_beat = int(path[0]) // PARTS
+    begin_s = float(np.mean(seconds - (places - first_beat) * beat_s))
+    bar = metre.profile.bar * _TICKS
+    tempo = SteadyTempo(int(moments[0]) + round(begin_s * NS_PER_S), round(beat_s * NS_PER_S), swing)
+    bars = Bars(metre.profile.beats, metre.profile.is_compound, -first_beat * TICKS_PER_QUARTER % bar)
+    return HeardMetre(tempo, bars, tuple(int(each) * _TICKS - first_beat * TICKS_PER_QUARTER for each in path))
