@@ -243,6 +243,55 @@ def chorales(
     typer.echo(json.dumps(figures, indent=2) if as_json else _beside(figures["generated"], figures["bach"]))
 
 
+@app.command(epilog="Example: `python -m export kinship folk-char --music music/`")
+def kinship(
+    name: Name,
+    music: Music = None,
+    phrase: Annotated[int, typer.Option(min=8, help="events of a phrase: notes, chords")] = 64,
+    answer: Annotated[int, typer.Option(min=8, help="events of an answer")] = 40,
+    count: Annotated[int, typer.Option(min=2, help="phrases, at the most")] = 200,
+    familiarity: Annotated[str, typer.Option(help="values of the setting, in a row")] = "0,1",
+    part: Annotated[str, typer.Option(help="of the corpus: test, valid")] = "test",
+    seed: int = 0,
+) -> None:
+    """Measure how much of a phrase an answer takes up, beside people's own continuations."""
+    from export.evaluate import OnnxPredictor
+    from export.measures.motif import answers_of, compare, phrases_of
+    from livegen.model.files import find_model
+    from livegen.terminal import table as in_columns
+
+    predictor = OnnxPredictor(find_model(name))
+    card = predictor.card
+    with _bar() as bar:
+        corpus = corpora.load(card.trained_on.corpus, card.codec.name, music, _reading(bar))
+        pieces = corpus.split.test if part == "test" else corpus.split.valid
+        found = phrases_of(corpus.codec, pieces, phrase, answer)[:count]
+        rows = []
+        for value in map(float, familiarity.split(",")):
+            ours = answers_of(predictor, corpus.codec, found, value, answer, seed, _each(bar))
+            for who, shares in compare(ours, found).items():
+                rows.append(
+                    {"familiarity": f"{value:g}", "who": who, **{what: str(share) for what, share in shares.items()}}
+                )
+    typer.echo(f"{name}: {len(found)} phrases")
+    typer.echo(in_columns(rows, ("familiarity", "who", "motif", "rhythm")))
+
+
+@app.command("session-cost", epilog="Example: `python -m export session-cost folk-char --music music/`")
+def session_cost(name: Name, music: Music = None, count: Annotated[int, typer.Option(min=1)] = 20) -> None:
+    """Measure what the session's cache saves of the cost of held-out pieces, in nats per token, by their time."""
+    from export.evaluate import OnnxPredictor
+    from export.measures.session_cost import costs
+    from livegen.model.files import find_model
+    from livegen.terminal import table as in_columns
+
+    predictor = OnnxPredictor(find_model(name))
+    with _bar() as bar:
+        corpus = corpora.load(predictor.card.trained_on.corpus, predictor.card.codec.name, music, _reading(bar))
+        found = costs(predictor, corpus.codec, _each(bar)(corpus.split.test[:count], "pieces"))
+    typer.echo(in_columns(found, ("seconds", "tokens", "alone", "with its cache", "change")))
+
+
 @app.command("fit-metre", epilog="Example: `python -m export fit-metre --music music/`")
 def fit_metre(
     music: Annotated[Path, typer.Option(envvar="LIVEGEN_MUSIC", help="holds nottingham/ and pop909/")],

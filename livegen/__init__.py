@@ -109,6 +109,7 @@ The engine process. The engine does no input or output, and is told the time:
     engine/checkpoint.py         where a stream has got to
     engine/best_of_n.py          several ways to go on, and the likeliest of them
     engine/sampler.py            one token out of logits
+    engine/session_cache.py      what both have played in this session, and what followed
     engine/repetition.py         the way out of a loop
     engine/plan.py               what the engine hands over, and how far ahead
     engine/mark_log.py           which tempo, metre and key have been told

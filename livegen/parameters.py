@@ -79,4 +79,5 @@ KNOBS: dict[Parameter, Knob] = {
     "model": _choice("play", "model", lambda: tuple(shipped_models())),
     "horizon_ms": _logarithmic("play", "horizon_ms", 60, 2_000, is_whole=True),
     "velocity_follow": _linear("play", "velocity_follow", 0, 1),
+    "familiarity": _linear("sampling", "familiarity", 0, 2),
 }

@@ -32,6 +32,7 @@ Parameter = Literal[
     "model",
     "horizon_ms",
     "velocity_follow",
+    "familiarity",
 ]
 
 
@@ -147,6 +148,7 @@ class Sampling(_Frozen):
     min_p: float = Field(0.0, ge=0, lt=1)  # 0: off
     out_of_key: float = Field(0.1, gt=0, le=1)  # factor of the odds of notes out of the phrase's key; 1: unchanged
     density: float = Field(1.0, ge=0.1, le=10)  # factor of the odds of more and shorter notes; 1: unchanged
+    familiarity: float = Field(1.0, ge=0, le=2)  # how much comes back of what was played in this session; 0: off
     voice_leading: bool = True  # avoid parallel fifths and octaves, where the model's codec shows them
     avoid_loops: bool = True  # break long repetitions
     candidates: int = Field(4, ge=1, le=16)  # sampled for each chord of an accompaniment; the likeliest is played

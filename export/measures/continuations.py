@@ -18,6 +18,7 @@ from livegen.codecs.codec import Codec
 from livegen.codecs.vocabulary import Mask
 from livegen.engine.repetition import NO_HISTORY, RepetitionGuard
 from livegen.engine.sampler import Sampler
+from livegen.engine.session_cache import WEIGHTS, SessionCache
 from livegen.settings import Sampling
 
 Each = Callable[[Sequence[Any], str], Iterable[Any]]
@@ -44,6 +45,7 @@ class Choice:
 
     sampling: Sampling  # temperature and top-p set
     guard: RepetitionGuard | None = None
+    has_cache: bool = False  # of what was told and played in this row, as in a session
 
     @property
     def title(self) -> str:
@@ -103,6 +105,9 @@ class _Row:
         self.reader = Reader(codec)
         self._codec = codec
         self._guard = choice.guard
+        weights = WEIGHTS.get(codec.name) if choice.has_cache else None
+        self._cache = SessionCache(weights) if weights else None
+        self._familiarity = choice.sampling.familiarity
         self._sampler = Sampler(choice.sampling, seed)
         self._heard = 0  # of ``told``
         self._drawn = 0  # tokens of the model's own
@@ -118,12 +123,17 @@ class _Row:
         if self._heard < len(self.told):
             return self.told[self._heard]
         mask, temperature_factor = self._mask(), self._guard.temperature_factor(self._history) if self._guard else 1.0
-        is_settled = np.count_nonzero(mask) == 1
-        return int(mask.argmax()) if is_settled else self._sampler.choose(logits, mask, temperature_factor)
+        if np.count_nonzero(mask) == 1:
+            return int(mask.argmax())
+        if self._cache:
+            logits = self._cache.mixed(logits, mask, self._familiarity)
+        return self._sampler.choose(logits, mask, temperature_factor)
 
     def advance(self, token: int) -> None:
         """Take the next token."""
         self.reader.hear(token)
+        if self._cache:
+            self._cache.add(token, is_own=self._heard >= len(self.told))
         if self._guard:
             self._history = self._history.after(token, is_whole=self.reader.cursor.is_whole)
         if self._heard >= len(self.told):

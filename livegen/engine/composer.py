@@ -14,6 +14,8 @@ from livegen.engine.part import Part, PlaybackStyle
 from livegen.engine.parts import Answer, Solo, Start
 from livegen.engine.repetition import RepetitionGuard
 from livegen.engine.sampler import Sampler
+from livegen.engine.session_cache import WEIGHTS as CACHE_WEIGHTS
+from livegen.engine.session_cache import SessionCache
 from livegen.engine.token_stream import TokenStream
 from livegen.engine.turn_taking import OTHERWISE, ROLES, Role
 from livegen.events import TICKS_PER_QUARTER, Note, NoteOff, NoteOn
@@ -89,6 +91,8 @@ class Composer:
         self.settings = settings
         if bundle:
             self._bundle, self._stream = bundle, None
+            weights = CACHE_WEIGHTS.get(bundle.codec.name)
+            self._cache = SessionCache(weights) if weights else None
         own = self._bundle.card.sampling or SamplingDefaults(temperature=1, top_p=1)
         asked = settings.sampling
         defaults = {"temperature": asked.temperature or own.temperature, "top_p": asked.top_p or own.top_p}
@@ -223,6 +227,7 @@ class Composer:
             strange = self.codec.out_of_scale(self.key.transposed(self._shift).scale)
             odds = odds + np.where(strange, np.float32(log(sampling.out_of_key)), np.float32(0))
         stream.set_bias(odds)
+        stream.set_familiarity(sampling.familiarity)
         stream.set_allowed_pitches(self._allowed())
 
     def _style(self) -> PlaybackStyle:
@@ -320,7 +325,12 @@ class Composer:
         longest_run = bundle.card.longest_run
         repetition = RepetitionGuard(longest_run) if longest_run and sampling.avoid_loops else None
         self._stream = TokenStream(
-            bundle.stepper, bundle.codec, self._sampler, repetition=repetition, avoids_errors=sampling.voice_leading
+            bundle.stepper,
+            bundle.codec,
+            self._sampler,
+            repetition=repetition,
+            cache=self._cache,
+            avoids_errors=sampling.voice_leading,
         )
         return self._stream
 

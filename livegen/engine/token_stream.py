@@ -19,6 +19,7 @@ from livegen.engine.best_of_n import Candidate, InterruptedSearch, likeliest
 from livegen.engine.checkpoint import Checkpoint, beginning
 from livegen.engine.repetition import RepetitionGuard
 from livegen.engine.sampler import Sampler
+from livegen.engine.session_cache import SessionCache
 from livegen.events import Ticked
 from livegen.model.stepper import Logits, State, Stepper
 
@@ -52,14 +53,22 @@ class TokenStream(Generic[C]):
         sampler: Sampler,
         *,
         repetition: RepetitionGuard | None = None,
+        cache: SessionCache | None = None,
         avoids_errors: bool = True,
     ) -> None:
         self._stepper = stepper
         self._codec = codec
         self._sampler = sampler
         self._repetition = repetition
+        self._cache = cache
+        self._familiarity = 0.0
         self._avoids_errors = avoids_errors
-        self._checkpoint = beginning(codec, stepper.initial(), is_guarded=repetition is not None)
+        self._checkpoint = beginning(
+            codec,
+            stepper.initial(),
+            is_guarded=repetition is not None,
+            remembered=cache.position if cache else 0,
+        )
         self._checkpoints: deque[Checkpoint[C]] = deque([self._checkpoint], maxlen=_MOST_CHECKPOINTS)
         self._drafted: _Drafted | None = None
         self._bias: Logits = np.zeros(len(codec.vocabulary), np.float32)
@@ -73,6 +82,10 @@ class TokenStream(Generic[C]):
     def set_bias(self, odds: Logits) -> None:
         """From now on add these log-odds [vocab] to the logits."""
         self._bias = odds
+
+    def set_familiarity(self, familiarity: float) -> None:
+        """From now on what the session remembers counts so much; without a cache, nothing."""
+        self._familiarity = familiarity
 
     def set_allowed_pitches(self, pitches: PitchSet | None) -> None:
         """From now on begin only these pitches [128], unless no other token is allowed; None allows all."""
@@ -92,7 +105,7 @@ class TokenStream(Generic[C]):
             mask = prompt.mask(self._checkpoint.cursor)
             if mask is None:
                 return True
-            self._advance(mask)
+            self._advance(mask, is_own=False)
         return prompt.mask(self._checkpoint.cursor) is None
 
     def imagine(self, *, is_ending: bool = False) -> tuple[Ticked, ...]:
@@ -140,13 +153,14 @@ class TokenStream(Generic[C]):
     def go(self, checkpoint: Checkpoint[C]) -> None:
         """Continue from ``checkpoint``: one that ``harmonise_frame`` found, or an earlier one of this stream."""
         self._checkpoint = checkpoint
+        self._take_back()
 
     def feed_settled(self) -> None:
         """Feed all but the last of the unfed tokens, while there is time for it."""
         checkpoint = self._checkpoint
         if len(checkpoint.unfed) > 1:
             _, after = self._stepper.step(np.array([checkpoint.unfed[:-1]], np.int64), checkpoint.state)
-            self._checkpoint = Checkpoint(checkpoint.cursor, after, checkpoint.unfed[-1:], checkpoint.history)
+            self._checkpoint = replace(checkpoint, state=after, unfed=checkpoint.unfed[-1:])
             if self._checkpoints[-1] is checkpoint:
                 self._checkpoints[-1] = self._checkpoint
 
@@ -155,6 +169,11 @@ class TokenStream(Generic[C]):
         while len(self._checkpoints) > 1 and self._checkpoints[-1].cursor.tick > tick:
             self._checkpoints.pop()
         self._checkpoint = self._checkpoints[-1]
+        self._take_back()
+
+    def _take_back(self) -> None:
+        if self._cache:
+            self._cache.go(self._checkpoint.remembered)
 
     def _sound(self, mask: Mask, checkpoint: Checkpoint[C]) -> Mask:
         """``mask`` without loops, disallowed pitches and voice-leading errors, each as far as any token is left."""
@@ -165,10 +184,12 @@ class TokenStream(Generic[C]):
         voice_leading_errors = self._codec.voice_leading_errors(checkpoint.cursor) if self._avoids_errors else None
         return mask if voice_leading_errors is None else _without(mask, voice_leading_errors)
 
-    def _advance(self, mask: Mask) -> tuple[Ticked, ...]:
+    def _advance(self, mask: Mask, *, is_own: bool = True) -> tuple[Ticked, ...]:
         is_settled = np.count_nonzero(mask) == 1
         token = int(mask.argmax()) if is_settled else self._draw(self._logits(), mask, self._checkpoint, self._sampler)
         self._checkpoint, events = self._checkpoint.after(self._codec, token)
+        if self._cache:
+            self._cache.add(token, is_own=is_own)
         if self._checkpoint.cursor.is_whole:
             self._checkpoints.append(self._checkpoint)
         return events
@@ -177,7 +198,10 @@ class TokenStream(Generic[C]):
         temperature_factor = (
             self._repetition.temperature_factor(checkpoint.history) if self._repetition and checkpoint.history else 1.0
         )
-        return sampler.choose(logits + self._bias, mask, temperature_factor)
+        odds = logits + self._bias
+        if self._cache:
+            odds = self._cache.mixed(odds, mask, self._familiarity)
+        return sampler.choose(odds, mask, temperature_factor)
 
     def _logits(self) -> Logits:
         """Logits [vocab] of the next token; when all of the draft was drawn, the state after it is kept."""
@@ -186,7 +210,7 @@ class TokenStream(Generic[C]):
             drafted = self._drafted = self._run_ahead()
         newest: Logits = drafted.logits[len(self._checkpoint.unfed) - 1]
         if len(self._checkpoint.unfed) == len(drafted.tokens):
-            self._checkpoint = Checkpoint(self._checkpoint.cursor, drafted.after, (), self._checkpoint.history)
+            self._checkpoint = replace(self._checkpoint, state=drafted.after, unfed=())
         return newest
 
     def _run_ahead(self) -> _Drafted:

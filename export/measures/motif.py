@@ -1,0 +1,155 @@
+"""How much of a phrase an answer takes up: its motifs and its rhythms, beside what people and strangers do.
+
+*Motif*: of an answer's successive intervals in its skyline, repeated notes left out, the share of runs of three that
+stand in the phrase's skyline, too. *Rhythm*: the same for the ratios of the times between onsets.
+"""
+
+import random
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import fmean, stdev
+from typing import Any
+
+from export.corpora.work import Piece
+from export.evaluate import OnnxPredictor
+from export.measures.continuations import Choice, Each, Plan, generate
+from export.measures.music import Music, Reader, read
+from livegen.codecs.codec import Codec
+from livegen.engine.repetition import RepetitionGuard
+from livegen.events import Note
+from livegen.model.card import SamplingDefaults
+from livegen.settings import Sampling
+
+RUN = 3  # intervals
+_LONGEST_RATIO = 8.0
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A mean over excerpts, and half of its interval of 95 %."""
+
+    mean: float
+    half: float
+    count: int
+
+    def __str__(self) -> str:
+        return f"{self.mean:.2f} ± {self.half:.2f}"
+
+
+def skyline(notes: Iterable[Note]) -> list[Note]:
+    """The highest note of each onset, in order."""
+    highest: dict[int, Note] = {}
+    for note in sorted(notes):
+        highest[note.onset] = note  # sorted by pitch within an onset
+    return [highest[onset] for onset in sorted(highest)]
+
+
+def intervals(line: Sequence[Note]) -> list[int]:
+    """Semitones from note to note, without repeated notes."""
+    return [after.pitch - before.pitch for before, after in pairwise(line) if after.pitch != before.pitch]
+
+
+def ratios(line: Sequence[Note]) -> list[float]:
+    """How much longer each time between two onsets is than the one before, rounded to two digits."""
+    times = [after.onset - before.onset for before, after in pairwise(line)]
+    return [round(min(after / before, _LONGEST_RATIO), 2) for before, after in pairwise(times)]
+
+
+def kinship(
+    answer: Sequence[Note], phrase: Sequence[Note], of: Callable[[Sequence[Note]], Sequence[float]] = intervals
+) -> float | None:
+    """The share of the answer's runs that stand in the phrase; None for an answer without any."""
+    own, known = (runs(of(skyline(notes))) for notes in (answer, phrase))
+    return sum(run in set(known) for run in own) / len(own) if own else None
+
+
+def runs(values: Sequence[float]) -> list[tuple[float, ...]]:
+    """All runs of ``RUN`` values."""
+    return [tuple(values[at : at + RUN]) for at in range(len(values) - RUN + 1)]
+
+
+def shuffled(notes: Sequence[Note], seed: int) -> list[Note]:
+    """The same pitches in another order, at the same onsets."""
+    pitches = [note.pitch for note in notes]
+    random.Random(seed).shuffle(pitches)
+    return [Note(note.onset, pitch, note.duration, note.velocity) for note, pitch in zip(notes, pitches, strict=True)]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The beginning of a held-out piece, and how people went on."""
+
+    tokens: tuple[int, ...]
+    phrase: Music
+    people: Music
+
+
+def phrases_of(codec: Codec[Any], pieces: Iterable[Piece], phrase: int, answer: int) -> list[Told]:
+    """The first ``phrase`` events of each piece that has ``answer`` more; marks are not counted."""
+    found = []
+    for piece in pieces:
+        reader, tokens = Reader(codec), [int(token) for token in piece.tokens[:-1]]
+        counts = []
+        for token in tokens:
+            reader.hear(token)
+            counts.append(reader.count)
+        if reader.count < phrase + answer:
+            continue
+        cut, end = counts.index(phrase) + 1, counts.index(phrase + answer) + 1
+        told, whole = read(codec, tokens[:cut]), Reader(codec)
+        for at, token in enumerate(tokens[:end]):
+            if at == cut:
+                whole.take()
+            whole.hear(token)
+        found.append(Told(tuple(tokens[:cut]), told, whole.take()))
+    return found
+
+
+def answers_of(
+    predictor: OnnxPredictor,
+    codec: Codec[Any],
+    told: Sequence[Told],
+    familiarity: float,
+    events: int,
+    seed: int,
+    each: Each,
+) -> list[Music]:
+    """What a model answers to each, at its own temperature and top-p."""
+    own = predictor.card.sampling or SamplingDefaults(temperature=1, top_p=1)
+    sampling = Sampling(temperature=own.temperature, top_p=own.top_p, familiarity=familiarity)
+    guard = RepetitionGuard(predictor.card.longest_run) if predictor.card.longest_run else None
+    choice = Choice(sampling, guard, has_cache=True)
+    return generate(
+        predictor, codec, [each_told.tokens for each_told in told], choice, Plan(events=events, seed=seed), each
+    )
+
+
+def compare(answers: Sequence[Music], told: Sequence[Told]) -> Mapping[str, Mapping[str, Share]]:
+    """Motif and rhythm of answers, of people's own continuations, of those of other pieces, and of shuffled phrases."""
+    ours, theirs = [list(music.notes) for music in answers], [list(each.people.notes) for each in told]
+    phrases = [list(each.phrase.notes) for each in told]
+    strangers = [*theirs[len(theirs) // 2 :], *theirs[: len(theirs) // 2]]  # of another piece
+    mixed = [shuffled(skyline(phrase), place) for place, phrase in enumerate(phrases)]
+    rows = {
+        "answer": (ours, phrases),
+        "people": (theirs, phrases),
+        "a stranger": (strangers, phrases),
+        "answer, the phrase shuffled": (ours, mixed),
+    }
+    return {
+        who: {"motif": _mean(own, known, intervals), "rhythm": _mean(own, known, ratios)}
+        for who, (own, known) in rows.items()
+    }
+
+
+def _mean(
+    answers: Sequence[Sequence[Note]],
+    phrases: Sequence[Sequence[Note]],
+    of: Callable[[Sequence[Note]], Sequence[float]],
+) -> Share:
+    pairs = (kinship(answer, phrase, of) for answer, phrase in zip(answers, phrases, strict=True))
+    found = [share for share in pairs if share is not None]
+    if len(found) < 2:
+        return Share(found[0] if found else 0.0, 1.0, len(found))
+    return Share(fmean(found), 1.96 * stdev(found) / len(found) ** 0.5, len(found))

@@ -1,0 +1,60 @@
+"""What the session's cache saves: the cost of what comes next in held-out pieces, by the time since they began."""
+
+from collections.abc import Iterable
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from export.corpora.work import Piece
+from export.scoring import Predictor, foretold, log_probs
+from livegen.codecs.codec import Codec
+from livegen.engine.session_cache import WEIGHTS, SessionCache
+from livegen.errors import SettingsError
+from livegen.events import TICKS_PER_QUARTER
+
+_SECONDS = (0, 10, 30, 60, 10**6)  # at 120 beats a minute
+_BEATS_A_SECOND = 2
+
+
+def costs(predictor: Predictor, codec: Codec[Any], pieces: Iterable[Piece]) -> list[dict[str, object]]:
+    """A row for each stretch of time: nats per token of the network alone and with the cache, and the change."""
+    if codec.name not in WEIGHTS:
+        raise SettingsError(f"codec '{codec.name}' has no cache: of frames of four voices it saves nothing")
+    found = [row for piece in pieces for row in _of_piece(predictor, codec, piece)]
+    times, alone, cached = np.array(found).T
+    rows: list[dict[str, object]] = []
+    for begin, end in pairwise(_SECONDS):
+        is_in = (times >= begin) & (times < end)
+        if is_in.any():
+            before, after = float(alone[is_in].mean()), float(cached[is_in].mean())
+            span = f"{begin} to {end}" if end < _SECONDS[-1] else f"from {begin}"
+            change = f"{100 * (after / before - 1):+.1f} %"
+            rows.append(
+                {
+                    "seconds": span,
+                    "tokens": int(is_in.sum()),
+                    "alone": f"{before:.4f}",
+                    "with its cache": f"{after:.4f}",
+                    "change": change,
+                }
+            )
+    return rows
+
+
+def _of_piece(predictor: Predictor, codec: Codec[Any], piece: Piece) -> list[tuple[float, float, float]]:
+    """Of each token: its moment in seconds, its cost without the cache and with it."""
+    cache, cursor = SessionCache(WEIGHTS[codec.name]), codec.begin()
+    everything = np.ones(len(codec.vocabulary), np.bool_)
+    found = []
+    cursor, _ = codec.step(cursor, int(piece.tokens[0]))
+    cache.add(int(piece.tokens[0]))
+    for logits, targets in foretold(predictor, piece):
+        for odds, token in zip(log_probs(logits)[0], targets[0], strict=True):
+            mixed = cache.mixed(odds.astype(np.float32), everything, 1 / WEIGHTS[codec.name].lift)
+            chance = mixed.astype(np.float64) - np.log(np.exp(mixed.astype(np.float64)).sum())
+            at_s = cursor.tick / TICKS_PER_QUARTER / _BEATS_A_SECOND
+            found.append((at_s, -float(odds[token]), -float(chance[token])))
+            cache.add(int(token))
+            cursor, _ = codec.step(cursor, int(token))
+    return found

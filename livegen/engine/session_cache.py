@@ -1,0 +1,128 @@
+"""What both have played in this session, as tokens: what followed the last time that the same came before.
+
+A cache beside the network (Kuhn and De Mori, 1990; Grave and others, Improving Neural Language Models with a Continuous
+Cache, 2017): every place where the newest tokens have been played before votes for what came next, the more the longer
+they agree and the newer the place; the votes are mixed into the network's probabilities, the more the longer the
+longest agreement is. No weight of the network changes. Nothing is stored twice, and the oldest is forgotten first.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from livegen.codecs.vocabulary import Mask
+from livegen.model.stepper import Logits
+
+CAPACITY = 16_384  # tokens: 64 kB, more than an hour of playing
+_FORGOTTEN = CAPACITY // 8  # at once, when it is full
+LONGEST = 16  # tokens that have to agree at the most
+_FAR_BACK = 4 * LONGEST  # tokens that are looked at to see how long a quotation is
+_FADES = 1.5  # a quotation of our own longer than ``quote`` tokens is given up: the share falls by this factor a token
+_MOST = 0.95  # of the probability
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """Fitted on the validation part of a corpus (docs/models.md): by how many tokens agree, from 0 to ``LONGEST``."""
+
+    votes: NDArray[np.float64]  # nats of a vote
+    shares: NDArray[np.float64]  # of the probability, by the longest agreement
+    age: float  # a vote counts (1 + its age in tokens) to the power of minus this
+    quote: int  # tokens of about two bars: a longer quotation fades
+    lift: float  # of the shares, so that an answer takes up about as much as people's do; chosen on the validation, too
+
+
+def _weights(votes: tuple[float, ...], shares: tuple[float, ...], age: float, quote: int, lift: float) -> Weights:
+    return Weights(np.array(votes), np.array(shares), age, quote, lift)
+
+
+_CHARACTERS = _weights(
+    (-8.3, -5.8, -2.4, -0.5, 1.0, 1.1, 2.2, 2.5, 3.3, 4.1, 5.1, 6.2, 6.3, 6.6, 7.0, 7.0, 7.0),
+    (0, 0, 0.03, 0.08, 0.18, 0.22, 0.39, 0.46, 0.57, 0.58, 0.66, 0.67, 0.70, 0.73, 0.73, 0.8, 0.8),
+    age=0.24,
+    quote=24,
+    lift=1.0,
+)
+_NOTES = _weights(
+    (-8.7, -4.6, -2.1, -0.9, 0.6, 1.7, 2.6, 2.9, 4.1, 4.9, 5.3, 5.4, 5.7, 6.1, 6.1, 6.1, 7.0),
+    (0.02, 0.11, 0.28, 0.38, 0.49, 0.63, 0.70, 0.80, 0.81, 0.81, 0.83, 0.86, 0.87, 0.87, 0.87, 0.9, 0.9),
+    age=0.54,
+    quote=12,
+    lift=1.8,
+)
+WEIGHTS: Mapping[str, Weights] = {"abc": _CHARACTERS, "note_duration": _NOTES, "notes": _NOTES}  # by codec
+
+
+class SessionCache:
+    """Owner of the tokens of a session. A position in it is a count of tokens since the session began."""
+
+    def __init__(self, weights: Weights) -> None:
+        self._weights = weights
+        self._tokens = np.zeros(CAPACITY, np.int32)
+        self._own = np.zeros(CAPACITY, np.bool_)
+        self._kept = 0
+        self._forgotten = 0
+
+    @property
+    def position(self) -> int:
+        """How many tokens were played, those that are forgotten too."""
+        return self._forgotten + self._kept
+
+    def add(self, token: int, *, is_own: bool = False) -> None:
+        """One more token was played; by us, if it ``is_own``."""
+        if self._kept == CAPACITY:
+            self._kept -= _FORGOTTEN
+            self._forgotten += _FORGOTTEN
+            for played in (self._tokens, self._own):
+                played[: self._kept] = played[_FORGOTTEN:]
+        self._tokens[self._kept], self._own[self._kept] = token, is_own
+        self._kept += 1
+
+    def go(self, position: int) -> None:
+        """Take back all tokens after a position."""
+        self._kept = max(0, min(self._kept, position - self._forgotten))
+
+    def mixed(self, logits: Logits, mask: Mask, familiarity: float) -> Logits:
+        """Log-odds [vocab]: the network's, with the votes mixed into the probabilities of the tokens of ``mask``.
+
+        ``familiarity`` is a factor of the votes' share: 0 leaves the network alone, 1 takes up as much as people do.
+        """
+        places, agreeing = self._agreeing()
+        if not familiarity or not len(places):
+            return logits
+        longest = int(agreeing.max())
+        quoted = min(longest, self._own_count())
+        share = self._weights.shares[min(longest, LONGEST)] / _FADES ** max(0, quoted - self._weights.quote)
+        weights = self._weights.votes[np.minimum(agreeing, LONGEST)]
+        weights = np.exp(weights - weights.max()) * (self._kept - places) ** -self._weights.age
+        votes = np.bincount(self._tokens[places + 1], weights, minlength=len(logits)) * mask
+        if not votes.any():
+            return logits
+        share = min(float(share) * self._weights.lift * familiarity, _MOST)
+        own = np.where(mask, np.exp(logits - logits[mask].max(), dtype=np.float64), 0)
+        mix = (1 - share) * own / own.sum() + share * votes / votes.sum()
+        with np.errstate(divide="ignore"):
+            return np.asarray(np.log(mix), np.float32)
+
+    def _own_count(self) -> int:
+        """How many of the newest tokens are our own."""
+        newest = self._own[max(0, self._kept - _FAR_BACK) : self._kept][::-1]
+        return int(newest.argmin()) if not newest.all() else len(newest)
+
+    def _agreeing(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The earlier places of the newest token, each with how many tokens up to it agree with the newest ones."""
+        played = self._tokens[: self._kept]
+        if self._kept < 2:
+            return np.zeros(0, np.int64), np.zeros(0, np.int64)
+        places = np.flatnonzero(played[:-1] == played[-1])
+        agreeing = np.ones(len(places), np.int64)
+        alive = np.arange(len(places))
+        for back in range(1, _FAR_BACK):
+            alive = alive[places[alive] >= back]
+            alive = alive[played[places[alive] - back] == played[-1 - back]]
+            if not len(alive):
+                break
+            agreeing[alive] += 1
+        return places, agreeing

@@ -1,0 +1,148 @@
+"""What a session remembers, and how it speaks beside the network."""
+
+import numpy as np
+import pytest
+
+from livegen.engine.engine import Engine
+from livegen.engine.session_cache import CAPACITY, LONGEST, WEIGHTS, SessionCache
+from livegen.events import NoteOff, NoteOn, Timed
+from livegen.model.bundle import load_bundle
+from livegen.settings import load
+from livegen.tools.render import converse
+from tests.engine.test_engine import HYMN, played
+
+VOCABULARY = 10
+EVERYTHING = np.ones(VOCABULARY, np.bool_)
+EVEN = np.zeros(VOCABULARY, np.float32)
+
+
+def cache_of(*tokens: int) -> SessionCache:
+    cache = SessionCache(WEIGHTS["note_duration"])
+    for token in tokens:
+        cache.add(token)
+    return cache
+
+
+def chances(cache: SessionCache, familiarity: float = 1.0, mask: np.ndarray = EVERYTHING) -> np.ndarray:
+    odds = cache.mixed(EVEN, mask, familiarity)
+    found = np.where(mask, np.exp(odds.astype(np.float64)), 0)
+    return np.asarray(found / found.sum())
+
+
+def test_what_followed_the_last_time_is_likelier_now() -> None:
+    found = chances(cache_of(1, 2, 3, 4, 5, 1, 2, 3))
+
+    assert found.argmax() == 4
+    assert found[4] > 0.3
+    assert found.sum() == pytest.approx(1)
+
+
+def test_the_longer_it_agrees_the_more_it_counts() -> None:
+    tune = (1, 2, 3, 4, 5, 6, 7, 8)
+
+    found = [chances(cache_of(*tune, *tune[:count]))[tune[count]] for count in (1, 2, 4, 6)]
+
+    assert found == sorted(found)
+    assert found[-1] > 3 * found[0]
+
+
+def test_what_does_not_agree_says_nothing() -> None:
+    assert cache_of(1, 2, 3).mixed(EVEN, EVERYTHING, 1.0) is EVEN
+    assert cache_of().mixed(EVEN, EVERYTHING, 1.0) is EVEN
+
+
+def test_without_familiarity_the_network_is_alone() -> None:
+    assert cache_of(1, 2, 1).mixed(EVEN, EVERYTHING, 0.0) is EVEN
+
+
+def test_a_vote_for_what_may_not_come_is_none() -> None:
+    mask = EVERYTHING.copy()
+    mask[2] = False
+
+    found = chances(cache_of(1, 2, 5, 1), mask=mask)
+
+    assert found[2] == 0
+    assert np.ptp(found[mask]) == pytest.approx(0)
+
+
+def test_a_long_quotation_of_our_own_fades() -> None:
+    quote = WEIGHTS["note_duration"].quote
+
+    def share(count: int, *, is_own: bool) -> float:
+        rng = np.random.default_rng(0)
+        line = tuple(int(token) for token in rng.integers(0, VOCABULARY, 80))
+        cache = cache_of(*line)
+        for token in line[:count]:
+            cache.add(token, is_own=is_own)
+        return float(chances(cache)[line[count]])
+
+    assert share(quote, is_own=True) > 0.7
+    assert share(quote + 12, is_own=True) < 0.3
+    assert share(quote + 12, is_own=False) > 0.7  # a player who repeats a tune is expected to go on
+
+
+def test_what_is_taken_back_was_never_played() -> None:
+    cache, other = cache_of(1, 2, 3, 4, 1, 2, 9, 9), cache_of(1, 2, 3, 4, 1, 2)
+
+    cache.go(6)
+
+    assert cache.position == other.position == 6
+    assert chances(cache).tolist() == chances(other).tolist()
+
+
+def test_a_long_evening_stays_bounded_and_the_newest_is_known() -> None:
+    cache = cache_of(*(int(token) for token in np.random.default_rng(1).integers(0, 8, CAPACITY + 5_000)), 8, 9, 8)
+
+    assert cache.position == CAPACITY + 5_003
+    assert chances(cache).argmax() == 9
+    cache.go(3)  # of what is forgotten nothing comes back
+    assert cache.position == cache._forgotten
+
+
+@pytest.mark.parametrize("weights", WEIGHTS.values(), ids=WEIGHTS)
+def test_the_weights_have_a_row_for_each_agreement(weights: object) -> None:
+    assert len(weights.votes) == len(weights.shares) == LONGEST + 1  # type: ignore[attr-defined]
+
+
+MOTIF = (67, 71, 74, 79, 78, 74, 71, 69)
+
+
+def answer(model: str, familiarity: float, seed: int = 1) -> list[int]:
+    """The pitches that are answered to a motif that was played three times."""
+    settings = load(None, {"play": {"model": model, "seed": seed}, "sampling": {"familiarity": familiarity}})
+    heard = played(tuple((pitch, 1) for pitch in MOTIF * 3))
+    machine = converse(Engine(load_bundle(model), settings), heard)
+    return [timed.event.pitch for timed in machine if isinstance(timed.event, NoteOn)]
+
+
+def test_an_answer_takes_up_more_of_the_phrase_with_memory_than_without() -> None:
+    def share(familiarity: float) -> float:
+        steps = {tuple(np.diff(MOTIF * 2)[at : at + 2]) for at in range(len(MOTIF))}
+        found = []
+        for seed in range(1, 5):
+            own = np.diff(answer("piano-lstm", familiarity, seed))
+            runs = [tuple(own[at : at + 2]) for at in range(len(own) - 1)]
+            found += [run in steps for run in runs]
+        return sum(found) / len(found)
+
+    assert share(2.0) > share(0.0) + 0.1
+
+
+def test_the_same_session_gives_the_same_answer() -> None:
+    assert answer("folk-char", 1.0) == answer("folk-char", 1.0)
+
+
+def test_an_answer_that_was_taken_back_is_not_remembered() -> None:
+    """A key that is pressed ends the answer: what had not sounded was not played."""
+    engine = Engine(load_bundle("folk-char"), load(None, {"play": {"model": "folk-char", "seed": 1}}))
+    heard = played(HYMN)
+    converse(engine, heard)
+    cache = engine._composer._cache
+    assert cache is not None
+    before = cache.position
+    late_ns = heard[-1].at_ns + 60_000_000_000
+
+    engine.hear(Timed(late_ns, NoteOn(60)))
+    engine.hear(Timed(late_ns + 10_000_000, NoteOff(60)))
+
+    assert cache.position <= before
