@@ -305,8 +305,15 @@ class Composer:
         time = self.settings.time
         fixed_beat_ns = round(60 * NS_PER_S / time.tempo_bpm) if time.tempo_bpm else 0
         onsets, pitches = [note.onset_ns for note in played], [note.pitch for note in played]
-        heard = self._heard_metre = hear_metre(onsets, pitches, self._heard_metre, fixed_beat_ns=fixed_beat_ns)
-        if _A_SIXTH % self.codec.grid_ticks:
+        has_thirds = _A_SIXTH % self.codec.grid_ticks == 0  # of a beat
+        heard = self._heard_metre = hear_metre(
+            onsets,
+            pitches,
+            self._heard_metre,
+            fixed_beat_ns=fixed_beat_ns,
+            may_be_compound=has_thirds or not fixed_beat_ns,  # else its quarters would have another tempo
+        )
+        if not has_thirds:
             heard = heard.in_quarters()
         if not time.beats_per_bar:
             return heard

@@ -36,6 +36,7 @@ from livegen.ipc.messages import (
 from livegen.ipc.pulse import HEARTBEAT_NS, LoopProgress, Pulse, SharedConnection
 from livegen.model.bundle import Bundle
 from livegen.model.loader import Loader
+from livegen.music.metre_profiles import load_metres
 from livegen.realtime import die_first, raise_process
 from livegen.settings import Settings
 
@@ -239,6 +240,7 @@ def main(handle: int, *, is_spare: bool) -> None:
     connection, loader = open_connection(handle), Loader()
     die_first()
     import_codecs()
+    load_metres()
     confine()
 
     def load(settings: Settings) -> Engine:

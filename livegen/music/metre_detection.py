@@ -81,10 +81,11 @@ def hear_metre(
     before: HeardMetre | None = None,
     *,
     fixed_beat_ns: int = 0,
+    may_be_compound: bool = True,
 ) -> HeardMetre:
     """The metre of notes in order of their onsets; ``before``: of the last phrase, which is expected to go on.
 
-    ``fixed_beat_ns`` sets the tempo. Onsets that give no tempo (one, or one chord) have 100 bpm and bars of four beats.
+    ``fixed_beat_ns`` sets the tempo; without ``may_be_compound`` a beat has two parts. Onsets that give no tempo (one, or one chord) have 100 bpm and bars of four beats.
     """
     begins = _chord_begins(onsets_ns)
     moments = np.array([onsets_ns[begin] for begin in begins], np.int64)
@@ -96,6 +97,8 @@ def hear_metre(
     beats_s = np.array([fixed_beat_ns / NS_PER_S]) if fixed_beat_ns else BEATS_MS / 1000
     evidence = weigh(onsets, known, beats_s, before)
     scores = score(evidence.kinds, known, len(onsets.at_s))
+    if not may_be_compound:
+        scores[[metre.profile.is_compound for metre in known.metres]] = -np.inf
     index, tempo = np.unravel_index(int(scores.argmax()), scores.shape)
     metre = known.metres[index]
     path = _likeliest_path(onsets.at_s, evidence.emitted[index], metre, float(beats_s[tempo]))

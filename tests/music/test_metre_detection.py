@@ -129,6 +129,13 @@ def test_a_fixed_tempo_is_kept_and_its_beat_is_found() -> None:
     assert abs(tempo.ns_at(960) - onsets[1]) < NS_PER_MS
 
 
+def test_a_beat_that_may_not_have_three_parts_has_two() -> None:
+    phrase = perform(tune(WASHERWOMAN), 0, 8, 110, np.random.default_rng(0))
+    assert phrase is not None
+
+    assert not hear_metre(*phrase.notes, may_be_compound=False).bars.is_compound
+
+
 def test_the_notes_of_a_spread_chord_are_one_onset() -> None:
     onsets = [onset + late * NS_PER_MS for onset in play((0, 4, 8, 12), 90) for late in (0, 9, 17)]
 
