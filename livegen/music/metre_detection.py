@@ -85,7 +85,8 @@ def hear_metre(
 ) -> HeardMetre:
     """The metre of notes in order of their onsets; ``before``: of the last phrase, which is expected to go on.
 
-    ``fixed_beat_ns`` sets the tempo; without ``may_be_compound`` a beat has two parts. Onsets that give no tempo (one, or one chord) have 100 bpm and bars of four beats.
+    ``fixed_beat_ns`` sets the tempo; without ``may_be_compound`` a beat has two parts. Onsets that give no tempo (one,
+    or one chord) have 100 bpm and bars of four beats.
     """
     begins = _chord_begins(onsets_ns)
     moments = np.array([onsets_ns[begin] for begin in begins], np.int64)
