@@ -74,6 +74,9 @@ class Composer:
     def __init__(self, bundle: Bundle, settings: Settings) -> None:
         self._sampler = Sampler(settings.sampling, max(0, settings.play.seed))
         self._stream: TokenStream[Cursor] | None = None
+        self._takes_up = (
+            False  # what is written takes up what was played: an answer does, a solo would go round for ever
+        )
         self._left_hand: frozenset[int] = frozenset()
         self._zone: frozenset[int] | None = None  # pitch classes that the left hand allows
         self._shift = 0
@@ -131,6 +134,7 @@ class Composer:
 
     def make(self, role: Role, beginning: Beginning) -> Part:
         """Make the role's part."""
+        self._takes_up = role.part == "answer"
         match role.part:
             case "answer":
                 return self._answer(beginning.played, beginning.transport)
@@ -216,6 +220,7 @@ class Composer:
 
     def apply_settings(self, part: Part) -> None:
         """Apply the present settings to a part that plays."""
+        self._takes_up = isinstance(part, Answer)
         part.apply_settings(self._style(), -self._shift, self.settings.sampling.candidates)
         self.apply_bias(part.stream)
 
@@ -227,7 +232,7 @@ class Composer:
             strange = self.codec.out_of_scale(self.key.transposed(self._shift).scale)
             odds = odds + np.where(strange, np.float32(log(sampling.out_of_key)), np.float32(0))
         stream.set_bias(odds)
-        stream.set_familiarity(sampling.familiarity)
+        stream.set_familiarity(sampling.familiarity if self._takes_up else 0)
         stream.set_allowed_pitches(self._allowed())
 
     def _style(self) -> PlaybackStyle:

@@ -146,3 +146,12 @@ def test_an_answer_that_was_taken_back_is_not_remembered() -> None:
     engine.hear(Timed(late_ns + 10_000_000, NoteOff(60)))
 
     assert cache.position <= before
+
+
+def test_a_solo_does_not_quote_itself() -> None:
+    engine = Engine(load_bundle("folk-char"), load(None, {"play": {"model": "folk-char", "role": "solo", "seed": 1}}))
+
+    engine.imagine(0)
+
+    assert engine._part is not None
+    assert engine._part.stream._familiarity == 0
