@@ -12,7 +12,7 @@ from export.metre.counts import count
 from export.metre.performed import Performed, several
 from livegen.music.metre import Bars
 from livegen.music.metre_detection import BEATS_MS, heard_onsets, scaled, weigh
-from livegen.music.metre_profiles import COMPOUND, EVIDENCE, SIMPLE, SWINGS, SWUNG, Metre, Metres, make_metre
+from livegen.music.metre_profiles import COMPOUND, EVIDENCE, SIMPLE, SWINGS, SWUNG, MetreModel, MetreModels, make_model
 
 FOLDS = 4
 SAME = 0.03  # a tempo that is no further off is right; so are half and double of it
@@ -36,7 +36,7 @@ _SWUNG_PHRASES = 60
 _Candidates = tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.int64]]
 
 
-def fit(train: Mapping[Kind, Sequence[Metred]], report: Callable[[int, int], None]) -> Metres:
+def fit(train: Mapping[Kind, Sequence[Metred]], report: Callable[[int, int], None]) -> MetreModels:
     """The metres with their weights, from all of the music; the weights are fitted fold by fold."""
     chance = np.random.default_rng(1)
     parts = {kind: np.array_split(chance.permutation(len(pieces)), FOLDS) for kind, pieces in train.items()}
@@ -54,21 +54,21 @@ def fit(train: Mapping[Kind, Sequence[Metred]], report: Callable[[int, int], Non
             found.append(_candidates(phrase, known))
     known = counted(train)
     weights, bias = _conditional_logit(found, len(known.metres))
-    return Metres(
+    return MetreModels(
         tuple(replace(metre, bias=float(each)) for metre, each in zip(known.metres, bias, strict=True)), weights
     )
 
 
-def counted(train: Mapping[Kind, Sequence[Metred]]) -> Metres:
+def counted(train: Mapping[Kind, Sequence[Metred]]) -> MetreModels:
     """The metres, not weighted yet."""
-    metres: list[Metre] = []
+    metres: list[MetreModel] = []
     for kind, beat_ms, spread, _ in _KINDS:
         profile = count(train[kind], COMPOUND if kind[1].is_compound else SIMPLE)
-        metres.append(make_metre(profile, 1.0, beat_ms, spread, 0.0))
+        metres.append(make_model(profile, 1.0, beat_ms, spread, 0.0))
     kind, beat_ms, spread, _ = _KINDS[0]
     swung = count(train[kind], SWUNG)
-    metres += [make_metre(swung, swing, beat_ms, spread, 0.0) for swing in SWINGS]
-    return Metres(tuple(metres), np.ones(EVIDENCE))
+    metres += [make_model(swung, swing, beat_ms, spread, 0.0) for swing in SWINGS]
+    return MetreModels(tuple(metres), np.ones(EVIDENCE))
 
 
 def _phrases(own: Mapping[Kind, Sequence[Metred]], chance: np.random.Generator) -> list[Performed]:
@@ -76,7 +76,7 @@ def _phrases(own: Mapping[Kind, Sequence[Metred]], chance: np.random.Generator) 
     return found + several(own[_KINDS[0][0]], _SWUNG_PHRASES, chance, is_swung=True)
 
 
-def _candidates(phrase: Performed, known: Metres) -> _Candidates:
+def _candidates(phrase: Performed, known: MetreModels) -> _Candidates:
     """The likeliest metres at tempos: their evidence, whether each is right, and which metre each is."""
     onsets = heard_onsets(np.array(phrase.at_s), phrase.chords)
     kinds = scaled(weigh(onsets, known, BEATS_MS / 1000).kinds, len(phrase.at_s))
@@ -90,7 +90,7 @@ def _candidates(phrase: Performed, known: Metres) -> _Candidates:
     return np.maximum(found, _WORST), is_right[metre] & is_tempo[tempo] & is_alive, np.asarray(metre, np.int64)
 
 
-def _is_right(metre: Metre, phrase: Performed) -> bool:
+def _is_right(metre: MetreModel, phrase: Performed) -> bool:
     piece = phrase.piece
     is_swung = (metre.swing != 1) == (phrase.swing != 1)
     return Bars(metre.profile.beats, metre.profile.is_compound) == piece.bars and is_swung

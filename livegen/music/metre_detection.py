@@ -19,7 +19,17 @@ from livegen.clock import NS_PER_MS, NS_PER_S
 from livegen.events import TICKS_PER_QUARTER
 from livegen.music.key import find_key
 from livegen.music.metre import Bars
-from livegen.music.metre_profiles import CHORD_SIZES, LAGS, PARTS, Floats, Ints, Metre, Metres, load_metres, played_at
+from livegen.music.metre_profiles import (
+    CHORD_SIZES,
+    LAGS,
+    PARTS,
+    Floats,
+    Ints,
+    MetreModel,
+    MetreModels,
+    load_metres,
+    played_at,
+)
 from livegen.music.tempo_map import SteadyTempo
 
 BEATS_MS = np.exp(np.arange(np.log(240.0), np.log(1500.0), 0.02))  # the tempos that are tried: 250 to 40 bpm
@@ -127,7 +137,7 @@ def _chord_begins(onsets_ns: Sequence[int]) -> list[int]:
     return [index for index, at_ns in enumerate(onsets_ns) if not index or at_ns - onsets_ns[index - 1] > _CHORD_NS]
 
 
-def score(kinds: NDArray[np.float64], known: Metres, count: int) -> Floats:
+def score(kinds: NDArray[np.float64], known: MetreModels, count: int) -> Floats:
     """Log-odds [metres, tempos] of so many onsets' evidence."""
     bias = np.array([metre.bias for metre in known.metres])
     found: Floats = scaled(kinds, count) @ known.weights + bias[:, None]
@@ -141,7 +151,7 @@ def scaled(kinds: NDArray[np.float64], count: int) -> NDArray[np.float64]:
     return np.asarray(kinds * scale, np.float64)
 
 
-def weigh(onsets: Onsets, known: Metres, beats_s: Floats, before: HeardMetre | None = None) -> Evidence:
+def weigh(onsets: Onsets, known: MetreModels, beats_s: Floats, before: HeardMetre | None = None) -> Evidence:
     """The evidence for each metre at these lengths of a beat, in seconds."""
     counts = _returns(onsets, beats_s)
     kinds, emitted = [], []
@@ -164,7 +174,7 @@ def weigh(onsets: Onsets, known: Metres, beats_s: Floats, before: HeardMetre | N
     return Evidence(np.stack(kinds), tuple(emitted))
 
 
-def _forward(at_s: Floats, emitted: NDArray[np.float64], metre: Metre, beats_s: Floats) -> Floats:
+def _forward(at_s: Floats, emitted: NDArray[np.float64], metre: MetreModel, beats_s: Floats) -> Floats:
     """Log-likelihoods [2, tempos] of the onsets with either emission [2, n, onsets] (the forward algorithm)."""
     found = np.zeros((2, len(beats_s)))
     alive = np.arange(len(beats_s))
@@ -184,14 +194,14 @@ def _forward(at_s: Floats, emitted: NDArray[np.float64], metre: Metre, beats_s: 
     return found
 
 
-def _nearness(between_s: float, metre: Metre, beats_s: Floats) -> Floats:
+def _nearness(between_s: float, metre: MetreModel, beats_s: Floats) -> Floats:
     """How well a time between two onsets fits each distance at each tempo [tempos, distances]: a normal density."""
     deviation = (2 * _JITTER_S**2 + (_DRIFT * between_s) ** 2) ** 0.5
     found: Floats = np.exp(-0.5 * ((between_s - np.outer(beats_s, metre.distance)) / deviation) ** 2) / deviation
     return found
 
 
-def _expected(metre: Metre, beats_s: Floats, before: HeardMetre | None) -> Floats:
+def _expected(metre: MetreModel, beats_s: Floats, before: HeardMetre | None) -> Floats:
     """Log-probabilities [tempos] before anything is heard: the usual tempo, or that of the phrase before."""
     usual = _normal(np.log(beats_s * 1000 / metre.beat_ms), metre.spread, len(beats_s))
     if before is None:
@@ -222,7 +232,7 @@ def _returns(onsets: Onsets, beats_s: Floats) -> NDArray[np.float64]:
     return np.stack([kind.sum(-1) for kind in kinds], -1).astype(np.float64)
 
 
-def _likeliest_path(at_s: Floats, emitted: Floats, metre: Metre, beat_s: float) -> Ints:
+def _likeliest_path(at_s: Floats, emitted: Floats, metre: MetreModel, beat_s: float) -> Ints:
     """The position of each onset, in twelfths of a beat from a bar line at or before the first (Viterbi, 1967)."""
     profile, count = metre.profile, len(metre.profile.positions)
     with np.errstate(divide="ignore"):
@@ -245,7 +255,7 @@ def _likeliest_path(at_s: Floats, emitted: Floats, metre: Metre, beat_s: float) 
     return np.asarray(profile.positions[at] + np.cumsum([0, *reversed(steps[1:])]), np.int64)
 
 
-def _fitted(moments: NDArray[np.int64], path: Ints, metre: Metre, beat_s: float, *, is_fixed: bool) -> HeardMetre:
+def _fitted(moments: NDArray[np.int64], path: Ints, metre: MetreModel, beat_s: float, *, is_fixed: bool) -> HeardMetre:
     """The tempo that fits the path best (least squares), near the one that was found, and the swing."""
     seconds = (moments - moments[0]) / NS_PER_S
     whole, part = np.divmod(path, PARTS)

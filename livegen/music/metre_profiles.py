@@ -49,7 +49,7 @@ class Profile:
 
 
 @dataclass(frozen=True, slots=True)
-class Metre:
+class MetreModel:
     """A profile that may be heard, at its usual tempo, and swung or not."""
 
     profile: Profile
@@ -67,10 +67,10 @@ class Metre:
 
 
 @dataclass(frozen=True, slots=True)
-class Metres:
+class MetreModels:
     """All that may be heard, and how much each kind of evidence weighs."""
 
-    metres: tuple[Metre, ...]
+    metres: tuple[MetreModel, ...]
     weights: Floats  # [EVIDENCE]
 
 
@@ -78,7 +78,7 @@ _LEAST = 1e-4  # a move that is rarer does not occur
 _FIELDS = ("positions", "first", "moves", "chords", "steps_to", "steps_from", "degrees", "lags")
 
 
-def make_metre(profile: Profile, swing: float, beat_ms: float, spread: float, bias: float) -> Metre:
+def make_model(profile: Profile, swing: float, beat_ms: float, spread: float, bias: float) -> MetreModel:
     """A metre to be heard, from its profile."""
     places = played_at(profile.positions, swing)
     target, source, bars = np.nonzero(profile.moves.transpose(1, 0, 2) > _LEAST)
@@ -87,7 +87,9 @@ def make_metre(profile: Profile, swing: float, beat_ms: float, spread: float, bi
     distance, distance_of = np.unique(np.round(beats, 6), return_inverse=True)
     begins = np.searchsorted(target, np.arange(len(profile.positions)))
     chance = profile.moves[source, target, bars]
-    return Metre(profile, swing, beat_ms, spread, bias, places, source, target, begins, chance, distance, distance_of)
+    return MetreModel(
+        profile, swing, beat_ms, spread, bias, places, source, target, begins, chance, distance, distance_of
+    )
 
 
 def played_at(positions: Ints, swing: float) -> Floats:
@@ -98,16 +100,16 @@ def played_at(positions: Ints, swing: float) -> Floats:
 
 
 @functools.cache
-def load_metres() -> Metres:
+def load_metres() -> MetreModels:
     """What the file has."""
     with np.load(FILE, allow_pickle=False) as found:
         about = json.loads(str(found["about"]))
         profiles = [_profile(found, index, each) for index, each in enumerate(about["profiles"])]
         metres = tuple(
-            make_metre(profiles[each["profile"]], each["swing"], each["beat_ms"], each["spread"], each["bias"])
+            make_model(profiles[each["profile"]], each["swing"], each["beat_ms"], each["spread"], each["bias"])
             for each in about["metres"]
         )
-        return Metres(metres, np.array(about["weights"], np.float64))
+        return MetreModels(metres, np.array(about["weights"], np.float64))
 
 
 def _profile(found: Mapping[str, Any], index: int, about: Mapping[str, Any]) -> Profile:
@@ -116,7 +118,7 @@ def _profile(found: Mapping[str, Any], index: int, about: Mapping[str, Any]) -> 
     return Profile(about["beats"], about["is_compound"], arrays["positions"].astype(np.int64), **floats)
 
 
-def save_metres(found: Metres, path: Path = FILE) -> None:
+def save_metres(found: MetreModels, path: Path = FILE) -> None:
     """Write the file."""
     profiles: list[Profile] = []
     for metre in found.metres:
