@@ -7,7 +7,7 @@ longest agreement is. No weight of the network changes. Nothing is stored twice,
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,7 +52,11 @@ _NOTES = _weights(
     quote=12,
     lift=1.8,
 )
-WEIGHTS: Mapping[str, Weights] = {"abc": _CHARACTERS, "note_duration": _NOTES, "notes": _NOTES}  # by codec
+WEIGHTS: Mapping[str, Weights] = {  # by codec
+    "abc": _CHARACTERS,
+    "note_duration": _NOTES,
+    "notes": replace(_NOTES, lift=1.25),
+}
 
 
 class SessionCache:
