@@ -317,7 +317,7 @@ def as_heard(written: Written, session: Session) -> list[str]:
 
 
 # At 100 and 86 bpm, where a tempo is heard as it is played: uneven hands at 120 bpm are often heard at half the tempo.
-G_IN_FOUR = Phrase(in_quarters(67, 67, 66, 64, 62, 67, 69, 71), 0.6, 1)
+G_IN_FOUR = Phrase(in_quarters(67, 69, 71, 72, 71, 69, 67), 0.6, 1)  # a hymn would be heard with its upbeat
 F_IN_FOUR = Phrase(in_quarters(65, 67, 69, 70, 69, 67, 65), 0.7, -1)
 G_IN_THREE = Phrase(as_waltz(67, 69, 71, 69, 67, 66, 64, 66, 67), 0.6, 1, beats=3)
 F_IN_THREE = Phrase(as_waltz(65, 67, 69, 70, 72, 70, 69, 67, 65), 0.7, -1, beats=3)
