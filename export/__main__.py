@@ -274,7 +274,7 @@ def kinship(
                     {"familiarity": f"{value:g}", "who": who, **{what: str(share) for what, share in shares.items()}}
                 )
     typer.echo(f"{name}: {len(found)} phrases")
-    typer.echo(in_columns(rows, ("familiarity", "who", "motif", "rhythm")))
+    typer.echo(in_columns(rows, ("familiarity", "who", "motif", "rhythm", "copies", "entropy")))
 
 
 @app.command("session-cost", epilog="Example: `python -m export session-cost folk-char --music music/`")

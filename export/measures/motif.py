@@ -1,13 +1,16 @@
 """How much of a phrase an answer takes up: its motifs and its rhythms, beside what people and strangers do.
 
 *Motif*: of an answer's successive intervals in its skyline, repeated notes left out, the share of runs of three that
-stand in the phrase's skyline, too. *Rhythm*: the same for the ratios of the times between onsets.
+stand in the phrase's skyline, too. *Rhythm*: the same for the ratios of the times between onsets. *Copies*: motif with
+runs of seven intervals, eight notes. *Entropy*: of the pitch classes of all notes, in bits (Shannon, 1948).
 """
 
 import random
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import log2
 from statistics import fmean, stdev
 from typing import Any
 
@@ -21,7 +24,7 @@ from livegen.events import Note
 from livegen.model.card import SamplingDefaults
 from livegen.settings import Sampling
 
-RUN = 3  # intervals
+RUN, COPY = 3, 7  # intervals
 _LONGEST_RATIO = 8.0
 
 
@@ -57,16 +60,26 @@ def ratios(line: Sequence[Note]) -> list[float]:
 
 
 def kinship(
-    answer: Sequence[Note], phrase: Sequence[Note], of: Callable[[Sequence[Note]], Sequence[float]] = intervals
+    answer: Sequence[Note],
+    phrase: Sequence[Note],
+    of: Callable[[Sequence[Note]], Sequence[float]] = intervals,
+    length: int = RUN,
 ) -> float | None:
-    """The share of the answer's runs that stand in the phrase; None for an answer without any."""
-    own, known = (runs(of(skyline(notes))) for notes in (answer, phrase))
+    """The share of the answer's runs of a length that stand in the phrase; None for an answer without any."""
+    own, known = (runs(of(skyline(notes)), length) for notes in (answer, phrase))
     return sum(run in set(known) for run in own) / len(own) if own else None
 
 
-def runs(values: Sequence[float]) -> list[tuple[float, ...]]:
-    """All runs of ``RUN`` values."""
-    return [tuple(values[at : at + RUN]) for at in range(len(values) - RUN + 1)]
+def runs(values: Sequence[float], length: int) -> list[tuple[float, ...]]:
+    """All runs of so many values."""
+    return [tuple(values[at : at + length]) for at in range(len(values) - length + 1)]
+
+
+def entropy(notes: Sequence[Note]) -> float | None:
+    """Of the pitch classes, in bits; None without notes."""
+    counts = Counter(note.pitch % 12 for note in notes).values()
+    total = sum(counts)
+    return -sum(count / total * log2(count / total) for count in counts) if total else None
 
 
 def shuffled(notes: Sequence[Note], seed: int) -> list[Note]:
@@ -138,18 +151,18 @@ def compare(answers: Sequence[Music], told: Sequence[Told]) -> Mapping[str, Mapp
         "answer, the phrase shuffled": (ours, mixed),
     }
     return {
-        who: {"motif": _mean(own, known, intervals), "rhythm": _mean(own, known, ratios)}
+        who: {
+            "motif": _mean(map(kinship, own, known)),
+            "rhythm": _mean(kinship(answer, phrase, ratios) for answer, phrase in zip(own, known, strict=True)),
+            "copies": _mean(kinship(answer, phrase, length=COPY) for answer, phrase in zip(own, known, strict=True)),
+            "entropy": _mean(map(entropy, own)),
+        }
         for who, (own, known) in rows.items()
     }
 
 
-def _mean(
-    answers: Sequence[Sequence[Note]],
-    phrases: Sequence[Sequence[Note]],
-    of: Callable[[Sequence[Note]], Sequence[float]],
-) -> Share:
-    pairs = (kinship(answer, phrase, of) for answer, phrase in zip(answers, phrases, strict=True))
-    found = [share for share in pairs if share is not None]
+def _mean(values: Iterable[float | None]) -> Share:
+    found = [value for value in values if value is not None]
     if len(found) < 2:
         return Share(found[0] if found else 0.0, 1.0, len(found))
     return Share(fmean(found), 1.96 * stdev(found) / len(found) ** 0.5, len(found))

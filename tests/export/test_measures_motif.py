@@ -1,6 +1,6 @@
 """How much of a phrase an answer takes up."""
 
-from export.measures.motif import intervals, kinship, ratios, shuffled, skyline
+from export.measures.motif import COPY, entropy, intervals, kinship, ratios, shuffled, skyline
 from livegen.events import Note
 
 
@@ -31,6 +31,20 @@ def test_half_of_a_motif_is_half() -> None:
 
 def test_an_answer_of_three_notes_has_no_motif() -> None:
     assert kinship(line([60, 62, 64]), line([60, 62, 64, 65])) is None
+
+
+def test_a_copy_has_eight_notes() -> None:
+    phrase = line([60, 62, 64, 65, 67, 69, 71, 72, 74])
+
+    assert kinship(line([60, 62, 64, 65, 67, 69, 71, 72]), phrase, length=COPY) == 1
+    assert kinship(line([60, 62, 64, 65, 67, 69, 71, 73]), phrase, length=COPY) == 0
+
+
+def test_the_entropy_of_four_pitch_classes_that_are_as_frequent_is_two_bits() -> None:
+    assert entropy(line([60, 62, 64, 65, 72])) is not None
+    assert entropy(line([60, 62, 64, 65])) == 2
+    assert entropy(line([60, 72])) == 0
+    assert entropy([]) is None
 
 
 def test_rhythm_is_known_at_another_tempo() -> None:
