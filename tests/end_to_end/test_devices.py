@@ -1,6 +1,5 @@
 """What keyboards and sequencers send beside plain notes, on real JACK ports."""
 
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import pytest
 from livegen.clock import now_ns
 from livegen.events import PEDALS, ControlChange, Event, NoteOff, NoteOn, PitchBend, to_bytes
 from tests.support.jack_stage import Stage, hanging, melody, stage, wait_for, wait_for_chord, wait_for_quiet
+from tests.support.jack_voice import connect_in_time
 
 pytestmark = [pytest.mark.jack, pytest.mark.usefixtures("jack_server")]
 
@@ -98,7 +98,7 @@ def test_each_nrpn_of_a_player_is_passed_on(tmp_path: Path, thru: str) -> None:
 
 def test_a_controller_that_comes_round_by_a_cable_is_cut(tmp_path: Path, thru: str) -> None:
     with stage("looped", tmp_path, "--config", thru) as on:
-        subprocess.run(["jack_connect", "looped-out:out", "looped:in"], check=True, capture_output=True)
+        connect_in_time("looped-out:out", "looped:in")
         on.player.play(score(*(ControlChange(7, value) for value in range(100, 110)), delay_ms=10))
         wait_for_quiet(on.receiver)
         events = [timed.event for timed in on.receiver.events()]

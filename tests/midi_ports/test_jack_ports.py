@@ -19,7 +19,7 @@ from livegen.clock import NS_PER_MS, NS_PER_S, now_ns
 from livegen.events import NoteOff, NoteOn, Transport, to_bytes
 from tests.conftest import SERVER, start_jack, stop_jack
 from tests.support.jack_stage import Daemon, Voice, hanging, percentile, report, wait_for, wait_for_quiet
-from tests.support.jack_voice import connect
+from tests.support.jack_voice import connect, connect_in_time
 
 pytestmark = [pytest.mark.jack, pytest.mark.usefixtures("jack_server")]
 
@@ -185,7 +185,7 @@ def test_a_receiver_at_the_virtual_port_that_was_disconnected_gets_the_end_when_
         subprocess.run(["jack_disconnect", "plug:out", "Synth:in"], check=True)
         time.sleep(0.1)  # what the note's end in the middle of it needs
         keys.play([off(60)])
-        subprocess.run(["jack_connect", "plug:out", "Synth:in"], check=True)
+        connect_in_time("plug:out", "Synth:in")
         wait_for(lambda: not hanging(synth.events()), "its end", 2)
     finally:
         for voice in filter(None, (keys, synth)):
