@@ -12,7 +12,7 @@ _MAJOR, _MINOR = "major maj dur majeur maggiore mayor", "minor min m moll mineur
 _MODES = {word: "major" for word in _MAJOR.split()} | {word: "minor" for word in _MINOR.split()}
 _SHARPS = frozenset(["#", "sharp", "is", "diese", "diesis", "sostenido"])
 _FLATS = frozenset(["b", "flat", "es", "bemol", "bemolle"])
-_LETTERS = {letter: 2 * index - (index > 2) for index, letter in enumerate("CDEFGAB")}
+LETTERS = {letter: 2 * index - (index > 2) for index, letter in enumerate("CDEFGAB")}  # the pitch class of each
 _SYLLABLES = dict(zip(["do", "ut", "re", "mi", "fa", "sol", "la", "si"], "CCDEFGAB", strict=True))
 _CHURCH_MODES = {  # the key of the same tonic that has nearly the same notes
     **dict.fromkeys(("ionian", "lydian", "mixolydian"), "major"),
@@ -95,10 +95,10 @@ def _plain(text: str) -> str:
 def _tonic(text: str, *, is_german: bool) -> str | None:
     if text == "h" or (text == "b" and is_german):
         return "B" if text == "h" else "Bb"
-    for name, letter in (*_SYLLABLES.items(), *((letter.lower(), letter) for letter in _LETTERS), ("h", "B")):
+    for name, letter in (*_SYLLABLES.items(), *((letter.lower(), letter) for letter in LETTERS), ("h", "B")):
         if text.startswith(name) and (accidental := _accidental(letter, text.removeprefix(name))) is not None:
             spelt = letter + ("", "#", "b")[accidental]
-            return spelt if spelt in PITCH_CLASSES else NAMES[(_LETTERS[letter] + accidental) % 12]
+            return spelt if spelt in PITCH_CLASSES else NAMES[(LETTERS[letter] + accidental) % 12]
     return None
 
 

@@ -18,7 +18,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice, pairwise
-from math import sqrt
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,6 +26,7 @@ from export.corpora.abc import books
 from export.corpora.abc_tune import notes_of
 from export.corpora.chorales import to_c_or_a_minor
 from export.corpora.work import Work
+from export.measures.interval import wilson
 from livegen.codecs.abc.fields import read_key
 from livegen.codecs.chorale import ChoraleCodec
 from livegen.errors import SettingsError
@@ -173,11 +173,9 @@ def is_answered(hall: Hall, chord: Chord) -> bool:
     return all(ours)
 
 
-def wilson(well: int, count: int) -> str:
-    """A share with the Wilson interval of 95 % (Wilson, Probable inference, 1927)."""
-    z, share = 1.96, well / count
-    middle, width = share + z * z / (2 * count), z * sqrt(share * (1 - share) / count + z * z / (4 * count * count))
-    low, high = ((middle + sign * width) / (1 + z * z / count) for sign in (-1, 1))
+def in_words(well: int, count: int) -> str:
+    """A share with its interval of 95 %."""
+    share, low, high = wilson(well, count)
     return f"{well} of {count} ({100 * share:.1f} %; 95 %: {100 * low:.1f} to {100 * high:.1f})"
 
 
@@ -208,8 +206,8 @@ class Heard:
     def lines(self) -> Iterator[str]:
         """The figures."""
         for count in COUNTED:
-            yield f"  after {count} notes: within a fifth {wilson(self.near[count], self.phrases)}"
-            yield f"                 the same {wilson(self.same[count], self.phrases)}"
+            yield f"  after {count} notes: within a fifth {in_words(self.near[count], self.phrases)}"
+            yield f"                 the same {in_words(self.same[count], self.phrases)}"
         yield f"  changes of the signature in {max(COUNTED)} notes: {self.changes / self.phrases:.2f} a phrase"
 
     @property
@@ -227,8 +225,8 @@ def measure_chords(bundle: Bundle, count: int, say: Callable[[str], None]) -> bo
         of_size[len(chord.keys)] += 1
         well[len(chord.keys)] += is_answered(hall, chord)
     for size in sorted(of_size):
-        say(f"  {size} keys: {wilson(well[size], of_size[size])}")
-    say(f"  all: {wilson(well.total(), count)}")
+        say(f"  {size} keys: {in_words(well[size], of_size[size])}")
+    say(f"  all: {in_words(well.total(), count)}")
     return well.total() >= 0.95 * count
 
 

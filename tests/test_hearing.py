@@ -6,7 +6,7 @@ import pytest
 
 from livegen.model.bundle import load_bundle
 from livegen.music.key import Key
-from tests.hearing import COUNTED, Heard, Opening, fifths_between, measure_chords, signature, two_hand_chord, wilson
+from tests.hearing import COUNTED, Heard, Opening, fifths_between, in_words, measure_chords, signature, two_hand_chord
 
 C_MAJOR = tuple((pitch, 1.0) for pitch in (60, 62, 64, 65, 67, 69, 71, 72))
 
@@ -52,4 +52,4 @@ def test_chords_of_two_hands_are_answered() -> None:
 
 
 def test_an_interval_is_wilsons() -> None:
-    assert wilson(8, 10) == "8 of 10 (80.0 %; 95 %: 49.0 to 94.3)"
+    assert in_words(8, 10) == "8 of 10 (80.0 %; 95 %: 49.0 to 94.3)"

@@ -3,11 +3,11 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import sqrt
 
 import numpy as np
 
 from export.corpora.metred import Metred
+from export.measures.interval import wilson
 from export.metre.performed import TEMPOS, Performed, excerpt, perform
 from livegen.clock import NS_PER_S
 from livegen.music.metre_detection import hear_metre
@@ -20,14 +20,13 @@ _COUNTED = ("jig", "hornpipe", "waltz", "swing", "song")
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """A phrase, and whether its metre, its tempo, and the place of its bar lines were heard right."""
+    """A phrase, and whether its metre and its tempo were heard right."""
 
     kind: str
     name: str
     metre: str  # as it was heard
     is_metre: bool
     is_tempo: bool
-    is_bar: bool
     swing: float
 
 
@@ -66,17 +65,7 @@ def hear(kind: str, phrase: Performed) -> Heard:
     ratio = heard.tempo.beat_ns / NS_PER_S / phrase.beat_s
     is_tempo = min(abs(ratio / octave - 1) for octave in (0.5, 1, 2)) < SAME_TEMPO
     is_metre = str(heard.bars) == str(piece.bars)
-    return Heard(kind, piece.name, str(heard.bars), is_metre, is_tempo, is_metre and is_tempo, heard.tempo.swing)
-
-
-def share(right: int, count: int) -> tuple[float, float, float]:
-    """A share, and its interval of 95 % (Wilson, 1927)."""
-    z = 1.96
-    if not count:
-        return 0.0, 0.0, 1.0
-    p = right / count
-    middle, half = p + z * z / (2 * count), z * sqrt(p * (1 - p) / count + z * z / (4 * count * count))
-    return p, (middle - half) / (1 + z * z / count), (middle + half) / (1 + z * z / count)
+    return Heard(kind, piece.name, str(heard.bars), is_metre, is_tempo, heard.tempo.swing)
 
 
 def table(found: Iterable[Heard]) -> list[dict[str, object]]:
@@ -101,5 +90,7 @@ def table(found: Iterable[Heard]) -> list[dict[str, object]]:
 
 
 def _in_words(right: int, count: int) -> str:
-    p, low, high = share(right, count)
-    return f"{100 * p:.1f} % ({100 * low:.0f} to {100 * high:.0f})"
+    if not count:
+        return "none"
+    share, low, high = wilson(right, count)
+    return f"{100 * share:.1f} % ({100 * low:.0f} to {100 * high:.0f})"

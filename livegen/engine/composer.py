@@ -74,9 +74,6 @@ class Composer:
     def __init__(self, bundle: Bundle, settings: Settings) -> None:
         self._sampler = Sampler(settings.sampling, max(0, settings.play.seed))
         self._stream: TokenStream[Cursor] | None = None
-        self._takes_up = (
-            False  # what is written takes up what was played: an answer does, a solo would go round for ever
-        )
         self._left_hand: frozenset[int] = frozenset()
         self._zone: frozenset[int] | None = None  # pitch classes that the left hand allows
         self._shift = 0
@@ -134,7 +131,11 @@ class Composer:
 
     def make(self, role: Role, beginning: Beginning) -> Part:
         """Make the role's part."""
-        self._takes_up = role.part == "answer"
+        part = self._make(role, beginning)
+        self._set_familiarity(part)
+        return part
+
+    def _make(self, role: Role, beginning: Beginning) -> Part:
         match role.part:
             case "answer":
                 return self._answer(beginning.played, beginning.transport)
@@ -220,9 +221,9 @@ class Composer:
 
     def apply_settings(self, part: Part) -> None:
         """Apply the present settings to a part that plays."""
-        self._takes_up = isinstance(part, Answer)
         part.apply_settings(self._style(), -self._shift, self.settings.sampling.candidates)
         self.apply_bias(part.stream)
+        self._set_familiarity(part)
 
     def apply_bias(self, stream: TokenStream[Cursor]) -> None:
         """Set the stream's log-odds (density, notes out of key) and its allowed pitches."""
@@ -232,8 +233,10 @@ class Composer:
             strange = self.codec.out_of_scale(self.key.transposed(self._shift).scale)
             odds = odds + np.where(strange, np.float32(log(sampling.out_of_key)), np.float32(0))
         stream.set_bias(odds)
-        stream.set_familiarity(sampling.familiarity if self._takes_up else 0)
         stream.set_allowed_pitches(self._allowed())
+
+    def _set_familiarity(self, part: Part) -> None:
+        part.stream.set_familiarity(self.settings.sampling.familiarity if part.takes_up else 0)
 
     def _style(self) -> PlaybackStyle:
         """How an accompaniment is played: without a shift from the model's key, for it is written transposed."""

@@ -57,6 +57,7 @@ class Part(Protocol):
 
     stream: TokenStream[Cursor]  # the tokens that its music comes from
     metre: Metre | None = None  # its tempo and bars; None: the clock's, or not known yet
+    takes_up: bool = False  # it takes up what was played in the session; a solo that did would go round for ever
 
     @property
     def sounding(self) -> frozenset[int]:

@@ -207,6 +207,8 @@ class Line(Part):
 class Answer(Line):
     """The answer to a phrase, about ``length`` ticks long, and never longer than ``longest``; None: no limit."""
 
+    takes_up = True
+
     def __init__(
         self,
         stream: TokenStream[Cursor],

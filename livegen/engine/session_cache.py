@@ -93,8 +93,10 @@ class SessionCache:
 
         ``familiarity`` is a factor of the votes' share: 0 leaves the network alone, 1 takes up as much as people do.
         """
+        if not familiarity:
+            return logits
         places, agreeing = self._agreeing()
-        if not familiarity or not len(places):
+        if not len(places):
             return logits
         longest = int(agreeing.max())
         quoted = min(longest, self._own_count())

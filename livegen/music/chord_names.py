@@ -2,9 +2,8 @@
 
 from collections.abc import Collection, Sequence
 
-from livegen.key_names import NAMES, PITCH_CLASSES
+from livegen.key_names import LETTERS, NAMES, PITCH_CLASSES
 
-_LETTERS = "CDEFGAB"
 _LETTER_STEPS = (0, 1, 1, 2, 2, 3, 4, 4, 4, 6, 6, 6)  # of a chord's tone, by its semitones above the root
 
 _SUFFIXES = {  # semitones above the root → what follows its name
@@ -45,6 +44,7 @@ def chord_name(pitches: Collection[int], names: Sequence[str] = NAMES) -> str:
 def _above(root: str, pitch_class: int) -> str:
     """A tone of the chord on ``root``: the third of C# is E#, not F."""
     semitones = (pitch_class - PITCH_CLASSES[root]) % 12
-    letter = _LETTERS[(_LETTERS.index(root[0]) + _LETTER_STEPS[semitones]) % len(_LETTERS)]
-    sharps = (pitch_class - PITCH_CLASSES[letter] + 6) % 12 - 6
+    letters = list(LETTERS)
+    letter = letters[(letters.index(root[0]) + _LETTER_STEPS[semitones]) % len(letters)]
+    sharps = (pitch_class - LETTERS[letter] + 6) % 12 - 6
     return letter + (sharps * "#" if sharps > 0 else -sharps * "b")

@@ -27,6 +27,7 @@ from livegen.music.metre_profiles import (
     Ints,
     MetreModel,
     MetreModels,
+    distances,
     load_metres,
     played_at,
 )
@@ -162,16 +163,17 @@ def weigh(onsets: Onsets, known: MetreModels, beats_s: Floats, before: HeardMetr
         both = np.stack([plain, plain * melody * profile.degrees[:, onsets.degrees]])
         rhythm, whole = _forward(onsets.at_s, both, metre, beats_s)
         of_hits, same = (np.clip(profile.lags[:, kind], 1e-3, 1 - 1e-3) for kind in (0, 1))
-        pitches = counts[..., 2] @ np.log(same / _SAME_OF_HITS) + counts[..., 1] @ np.log(
-            (1 - same) / (1 - _SAME_OF_HITS)
-        )
-        times = counts[..., 1:].sum(-1) @ np.log(of_hits / _OF_HITS) + counts[..., 0] @ np.log(
-            (1 - of_hits) / (1 - _OF_HITS)
-        )
+        pitches = _ratio(counts[..., 2], counts[..., 1], same, _SAME_OF_HITS)
+        times = _ratio(counts[..., 1:].sum(-1), counts[..., 0], of_hits, _OF_HITS)
         usual = _expected(metre, beats_s, before)
         kinds.append(np.stack([rhythm, np.where(rhythm > _NEVER / 2, whole - rhythm, 0), pitches, times, usual], -1))
         emitted.append(both[1])
     return Evidence(np.stack(kinds), tuple(emitted))
+
+
+def _ratio(yes: Floats, no: Floats, share: Floats, usual: float) -> Floats:
+    """Log-likelihood ratio [tempos] of counts [tempos, LAGS], of shares [LAGS] against the usual one."""
+    return np.asarray(yes @ np.log(share / usual) + no @ np.log((1 - share) / (1 - usual)), np.float64)
 
 
 def _forward(at_s: Floats, emitted: NDArray[np.float64], metre: MetreModel, beats_s: Floats) -> Floats:
@@ -196,24 +198,30 @@ def _forward(at_s: Floats, emitted: NDArray[np.float64], metre: MetreModel, beat
 
 def _nearness(between_s: float, metre: MetreModel, beats_s: Floats) -> Floats:
     """How well a time between two onsets fits each distance at each tempo [tempos, distances]: a normal density."""
-    deviation = (2 * _JITTER_S**2 + (_DRIFT * between_s) ** 2) ** 0.5
+    deviation = _deviation(between_s)
     found: Floats = np.exp(-0.5 * ((between_s - np.outer(beats_s, metre.distance)) / deviation) ** 2) / deviation
     return found
 
 
+def _deviation(between_s: float) -> float:
+    """The standard deviation of a time between two onsets."""
+    return float((2 * _JITTER_S**2 + (_DRIFT * between_s) ** 2) ** 0.5)
+
+
 def _expected(metre: MetreModel, beats_s: Floats, before: HeardMetre | None) -> Floats:
     """Log-probabilities [tempos] before anything is heard: the usual tempo, or that of the phrase before."""
-    usual = _normal(np.log(beats_s * 1000 / metre.beat_ms), metre.spread, len(beats_s))
+    usual = _normal(np.log(beats_s * 1000 / metre.beat_ms), metre.spread)
     if before is None:
         return np.asarray(np.log(usual), np.float64)
     is_same = (metre.profile.beats, metre.profile.is_compound) == (before.bars.beats, before.bars.is_compound)
-    goes_on = _normal(np.log(beats_s * NS_PER_S / before.tempo.beat_ns), _SAME_TEMPO, len(beats_s)) * is_same
+    goes_on = _normal(np.log(beats_s * NS_PER_S / before.tempo.beat_ns), _SAME_TEMPO) * is_same
     return np.asarray(np.log((usual + goes_on) / 2), np.float64)
 
 
-def _normal(values: Floats, deviation: float, count: int) -> Floats:
+def _normal(values: Floats, deviation: float) -> Floats:
+    """A normal density, its sum 1 over the tempos that are tried; where one is set, the density there."""
     density = np.exp(-0.5 * (values / deviation) ** 2) + 1e-12
-    return np.asarray(density / density.sum() if count > 1 else density, np.float64)
+    return np.asarray(density / density.sum() if len(values) > 1 else density, np.float64)
 
 
 def _returns(onsets: Onsets, beats_s: Floats) -> NDArray[np.float64]:
@@ -236,23 +244,22 @@ def _likeliest_path(at_s: Floats, emitted: Floats, metre: MetreModel, beat_s: fl
     """The position of each onset, in twelfths of a beat from a bar line at or before the first (Viterbi, 1967)."""
     profile, count = metre.profile, len(metre.profile.positions)
     with np.errstate(divide="ignore"):
-        beats = (metre.places[None, :] - metre.places[:, None]) % profile.beats
-        beats = np.where(beats <= 0, profile.beats, beats)[..., None] + np.arange(2) * profile.beats
+        beats = distances(metre.places, profile.beats)
         best, back = np.log(profile.first * emitted[:, 0]), []
         for index, between in enumerate(np.diff(at_s), 1):
-            deviation = (2 * _JITTER_S**2 + (_DRIFT * between) ** 2) ** 0.5
-            moves = best[:, None, None] + np.log(profile.moves) - 0.5 * ((between - beats * beat_s) / deviation) ** 2
+            misses = (between - beats * beat_s) / _deviation(float(between))
+            moves = best[:, None, None] + np.log(profile.moves) - 0.5 * misses**2
             choices = moves.transpose(1, 0, 2).reshape(count, -1)
             back.append(choices.argmax(1))
             best = choices.max(1) + np.log(emitted[:, index])
     at = int(best.argmax())
-    steps = [0]
+    steps = list[int]()
     for choices in reversed(back):
         before, bars = divmod(int(choices[at]), 2)
         wraps = profile.positions[at] <= profile.positions[before]
         steps.append(int(profile.positions[at] - profile.positions[before]) + profile.bar * (bars + int(wraps)))
         at = before
-    return np.asarray(profile.positions[at] + np.cumsum([0, *reversed(steps[1:])]), np.int64)
+    return np.asarray(profile.positions[at] + np.cumsum([0, *reversed(steps)]), np.int64)
 
 
 def _fitted(moments: NDArray[np.int64], path: Ints, metre: MetreModel, beat_s: float, *, is_fixed: bool) -> HeardMetre:

@@ -82,14 +82,19 @@ def make_model(profile: Profile, swing: float, beat_ms: float, spread: float, bi
     """A metre to be heard, from its profile."""
     places = played_at(profile.positions, swing)
     target, source, bars = np.nonzero(profile.moves.transpose(1, 0, 2) > _LEAST)
-    beats = (places[target] - places[source]) % profile.beats
-    beats = np.where(beats <= 0, profile.beats, beats) + bars * profile.beats
+    beats = distances(places, profile.beats)[source, target, bars]
     distance, distance_of = np.unique(np.round(beats, 6), return_inverse=True)
     begins = np.searchsorted(target, np.arange(len(profile.positions)))
     chance = profile.moves[source, target, bars]
     return MetreModel(
         profile, swing, beat_ms, spread, bias, places, source, target, begins, chance, distance, distance_of
     )
+
+
+def distances(places: Floats, bar: int) -> Floats:
+    """Beats [n, n, 2] from each place of a bar to the next of each, and to that of the bar after."""
+    beats = (places[None, :] - places[:, None]) % bar
+    return np.asarray(np.where(beats <= 0, bar, beats)[..., None] + np.arange(2) * bar, np.float64)
 
 
 def played_at(positions: Ints, swing: float) -> Floats:

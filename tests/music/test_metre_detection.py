@@ -196,3 +196,4 @@ def test_the_moves_of_each_metre_are_probabilities() -> None:
         assert metre.profile.moves.sum((1, 2)) == pytest.approx(1, rel=1e-3)
         assert metre.profile.first.sum() == pytest.approx(1, rel=1e-3)
         assert sorted(metre.target) == list(metre.target)
+        assert set(metre.target) == set(range(len(metre.profile.positions)))  # each position can be come to
