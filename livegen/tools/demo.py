@@ -54,6 +54,7 @@ def run_demo(settings: Settings, folder: Path, say: Say) -> Figures:
         if line.startswith("ready"):
             stage.is_ready.set()
 
+    say("below, time goes down and pitch to the right; you: o, then | while the key is down; livegen: # and :")
     player.start()
     roll.start()
     with tempfile.TemporaryDirectory() as recorded:
