@@ -22,7 +22,7 @@ from livegen.settings import Parameter, Settings, load
 from livegen.settings import Role as RoleName
 from livegen.settings_file import own_file
 from livegen.shipped import shipped_models
-from livegen.terminal import AsJson, complain, log, print_figures, print_table, progress, show, show_json, table
+from livegen.terminal import AsJson, complain, log, print_figures, print_table, progress, show, show_json
 from livegen.terminal_log import TerminalLog
 from livegen.usage import Commands, explain
 
@@ -293,7 +293,7 @@ def ports(as_json: AsJson = False) -> None:  # noqa: FBT002 (typer makes it a fl
     from livegen.tools.doctor import describe_ports
 
     found = describe_ports(load().ports)
-    print_table(found, ("direction", "name", "jam"), as_json=as_json)
+    print_table(found, {name: name for name in ("direction", "name", "jam")}, as_json=as_json)
     if not found and not as_json:
         show("no MIDI ports yet: plug in a keyboard, or start a program that has some")
 
@@ -310,11 +310,8 @@ def models(
     if figures:
         columns |= {"title": "title", "codec": "codec", "size": "size", "accuracy": "figure"}
     found = describe_models()
-    if as_json:
-        show_json(found)
-    else:
-        rows = [{**row, "roles": ", ".join(row["roles"])} for row in found]
-        show(table([{heading: row[key] for heading, key in columns.items()} for row in rows], tuple(columns)))
+    rows = found if as_json else [{**row, "roles": ", ".join(row["roles"])} for row in found]
+    print_table(rows, columns, as_json=as_json)
 
 
 @app.command(epilog="Example: livegen doctor")

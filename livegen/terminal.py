@@ -6,7 +6,7 @@ Lines of the log that go to the journal carry their level, as in sd-daemon(3).
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Annotated, Any, TextIO
 
@@ -71,12 +71,13 @@ def print_figures(figures: dict[str, Any], *, as_json: bool) -> None:
         show("\n".join(_lines(figures)))
 
 
-def print_table(rows: list[dict[str, Any]], columns: tuple[str, ...], *, as_json: bool) -> None:
-    """Print rows as a table, or as JSON."""
+def print_table(rows: list[dict[str, Any]], columns: Mapping[str, str], *, as_json: bool) -> None:
+    """Print rows as a table, or as JSON. ``columns``: each heading, and the key of what stands under it."""
     if as_json:
         show_json(rows)
     else:
-        show(table(rows, columns))
+        shown = [{heading: row[key] for heading, key in columns.items()} for row in rows]
+        show(table(shown, tuple(columns)))
 
 
 def _lines(figures: dict[str, Any], indent: str = "") -> list[str]:

@@ -48,7 +48,9 @@ def _mistake(error: Any, context: Any) -> str:
         return f"{_command(context)} needs {' and '.join(needed)}"
     if context and option and hasattr(error, "possibilities"):  # no such option
         known = [name for each in context.command.params for name in each.opts if name.startswith("--")]
-        return f"unknown option '{option}'{did_you_mean(option, [*known, '--help'])}"
+        takes = next((each for each in context.command.params if option.removeprefix("--") in _values(each)), None)
+        meant = f"; did you mean '{takes.opts[0]} {option[2:]}'?" if takes else did_you_mean(option, [*known, "--help"])
+        return f"unknown option '{option}'{meant}"
     if context and option:
         param = next((each for each in context.command.params if option in each.opts), None)
         if getattr(param, "is_flag", False):
@@ -69,6 +71,11 @@ def _command(context: Any) -> str:
 def _name(param: Any) -> str:
     """An option's name, or an argument's as the help has it."""
     return str(param.opts[0] if param.opts[0].startswith("-") else param.metavar or param.name)
+
+
+def _values(param: Any) -> list[str]:
+    """What an option may be, where its help lists that after a colon."""
+    return [value.strip(" .") for value in (getattr(param, "help", None) or "").partition(":")[2].split(",")]
 
 
 def _usage(context: Any) -> str:

@@ -33,6 +33,7 @@ def livegen(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
         (["xyz"], "unknown command 'xyz'; there are: bench, "),
         (["session", "lst"], "unknown command 'lst'; did you mean 'list'?"),
         (["jam", "--rolle", "x"], "unknown option '--rolle'; did you mean '--role'?"),
+        (["jam", "--solo"], "unknown option '--solo'; did you mean '--role solo'?"),
         (["ports", "--yaml"], "unknown option '--yaml'; there are: --help, --json"),
         (["--verison"], "unknown option '--verison'; did you mean '--version'?"),
         (["jam", "--role", "acompany"], "unknown role 'acompany'; did you mean 'accompany'?"),

@@ -35,6 +35,7 @@ class Controls:
         self._moves: dict[tuple[int, int], tuple[int, int]] = {}  # (channel, controller) → its lowest, highest value
         self._before: dict[int, int] = {}  # controller → its last value
         self._held: set[int] = set()  # controllers that have taken over
+        self.turned: dict[str, str] = {}  # parameter → the line about it, to be said when its knob rests
 
     def learn(self, parameter: Parameter) -> None:
         """Assign this parameter to the next controller that moves."""
@@ -50,6 +51,12 @@ class Controls:
             case ProgramChange(number, channel):
                 return self._is_listened_to(channel) and self._choose(number)
         return False
+
+    def say_turned(self) -> None:
+        """Say where the knobs that were turned have come to rest."""
+        for line in self.turned.values():
+            self._say(line)
+        self.turned.clear()
 
     def role_changed(self, role: Role) -> None:
         """The engine has changed to this role by itself."""
@@ -95,7 +102,7 @@ class Controls:
         if not self._has(number, before, value, knob.stands(self.settings)):
             return False
         self._held.add(number)
-        return self._change(knob.turned(self.settings, value))
+        return self._change(knob.turned(self.settings, value), self.turned.__setitem__)
 
     def _has_moved(self, knob: tuple[int, int], value: int) -> bool:
         """The knob has moved a real distance since the learning began; a preset sends each controller once."""
@@ -134,11 +141,16 @@ class Controls:
             self.settings.model_copy(update={"play": self.settings.play.model_copy(update={key: name})})
         )
 
-    def _change(self, settings: Settings) -> bool:
+    def _change(self, settings: Settings, say: Callable[[str, str], None] | None = None) -> bool:
+        """Take these settings; ``say`` is told each parameter that changed and the line about it."""
         is_new = settings != self.settings
         for section in _LIVE[:-1]:
             for key, value in getattr(settings, section):
                 if value != getattr(getattr(self.settings, section), key):
-                    self._say(f"{key} {value}")
+                    if say:
+                        say(key, f"{key} {value}")
+                    else:
+                        self.turned.pop(key, None)
+                        self._say(f"{key} {value}")
         self.settings = settings
         return is_new

@@ -16,6 +16,8 @@ from livegen.realtime import CARRYING, raise_thread
 from livegen.settings import Parameter, Settings
 from livegen.sync.clock_message import ClockMessage
 
+_REST_S = 0.3  # a knob that does not move for so long rests
+
 Send = Callable[[Message], None]
 
 
@@ -186,7 +188,14 @@ class EventRouter:
         """The thread's body, until ``stop``."""
         if self._is_realtime:
             raise_thread(CARRYING)
-        while (item := self._queue.get()) is not None:
+        while True:
+            try:
+                item = self._queue.get(timeout=_REST_S if self._controls.turned else None)
+            except Empty:
+                self._controls.say_turned()
+                continue
+            if item is None:
+                return
             self._do(item)
 
     def stop(self) -> None:
@@ -198,6 +207,7 @@ class EventRouter:
         with suppress(Empty):
             while (item := self._queue.get_nowait()) is not None:
                 self._do(item)
+        self._controls.say_turned()
 
     def _do(self, item: _Item) -> None:
         match item:

@@ -3,6 +3,7 @@
 import os
 import re
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from livegen.errors import SessionError, did_you_mean
 from livegen.recording.writer import PRIVATE, make_folder
 
 _SUFFIX = ".session"
+_SAVED = "saved-"
 _RECORDED = re.compile(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d(-\d+)?\.session")  # by ``free_path`` without a prefix
 
 
@@ -26,9 +28,18 @@ def free_path(folder: Path, prefix: str = "") -> Path:
     return next(folder / name for name in names if not (folder / name).exists())
 
 
+def saved_before(content: bytes, folder: Path) -> Path | None:
+    """The newest saved session, where it holds just this ``content``."""
+    saved = [path for path in _sessions(folder) if path.name.startswith(_SAVED)]
+    with suppress(OSError):
+        if saved and saved[-1].stat().st_size == len(content) and saved[-1].read_bytes() == content:
+            return saved[-1]
+    return None
+
+
 def save_session(content: bytes, folder: Path) -> Path:
     """Save the ``content`` of a session file where ``prune`` does not delete it; return its path."""
-    path = free_path(folder, "saved-")
+    path = free_path(folder, _SAVED)
     try:
         make_folder(folder)
         path.touch(PRIVATE)

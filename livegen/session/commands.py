@@ -16,6 +16,14 @@ if TYPE_CHECKING:
 SESSION = Annotated[str, typer.Argument(metavar="SESSION", help="The session's name in the list, or its file's path.")]
 Folder = Annotated[Path | None, typer.Option(help="The folder of the sessions; the default is in your state folder.")]
 
+_WORDS = {  # a figure's name in JSON → in the terminal
+    "name": "ports",
+    "notes_in": "notes of the player",
+    "notes_out": "notes of the machine",
+    "engines": "engines, one after another",
+    "bytes_lost": "bytes that cannot be read",
+}
+
 session = typer.Typer(cls=Commands, help="Recorded sessions: list, show, export, picture, save.", rich_markup_mode=None)
 
 
@@ -26,7 +34,7 @@ def session_list(folder: Folder = None, as_json: AsJson = False) -> None:  # noq
 
     found = list_sessions(folder or sessions_folder())
     if found or as_json:
-        print_table(found, ("name", "kb", "until"), as_json=as_json)
+        print_table(found, {"name": "name", "size in kB": "kb", "last note or knob": "until"}, as_json=as_json)
     else:
         how = "livegen session save keeps the last minutes, livegen jam --record FOLDER records everything"
         show(f"no sessions in {folder or sessions_folder()} yet: {how}")
@@ -41,7 +49,8 @@ def session_show(name: SESSION, folder: Folder = None, as_json: AsJson = False) 
     from livegen.recording.library import find_session, sessions_folder
     from livegen.session.summary import summary
 
-    print_figures(summary(find_session(name, folder or sessions_folder())), as_json=as_json)
+    found = summary(find_session(name, folder or sessions_folder()))
+    print_figures(found if as_json else {_WORDS.get(key, key): value for key, value in found.items()}, as_json=as_json)
 
 
 @session.command("export", epilog="Example: livegen session export 2026-11-21_20-00-00 evening.mid")
@@ -83,14 +92,18 @@ def session_save(
     """Save the last minutes of a livegen that runs or ran. livegen never deletes a saved session."""
     from livegen.midi_out.ledger import ledger_folder
     from livegen.recording.format import decode_session
-    from livegen.recording.library import save_session, sessions_folder
+    from livegen.recording.library import save_session, saved_before, sessions_folder
     from livegen.recording.recent import recent_content
     from livegen.session.summary import is_empty
 
     content = recent_content(ledger_folder(), name)
     if is_empty(decode_session(content, f"the last minutes of '{name}'")):
         raise SessionError("nothing was played in the last minutes, so there is nothing to save: play, then save")
-    show(str(save_session(content, folder or sessions_folder())))
+    folder = folder or sessions_folder()
+    if before := saved_before(content, folder):
+        show(f"{before} already holds all of it: nothing was played since")
+    else:
+        show(str(save_session(content, folder)))
 
 
 def _music(name: str, folder: Path | None) -> "tuple[str, list[Timed], list[Timed], BarMap]":

@@ -1,6 +1,8 @@
 """Knobs, programs and a settings file that changes."""
 
 from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
 from typing import get_args
 
 import pytest
@@ -9,7 +11,7 @@ from livegen.daemon.controls import Controls
 from livegen.daemon.event_router import EventRouter
 from livegen.daemon.file_watch import FileWatch
 from livegen.errors import SettingsError
-from livegen.events import SUSTAIN_PEDAL, ControlChange, ProgramChange
+from livegen.events import SUSTAIN_PEDAL, ControlChange, ProgramChange, Timed
 from livegen.parameters import KNOBS, MOST
 from livegen.settings import Parameter, Settings, load
 from livegen.settings_file import bind
@@ -41,7 +43,8 @@ def test_a_wheel_sets_what_it_has_learnt() -> None:
 
     assert changed == [True, True]
     assert wheel.settings.sampling.temperature == 4
-    assert said == ["temperature 0.25", "temperature 4.0"]
+    wheel.say_turned()
+    assert said == ["temperature 4.0"]
 
 
 def test_each_parameter_has_a_knob() -> None:
@@ -73,6 +76,33 @@ def test_without_soft_takeover_it_jumps() -> None:
 
     assert length.hear(ControlChange(20, 127))
     assert length.settings.play.answer_length == 2
+
+
+def test_a_knob_says_where_it_rests_and_not_each_step_on_the_way() -> None:
+    density, said = controls(cc={20: "density"}, soft_takeover=False)
+    for value in range(100, 128):
+        density.hear(ControlChange(20, value))
+    assert said == []
+
+    density.say_turned()
+    density.say_turned()
+
+    assert said == ["density 10.0"]
+
+
+def test_a_knob_that_rests_is_said_by_the_thread_that_hears_it() -> None:
+    said: SimpleQueue[str] = SimpleQueue()
+    settings = load(None, {"controls": {"cc": {20: "density"}, "soft_takeover": False}})
+    router = EventRouter(lambda _: None, lambda: None, Controls(settings, said.put))
+    thread = Thread(target=router.run)
+    thread.start()
+    for value in (100, MOST):
+        router.hear(Timed(0, ControlChange(20, value)))
+
+    assert said.get(timeout=30) == "density 10.0"
+
+    router.stop()
+    thread.join()
 
 
 def test_what_is_learnt_counts_at_once_and_is_saved_beside_what_was_there(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from livegen.clock import NS_PER_S
 from livegen.errors import SessionError
 from livegen.recording.format import Kind, Record, decode_session, read_session
-from livegen.recording.library import find_session, free_path, list_sessions, prune, save_session
+from livegen.recording.library import find_session, free_path, list_sessions, prune, save_session, saved_before
 from livegen.recording.recent import PIECES, next_piece, recent_content
 from livegen.recording.recorder import Recorder, open_recorder
 from livegen.settings import load
@@ -193,6 +193,15 @@ def test_two_sessions_in_one_second_get_two_files(tmp_path: Path):
     paths = [save_session(b"x", tmp_path) for _ in range(3)]
 
     assert len(set(paths)) == 3
+
+
+def test_the_same_minutes_are_known_to_be_saved(tmp_path: Path):
+    assert saved_before(b"x", tmp_path) is None
+    saved = save_session(b"x", tmp_path)
+    free_path(tmp_path).write_bytes(b"y")
+
+    assert saved_before(b"x", tmp_path) == saved
+    assert saved_before(b"y", tmp_path) is None  # it was recorded, and may be deleted
 
 
 def test_a_session_is_found_by_its_name_or_its_path_and_nowhere_else(tmp_path: Path):

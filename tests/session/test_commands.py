@@ -53,6 +53,15 @@ def test_last_minutes_in_which_nobody_played_are_not_saved_and_that_is_said(
     )
 
 
+def test_the_same_minutes_are_saved_once(tmp_path: Path) -> None:
+    (tmp_path / "run" / "livegen" / "livegen.1.ring").write_bytes(encode_frames([OPENED, NOTE]))
+
+    first, second = (livegen("session", "save").stdout.rstrip() for _ in range(2))
+
+    assert second == f"{first} already holds all of it: nothing was played since"
+    assert len(list((tmp_path / "state").rglob("*.session"))) == 1
+
+
 @pytest.mark.parametrize(("command", "target"), [("export", "evening.mid"), ("picture", "evening.png")])
 def test_a_session_in_which_nobody_played_is_neither_exported_nor_drawn(
     tmp_path: Path, command: str, target: str

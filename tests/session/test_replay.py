@@ -229,7 +229,7 @@ def test_the_command_replays_exports_draws_and_lists(recorded: Path, tmp_path: P
     assert [(command.returncode, command.stderr) for command in done] == [(0, "")] * 5
     assert done[0].stdout.startswith("replayed: equal, byte for byte\nengines: 1\nincomplete: 0\n")
     assert recorded.stem in done[3].stdout
-    assert "engines: 1\ndamaged: 0\nbytes lost: 0" in done[4].stdout
+    assert "engines, one after another: 1\ndamaged: 0\nbytes that cannot be read: 0" in done[4].stdout
     assert (tmp_path / "roll.png").read_bytes().startswith(b"\x89PNG")
     for path in (again, exported):
         tracks = {track.name: [m.type for m in track if not m.is_meta] for track in mido.MidiFile(path).tracks}
