@@ -32,7 +32,7 @@ complain("it ends")
         show,
         show_json,
         lambda text: print_figures({"name": text, "inner": {"name": text}}, as_json=False),
-        lambda text: print_table([{"name": text}], ("name",), as_json=False),
+        lambda text: print_table([{"name": text}], {"name": "name"}, as_json=False),
     ],
 )
 def test_what_commands_a_terminal_is_made_visible(print_it: Callable[[str], None], capsys: pytest.CaptureFixture[str]):
@@ -45,7 +45,7 @@ def test_what_commands_a_terminal_is_made_visible(print_it: Callable[[str], None
 
 
 def test_a_cell_and_a_figure_stay_in_their_line(capsys: pytest.CaptureFixture[str]):
-    print_table([{"name": "a\nb"}], ("name",), as_json=False)
+    print_table([{"name": "a\nb"}], {"name": "name"}, as_json=False)
     print_figures({"name": "a\nb"}, as_json=False)
 
     assert capsys.readouterr().out == "name\na\\nb\nname: a\\nb\n"
