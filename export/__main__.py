@@ -277,6 +277,26 @@ def kinship(
     typer.echo(in_columns(rows, ("familiarity", "who", "motif", "rhythm", "copies", "entropy")))
 
 
+@app.command(epilog="Example: `python -m export cadence bach`")
+def cadence(
+    name: Name,
+    music: Music = None,
+    part: Annotated[str, typer.Option(help="of the corpus: test, valid")] = "test",
+    seeds: Annotated[int, typer.Option(min=1, help="answers to each phrase")] = 5,
+) -> None:
+    """Measure how often an answer ends with a cadence, beside people's own continuations."""
+    from export.measures.cadence import asked_of, compare
+    from livegen.model.bundle import load_bundle
+    from livegen.terminal import table as in_columns
+
+    bundle = load_bundle(name)
+    with _bar() as bar:
+        corpus = corpora.load(bundle.card.trained_on.corpus, bundle.codec.name, music, _reading(bar))
+        pieces = corpus.split.test if part == "test" else corpus.split.valid
+        rows = compare(bundle, list(asked_of(corpus.codec, pieces)), seeds, _each(bar))
+    typer.echo(in_columns(rows, tuple(rows[0])))
+
+
 @app.command("session-cost", epilog="Example: `python -m export session-cost folk-char --music music/`")
 def session_cost(name: Name, music: Music = None, count: Annotated[int, typer.Option(min=1)] = 20) -> None:
     """Measure what the session's cache saves of the cost of held-out pieces, in nats per token, by their time."""

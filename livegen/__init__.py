@@ -104,6 +104,7 @@ The engine process. The engine does no input or output, and is told the time:
     engine/turn_taking.py        turns, events and roles
     engine/part.py               what is planned, promised and ended
     engine/parts.py              an answer; a solo
+    engine/endings.py            how an answer ends: the best of several futures
     engine/accompaniment.py      voices that sound together with the player's
     engine/token_stream.py       a stream of tokens: the state, the cursor, the way ahead and back
     engine/checkpoint.py         where a stream has got to
@@ -118,6 +119,8 @@ Music, and how it is written as tokens:
 
     music/hands.py               which keys are the left hand's
     music/key.py                 the key of a phrase
+    music/cadence.py             how a line of music ends
+    music/skyline.py             the melody of music in several voices, and its motifs
     music/chord_names.py         names the chord that sounds
     music/phrase.py              the phrase on its grid
     music/phrase_capture.py      what was played since the last answer, and when the phrase is over

@@ -22,6 +22,7 @@ from livegen.codecs.codec import Codec
 from livegen.engine.repetition import RepetitionGuard
 from livegen.events import Note
 from livegen.model.card import SamplingDefaults
+from livegen.music.skyline import intervals, runs, skyline
 from livegen.settings import Sampling
 
 RUN, COPY = 3, 7  # intervals
@@ -40,19 +41,6 @@ class Share:
         return f"{self.mean:.2f} ± {self.half:.2f}"
 
 
-def skyline(notes: Iterable[Note]) -> list[Note]:
-    """The highest note of each onset, in order."""
-    highest: dict[int, Note] = {}
-    for note in sorted(notes):
-        highest[note.onset] = note  # sorted by pitch within an onset
-    return [highest[onset] for onset in sorted(highest)]
-
-
-def intervals(line: Sequence[Note]) -> list[int]:
-    """Semitones from note to note, without repeated notes."""
-    return [after.pitch - before.pitch for before, after in pairwise(line) if after.pitch != before.pitch]
-
-
 def ratios(line: Sequence[Note]) -> list[float]:
     """How much longer each time between two onsets is than the one before, rounded to two digits."""
     times = [after.onset - before.onset for before, after in pairwise(line)]
@@ -68,11 +56,6 @@ def kinship(
     """The share of the answer's runs of a length that stand in the phrase; None for an answer without any."""
     own, known = (runs(of(skyline(notes)), length) for notes in (answer, phrase))
     return sum(run in set(known) for run in own) / len(own) if own else None
-
-
-def runs(values: Sequence[float], length: int) -> list[tuple[float, ...]]:
-    """All runs of so many values."""
-    return [tuple(values[at : at + length]) for at in range(len(values) - length + 1)]
 
 
 def entropy(notes: Sequence[Note]) -> float | None:

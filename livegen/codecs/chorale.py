@@ -97,16 +97,6 @@ class ChoraleCodec(PitchRangeCodec[ChoraleCursor]):
             mask[END] = cursor.is_whole and bool(cursor.sounding)  # a piece ends only after a sounding frame
         return mask
 
-    def ending(self, cursor: ChoraleCursor) -> Mask:
-        """A fermata at the beginning of the frame, and a frame that is not empty."""
-        mask = self.mask(cursor)
-        if mask[FERMATA]:
-            mask[:] = False
-            mask[FERMATA] = True
-        elif not cursor.notes:
-            mask[FRAME_END] = False
-        return mask
-
     def step(self, cursor: ChoraleCursor, token: int) -> tuple[ChoraleCursor, tuple[Ticked, ...]]:
         """As ``Codec.step``; a frame's events are settled at its end, note-offs first."""
         if token == START:

@@ -66,9 +66,6 @@ class Codec(Protocol[C]):
     def mask(self, cursor: C) -> Mask:
         """The grammar: tokens that may come next. Read-only, never all False."""
 
-    def ending(self, cursor: C) -> Mask:
-        """Of the tokens that may come next, those that lead to the end of the phrase."""
-
     def step(self, cursor: C, token: int) -> tuple[C, tuple[Ticked, ...]]:
         """The cursor after ``token``, which the mask must allow, and the events that it settled."""
 

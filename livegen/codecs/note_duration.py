@@ -130,15 +130,6 @@ class NoteDurationCodec(PitchRangeCodec[NoteDurationCursor]):
         mask[END] = cursor.is_whole and cursor.last_rest > 0
         return mask
 
-    def ending(self, cursor: NoteDurationCursor) -> Mask:
-        """No END, and no rest beyond the beat."""
-        mask = self.mask(cursor)
-        mask[END] = False
-        left = (next_multiple(cursor.tick + 1, TICKS_PER_QUARTER) - cursor.tick) // GRID_TICKS
-        if cursor.is_inside:
-            mask[2 + left : self.first_sound] = False
-        return mask
-
     def step(self, cursor: NoteDurationCursor, token: int) -> tuple[NoteDurationCursor, tuple[Ticked, ...]]:
         """As ``Codec.step``; note-ons are settled at once, note-offs with the rest that leads past them."""
         told = cursor.told + 1

@@ -121,12 +121,6 @@ class NotesCodec(PitchRangeCodec[NotesCursor]):
         mask[END] = cursor.is_whole and not cursor.is_empty
         return mask
 
-    def ending(self, cursor: NotesCursor) -> Mask:
-        """Any note: the rhythm decides where the phrase ends."""
-        mask = self.mask(cursor)
-        mask[END] = False
-        return mask
-
     def step(self, cursor: NotesCursor, token: int) -> tuple[NotesCursor, tuple[Ticked, ...]]:
         """As ``Codec.step``; a note settles its note-on and the note-offs before the next onset."""
         if token == START:

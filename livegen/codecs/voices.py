@@ -103,14 +103,6 @@ class VoicesCodec(PitchRangeCodec[VoicesCursor]):
         mask[self.start] = not cursor.is_inside
         return mask
 
-    def ending(self, cursor: VoicesCursor) -> Mask:
-        """A chord on the beat, held to the end of the beat."""
-        if cursor.voices and cursor.tick % TICKS_PER_QUARTER:
-            return self.vocabulary.only(cursor.voices[len(cursor.written)])
-        mask = self.mask(cursor)
-        mask[SILENCE] = False
-        return mask
-
     def step(self, cursor: VoicesCursor, token: int) -> tuple[VoicesCursor, tuple[Ticked, ...]]:
         """As ``Codec.step``; a frame's events are settled with its last voice, note-offs first."""
         if token == self.start:

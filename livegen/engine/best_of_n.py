@@ -5,7 +5,7 @@ probability (Stiennon et al., Learning to Summarize from Human Feedback, 2020, w
 beam search (``tools/harmonise_file.py``) keeps the likeliest of all expansions of its candidates.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic
 
@@ -51,6 +51,7 @@ class Branch(Generic[C]):
 
 Advance = Callable[[Candidate[C]], tuple[Candidate[C], Mask | None]]  # to the next choice; None where it is complete
 Expand = Callable[[Sequence[Branch[C]]], Iterable[Candidate[C]]]
+Steps = Generator[None, None, list[Candidate[C]]]  # of a search: a pause after each
 
 
 def search(
@@ -61,6 +62,22 @@ def search(
     most: int | None = None,
 ) -> list[Candidate[C]]:
     """The candidates, once all are complete; with ``most``, only that many of the likeliest are kept at each step."""
+    steps = search_in_steps(stepper, candidates, advance, expand, most)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as over:
+            return list(over.value)
+
+
+def search_in_steps(
+    stepper: Stepper,
+    candidates: Iterable[Candidate[C]],
+    advance: Advance[C],
+    expand: Expand[C],
+    most: int | None = None,
+) -> Steps[C]:
+    """As ``search``, with a pause after each step of the network."""
     waiting, whole = list(candidates), list[Candidate[C]]()
     while waiting:
         choices: list[tuple[Candidate[C], Mask]] = []
@@ -73,6 +90,7 @@ def search(
         waiting = list(expand(_fed(stepper, choices))) if choices else []
         if most and waiting:
             waiting, whole = sorted((*whole, *waiting), key=lambda candidate: -candidate.nats)[:most], []
+        yield
     return whole
 
 
@@ -81,25 +99,30 @@ def likeliest(
 ) -> Candidate[C]:
     """The likeliest of ``count`` candidates that ``draw`` samples from ``checkpoint`` until ``ask`` ends them."""
 
-    def advance(candidate: Candidate[C]) -> tuple[Candidate[C], Mask | None]:
-        """Go on to the next choice: a token without alternative needs no step of the network of its own."""
-        while (mask := ask(candidate.checkpoint)) is not None and np.count_nonzero(mask) == 1:
-            candidate = candidate.after(codec, int(mask.argmax()))
-        return candidate, mask
-
     def expand(branches: Sequence[Branch[C]]) -> Iterable[Candidate[C]]:
         """Add one token to each; the first choice is drawn ``count`` times, equal draws counting once."""
         nonlocal count
         expanded = []
         for branch in branches:
-            nats = _log_softmax(branch.logits, branch.mask)
+            nats = log_softmax(branch.logits, branch.mask)
             drawn = [draw(branch.logits, branch.mask, branch.candidate.checkpoint) for _ in range(count)]
             expanded += [branch.candidate.after(codec, token, float(nats[token])) for token in dict.fromkeys(drawn)]
         count = count if len(expanded) == 1 else 1
         return expanded
 
-    whole = search(stepper, [Candidate(checkpoint)], advance, expand)
+    whole = search(stepper, [Candidate(checkpoint)], to_next_choice(codec, ask), expand)
     return max(whole, key=lambda candidate: candidate.nats)
+
+
+def to_next_choice(codec: Codec[C], ask: Ask[C]) -> Advance[C]:
+    """Go on to the next choice: a token without alternative needs no step of the network of its own."""
+
+    def advance(candidate: Candidate[C]) -> tuple[Candidate[C], Mask | None]:
+        while (mask := ask(candidate.checkpoint)) is not None and np.count_nonzero(mask) == 1:
+            candidate = candidate.after(codec, int(mask.argmax()))
+        return candidate, mask
+
+    return advance
 
 
 def _fed(stepper: Stepper, choices: Sequence[tuple[Candidate[C], Mask]]) -> list[Branch[C]]:
@@ -118,7 +141,7 @@ def _fed(stepper: Stepper, choices: Sequence[tuple[Candidate[C], Mask]]) -> list
     return branches
 
 
-def _log_softmax(logits: Logits, mask: Mask) -> Logits:
+def log_softmax(logits: Logits, mask: Mask) -> Logits:
     """Log-probabilities [vocab] among the tokens of ``mask`` only."""
     top = logits[mask].max()
     total: Logits = logits - top - np.log(np.exp(logits[mask] - top).sum())

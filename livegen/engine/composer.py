@@ -10,6 +10,7 @@ from livegen.clock import NS_PER_S
 from livegen.codecs.codec import Codec, Cursor, FrameCodec
 from livegen.codecs.vocabulary import PitchSet
 from livegen.engine.accompaniment import Accompaniment, KeySetting
+from livegen.engine.endings import Wish
 from livegen.engine.part import Part, PlaybackStyle
 from livegen.engine.parts import Answer, Solo, Start
 from livegen.engine.repetition import RepetitionGuard
@@ -21,6 +22,7 @@ from livegen.engine.turn_taking import OTHERWISE, ROLES, Role
 from livegen.events import TICKS_PER_QUARTER, Note, NoteOff, NoteOn
 from livegen.model.bundle import Bundle
 from livegen.model.card import SamplingDefaults
+from livegen.music.cadence import bars_by_end
 from livegen.music.hands import Hands
 from livegen.music.key import Key, find_key, hear_key, parse_key
 from livegen.music.metre import Bars, KeyChange, Metre
@@ -170,7 +172,10 @@ class Composer:
             (origin + bars.upbeat) % bars.ticks,
         )
         style, beat = self._line_style(phrase.notes), transport or phrase.tempo
-        return Answer(stream, prompt, style, beat, start, min(length, longest or length), longest)
+        felt = bars_by_end(notes, bars)
+        ahead = replace(felt, upbeat=(felt.upbeat - phrase.length) % felt.ticks)
+        wish = Wish(min(length, longest or length), longest, home, ahead, tuple(notes))
+        return Answer(stream, prompt, style, beat, start, wish)
 
     def _solo(self, beginning: Beginning) -> Solo:
         """Music without a phrase to answer; it continues the last stream, if there is one."""

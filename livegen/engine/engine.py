@@ -134,6 +134,11 @@ class Engine:
         """The key that is heard, or set; None before the first note."""
         return self._composer.key
 
+    @property
+    def part(self) -> Part | None:
+        """What plays, or played last."""
+        return self._part
+
     def pending(self) -> tuple[Timed, ...]:
         """The events that are planned and not yet handed over."""
         return self._part.pending() if self._part else ()

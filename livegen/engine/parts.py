@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from livegen.clock import NS_PER_S
 from livegen.codecs.codec import Cursor, Prompt
+from livegen.engine.endings import LENGTH, End, Endings, Wish
 from livegen.engine.part import Moment, Part, PlaybackStyle
 from livegen.engine.plan import LookAhead
 from livegen.engine.token_stream import TokenStream
@@ -26,7 +27,8 @@ from livegen.music.tempo_map import TempoMap, next_multiple
 from livegen.music.transport import TransportState
 
 _TOKENS_A_CALL = 32  # of a prompt: a call lasts some milliseconds at the most
-_EARLIEST_END = 0.7  # of the intended length: a phrase end after this ends the answer
+_LEAD_NS = NS_PER_S  # so long before the end must be known, its futures are begun ...
+_STEPS_A_CALL = 2  # ... of the network, for all of them: some milliseconds
 _BREATH = 2 * TICKS_PER_QUARTER  # between two pieces, at the least
 
 
@@ -205,7 +207,7 @@ class Line(Part):
 
 
 class Answer(Line):
-    """The answer to a phrase, about ``length`` ticks long, and never longer than ``longest``; None: no limit."""
+    """The answer to a phrase. Its end is one of several futures, which are imagined while what is before it plays."""
 
     takes_up = True
 
@@ -216,26 +218,29 @@ class Answer(Line):
         style: PlaybackStyle,
         beat: TempoMap,
         start: Start,
-        length: int,
-        longest: int | None = None,
+        wish: Wish,
     ) -> None:
         super().__init__(stream, style, beat, start)
         self._prompt = prompt
-        self._longest = longest
-        self._length = length
-        self._closing: int | None = None  # ticks from the beginning to the end, once the end is decided
+        self._wish = wish
+        self._written: list[Ticked] = []  # in the stream's ticks
+        self._endings: Endings[Cursor] | None = None
+        self.chosen: End | None = None  # its end, once one of the futures was chosen
         self._end: int | None = None  # in the beat's ticks
         self._end_ns: int | None = None  # the end of an answer that was retracted
 
     def retract(self, after_ns: int) -> None:
         """As ``Part.retract``. The answer is over."""
         super().retract(after_ns)
+        self._endings = None
         self._end_ns = after_ns
 
     def due_ns(self, ahead: LookAhead) -> int:
         """As ``Part.due_ns``; when nothing is left to plan, the moment of its end."""
+        if self._endings:
+            return 0
         if self._is_open or not self._is_begun or self._is_paused:
-            return super().due_ns(ahead)
+            return min(super().due_ns(ahead), self._fork_ns - _LEAD_NS - ahead.horizon_ns)
         if self._planned:
             return self._beat.ns_at(self._planned[0].tick) - ahead.commit_ns
         return self._over_ns or 0
@@ -255,8 +260,14 @@ class Answer(Line):
         return self._end is None and self._end_ns is None and not self._is_paused
 
     @property
-    def _written(self) -> int:
-        return self.stream.cursor.tick - self._begin_tick
+    def _fork(self) -> int:
+        """The stream's tick from which on several futures are imagined."""
+        length = self._wish.length
+        return self._begin_tick + next_multiple(length - min(LENGTH, length // 2), TICKS_PER_QUARTER)
+
+    @property
+    def _fork_ns(self) -> int:
+        return self._beat.ns_at(self._fork + self._offset)
 
     def _prepare(self) -> bool:
         return self.stream.prime(self._prompt, _TOKENS_A_CALL)
@@ -269,53 +280,52 @@ class Answer(Line):
     def _pause(self, after_ns: int) -> None:
         super()._pause(after_ns)
         self._end = self._end_ns = None
+        self._written = [ticked for ticked in self._written if ticked.tick < self.stream.cursor.tick]
 
     def _write_until(self, until_ns: int) -> None:
-        while self._is_open and self._moment() <= until_ns:
-            self._decide_closing()
-            if self._closing is not None and self._written >= self._closing:
-                return self._finish(self.stream.cursor.tick)
-            is_first = not self._written
-            for ticked in self.stream.imagine(is_ending=self._closing is not None):
-                self._keep(ticked)
+        reach_ns = until_ns + (_LEAD_NS if self._fork_ns <= until_ns + _LEAD_NS else 0)
+        while self._is_open and self._moment() <= reach_ns and self.stream.cursor.tick < self._fork:
+            is_first = self.stream.cursor.tick == self._begin_tick
+            held = self.stream.cursor.sounding
+            settled = self.stream.imagine()
             if is_first:
-                self._strike_what_is_held()
-            if self._last is not None and self.stream.cursor.tick >= self._last:
-                return self._finish(self._last)
+                settled = (*self._struck(held, settled), *settled)
+            for ticked in settled:
+                self._keep(ticked)
+            self._written += settled
+        if self._is_open and self.stream.cursor.tick >= self._fork and self._moment() <= reach_ns:
+            self._close(is_due=self._moment() <= until_ns)
 
-    @property
-    def _last(self) -> int | None:
-        """The stream's tick at which it ends at the latest."""
-        return None if self._longest is None else self._begin_tick + self._longest
+    def _struck(self, held: Sequence[int], settled: Sequence[Ticked]) -> list[Ticked]:
+        """Beginnings of the voices that the network holds over from the phrase: they have not sounded yet."""
+        ended = {
+            ticked.event.pitch
+            for ticked in settled
+            if ticked.tick <= self._begin_tick and isinstance(ticked.event, NoteOff)
+        }
+        return [Ticked(self._begin_tick, NoteOn(pitch)) for pitch in held if pitch not in ended]
+
+    def _close(self, *, is_due: bool) -> None:
+        """Imagine the futures, a little at each call; end with the best of them, at once when it ``is_due``."""
+        if not self._endings:
+            self._endings = Endings(self.stream, self._wish, self._begin_tick, self._written)
+        if is_due:
+            self._endings.complete()
+        elif not self._endings.advance(_STEPS_A_CALL):
+            return
+        end = self.chosen = self._endings.end
+        self._endings = None
+        if not end:
+            return self._finish(self.stream.cursor.tick)
+        for ticked in self.stream.write(end.tokens, end.over):
+            is_note = isinstance(ticked.event, NoteOn | NoteOff)
+            if ticked.tick <= (end.last if is_note else end.over):
+                self._keep(ticked)
+        self._finish(end.over)
 
     def _finish(self, tick: int) -> None:
         self._end = tick + self._offset
         self._release_all(self._end)
-
-    def _keep(self, ticked: Ticked) -> None:
-        """As ``Line._keep``: no note begins at the latest end or after it, and everything else comes by then."""
-        if self._last is not None and ticked.tick >= self._last:
-            if isinstance(ticked.event, NoteOn):
-                self._begun.setdefault(ticked.event.pitch, []).append(None)
-                return
-            ticked = Ticked(self._last, ticked.event)
-        super()._keep(ticked)
-
-    def _decide_closing(self) -> None:
-        """End with the network's own phrase end when it comes late enough, else in the last beat."""
-        if self._closing is not None:
-            return
-        length, written = self._length, self._written
-        if self.stream.cursor.is_phrase_end and written >= _EARLIEST_END * length:
-            self._closing = next_multiple(written, TICKS_PER_QUARTER)
-        elif written >= length - TICKS_PER_QUARTER:
-            self._closing = next_multiple(written + 1, TICKS_PER_QUARTER)
-
-    def _strike_what_is_held(self) -> None:
-        """Begin the voices that the network holds over from the phrase: they have not sounded yet."""
-        for pitch in self.stream.cursor.sounding:
-            if not self._voices[self.style.pitch(pitch)]:
-                self._keep(Ticked(self._begin_tick, NoteOn(pitch)))
 
 
 class Solo(Line):

@@ -6,7 +6,7 @@ they agree and the newer the place; the votes are mixed into the network's proba
 longest agreement is. No weight of the network changes. Nothing is stored twice, and the oldest is forgotten first.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -83,6 +83,11 @@ class SessionCache:
                 played[: self._kept] = played[_FORGOTTEN:]
         self._tokens[self._kept], self._own[self._kept] = token, is_own
         self._kept += 1
+
+    def extend(self, tokens: Sequence[int]) -> None:
+        """As ``add`` for each of these tokens of our own."""
+        for token in tokens:
+            self.add(token, is_own=True)
 
     def go(self, position: int) -> None:
         """Take back all tokens after a position."""

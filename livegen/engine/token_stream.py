@@ -6,7 +6,7 @@ with it (speculative decoding, Leviathan et al., 2023, with the codec as the dra
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic
 
@@ -15,7 +15,16 @@ import numpy as np
 from livegen.codecs.chorale_frames import FramePrompt
 from livegen.codecs.codec import C, Codec, Prompt
 from livegen.codecs.vocabulary import Mask, PitchSet
-from livegen.engine.best_of_n import Candidate, InterruptedSearch, likeliest
+from livegen.engine.best_of_n import (
+    Branch,
+    Candidate,
+    InterruptedSearch,
+    Steps,
+    likeliest,
+    log_softmax,
+    search_in_steps,
+    to_next_choice,
+)
 from livegen.engine.checkpoint import Checkpoint, beginning
 from livegen.engine.repetition import RepetitionGuard
 from livegen.engine.sampler import Sampler
@@ -23,6 +32,7 @@ from livegen.engine.session_cache import SessionCache
 from livegen.events import Ticked
 from livegen.model.stepper import Logits, State, Stepper
 
+_MOST_TOKENS = 400  # of a continuation: one that does not get on is given up
 _MOST_CHECKPOINTS = 512  # the look-ahead is sixteen beats at the most; each checkpoint keeps a state
 
 
@@ -79,6 +89,11 @@ class TokenStream(Generic[C]):
         """The codec's cursor after the last token."""
         return self._checkpoint.cursor
 
+    @property
+    def codec_name(self) -> str:
+        """The name of the codec of its tokens."""
+        return self._codec.name
+
     def set_bias(self, odds: Logits) -> None:
         """From now on add these log-odds [vocab] to the logits."""
         self._bias = odds
@@ -108,16 +123,51 @@ class TokenStream(Generic[C]):
             self._advance(mask, is_own=False)
         return prompt.mask(self._checkpoint.cursor) is None
 
-    def imagine(self, *, is_ending: bool = False) -> tuple[Ticked, ...]:
+    def imagine(self) -> tuple[Ticked, ...]:
         """Generate tokens until the cursor's tick moves on or the piece ends; return the events that they settled."""
         events: list[Ticked] = []
         begin = self._checkpoint.cursor.tick
         while True:
-            cursor = self._checkpoint.cursor
-            mask = self._codec.ending(cursor) if is_ending else self._codec.mask(cursor)
-            events += self._advance(self._sound(mask, self._checkpoint))
+            events += self._advance(self._sound(self._codec.mask(self._checkpoint.cursor), self._checkpoint))
             if self._checkpoint.cursor.tick != begin or self._checkpoint.cursor.is_piece_end:
                 return tuple(events)
+
+    def futures(self, count: int, until: int) -> Steps[C]:
+        """So many continuations up to a tick, or to the end of the piece; all are stepped in one call of the network.
+
+        The stream itself stays where it is. A continuation's tokens count as their own in the session's cache.
+        """
+        begin, codec = self._checkpoint, self._codec
+        sampler = self._sampler.branch(begin.cursor.tick, count)
+        most = begin.remembered + _MOST_TOKENS
+
+        def ask(at: Checkpoint[C]) -> Mask | None:
+            is_over = at.cursor.tick >= until or at.cursor.is_piece_end or at.remembered >= most
+            return None if is_over else self._sound(codec.mask(at.cursor), at)
+
+        def expand(branches: Sequence[Branch[C]]) -> Iterable[Candidate[C]]:
+            return [self._drawn(branch, begin, sampler) for branch in branches]
+
+        starts = [Candidate(begin)] * count
+        return search_in_steps(self._stepper, starts, to_next_choice(codec, ask), expand)
+
+    def phrase_ends(self, tokens: Iterable[int]) -> list[int]:
+        """The ticks at which these next tokens end phrases or the piece."""
+        cursor, ends = self.cursor, list[int]()
+        for token in tokens:
+            cursor, _ = self._codec.step(cursor, token)
+            if cursor.is_whole and (cursor.is_phrase_end or cursor.is_piece_end):
+                ends.append(cursor.tick)
+        return ends
+
+    def write(self, tokens: Iterable[int], until: int) -> tuple[Ticked, ...]:
+        """Go on with these tokens, which the grammar must allow, up to a tick; return the events that they settled."""
+        events: list[Ticked] = []
+        for token in tokens:
+            if self.cursor.is_whole and self.cursor.tick >= until:
+                break
+            events += self._take(token)
+        return tuple(events)
 
     @property
     def checkpoint(self) -> Checkpoint[C]:
@@ -187,6 +237,9 @@ class TokenStream(Generic[C]):
     def _advance(self, mask: Mask, *, is_own: bool = True) -> tuple[Ticked, ...]:
         is_settled = np.count_nonzero(mask) == 1
         token = int(mask.argmax()) if is_settled else self._draw(self._logits(), mask, self._checkpoint, self._sampler)
+        return self._take(token, is_own=is_own)
+
+    def _take(self, token: int, *, is_own: bool = True) -> tuple[Ticked, ...]:
         self._checkpoint, events = self._checkpoint.after(self._codec, token)
         if self._cache:
             self._cache.add(token, is_own=is_own)
@@ -194,13 +247,28 @@ class TokenStream(Generic[C]):
             self._checkpoints.append(self._checkpoint)
         return events
 
+    def _drawn(self, branch: Branch[C], begin: Checkpoint[C], sampler: Sampler) -> Candidate[C]:
+        """One more token of a continuation that began at ``begin``, and what it costs."""
+        if self._cache:
+            self._cache.extend(branch.candidate.tokens)
+        odds = self._odds(branch.logits, branch.mask)
+        if self._cache:
+            self._cache.go(begin.remembered)
+        token = self._choose(odds, branch.mask, branch.candidate.checkpoint, sampler)
+        return branch.candidate.after(self._codec, token, float(log_softmax(odds, branch.mask)[token]))
+
     def _draw(self, logits: Logits, mask: Mask, checkpoint: Checkpoint[C], sampler: Sampler) -> int:
+        return self._choose(self._odds(logits, mask), mask, checkpoint, sampler)
+
+    def _odds(self, logits: Logits, mask: Mask) -> Logits:
+        """With the settings' leanings and the session's cache."""
+        odds = logits + self._bias
+        return self._cache.mixed(odds, mask, self._familiarity) if self._cache else odds
+
+    def _choose(self, odds: Logits, mask: Mask, checkpoint: Checkpoint[C], sampler: Sampler) -> int:
         temperature_factor = (
             self._repetition.temperature_factor(checkpoint.history) if self._repetition and checkpoint.history else 1.0
         )
-        odds = logits + self._bias
-        if self._cache:
-            odds = self._cache.mixed(odds, mask, self._familiarity)
         return sampler.choose(odds, mask, temperature_factor)
 
     def _logits(self) -> Logits:

@@ -62,6 +62,12 @@ class Key:
         return Key((self.tonic + semitones) % 12, self.is_minor)
 
     @property
+    def near(self) -> tuple["Key", ...]:
+        """The keys of the fifth and the fourth degree, and the relative key."""
+        relative = Key((self.tonic + (3 if self.is_minor else 9)) % 12, not self.is_minor)
+        return self.transposed(7), self.transposed(5), relative
+
+    @property
     def semitones_home(self) -> int:
         """Semitones to C major or A minor in the nearer direction, -6 to 5."""
         home = 9 if self.is_minor else 0

@@ -194,16 +194,6 @@ def test_a_last_note_of_a_beat_closes_its_phrase() -> None:
     assert np.flatnonzero(mask).tolist() == [FERMATA]
 
 
-def test_an_ending_is_a_chord_under_a_fermata() -> None:
-    cursor, _ = CODEC.step(CODEC.begin(), START)
-
-    opening = CODEC.ending(cursor)
-    cursor, _ = CODEC.step(cursor, FERMATA)
-
-    assert np.flatnonzero(opening).tolist() == [FERMATA]
-    assert not CODEC.ending(cursor)[FRAME_END]
-
-
 def test_octaves_bring_any_melody_to_a_soprano() -> None:
     shifts = [CODEC.shift(Key(0), [pitch]) for pitch in (34, 46, 58, 70, 82, 94)]
 

@@ -106,13 +106,6 @@ def test_a_chord_that_lies_for_more_than_a_beat_closes_a_phrase() -> None:
     assert ends == [False] * LONG + [True]
 
 
-def test_an_ending_strikes_on_the_beat_and_then_holds() -> None:
-    on_the_beat, between = after(CODEC.start), after(CODEC.start, *tokens(S, B, A, T), *tokens(S))
-
-    assert CODEC.ending(on_the_beat).sum() == CODEC.start - 1  # any pitch, no silence
-    assert np.flatnonzero(CODEC.ending(between)).tolist() == tokens(B)
-
-
 def test_voices_are_guessed_to_hold_between_eighths_while_they_do() -> None:
     chord = tokens(S, B, A, T)
 

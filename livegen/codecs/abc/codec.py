@@ -95,13 +95,6 @@ class AbcCodec:
             return self._only_start
         return self._mask(grammar.following(cursor))
 
-    def ending(self, cursor: AbcCursor) -> Mask:
-        """All allowed tokens except the end mark: the music continues to the end of the beat."""
-        if not cursor.is_inside:
-            return self.mask(cursor)
-        others = grammar.following(cursor) - {grammar.END}
-        return self._mask(others) if others else self.mask(cursor)
-
     def step(self, cursor: AbcCursor, token: int) -> tuple[AbcCursor, tuple[Ticked, ...]]:
         """As ``Codec.step``; a note's events are settled with the character that completes it."""
         if token == START:
