@@ -47,6 +47,7 @@ A folder runs in one process. The port process owns the ports and the time; it n
     sound/sound_file.py          renders a MIDI file as sound
     sound/synth.py               the output that plays through it, and starts it again
     recording/format.py          the session file, to which data is only appended
+    recording/opening.py         which livegen made a session
     recording/writer.py          writes frames to a sequence of files
     recording/recent.py          the ring buffer on disk: the last minutes
     recording/library.py         the sessions on disk: folder, names, which are deleted

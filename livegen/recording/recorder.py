@@ -1,19 +1,16 @@
 """Records a session: to the ring of the last minutes, and to a file in the player's folder."""
 
-import json
-import platform
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from livegen.clock import NS_PER_S
 from livegen.midi_out.ledger import ledger_folder, make_ledger_folder
-from livegen.recording.format import Kind, Record, encode_frames
+from livegen.recording.format import Record, encode_frames
 from livegen.recording.library import free_path, prune
+from livegen.recording.opening import opening
 from livegen.recording.recent import PIECES, next_piece
 from livegen.recording.writer import SessionWriter
 from livegen.settings import Settings
-from livegen.version import RUNNING
 
 _SAVE_NS = NS_PER_S
 _LARGEST_PIECE = 4 * 2**20
@@ -60,7 +57,7 @@ def open_recorder(settings: Settings, say: Callable[[str], None]) -> Recorder | 
         writers.append(
             SessionWriter(
                 lambda: next_piece(ledger_folder(), name),
-                lambda at_ns: _opening(name, at_ns),
+                lambda at_ns: opening(name, at_ns),
                 say,
                 longest_ns=longest_ns,
                 largest=_LARGEST_PIECE,
@@ -76,16 +73,6 @@ def open_recorder(settings: Settings, say: Callable[[str], None]) -> Recorder | 
             return free_path(folder)
 
         writers.append(
-            SessionWriter(next_path, lambda at_ns: _opening(name, at_ns), say, largest=largest, is_synced=True)
+            SessionWriter(next_path, lambda at_ns: opening(name, at_ns), say, largest=largest, is_synced=True)
         )
     return Recorder(writers) if writers else None
-
-
-def _opening(name: str, at_ns: int) -> bytes:
-    opened = {
-        "livegen": RUNNING,
-        "name": name,
-        "begun": time.strftime("%Y-%m-%d %H:%M:%S"),
-        "machine": platform.machine(),
-    }
-    return encode_frames([Record(at_ns, Kind.OPENED, json.dumps(opened).encode())])

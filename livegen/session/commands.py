@@ -18,6 +18,7 @@ Folder = Annotated[Path | None, typer.Option(help="The folder of the sessions; t
 
 _WORDS = {  # a figure's name in JSON → in the terminal
     "name": "ports",
+    "engine": "checksum of its engine",
     "notes_in": "notes of the player",
     "notes_out": "notes of the machine",
     "engines": "engines, one after another",

@@ -42,6 +42,7 @@ from livegen.model.files import read_model
 from livegen.music.metre import KeyChange, Mark, Metre
 from livegen.recording.format import Kind, Record, Session, read_session
 from livegen.recording.library import find_session, sessions_folder
+from livegen.recording.opening import maker, read_opening, this_livegen
 from livegen.recording.tracks import first_note_ns, track
 from livegen.settings import Settings
 from livegen.shipped import shipped_models
@@ -60,6 +61,7 @@ class Replayed:
     sha256: str  # of their bytes, in hex
     machine: list[Timed]  # the events that the replay sends
     marks: list[Mark]  # tempo, metre and key that the replay finds
+    maker: str  # the livegen that made the session, in words
 
 
 def replay(session: Session, open_model: OpenModel, report: Callable[[int, int], None]) -> Replayed:
@@ -71,9 +73,19 @@ def replay(session: Session, open_model: OpenModel, report: Callable[[int, int],
     for done, record in enumerate(session.records):
         if done % 1000 == 0:
             report(done, len(session.records))
-        stage.take(record)
+        try:
+            stage.take(record)
+        except SessionError as error:
+            raise SessionError(f"{error}; {_versions(stage.maker)}") from None
     report(len(session.records), len(session.records))
     return stage.end()
+
+
+def _versions(made_by: str) -> str:
+    """Which livegen made a session that differs, and what to do about it."""
+    if made_by == this_livegen():
+        return f"it was made by this very {made_by}: please report it, with the session"
+    return f"it was made by {made_by}, and this is {this_livegen()}, which may play otherwise: replay it with that one"
 
 
 def model_opener(more: Sequence[Path]) -> OpenModel:
@@ -106,10 +118,13 @@ class _Stage:
         self._marks: list[Mark] = []
         self._hash = sha256()
         self._lives = self._cut = self._calls = self._frames = 0
+        self.maker = maker({})  # of what is replayed now
 
     def take(self, record: Record) -> None:
         """Replay one record."""
-        if record.kind is Kind.BEGUN:
+        if record.kind is Kind.OPENED:
+            self.maker = maker(read_opening(record))
+        elif record.kind is Kind.BEGUN:
             self._life, self._is_whole = _Life(self._open_model), True
             self._lives += 1
         elif record.kind is Kind.ENDED:
@@ -127,7 +142,8 @@ class _Stage:
             raise SessionError("no engine begins in this session; it can be exported, but not replayed")
         machine = self._player.sounded
         sha256 = self._hash.hexdigest()
-        return Replayed(self._lives, self._cut, self._calls, self._frames, sha256, machine, self._marks)
+        counts = self._lives, self._cut, self._calls, self._frames
+        return Replayed(*counts, sha256, machine, self._marks, self.maker)
 
     def _go_on(self, record: Record) -> None:
         if self._life is None:
@@ -259,4 +275,5 @@ def replay_export(
         "calls": done.calls,
         "frames": done.frames,
         "sha256": done.sha256,
+        "made by": done.maker,
     }

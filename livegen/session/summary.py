@@ -1,12 +1,12 @@
 """The figures of a session."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 from livegen.clock import NS_PER_S
 from livegen.events import NoteOn
 from livegen.recording.format import Kind, Session, read_session
+from livegen.recording.opening import read_opening
 from livegen.recording.tracks import KINDS, Who, origin_ns, track
 
 
@@ -33,15 +33,9 @@ def is_empty(session: Session) -> bool:
 
 def _opened(session: Session) -> dict[str, str]:
     """When and by which livegen the session was recorded, as far as that can be read."""
-    for record in session.records:
-        if record.kind is Kind.OPENED:
-            try:
-                opened = json.loads(record.content)
-            except ValueError:
-                continue
-            if isinstance(opened, dict):
-                return {key: str(opened.get(key, "")) for key in ("begun", "name", "livegen", "machine")}
-    return {}
+    openings = (read_opening(record) for record in session.records if record.kind is Kind.OPENED)
+    opened = next(filter(None, openings), None)
+    return {key: opened.get(key, "") for key in ("begun", "name", "livegen", "engine", "machine")} if opened else {}
 
 
 def note_count(session: Session, who: Who) -> int:

@@ -3,6 +3,7 @@
 Two of ten by default, recorded from a real daemon with a real engine; all of them by LIVEGEN_REPLAYS=10.
 """
 
+import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -17,6 +18,7 @@ from livegen.events import NoteOn, Timed
 from livegen.ipc.messages import CallLog, Loaded, Message, PlayEvents, Ready, decode, encode
 from livegen.music.metre import KeyChange, Metre
 from livegen.recording.format import Kind, Record, Session, decode_session, encode_frames, read_session
+from livegen.recording.opening import read_opening, this_livegen
 from livegen.recording.tracks import track
 from livegen.session.replay import Replayed, model_opener, replay
 from tests.support.recital import (
@@ -37,7 +39,7 @@ ATTEMPTS = 5  # on a busy machine late note-ons are left out, and their note-off
 
 Scene = tuple[Callable[[Recital], None], dict[str, dict[str, Any]]]
 SCENES: dict[str, Scene] = {
-    "killed": (killed_in_mid_answer(), {"play": {"seed": 1}}),
+    "killed": (killed_in_mid_answer(), {"play": {"seed": 1, "model": "folk-char"}}),
     "hands": (
         under_the_hands,
         {
@@ -126,9 +128,9 @@ def test_music_that_is_missing_or_more_is_found(recorded: Path):
     records = list(read_session(recorded).records)
     planned = [index for index, frame in said(records) if isinstance(frame, PlayEvents)]
 
-    with pytest.raises(SessionError, match=r"the replay sends PlayEvents\(.*; the engine sent nothing$"):
+    with pytest.raises(SessionError, match=r"the replay sends PlayEvents\(.*; the engine sent nothing; it was made"):
         played_again(Session(tuple(records[: planned[0]] + records[planned[0] + 1 :])))
-    with pytest.raises(SessionError, match=r"the engine sent PlayEvents\(.*; the replay sends nothing$"):
+    with pytest.raises(SessionError, match=r"the engine sent PlayEvents\(.*; the replay sends nothing; it was made"):
         played_again(Session(tuple(records[: planned[0] + 1] + records[planned[0] :])))
 
 
@@ -228,6 +230,7 @@ def test_the_command_replays_exports_draws_and_lists(recorded: Path, tmp_path: P
 
     assert [(command.returncode, command.stderr) for command in done] == [(0, "")] * 5
     assert done[0].stdout.startswith("replayed: equal, byte for byte\nengines: 1\nincomplete: 0\n")
+    assert done[0].stdout.endswith(f"\nmade by: {this_livegen()}\n")
     assert recorded.stem in done[3].stdout
     assert "engines, one after another: 1\ndamaged: 0\nbytes that cannot be read: 0" in done[4].stdout
     assert (tmp_path / "roll.png").read_bytes().startswith(b"\x89PNG")
@@ -277,6 +280,28 @@ def test_a_replay_that_differs_ends_with_status_1_and_one_line(recorded: Path, t
     assert done.returncode == 1
     assert done.stderr.startswith(f"livegen: {broken}: engine 1, ")
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({}, "it was made by this very livegen "),
+        ({"engine": "0123456789"}, "(engine 0123456789), and this is livegen "),
+        ({"engine": ""}, "(an earlier engine), and this is livegen "),
+    ],
+)
+def test_a_replay_that_differs_says_which_livegen_made_the_session(
+    recorded: Path, change: dict[str, str], said: str
+) -> None:
+    records = list(read_session(recorded).records)
+    at = next(index for index, record in enumerate(records) if record.kind is Kind.OPENED)
+    records[at] = replace(records[at], content=json.dumps({**read_opening(records[at]), **change}).encode())
+    first = next(i for i, r in enumerate(records) if r.kind is Kind.SAID and r.content[0] == encode(PlayEvents(()))[0])
+
+    with pytest.raises(SessionError) as differs:
+        played_again(Session((*records[:first], *records[first + 1 :])))
+
+    assert said in str(differs.value)
 
 
 def test_what_was_that_is_saved_after_the_fact_from_the_ring(tmp_path: Path):
