@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from export import corpora, recipes
-from export.corpora.work import Report, concatenate
+from export.corpora.work import Piece, Report, concatenate
 from livegen.codecs import make_codec
 from livegen.errors import LivegenError, SettingsError
 from livegen.files.target import check_target
@@ -298,17 +298,25 @@ def cadence(
 
 
 @app.command("session-cost", epilog="Example: `python -m export session-cost folk-char --music music/`")
-def session_cost(name: Name, music: Music = None, count: Annotated[int, typer.Option(min=1)] = 20) -> None:
+def session_cost(
+    name: Name,
+    music: Music = None,
+    count: Annotated[int, typer.Option(min=1)] = 20,
+    off: Annotated[float, typer.Option(min=0, max=1, help="share of the notes with a length a step off")] = 0,
+) -> None:
     """Measure what the session's cache saves of the cost of held-out pieces, in nats per token, by their time."""
     from export.evaluate import OnnxPredictor
-    from export.measures.session_cost import costs
+    from export.measures.session_cost import costs, unsteady
     from livegen.model.files import find_model
     from livegen.terminal import table as in_columns
 
     predictor = OnnxPredictor(find_model(name))
     with _bar() as bar:
         corpus = corpora.load(predictor.card.trained_on.corpus, predictor.card.codec.name, music, _reading(bar))
-        found = costs(predictor, corpus.codec, _each(bar)(corpus.split.test[:count], "pieces"))
+        pieces: Iterable[Piece] = corpus.split.test[:count]
+        if off:
+            pieces = unsteady(corpus.codec, pieces, off, seed=0)
+        found = costs(predictor, corpus.codec, _each(bar)(list(pieces), "pieces"))
     typer.echo(in_columns(found, ("seconds", "tokens", "alone", "with its cache", "change")))
 
 

@@ -18,7 +18,7 @@ from livegen.codecs.codec import Codec
 from livegen.codecs.vocabulary import Mask
 from livegen.engine.repetition import NO_HISTORY, RepetitionGuard
 from livegen.engine.sampler import Sampler
-from livegen.engine.session_cache import WEIGHTS, SessionCache
+from livegen.engine.session_cache import cache_for
 from livegen.settings import Sampling
 
 Each = Callable[[Sequence[Any], str], Iterable[Any]]
@@ -105,8 +105,7 @@ class _Row:
         self.reader = Reader(codec)
         self._codec = codec
         self._guard = choice.guard
-        weights = WEIGHTS.get(codec.name) if choice.has_cache else None
-        self._cache = SessionCache(weights) if weights else None
+        self._cache = cache_for(codec) if choice.has_cache else None
         self._familiarity = choice.sampling.familiarity
         self._sampler = Sampler(choice.sampling, seed)
         self._heard = 0  # of ``told``

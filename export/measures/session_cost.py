@@ -1,6 +1,8 @@
 """What the session's cache saves: the cost of what comes next in held-out pieces, by the time since they began."""
 
-from collections.abc import Iterable
+import random
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -9,17 +11,18 @@ import numpy as np
 from export.corpora.work import Piece
 from export.scoring import Predictor, foretold, log_probs
 from livegen.codecs.codec import Codec
-from livegen.engine.session_cache import WEIGHTS, SessionCache
+from livegen.engine.session_cache import WEIGHTS, cache_for
 from livegen.errors import SettingsError
 from livegen.events import TICKS_PER_QUARTER
 
 _SECONDS = (0, 10, 30, 60, 10**6)  # at 120 beats a minute
 _BEATS_A_SECOND = 2
+_HAS_LENGTHS = ("note_duration",)
 
 
 def costs(predictor: Predictor, codec: Codec[Any], pieces: Iterable[Piece]) -> list[dict[str, object]]:
     """A row for each stretch of time: nats per token of the network alone and with the cache, and the change."""
-    if codec.name not in WEIGHTS:
+    if not cache_for(codec):
         raise SettingsError(f"codec '{codec.name}' has no cache: of frames of four voices it saves nothing")
     found = [row for piece in pieces for row in _of_piece(predictor, codec, piece)]
     times, alone, cached = np.array(found).T
@@ -42,9 +45,28 @@ def costs(predictor: Predictor, codec: Codec[Any], pieces: Iterable[Piece]) -> l
     return rows
 
 
+def unsteady(codec: Codec[Any], pieces: Iterable[Piece], share: float, seed: int) -> Iterator[Piece]:
+    """The pieces with this share of their notes a step of the grid longer or shorter, as people play them again.
+
+    SettingsError for a codec whose notes have no lengths of their own.
+    """
+    if codec.name not in _HAS_LENGTHS:
+        raise SettingsError(f"codec '{codec.name}': lengths can be changed in {', '.join(_HAS_LENGTHS)} only")
+    chance = random.Random(seed)
+    for piece in pieces:
+        notes = [
+            replace(note, duration=max(codec.grid_ticks, note.duration + chance.choice((-1, 1)) * codec.grid_ticks))
+            if chance.random() < share
+            else note
+            for note in codec.decode(piece.tokens.tolist())
+        ]
+        yield Piece(piece.name, np.array(codec.encode(notes), np.int64))
+
+
 def _of_piece(predictor: Predictor, codec: Codec[Any], piece: Piece) -> list[tuple[float, float, float]]:
     """Of each token: its moment in seconds, its cost without the cache and with it."""
-    cache, cursor = SessionCache(WEIGHTS[codec.name]), codec.begin()
+    cache, cursor = cache_for(codec), codec.begin()
+    assert cache
     everything = np.ones(len(codec.vocabulary), np.bool_)
     found = []
     cursor, _ = codec.step(cursor, int(piece.tokens[0]))

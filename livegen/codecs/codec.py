@@ -81,6 +81,9 @@ class Codec(Protocol[C]):
     def density_weights(self) -> NDArray[np.float32]:
         """How much each token [vocab] makes music denser (1) or sparser (-1); 0 where it does neither."""
 
+    def kin(self) -> Tokens | None:
+        """A number for each token [vocab]: those that differ in their length only have the same. None: none do."""
+
     def draft_tokens(self, cursor: C) -> tuple[int, ...]:
         """A draft of the next tokens, each allowed after the ones before it; () when none are likely."""
 

@@ -158,6 +158,13 @@ class NoteDurationCodec(PitchRangeCodec[NoteDurationCursor]):
         mask: Mask = np.any(self._has[outer], axis=0)
         return mask
 
+    def kin(self) -> Tokens | None:
+        """The first token with the same pitches."""
+        first: dict[tuple[int, ...], int] = {}
+        sounding = enumerate((sound.pitches for sound in self.sounds), self.first_sound)
+        numbers = [first.setdefault(pitches, token) for token, pitches in sounding]
+        return np.array([*range(self.first_sound), *numbers], np.int64)
+
     def density_weights(self) -> NDArray[np.float32]:
         """Positive for notes and rests shorter than a beat, negative for longer ones, at most 1."""
         weights = np.zeros(len(self.vocabulary), np.float32)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livegen.codecs.codec import C
-from livegen.codecs.vocabulary import Mask, PitchSet, PitchTable, Vocabulary
+from livegen.codecs.vocabulary import Mask, PitchSet, PitchTable, Tokens, Vocabulary
 from livegen.music.key import octave_fold
 
 _IN_WORDS = {1: "an octave", 2: "two octaves"}
@@ -44,6 +44,10 @@ class PitchRangeCodec(Generic[C]):
     def density_weights(self) -> NDArray[np.float32]:
         """All 0: the tokens do not say when a note begins."""
         return np.zeros(len(self.vocabulary), np.float32)
+
+    def kin(self) -> Tokens | None:
+        """None: a token has no length of its own."""
+        return None
 
     def draft_tokens(self, cursor: C) -> tuple[int, ...]:
         """No draft."""

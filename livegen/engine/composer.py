@@ -15,8 +15,7 @@ from livegen.engine.part import Part, PlaybackStyle
 from livegen.engine.parts import Answer, Solo, Start
 from livegen.engine.repetition import RepetitionGuard
 from livegen.engine.sampler import Sampler
-from livegen.engine.session_cache import WEIGHTS as CACHE_WEIGHTS
-from livegen.engine.session_cache import SessionCache
+from livegen.engine.session_cache import cache_for
 from livegen.engine.token_stream import TokenStream
 from livegen.engine.turn_taking import OTHERWISE, ROLES, Role
 from livegen.events import TICKS_PER_QUARTER, Note, NoteOff, NoteOn
@@ -93,8 +92,7 @@ class Composer:
         self.settings = settings
         if bundle:
             self._bundle, self._stream = bundle, None
-            weights = CACHE_WEIGHTS.get(bundle.codec.name)
-            self._cache = SessionCache(weights) if weights else None
+            self._cache = cache_for(bundle.codec)
         own = self._bundle.card.sampling or SamplingDefaults(temperature=1, top_p=1)
         asked = settings.sampling
         defaults = {"temperature": asked.temperature or own.temperature, "top_p": asked.top_p or own.top_p}

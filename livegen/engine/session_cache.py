@@ -8,11 +8,13 @@ longest agreement is. No weight of the network changes. Nothing is stored twice,
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from livegen.codecs.vocabulary import Mask
+from livegen.codecs.codec import Codec
+from livegen.codecs.vocabulary import Mask, Tokens
 from livegen.model.stepper import Logits
 
 CAPACITY = 16_384  # tokens: 64 kB, more than an hour of playing
@@ -21,6 +23,8 @@ LONGEST = 16  # tokens that have to agree at the most
 _FAR_BACK = 4 * LONGEST  # tokens that are looked at to see how long a quotation is
 _FADES = 1.5  # a quotation of our own longer than ``quote`` tokens is given up: the share falls by this factor a token
 _MOST = 0.95  # of the probability
+_OTHER_LENGTH = 0.1  # of the votes for a sound are for any length of it
+_TINY = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +66,10 @@ WEIGHTS: Mapping[str, Weights] = {  # by codec
 class SessionCache:
     """Owner of the tokens of a session. A position in it is a count of tokens since the session began."""
 
-    def __init__(self, weights: Weights) -> None:
+    def __init__(self, weights: Weights, kin: Tokens | None = None) -> None:
+        """``kin`` [vocab]: tokens with the same number differ in their length only; None where none do."""
         self._weights = weights
+        self._kin = kin
         self._tokens = np.zeros(CAPACITY, np.int32)
         self._own = np.zeros(CAPACITY, np.bool_)
         self._kept = 0
@@ -113,9 +119,19 @@ class SessionCache:
             return logits
         share = min(float(share) * self._weights.lift * familiarity, _MOST)
         own = np.where(mask, np.exp(logits - logits[mask].max(), dtype=np.float64), 0)
-        mix = (1 - share) * own / own.sum() + share * votes / votes.sum()
+        own, votes = own / own.sum(), votes / votes.sum()
+        if self._kin is not None:
+            votes = (1 - _OTHER_LENGTH) * votes + _OTHER_LENGTH * self._in_any_length(votes, own)
+        mix = (1 - share) * own + share * votes
         with np.errstate(divide="ignore"):
             return np.asarray(np.log(mix), np.float32)
+
+    def _in_any_length(self, votes: NDArray[np.float64], own: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The votes for each sound, divided among its lengths as the network divides them."""
+        assert self._kin is not None
+        wanted, offered = (np.bincount(self._kin, each, minlength=len(own)) for each in (votes, own))
+        found: NDArray[np.float64] = own * (wanted / np.maximum(offered, _TINY))[self._kin]
+        return found
 
     def _own_count(self) -> int:
         """How many of the newest tokens are our own."""
@@ -123,17 +139,27 @@ class SessionCache:
         return int(newest.argmin()) if not newest.all() else len(newest)
 
     def _agreeing(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """The earlier places of the newest token, each with how many tokens up to it agree with the newest ones."""
+        """The earlier places of the newest sound, each with how many tokens up to it agree with the newest ones.
+
+        A sound of another length does not count, and does not end the agreement.
+        """
         played = self._tokens[: self._kept]
         if self._kept < 2:
             return np.zeros(0, np.int64), np.zeros(0, np.int64)
-        places = np.flatnonzero(played[:-1] == played[-1])
-        agreeing = np.ones(len(places), np.int64)
+        sounds = played if self._kin is None else self._kin[played]
+        places = np.flatnonzero(sounds[:-1] == sounds[-1])
+        agreeing = (played[places] == played[-1]).astype(np.int64)
         alive = np.arange(len(places))
         for back in range(1, _FAR_BACK):
             alive = alive[places[alive] >= back]
-            alive = alive[played[places[alive] - back] == played[-1 - back]]
+            alive = alive[sounds[places[alive] - back] == sounds[-1 - back]]
             if not len(alive):
                 break
-            agreeing[alive] += 1
+            agreeing[alive] += played[places[alive] - back] == played[-1 - back]
         return places, agreeing
+
+
+def cache_for(codec: Codec[Any]) -> SessionCache | None:
+    """An empty cache; None for a codec of which it would save nothing."""
+    weights = WEIGHTS.get(codec.name)
+    return SessionCache(weights, codec.kin()) if weights else None

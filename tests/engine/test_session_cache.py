@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from livegen.codecs.note_duration import NoteDurationCodec
 from livegen.engine.engine import Engine
 from livegen.engine.session_cache import CAPACITY, LONGEST, WEIGHTS, SessionCache
 from livegen.events import NoteOff, NoteOn, Timed
@@ -155,3 +156,40 @@ def test_a_solo_does_not_quote_itself() -> None:
 
     assert engine._part is not None
     assert engine._part.stream._familiarity == 0
+
+
+KIN = np.array([0, 1, 2, 3, 4, 5, 2, 3, 4, 5])  # 6 to 9 are 2 to 5 in another length
+
+
+def cache_with_lengths(*tokens: int) -> SessionCache:
+    cache = SessionCache(WEIGHTS["note_duration"], KIN)
+    for token in tokens:
+        cache.add(token)
+    return cache
+
+
+def test_a_sound_of_another_length_does_not_end_the_agreement() -> None:
+    told = (1, 2, 3, 4, 5, 0, 1, 6, 3)  # the second time 2 is longer
+
+    assert chances(cache_with_lengths(*told))[4] > 1.5 * chances(cache_of(*told))[4]
+
+
+def test_what_followed_is_likelier_in_any_length() -> None:
+    found = chances(cache_with_lengths(1, 2, 3, 4, 5, 1, 2, 3))
+
+    assert found.argmax() == 4
+    assert found[8] > 1.2 * found[9] > 0
+    assert found.sum() == pytest.approx(1)
+
+
+def test_the_codec_of_notes_with_durations_says_which_sounds_differ_in_length_only() -> None:
+    codec = NoteDurationCodec(chords=["60.64 0.5", "60.64 1.0"])
+    kin = codec.kin()
+    assert kin is not None
+
+    def number(text: str) -> int:
+        return int(kin[codec.vocabulary.token(text)])
+
+    assert number("60 0.5") == number("60 2.0") != number("61 0.5")
+    assert number("60.64 0.5") == number("60.64 1.0") != number("60 0.5")
+    assert number("rest 0.5") != number("rest 1.0")

@@ -133,6 +133,10 @@ class AbcCodec:
             weights[self._tokens[character]] = weight
         return weights
 
+    def kin(self) -> Tokens | None:
+        """None: a length has characters of its own."""
+        return None
+
     def draft_tokens(self, cursor: AbcCursor) -> tuple[int, ...]:
         """No draft."""
         return ()
