@@ -8,12 +8,11 @@ longest agreement is. No weight of the network changes. Nothing is stored twice,
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from livegen.codecs.codec import Codec
+from livegen.codecs.codec import Codec, Cursor
 from livegen.codecs.vocabulary import Mask, Tokens
 from livegen.model.stepper import Logits
 
@@ -159,7 +158,7 @@ class SessionCache:
         return places, agreeing
 
 
-def cache_for(codec: Codec[Any]) -> SessionCache | None:
+def cache_for(codec: Codec[Cursor]) -> SessionCache | None:
     """An empty cache; None for a codec of which it would save nothing."""
     weights = WEIGHTS.get(codec.name)
     return SessionCache(weights, codec.kin()) if weights else None
