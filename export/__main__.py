@@ -297,6 +297,28 @@ def cadence(
     typer.echo(in_columns(rows, tuple(rows[0])))
 
 
+@app.command(epilog="Example: `python -m export form piano-lstm --music music/`")
+def form(
+    name: Name,
+    music: Music = None,
+    part: Annotated[str, typer.Option(help="of the corpus: test, valid")] = "test",
+    seeds: Annotated[int, typer.Option(min=1, help="solos")] = 5,
+    minutes: Annotated[float, typer.Option(min=0.5, help="of each solo")] = 5,
+) -> None:
+    """Measure the form of solos beside that of people's pieces: bars that come back, rhythm, density."""
+    from export.measures.form import compare
+    from livegen.model.bundle import load_bundle
+    from livegen.terminal import table as in_columns
+
+    bundle = load_bundle(name)
+    with _bar() as bar:
+        corpus = corpora.load(bundle.card.trained_on.corpus, bundle.codec.name, music, _reading(bar))
+        pieces = corpus.split.test if part == "test" else corpus.split.valid
+        notes = [corpus.codec.decode(piece.tokens.tolist()) for piece in pieces]
+        rows = compare(bundle, notes, seeds, 60 * minutes, _each(bar))
+    typer.echo(in_columns(rows, tuple(rows[0])))
+
+
 @app.command("session-cost", epilog="Example: `python -m export session-cost folk-char --music music/`")
 def session_cost(
     name: Name,

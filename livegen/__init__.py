@@ -106,6 +106,7 @@ The engine process. The engine does no input or output, and is told the time:
     engine/part.py               what is planned, promised and ended
     engine/parts.py              an answer; a solo
     engine/endings.py            how an answer ends: the best of several futures
+    engine/form.py               which bars of a solo come back
     engine/accompaniment.py      voices that sound together with the player's
     engine/token_stream.py       a stream of tokens: the state, the cursor, the way ahead and back
     engine/checkpoint.py         where a stream has got to

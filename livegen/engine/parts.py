@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from livegen.clock import NS_PER_S
 from livegen.codecs.codec import Cursor, Prompt
 from livegen.engine.endings import LENGTH, End, Endings, Wish
+from livegen.engine.form import Form
 from livegen.engine.part import Moment, Part, PlaybackStyle
 from livegen.engine.plan import LookAhead
 from livegen.engine.token_stream import TokenStream
@@ -329,7 +330,11 @@ class Answer(Line):
 
 
 class Solo(Line):
-    """Music without end: piece after piece, with a rest between them."""
+    """Music without end: piece after piece, with a rest between them; bars come back."""
+
+    def __init__(self, stream: TokenStream[Cursor], style: PlaybackStyle, beat: TempoMap, start: Start) -> None:
+        super().__init__(stream, style, beat, start)
+        self._form = Form(stream)
 
     @property
     def is_between_phrases(self) -> bool:
@@ -346,7 +351,9 @@ class Solo(Line):
 
     def _write_until(self, until_ns: int) -> None:
         while not self._is_paused and self._moment() <= until_ns:
-            for ticked in self.stream.imagine():
+            again = self._form.step()
+            settled = self.stream.write(again) if again else self.stream.imagine()
+            for ticked in settled:
                 self._keep(ticked)
             cursor = self.stream.cursor
             if cursor.is_piece_end:

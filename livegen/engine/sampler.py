@@ -29,6 +29,10 @@ class Sampler:
         own = self._seed if isinstance(self._seed, Sequence) else (self._seed,)
         return Sampler(self.settings, (*own, *numbers))
 
+    def draw_chance(self) -> float:
+        """The next random number, from 0 up to 1."""
+        return float(self._random.random())
+
     def choose(self, logits: NDArray[np.float32], mask: Mask, temperature_factor: float = 1.0) -> int:
         """A token that ``mask`` [vocab] allows, drawn by ``logits`` [vocab]; the temperature is scaled by a factor.
 
@@ -43,7 +47,7 @@ class Sampler:
         order = np.argsort(-odds, kind="stable")
         cumulated = np.cumsum(odds[order])
         kept = self._count_kept(odds[order], cumulated)
-        draw = self._random.random() * float(cumulated[kept - 1])  # not in 32 bits, where 0.99999999 is 1
+        draw = self.draw_chance() * float(cumulated[kept - 1])  # not in 32 bits, where 0.99999999 is 1
         return int(allowed[order[np.searchsorted(cumulated[:kept], draw, side="right")]])
 
     def _count_kept(self, odds: NDArray[np.float32], cumulated: NDArray[np.float32]) -> int:

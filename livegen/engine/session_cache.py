@@ -98,6 +98,12 @@ class SessionCache:
         """Take back all tokens after a position."""
         self._kept = max(0, min(self._kept, position - self._forgotten))
 
+    def between(self, begin: int, end: int) -> tuple[int, ...]:
+        """The tokens between two positions; () where some of them are forgotten."""
+        if not self._forgotten <= begin <= end <= self.position:
+            return ()
+        return tuple(self._tokens[begin - self._forgotten : end - self._forgotten].tolist())
+
     def mixed(self, logits: Logits, mask: Mask, familiarity: float) -> Logits:
         """Log-odds [vocab]: the network's, with the votes mixed into the probabilities of the tokens of ``mask``.
 

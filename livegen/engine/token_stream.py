@@ -8,6 +8,7 @@ with it (speculative decoding, Leviathan et al., 2023, with the codec as the dra
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from math import inf
 from typing import Generic
 
 import numpy as np
@@ -160,7 +161,7 @@ class TokenStream(Generic[C]):
                 ends.append(cursor.tick)
         return ends
 
-    def write(self, tokens: Iterable[int], until: int) -> tuple[Ticked, ...]:
+    def write(self, tokens: Iterable[int], until: float = inf) -> tuple[Ticked, ...]:
         """Go on with these tokens, which the grammar must allow, up to a tick; return the events that they settled."""
         events: list[Ticked] = []
         for token in tokens:
@@ -168,6 +169,23 @@ class TokenStream(Generic[C]):
                 break
             events += self._take(token)
         return tuple(events)
+
+    def may_write(self, tokens: Iterable[int]) -> bool:
+        """Does the grammar allow these next tokens?"""
+        cursor = self.cursor
+        for token in tokens:
+            if not self._codec.mask(cursor)[token]:
+                return False
+            cursor, _ = self._codec.step(cursor, token)
+        return True
+
+    def tokens_between(self, begin: int, end: int) -> tuple[int, ...]:
+        """The session's tokens between two of its positions; () where they are forgotten, or nothing is remembered."""
+        return self._cache.between(begin, end) if self._cache else ()
+
+    def draw_chance(self) -> float:
+        """A number from 0 to 1, from the stream's seed."""
+        return self._sampler.draw_chance()
 
     @property
     def checkpoint(self) -> Checkpoint[C]:

@@ -1,0 +1,42 @@
+"""The form of long music."""
+
+from export.measures.form import Form, bars_of, form_of
+from livegen.events import TICKS_PER_QUARTER, Note
+
+
+def bar(at: int, *notes: tuple[float, int]) -> list[Note]:
+    """A bar of four beats: notes by their beat."""
+    return [Note(round((4 * at + beat) * TICKS_PER_QUARTER), pitch, 480) for beat, pitch in notes]
+
+
+A, B = ((0, 60), (1, 62), (2, 64), (3, 65)), ((0, 67), (2, 65))
+
+
+def music(*bars: tuple[tuple[float, int], ...]) -> list[Note]:
+    return [note for at, notes in enumerate(bars) for note in bar(at, *notes)]
+
+
+def test_bars_that_come_back_are_counted_and_so_are_rhythms_and_densities() -> None:
+    found = form_of(music(A, B, A, B, A, B, A, B), 4)
+
+    assert found == Form(come_back=6 / 8, same_rhythm=0, density=1 / 3)
+
+
+def test_a_bar_in_another_key_has_the_same_rhythm_and_does_not_come_back() -> None:
+    bars = [tuple((beat, pitch + up) for beat, pitch in A) for up in range(8)]
+
+    assert form_of(music(*bars), 4) == Form(come_back=0, same_rhythm=1, density=0)
+
+
+def test_only_the_highest_line_has_to_come_back() -> None:
+    below = [tuple([*A, (0, 40 + at)]) for at in range(8)]
+
+    found = form_of(music(*below), 4)
+
+    assert found
+    assert found.come_back == 7 / 8
+
+
+def test_bars_without_an_onset_are_left_out_and_few_bars_have_no_form() -> None:
+    assert len(bars_of([*bar(0, *A), *bar(5, *A)], 4)) == 2
+    assert form_of(music(A, B), 4) is None
