@@ -165,6 +165,14 @@ def test_bench_step_prints_figures_and_conditions() -> None:
     assert figures["us"]["step"]["p50"] > 0
     assert figures["count"] == 250
     assert {"cpu", "load_average", "priority", "provider"} <= figures["conditions"].keys()
+    assert "remembering" not in figures["us"]  # chorales have no cache
+
+
+def test_bench_step_times_a_token_with_a_full_session_behind_it() -> None:
+    figures = json.loads(livegen("bench", "step", "--model", "elise-gru", "--steps", "250", "--json").stdout)
+
+    ratio = figures["us"]["remembering"]["p50"] / figures["us"]["token"]["p50"]
+    assert figures["remembering_times_token"] == pytest.approx(ratio, abs=0.01)
 
 
 def begun(*options: str, folder: Path) -> str:

@@ -4,7 +4,7 @@ import importlib.util
 import json
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,22 +12,29 @@ import numpy as np
 from livegen.bench.conditions import conditions, percentiles_us
 from livegen.codecs.codec import Codec, Cursor
 from livegen.engine.sampler import Sampler
+from livegen.engine.session_cache import CAPACITY, SessionCache, cache_for
 from livegen.model.bundle import Bundle, load_bundle
 from livegen.model.stepper import Stepper
 from livegen.own_process import module_command
 from livegen.settings import Sampling
 
+_OWN = 2_048  # tokens
 _BLOCK = 250  # steps of one kind in a row; the kinds take turns, so that the conditions are the same
 
 
 def measure_step(model: str, steps: int, report: Callable[[int, int], None]) -> dict[str, Any]:
-    """Time ``steps`` of each kind: products, network step, token (mask, step, sample, decode). Microseconds."""
+    """Time ``steps`` of each kind: products, network step, token (mask, step, sample, decode). Microseconds.
+
+    ``remembering``: a token with the session's cache, full of the model's own music, where its codec has one.
+    """
     bundle = load_bundle(model)
     kinds = {
         "products": _products(bundle),
         "step": _step(bundle.stepper, len(bundle.codec.vocabulary)),
         "token": _token(bundle.stepper, bundle.codec),
     }
+    if cache := cache_for(bundle.codec):
+        kinds["remembering"] = _token(bundle.stepper, bundle.codec, cache)
     times_ns: dict[str, list[int]] = {kind: [] for kind in kinds}
     for done in range(0, steps, _BLOCK):
         report(done, steps)
@@ -42,6 +49,7 @@ def measure_step(model: str, steps: int, report: Callable[[int, int], None]) -> 
         "us": figures,
         "step_times_products": round(figures["step"]["p50"] / floor, 2),
         "token_times_products": round(figures["token"]["p50"] / floor, 2),
+        **_of_memory(figures),
         "torch_eager_us": _torch_eager(model),
         "conditions": conditions(provider="CPUExecutionProvider"),
     }
@@ -80,7 +88,12 @@ def _step(stepper: Stepper, vocab: int) -> Callable[[], None]:
     return run
 
 
-def _token(stepper: Stepper, codec: Codec[Cursor]) -> Callable[[], None]:
+def _of_memory(figures: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+    found = figures.get("remembering")
+    return {"remembering_times_token": round(found["p50"] / figures["token"]["p50"], 2)} if found else {}
+
+
+def _token(stepper: Stepper, codec: Codec[Cursor], cache: SessionCache | None = None) -> Callable[[], None]:
     """A token as the engine makes it, but each takes a step of its own, also a token without alternative."""
     sampler = Sampler(Sampling(temperature=1, top_p=0.95), seed=0)
     cursor, state, token = codec.begin(), stepper.initial(), int(np.flatnonzero(codec.mask(codec.begin()))[0])
@@ -89,10 +102,24 @@ def _token(stepper: Stepper, codec: Codec[Cursor]) -> Callable[[], None]:
     def run() -> None:
         nonlocal cursor, state, token
         logits, state = stepper.step(np.array([[token]], np.int64), state)
-        token = sampler.choose(logits[0, -1], codec.mask(cursor))
+        mask, odds = codec.mask(cursor), logits[0, -1]
+        token = sampler.choose(cache.mixed(odds, mask, 1.0) if cache else odds, mask)
         cursor, _ = codec.step(cursor, token)
+        if cache:
+            cache.add(token, is_own=True)
 
+    if cache:
+        _fill(cache, run)
     return run
+
+
+def _fill(cache: SessionCache, run: Callable[[], None]) -> None:
+    """Fill a cache with music: what the model plays from nothing on, several times."""
+    while cache.position < _OWN:
+        run()
+    own = cache.between(0, _OWN)
+    while cache.position < CAPACITY:
+        cache.extend(own)
 
 
 def _torch_eager(model: str) -> dict[str, float] | None:

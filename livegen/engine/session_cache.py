@@ -24,6 +24,8 @@ _FADES = 1.5  # a quotation of our own longer than ``quote`` tokens is given up:
 _MOST = 0.95  # of the probability
 _OTHER_LENGTH = 0.1  # of the votes for a sound are for any length of it
 _TINY = 1e-12
+_FAINT = 9.0  # nats: a vote that is so much weaker than the strongest is not counted
+_FEW = 8  # tokens: after so many new ones the agreement is brought forward, else it is counted anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +71,16 @@ class SessionCache:
         """``kin`` [vocab]: tokens with the same number differ in their length only; None where none do."""
         self._weights = weights
         self._kin = kin
-        self._tokens = np.zeros(CAPACITY, np.int32)
+        self._tokens = np.zeros(CAPACITY, np.int16)
         self._own = np.zeros(CAPACITY, np.bool_)
+        self._sounds = self._tokens if kin is None else np.zeros(CAPACITY, np.int16)
         self._kept = 0
         self._forgotten = 0
+        self._agreeing = np.zeros(CAPACITY, np.int16)  # tokens up to each place that agree with the newest ones ...
+        self._agreed = 0  # ... when so many were kept; 0: not known
+        self._votes = np.exp(weights.votes)
+        self._least = [int(np.argmax(weights.votes > most - _FAINT)) for most in weights.votes]  # of the agreement
+        self._ages = (1.0 + np.arange(CAPACITY)) ** -weights.age
 
     @property
     def position(self) -> int:
@@ -82,11 +90,10 @@ class SessionCache:
     def add(self, token: int, *, is_own: bool = False) -> None:
         """One more token was played; by us, if it ``is_own``."""
         if self._kept == CAPACITY:
-            self._kept -= _FORGOTTEN
-            self._forgotten += _FORGOTTEN
-            for played in (self._tokens, self._own):
-                played[: self._kept] = played[_FORGOTTEN:]
+            self._forget()
         self._tokens[self._kept], self._own[self._kept] = token, is_own
+        if self._kin is not None:
+            self._sounds[self._kept] = self._kin[token]
         self._kept += 1
 
     def extend(self, tokens: Sequence[int]) -> None:
@@ -97,6 +104,8 @@ class SessionCache:
     def go(self, position: int) -> None:
         """Take back all tokens after a position."""
         self._kept = max(0, min(self._kept, position - self._forgotten))
+        if self._agreed > self._kept:
+            self._agreed = 0
 
     def between(self, begin: int, end: int) -> tuple[int, ...]:
         """The tokens between two positions; () where some of them are forgotten."""
@@ -111,14 +120,12 @@ class SessionCache:
         """
         if not familiarity:
             return logits
-        places, agreeing = self._agreeing()
+        places, agreeing, longest = self._places()
         if not len(places):
             return logits
-        longest = int(agreeing.max())
         quoted = min(longest, self._own_count())
         share = self._weights.shares[min(longest, LONGEST)] / _FADES ** max(0, quoted - self._weights.quote)
-        weights = self._weights.votes[np.minimum(agreeing, LONGEST)]
-        weights = np.exp(weights - weights.max()) * (self._kept - places) ** -self._weights.age
+        weights = self._votes[agreeing] * self._ages[self._kept - 1 - places]
         votes = np.bincount(self._tokens[places + 1], weights, minlength=len(logits)) * mask
         if not votes.any():
             return logits
@@ -143,25 +150,57 @@ class SessionCache:
         newest = self._own[max(0, self._kept - _FAR_BACK) : self._kept][::-1]
         return int(newest.argmin()) if not newest.all() else len(newest)
 
-    def _agreeing(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """The earlier places of the newest sound, each with how many tokens up to it agree with the newest ones.
+    def _places(self) -> tuple[NDArray[np.int64], NDArray[np.int16], int]:
+        """The earlier places of the newest sound that count, how many tokens up to each agree with the newest ones.
 
-        A sound of another length does not count, and does not end the agreement.
+        Then the longest agreement. A sound of another length does not count, and does not end the agreement.
         """
-        played = self._tokens[: self._kept]
         if self._kept < 2:
-            return np.zeros(0, np.int64), np.zeros(0, np.int64)
-        sounds = played if self._kin is None else self._kin[played]
+            return np.zeros(0, np.int64), self._agreeing[:0], 0
+        if 0 < self._agreed < self._kept <= self._agreed + _FEW:
+            for kept in range(self._agreed + 1, self._kept + 1):
+                self._bring_forward(kept)
+        elif self._agreed != self._kept:
+            self._count_anew()
+        self._agreed = self._kept
+        agreeing = self._agreeing[: self._kept - 1]
+        longest = int(agreeing.max())
+        least = self._least[min(longest, LONGEST)]
+        is_counted = agreeing >= least if least else self._sounds[: self._kept - 1] == self._sounds[self._kept - 1]
+        places = np.flatnonzero(is_counted)
+        return places, np.minimum(agreeing[places], LONGEST), min(longest, _FAR_BACK)
+
+    def _bring_forward(self, kept: int) -> None:
+        """The agreement with the first ``kept`` tokens, from that with one less."""
+        earlier, newest, agreeing = slice(kept - 1), kept - 1, self._agreeing
+        agreeing[1 : kept - 1] = agreeing[: max(0, kept - 2)]
+        agreeing[0] = 0
+        same = self._sounds[earlier] == self._sounds[newest]
+        agreeing[earlier] += same if self._kin is None else self._tokens[earlier] == self._tokens[newest]
+        agreeing[earlier] *= same
+
+    def _count_anew(self) -> None:
+        """The agreement at each place, of ``_FAR_BACK`` tokens at the most."""
+        played, sounds = self._tokens[: self._kept], self._sounds[: self._kept]
         places = np.flatnonzero(sounds[:-1] == sounds[-1])
-        agreeing = (played[places] == played[-1]).astype(np.int64)
+        found = (played[places] == played[-1]).astype(np.int16)
         alive = np.arange(len(places))
         for back in range(1, _FAR_BACK):
             alive = alive[places[alive] >= back]
             alive = alive[sounds[places[alive] - back] == sounds[-1 - back]]
             if not len(alive):
                 break
-            agreeing[alive] += played[places[alive] - back] == played[-1 - back]
-        return places, agreeing
+            found[alive] += played[places[alive] - back] == played[-1 - back]
+        self._agreeing[:] = 0
+        self._agreeing[places] = found
+
+    def _forget(self) -> None:
+        """The oldest tokens, an eighth of all."""
+        self._kept -= _FORGOTTEN
+        self._forgotten += _FORGOTTEN
+        for played in (self._tokens, self._own, *([] if self._kin is None else [self._sounds])):
+            played[: self._kept] = played[_FORGOTTEN:]
+        self._agreed = 0
 
 
 def cache_for(codec: Codec[Cursor]) -> SessionCache | None:

@@ -193,3 +193,21 @@ def test_the_codec_of_notes_with_durations_says_which_sounds_differ_in_length_on
     assert number("60 0.5") == number("60 2.0") != number("61 0.5")
     assert number("60.64 0.5") == number("60.64 1.0") != number("60 0.5")
     assert number("rest 0.5") != number("rest 1.0")
+
+
+@pytest.mark.parametrize("kin", [None, KIN])
+def test_what_is_brought_forward_token_by_token_is_what_is_counted_anew(kin: np.ndarray | None) -> None:
+    chance = np.random.default_rng(3)
+    told: list[int] = []
+    forward = SessionCache(WEIGHTS["note_duration"], kin)
+    for at in range(200):
+        told.append(int(chance.integers(0, VOCABULARY)) if chance.random() < 0.3 or at < 30 else told[-20])
+        forward.add(told[-1])
+        if at % 40 == 39:  # a few are taken back, and others are played
+            del told[-5:]
+            forward.go(len(told))
+        anew = SessionCache(WEIGHTS["note_duration"], kin)
+        for token in told:
+            anew.add(token)
+
+        assert forward.mixed(EVEN, EVERYTHING, 1.0) == pytest.approx(anew.mixed(EVEN, EVERYTHING, 1.0))
