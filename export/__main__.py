@@ -342,6 +342,22 @@ def session_cost(
     typer.echo(in_columns(found, ("seconds", "tokens", "alone", "with its cache", "change")))
 
 
+@app.command(epilog="Example: `python -m export evening piano-lstm --music music/`")
+def evening(name: Name, music: Music = None) -> None:
+    """Measure what the session's cache holds, costs and still knows in an evening of four hours."""
+    from export.evaluate import OnnxPredictor
+    from export.measures.evening import evening as measured
+    from livegen.model.files import find_model
+    from livegen.terminal import table as in_columns
+
+    predictor = OnnxPredictor(find_model(name))
+    with _bar() as bar:
+        corpus = corpora.load(predictor.card.trained_on.corpus, predictor.card.codec.name, music, _reading(bar))
+        pieces = [*corpus.split.test, *corpus.split.valid, *corpus.split.train]
+        rows = measured(predictor, corpus.codec, pieces, _each(bar))
+    typer.echo(in_columns(rows, tuple(rows[0])))
+
+
 @app.command("fit-metre", epilog="Example: `python -m export fit-metre --music music/`")
 def fit_metre(
     music: Annotated[Path, typer.Option(envvar="LIVEGEN_MUSIC", help="holds nottingham/ and pop909/")],

@@ -3,21 +3,24 @@
 A cache beside the network (Kuhn and De Mori, 1990; Grave and others, Improving Neural Language Models with a Continuous
 Cache, 2017): every place where the newest tokens have been played before votes for what came next, the more the longer
 they agree and the newer the place; the votes are mixed into the network's probabilities, the more the longer the
-longest agreement is. No weight of the network changes. Nothing is stored twice, and the oldest is forgotten first.
+longest agreement is. No weight of the network changes. Nothing is stored twice, and what is long ago fades.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.random import default_rng  # by name: numpy imports it when it is first used, and the engine can read no file
 from numpy.typing import NDArray
 
 from livegen.codecs.codec import Codec, Cursor
 from livegen.codecs.vocabulary import Mask, Tokens
 from livegen.model.stepper import Logits
 
-CAPACITY = 16_384  # tokens: 64 kB, more than an hour of playing
-_FORGOTTEN = CAPACITY // 8  # at once, when it is full
+CAPACITY = 32_768  # tokens, 360 kB: half an hour of a piano piece without a pause, an hour of tunes
+_FORGOTTEN = CAPACITY // 8  # at once, when it is full: blocks from here and there ...
+_BLOCK = 256  # ... of so many tokens, about fifteen seconds ...
+_OLDER = CAPACITY * 3 // 4  # ... of the older tokens
 LONGEST = 16  # tokens that have to agree at the most
 _FAR_BACK = 4 * LONGEST  # tokens that are looked at to see how long a quotation is
 _FADES = 1.5  # a quotation of our own longer than ``quote`` tokens is given up: the share falls by this factor a token
@@ -76,16 +79,23 @@ class SessionCache:
         self._sounds = self._tokens if kin is None else np.zeros(CAPACITY, np.int16)
         self._kept = 0
         self._forgotten = 0
+        self._whole_from = 0  # the position from which on nothing is forgotten
         self._agreeing = np.zeros(CAPACITY, np.int16)  # tokens up to each place that agree with the newest ones ...
         self._agreed = 0  # ... when so many were kept; 0: not known
         self._votes = np.exp(weights.votes)
         self._least = [int(np.argmax(weights.votes > most - _FAINT)) for most in weights.votes]  # of the agreement
-        self._ages = (1.0 + np.arange(CAPACITY)) ** -weights.age
+        self._ages = ((1.0 + np.arange(CAPACITY)) ** -weights.age).astype(np.float32)
 
     @property
     def position(self) -> int:
         """How many tokens were played, those that are forgotten too."""
         return self._forgotten + self._kept
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory."""
+        arrays = (self._tokens, self._own, self._sounds, self._agreeing, self._ages)
+        return sum({id(array): array.nbytes for array in arrays}.values())
 
     def add(self, token: int, *, is_own: bool = False) -> None:
         """One more token was played; by us, if it ``is_own``."""
@@ -109,7 +119,7 @@ class SessionCache:
 
     def between(self, begin: int, end: int) -> tuple[int, ...]:
         """The tokens between two positions; () where some of them are forgotten."""
-        if not self._forgotten <= begin <= end <= self.position:
+        if not self._whole_from <= begin <= end <= self.position:
             return ()
         return tuple(self._tokens[begin - self._forgotten : end - self._forgotten].tolist())
 
@@ -195,11 +205,16 @@ class SessionCache:
         self._agreeing[places] = found
 
     def _forget(self) -> None:
-        """The oldest tokens, an eighth of all."""
-        self._kept -= _FORGOTTEN
+        """Blocks of the older tokens, drawn by chance: what is long ago fades, and does not end at once."""
+        kept = np.ones(CAPACITY, np.bool_)
+        blocks = default_rng(self._forgotten).choice(_OLDER // _BLOCK, _FORGOTTEN // _BLOCK, replace=False)
+        for block in blocks:
+            kept[block * _BLOCK : (block + 1) * _BLOCK] = False
         self._forgotten += _FORGOTTEN
+        self._kept -= _FORGOTTEN
+        self._whole_from = self._forgotten + (int(blocks.max()) + 1) * _BLOCK - _FORGOTTEN
         for played in (self._tokens, self._own, *([] if self._kin is None else [self._sounds])):
-            played[: self._kept] = played[_FORGOTTEN:]
+            played[: self._kept] = played[kept]
         self._agreed = 0
 
 

@@ -100,6 +100,19 @@ def test_a_long_evening_stays_bounded_and_the_newest_is_known() -> None:
     assert cache.position == cache._forgotten
 
 
+def test_what_is_long_ago_fades_and_does_not_end_at_once() -> None:
+    era = CAPACITY // 4
+    cache = cache_of(*(at // era for at in range(3 * CAPACITY)))
+
+    known = np.bincount(cache._tokens[: cache._kept], minlength=12)
+    assert known[-1] == era
+    assert np.count_nonzero(known) >= 7  # and not only the newest four or five
+    assert known[-5:].sum() > 3 * known[:-5].sum() > 0
+    assert cache.nbytes <= 512_000
+    assert cache.between(cache.position - 3, cache.position) == (11, 11, 11)
+    assert cache.between(10, 20) == ()
+
+
 @pytest.mark.parametrize("weights", WEIGHTS.values(), ids=WEIGHTS)
 def test_the_weights_have_a_row_for_each_agreement(weights: object) -> None:
     assert len(weights.votes) == len(weights.shares) == LONGEST + 1  # type: ignore[attr-defined]
