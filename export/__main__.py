@@ -358,6 +358,16 @@ def evening(name: Name, music: Music = None) -> None:
     typer.echo(in_columns(rows, tuple(rows[0])))
 
 
+@app.command(epilog="Example: `python -m export dialogues --to docs/music`")
+def dialogues(to: Annotated[Path, typer.Option(help="the folder to write into")]) -> None:
+    """Let every shipped model answer three phrases with three seeds; write MIDI files and pictures."""
+    from export.dialogues import write_dialogues
+
+    with _bar() as bar:
+        written = write_dialogues(to, _reading(bar))
+    typer.echo(f"{len(written)} dialogues in {to}")
+
+
 @app.command("fit-metre", epilog="Example: `python -m export fit-metre --music music/`")
 def fit_metre(
     music: Annotated[Path, typer.Option(envvar="LIVEGEN_MUSIC", help="holds nottingham/ and pop909/")],

@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 from unittest.mock import patch
 
-import livegen.recording.recorder
+import livegen.recording.opening
 from livegen.clock import NS_PER_MS, NS_PER_S, clock_read_by
 from livegen.errors import LivegenError, SettingsError
 from livegen.events import NoteOff, NoteOn, Timed
@@ -173,7 +173,7 @@ class World:
         with ExitStack() as stack:
             stack.enter_context(clock_read_by(self.agenda.now_ns))
             stack.enter_context(self.midi.in_place())
-            stack.enter_context(patch.object(livegen.recording.recorder, "time", _Wall(self)))
+            stack.enter_context(patch.object(livegen.recording.opening, "time", _Wall(self)))
             self.start_port()
             for other in filter(None, (self.room, self.drums)):
                 other.begin()
