@@ -40,10 +40,13 @@ class Weights:
     age: float  # a vote counts (1 + its age in tokens) to the power of minus this
     quote: int  # tokens of about two bars: a longer quotation fades
     lift: float  # of the shares, so that an answer takes up about as much as people's do; chosen on the validation, too
+    own: float = 1.0  # how much of a vote what we played ourselves has, so that we develop and do not parrot ourselves
 
 
-def _weights(votes: tuple[float, ...], shares: tuple[float, ...], age: float, quote: int, lift: float) -> Weights:
-    return Weights(np.array(votes), np.array(shares), age, quote, lift)
+def _weights(
+    votes: tuple[float, ...], shares: tuple[float, ...], age: float, quote: int, lift: float, own: float = 1.0
+) -> Weights:
+    return Weights(np.array(votes), np.array(shares), age, quote, lift, own)
 
 
 _CHARACTERS = _weights(
@@ -59,6 +62,7 @@ _NOTES = _weights(
     age=0.54,
     quote=12,
     lift=1.8,
+    own=0.3,
 )
 WEIGHTS: Mapping[str, Weights] = {  # by codec
     "abc": _CHARACTERS,
@@ -135,11 +139,13 @@ class SessionCache:
             return logits
         quoted = min(longest, self._own_count())
         share = self._weights.shares[min(longest, LONGEST)] / _FADES ** max(0, quoted - self._weights.quote)
-        weights = self._votes[agreeing] * self._ages[self._kept - 1 - places]
+        plain = self._votes[agreeing] * self._ages[self._kept - 1 - places]
+        weights = np.where(self._own[places + 1], self._weights.own, 1.0) * plain
         votes = np.bincount(self._tokens[places + 1], weights, minlength=len(logits)) * mask
         if not votes.any():
             return logits
-        share = min(float(share) * self._weights.lift * familiarity, _MOST)
+        share *= self._weights.lift * familiarity * weights.sum() / plain.sum()
+        share = min(float(share), _MOST)
         own = np.where(mask, np.exp(logits - logits[mask].max(), dtype=np.float64), 0)
         own, votes = own / own.sum(), votes / votes.sum()
         if self._kin is not None:

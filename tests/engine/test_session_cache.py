@@ -224,3 +224,13 @@ def test_what_is_brought_forward_token_by_token_is_what_is_counted_anew(kin: np.
             anew.add(token)
 
         assert forward.mixed(EVEN, EVERYTHING, 1.0) == pytest.approx(anew.mixed(EVEN, EVERYTHING, 1.0))
+
+
+def test_what_we_played_ourselves_has_less_of_a_say() -> None:
+    told, own = cache_of(1, 2, 3, 4, 5), cache_of()
+    own.extend((1, 2, 3, 4, 5))
+    for cache in (told, own):
+        for token in (1, 2, 3):
+            cache.add(token)
+
+    assert EVEN[4] < chances(own)[4] < 0.6 * chances(told)[4]
