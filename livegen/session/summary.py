@@ -35,7 +35,8 @@ def _opened(session: Session) -> dict[str, str]:
     """When and by which livegen the session was recorded, as far as that can be read."""
     openings = (read_opening(record) for record in session.records if record.kind is Kind.OPENED)
     opened = next(filter(None, openings), None)
-    return {key: opened.get(key, "") for key in ("begun", "name", "livegen", "engine", "machine")} if opened else {}
+    keys = ("begun", "name", "livegen", "engine", "machine")
+    return {key: opened.get(key) or "not recorded" for key in keys} if opened else {}
 
 
 def note_count(session: Session, who: Who) -> int:
