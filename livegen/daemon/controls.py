@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import get_args
 
+from livegen.clock import NS_PER_S, now_ns
 from livegen.errors import SettingsError
 from livegen.events import ALL_SOUND_OFF, ControlChange, Event, ProgramChange
 from livegen.log_line import WarningLine
@@ -11,6 +12,7 @@ from livegen.parameters import KNOBS
 from livegen.settings import Parameter, Role, Settings
 from livegen.settings_file import bind
 
+_REST_NS = NS_PER_S * 3 // 10  # a knob that does not move for so long rests
 _NEAR = 4  # positions: a knob this near to the current value takes it over
 _LIVE = ("play", "time", "sampling", "limits", "installation", "controls")  # sections that take effect while playing
 _MOVED = 8  # positions: a knob that is learnt has moved so far; a breath sensor at rest trembles by one or two
@@ -35,7 +37,8 @@ class Controls:
         self._moves: dict[tuple[int, int], tuple[int, int]] = {}  # (channel, controller) → its lowest, highest value
         self._before: dict[int, int] = {}  # controller → its last value
         self._held: set[int] = set()  # controllers that have taken over
-        self.turned: dict[str, str] = {}  # parameter → the line about it, to be said when its knob rests
+        self._turned: dict[str, str] = {}  # parameter → the line about it, to be said when its knob rests
+        self._turned_ns = 0  # when a knob was turned last
 
     def learn(self, parameter: Parameter) -> None:
         """Assign this parameter to the next controller that moves."""
@@ -52,11 +55,16 @@ class Controls:
                 return self._is_listened_to(channel) and self._choose(number)
         return False
 
+    @property
+    def rests_ns(self) -> int | None:
+        """When the knob that is turned will have come to rest, if it is not turned further; None while none is."""
+        return self._turned_ns + _REST_NS if self._turned else None
+
     def say_turned(self) -> None:
         """Say where the knobs that were turned have come to rest."""
-        for line in self.turned.values():
+        for line in self._turned.values():
             self._say(line)
-        self.turned.clear()
+        self._turned.clear()
 
     def role_changed(self, role: Role) -> None:
         """The engine has changed to this role by itself."""
@@ -102,7 +110,8 @@ class Controls:
         if not self._has(number, before, value, knob.stands(self.settings)):
             return False
         self._held.add(number)
-        return self._change(knob.turned(self.settings, value), self.turned.__setitem__)
+        self._turned_ns = now_ns()
+        return self._change(knob.turned(self.settings, value), self._turned.__setitem__)
 
     def _has_moved(self, knob: tuple[int, int], value: int) -> bool:
         """The knob has moved a real distance since the learning began; a preset sends each controller once."""
@@ -150,7 +159,7 @@ class Controls:
                     if say:
                         say(key, f"{key} {value}")
                     else:
-                        self.turned.pop(key, None)
+                        self._turned.pop(key, None)
                         self._say(f"{key} {value}")
         self.settings = settings
         return is_new

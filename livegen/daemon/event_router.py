@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Protocol
 
-from livegen.clock import now_ns
+from livegen.clock import NS_PER_S, now_ns
 from livegen.daemon.controls import Controls
 from livegen.daemon.resend_buffer import ResendBuffer
 from livegen.events import ControlChange, NoteOff, NoteOn, Timed, Transport, is_music
@@ -15,8 +15,6 @@ from livegen.music.transport import TransportState
 from livegen.realtime import CARRYING, raise_thread
 from livegen.settings import Parameter, Settings
 from livegen.sync.clock_message import ClockMessage
-
-_REST_S = 0.3  # a knob that does not move for so long rests
 
 Send = Callable[[Message], None]
 
@@ -189,14 +187,14 @@ class EventRouter:
         if self._is_realtime:
             raise_thread(CARRYING)
         while True:
-            try:
-                item = self._queue.get(timeout=_REST_S if self._controls.turned else None)
-            except Empty:
+            rests_ns = self._controls.rests_ns
+            with suppress(Empty):
+                wait_s = None if rests_ns is None else max(0, rests_ns - now_ns()) / NS_PER_S
+                if (item := self._queue.get(timeout=wait_s)) is None:
+                    return self._controls.say_turned()
+                self._do(item)
+            if rests_ns is not None and rests_ns == self._controls.rests_ns and now_ns() >= rests_ns:
                 self._controls.say_turned()
-                continue
-            if item is None:
-                return
-            self._do(item)
 
     def stop(self) -> None:
         """Make ``run`` return."""

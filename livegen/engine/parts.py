@@ -2,8 +2,9 @@
 
 from abc import abstractmethod
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from math import inf
 
 from livegen.clock import NS_PER_S
 from livegen.codecs.codec import Cursor, Prompt
@@ -29,6 +30,7 @@ from livegen.music.transport import TransportState
 
 _TOKENS_A_CALL = 32  # of a prompt: a call lasts some milliseconds at the most
 _LEAD_NS = NS_PER_S  # so long before the end must be known, its futures are begun ...
+_MARGIN_NS = NS_PER_S // 50  # before the commit time: so long a call may last
 _STEPS_A_CALL = 2  # ... of the network, for all of them: some milliseconds
 _BREATH = 2 * TICKS_PER_QUARTER  # between two pieces, at the least
 
@@ -79,7 +81,8 @@ class Line(Part):
                 return lines
             lines = (*lines, *self._begin(moment))
         if not moment.is_stopped:
-            self._write_until(moment.now_ns + moment.ahead.horizon_ns)
+            ahead = moment.ahead
+            self._write_until(moment.now_ns + ahead.horizon_ns, moment.now_ns + ahead.commit_ns + _MARGIN_NS)
         return lines
 
     def hand_over(self, until_ns: int) -> tuple[Timed, ...]:
@@ -151,8 +154,8 @@ class Line(Part):
         return ()
 
     @abstractmethod
-    def _write_until(self, until_ns: int) -> None:
-        """Generate all events that begin before a moment."""
+    def _write_until(self, until_ns: int, due_ns: int) -> None:
+        """Generate all events that begin before a moment; those before ``due_ns`` whatever it costs."""
 
     def _pause(self, after_ns: int) -> None:
         """As ``retract``; plan nothing until the clock runs."""
@@ -226,7 +229,8 @@ class Answer(Line):
         self._wish = wish
         self._written: list[Ticked] = []  # in the stream's ticks
         self._endings: Endings[Cursor] | None = None
-        self.chosen: End | None = None  # its end, once one of the futures was chosen
+        self.chosen: End | None = None  # its end, once one of the futures was chosen ...
+        self._rest: Iterator[int] = iter(())  # ... and its tokens that are not written yet
         self._end: int | None = None  # in the beat's ticks
         self._end_ns: int | None = None  # the end of an answer that was retracted
 
@@ -240,11 +244,27 @@ class Answer(Line):
         """As ``Part.due_ns``; when nothing is left to plan, the moment of its end."""
         if self._endings:
             return 0
-        if self._is_open or not self._is_begun or self._is_paused:
-            return min(super().due_ns(ahead), self._fork_ns - _LEAD_NS - ahead.horizon_ns)
-        if self._planned:
-            return self._beat.ns_at(self._planned[0].tick) - ahead.commit_ns
-        return self._over_ns or 0
+        if not self._is_open and self._is_begun and not self._is_paused:
+            if self._planned:
+                return self._beat.ns_at(self._planned[0].tick) - ahead.commit_ns
+            return self._over_ns or 0
+        if self.chosen or not self._is_begun or self._is_paused:
+            return super().due_ns(ahead)
+        return min(super().due_ns(ahead), max(self._fork_ns, self._moment()) - _LEAD_NS - ahead.horizon_ns)
+
+    def apply_settings(self, style: PlaybackStyle, shift: int, candidates: int) -> None:
+        """As ``Part.apply_settings``; the end is imagined anew, unless its last chord has been planned."""
+        super().apply_settings(style, shift, candidates)
+        self._endings = None
+        if self.chosen and self.stream.cursor.tick <= self.chosen.last:
+            self.chosen = None
+
+    def without_end(self) -> "Solo":
+        """As ``Part.without_end``; after the last chord it goes on at the next beat."""
+        solo = super().without_end()
+        if self._end is not None:
+            solo.wait_until(self._end)
+        return solo
 
     def ending(self, now_ns: int) -> TurnEvent | None:
         """As ``Part.ending``."""
@@ -279,53 +299,87 @@ class Answer(Line):
         return waits or (f"answer in {(begin_ns - moment.now_ns) / NS_PER_S:.2f} s",)
 
     def _pause(self, after_ns: int) -> None:
+        """As ``Line._pause``; it is over where its last chord was heard, else its end is imagined anew."""
+        if self._is_paused:
+            return
+        is_over = self.chosen is not None and self._beat.tick_at(after_ns) - self._offset > self.chosen.last
         super()._pause(after_ns)
-        self._end = self._end_ns = None
-        self._written = [ticked for ticked in self._written if ticked.tick < self.stream.cursor.tick]
+        if is_over:
+            return
+        self._end = self._end_ns = self.chosen = None
+        now = self.stream.cursor.tick
+        self._written = [each for each in self._written if each.tick < now + isinstance(each.event, NoteOff)]
 
-    def _write_until(self, until_ns: int) -> None:
+    def _write_until(self, until_ns: int, due_ns: int) -> None:
         reach_ns = until_ns + (_LEAD_NS if self._fork_ns <= until_ns + _LEAD_NS else 0)
-        while self._is_open and self._moment() <= reach_ns and self.stream.cursor.tick < self._fork:
-            is_first = self.stream.cursor.tick == self._begin_tick
-            held = self.stream.cursor.sounding
-            settled = self.stream.imagine()
-            if is_first:
-                settled = (*self._struck(held, settled), *settled)
-            for ticked in settled:
-                self._keep(ticked)
-            self._written += settled
-        if self._is_open and self.stream.cursor.tick >= self._fork and self._moment() <= reach_ns:
-            self._close(is_due=self._moment() <= until_ns)
+        while self._is_open and not self.chosen and self._moment() <= reach_ns:
+            if self.stream.cursor.tick < self._fork:
+                self._write()
+            elif not self._choose(is_due=self._moment() <= due_ns):
+                return
+        while self.chosen and self._is_open and self._moment() <= until_ns:
+            self._write_end(self.chosen)
+
+    def _write(self) -> None:
+        is_first = self.stream.cursor.tick == self._begin_tick
+        held = self.stream.cursor.sounding
+        settled = self.stream.imagine()
+        if is_first:
+            settled = (*self._struck(held, settled), *settled)
+        for ticked in settled:
+            self._keep(ticked)
+        self._written += settled
 
     def _struck(self, held: Sequence[int], settled: Sequence[Ticked]) -> list[Ticked]:
         """Beginnings of the voices that the network holds over from the phrase: they have not sounded yet."""
-        ended = {
-            ticked.event.pitch
-            for ticked in settled
-            if ticked.tick <= self._begin_tick and isinstance(ticked.event, NoteOff)
-        }
-        return [Ticked(self._begin_tick, NoteOn(pitch)) for pitch in held if pitch not in ended]
+        ended = {ticked.event for ticked in settled if ticked.tick <= self._begin_tick}
+        return [Ticked(self._begin_tick, NoteOn(pitch)) for pitch in held if NoteOff(pitch) not in ended]
 
-    def _close(self, *, is_due: bool) -> None:
-        """Imagine the futures, a little at each call; end with the best of them, at once when it ``is_due``."""
+    def _choose(self, *, is_due: bool) -> bool:
+        """Imagine the futures, a little at each call, or all at once when it ``is_due``; True once it has an end."""
         if not self._endings:
             self._endings = Endings(self.stream, self._wish, self._begin_tick, self._written)
         if is_due:
             self._endings.complete()
         elif not self._endings.advance(_STEPS_A_CALL):
-            return
-        end = self.chosen = self._endings.end
+            return False
+        self.chosen = self._endings.end
         self._endings = None
-        if not end:
-            return self._finish(self.stream.cursor.tick)
-        for ticked in self.stream.write(end.tokens, end.over):
+        if self.chosen:
+            self._rest = iter(self.chosen.tokens)
+        else:
+            self._finish(min(self.stream.cursor.tick, self._last))
+        return True
+
+    def _write_end(self, end: End) -> None:
+        """Write the next events of the end; after its last chord nothing begins, and that is held until it is over."""
+        before = self.stream.cursor.tick
+        settled = self.stream.write(self._rest, end.over if before > end.last else before + 1)
+        for ticked in settled:
             is_note = isinstance(ticked.event, NoteOn | NoteOff)
             if ticked.tick <= (end.last if is_note else end.over):
                 self._keep(ticked)
-        self._finish(end.over)
+        self._written += settled
+        after = self.stream.cursor.tick
+        if before > end.last or after == before or after >= end.over:
+            self._finish(end.over)
 
-    def _finish(self, tick: int) -> None:
-        self._end = tick + self._offset
+    @property
+    def _last(self) -> float:
+        """The stream's tick at which it ends at the latest."""
+        return inf if self._wish.longest is None else self._begin_tick + self._wish.longest
+
+    def _keep(self, ticked: Ticked) -> None:
+        """As ``Line._keep``: no note begins at the latest end or after it, and everything else comes by then."""
+        if ticked.tick < self._last:
+            super()._keep(ticked)
+        elif isinstance(ticked.event, NoteOn):
+            self._begun.setdefault(ticked.event.pitch, []).append(None)
+        else:
+            super()._keep(Ticked(int(self._last), ticked.event))
+
+    def _finish(self, tick: float) -> None:
+        self._end = int(tick) + self._offset
         self._release_all(self._end)
 
 
@@ -349,7 +403,7 @@ class Solo(Line):
             self.metre = replace(self.metre, at_ns=self._moment())
         return lines
 
-    def _write_until(self, until_ns: int) -> None:
+    def _write_until(self, until_ns: int, due_ns: int) -> None:
         while not self._is_paused and self._moment() <= until_ns:
             again = self._form.step()
             settled = self.stream.write(again) if again else self.stream.imagine()
@@ -359,4 +413,9 @@ class Solo(Line):
             if cursor.is_piece_end:
                 tick = cursor.tick + self._offset
                 self._release_all(tick)
-                self._offset += next_multiple(tick + _BREATH, TICKS_PER_QUARTER) - tick
+                self.wait_until(tick + _BREATH)
+
+    def wait_until(self, tick: int) -> None:
+        """Go on at the first beat that is not before a tick of the beat, if that is later."""
+        now = self.stream.cursor.tick + self._offset
+        self._offset += max(0, next_multiple(tick, TICKS_PER_QUARTER) - now)

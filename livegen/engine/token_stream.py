@@ -162,19 +162,24 @@ class TokenStream(Generic[C]):
         return ends
 
     def write(self, tokens: Iterable[int], until: float = inf) -> tuple[Ticked, ...]:
-        """Go on with these tokens, which the grammar must allow, up to a tick; return the events that they settled."""
+        """Go on with these tokens, which the grammar must allow, up to a tick; return the events that they settled.
+
+        Of an iterator no more is taken than is written; at least one token is.
+        """
         events: list[Ticked] = []
         for token in tokens:
+            events += self._take(token)
             if self.cursor.is_whole and self.cursor.tick >= until:
                 break
-            events += self._take(token)
         return tuple(events)
 
     def may_write(self, tokens: Iterable[int]) -> bool:
-        """Does the grammar allow these next tokens?"""
+        """Do the grammar and the allowed pitches let these tokens come next?"""
         cursor = self.cursor
         for token in tokens:
             if not self._codec.mask(cursor)[token]:
+                return False
+            if self._allowed is not None and self._codec.disallowed(cursor, self._allowed)[token]:
                 return False
             cursor, _ = self._codec.step(cursor, token)
         return True

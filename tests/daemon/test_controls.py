@@ -2,7 +2,7 @@
 
 from pathlib import Path
 from queue import SimpleQueue
-from threading import Thread
+from threading import Event, Thread
 from typing import get_args
 
 import pytest
@@ -103,6 +103,31 @@ def test_a_knob_that_rests_is_said_by_the_thread_that_hears_it() -> None:
 
     router.stop()
     thread.join()
+
+
+def test_a_knob_that_rests_is_said_although_notes_arrive_all_the_time() -> None:
+    said: SimpleQueue[str] = SimpleQueue()
+    settings = load(None, {"controls": {"cc": {20: "density"}, "soft_takeover": False}})
+    router = EventRouter(lambda _: None, lambda: None, Controls(settings, said.put))
+    thread, is_over = Thread(target=router.run), Event()
+    thread.start()
+    router.hear(Timed(0, ControlChange(20, MOST)))
+
+    def play() -> None:
+        while not is_over.wait(0.02):
+            router.hear(Timed(0, ControlChange(21, 1)))
+
+    player = Thread(target=play)
+    player.start()
+
+    assert said.get(timeout=30) == "density 10.0"
+
+    router.hear(Timed(0, ControlChange(20, 0)))
+    is_over.set()
+    player.join()
+    router.stop()
+    thread.join()
+    assert said.get(timeout=30) == "density 0.1"  # at the end nothing is left unsaid
 
 
 def test_what_is_learnt_counts_at_once_and_is_saved_beside_what_was_there(tmp_path: Path) -> None:

@@ -117,3 +117,16 @@ def test_a_solo_says_bars_again(piano: Bundle, monkeypatch: pytest.MonkeyPatch) 
 
     assert len(written) >= 2
     assert hall.onsets()
+
+
+def test_bars_that_come_back_obey_the_scale(piano: Bundle) -> None:
+    settings = {"play": {"role": "solo", "role_after_touch": "solo", "seed": 3, "key": "C"}}
+    hall = Hall(piano, {**settings, "sampling": {"out_of_key": 1.0}})
+    hall.wait(60_000)
+
+    hall.change(limits={"scale_lock": True})
+    hall.wait(500)
+    locked_ns = hall.now_ns
+    hall.wait(60_000)
+
+    assert {pitch % 12 for pitch in hall.pitches(locked_ns)} <= {0, 2, 4, 5, 7, 9, 11}
