@@ -15,8 +15,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from export import corpora, recipes
 from export.corpora.work import Piece, Report, concatenate
 from livegen.codecs import make_codec
+from livegen.codecs.codec import Codec
 from livegen.errors import LivegenError, SettingsError
 from livegen.files.target import check_target
+from livegen.model.card import Card
 
 MODELS = Path(__file__).parents[1] / "livegen" / "models"
 MODEL = (".onnx",)  # the suffix of a model file
@@ -263,18 +265,23 @@ def kinship(
     predictor = OnnxPredictor(find_model(name))
     card = predictor.card
     with _bar() as bar:
-        corpus = corpora.load(card.trained_on.corpus, card.codec.name, music, _reading(bar))
-        pieces = corpus.split.test if part == "test" else corpus.split.valid
-        found = phrases_of(corpus.codec, pieces, phrase, answer)[:count]
+        codec, pieces = _held_out(card, music, part, bar)
+        found = phrases_of(codec, pieces, phrase, answer)[:count]
         rows = []
         for value in map(float, familiarity.split(",")):
-            ours = answers_of(predictor, corpus.codec, found, value, answer, seed, _each(bar))
+            ours = answers_of(predictor, codec, found, value, answer, seed, _each(bar))
             for who, shares in compare(ours, found).items():
                 rows.append(
                     {"familiarity": f"{value:g}", "who": who, **{what: str(share) for what, share in shares.items()}}
                 )
     typer.echo(f"{name}: {len(found)} phrases")
     typer.echo(in_columns(rows, ("familiarity", "who", "motif", "rhythm", "copies", "entropy")))
+
+
+def _held_out(card: Card, music: Path | None, part: str, bar: Progress) -> tuple[Codec[Any], Sequence[Piece]]:
+    """The codec of a model's corpus, and the pieces of its test part, or of its validation part."""
+    corpus = corpora.load(card.trained_on.corpus, card.codec.name, music, _reading(bar))
+    return corpus.codec, corpus.split.test if part == "test" else corpus.split.valid
 
 
 @app.command(epilog="Example: `python -m export cadence bach`")
@@ -291,9 +298,8 @@ def cadence(
 
     bundle = load_bundle(name)
     with _bar() as bar:
-        corpus = corpora.load(bundle.card.trained_on.corpus, bundle.codec.name, music, _reading(bar))
-        pieces = corpus.split.test if part == "test" else corpus.split.valid
-        rows = compare(bundle, list(asked_of(corpus.codec, pieces)), seeds, _each(bar))
+        codec, pieces = _held_out(bundle.card, music, part, bar)
+        rows = compare(bundle, list(asked_of(codec, pieces)), seeds, _each(bar))
     typer.echo(in_columns(rows, tuple(rows[0])))
 
 
@@ -312,9 +318,8 @@ def form(
 
     bundle = load_bundle(name)
     with _bar() as bar:
-        corpus = corpora.load(bundle.card.trained_on.corpus, bundle.codec.name, music, _reading(bar))
-        pieces = corpus.split.test if part == "test" else corpus.split.valid
-        notes = [corpus.codec.decode(piece.tokens.tolist()) for piece in pieces]
+        codec, pieces = _held_out(bundle.card, music, part, bar)
+        notes = [codec.decode(piece.tokens.tolist()) for piece in pieces]
         rows = compare(bundle, notes, seeds, 60 * minutes, _each(bar))
     typer.echo(in_columns(rows, tuple(rows[0])))
 

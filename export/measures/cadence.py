@@ -15,6 +15,7 @@ import numpy as np
 from export.corpora.work import Piece
 from export.measures.continuations import Each
 from export.measures.interval import wilson
+from export.measures.played import notes_of
 from livegen.clock import NS_PER_S
 from livegen.codecs.codec import Codec
 from livegen.engine.endings import End
@@ -148,18 +149,8 @@ def answer_of(bundle: Bundle, asked: Asked, settings: Settings) -> tuple[list[No
     )
     engine = Engine(bundle, settings)
     played = converse(engine, heard)
-    open_notes: dict[int, int] = {}
-    notes = []
-    for timed in played:
-        tick = round(timed.at_ns * TICKS_PER_QUARTER / BEAT_NS)
-        if isinstance(timed.event, NoteOn):
-            open_notes[timed.event.pitch] = tick
-        elif isinstance(timed.event, NoteOff) and timed.event.pitch in open_notes:
-            onset = open_notes.pop(timed.event.pitch)
-            notes.append(Note(onset, timed.event.pitch, max(1, tick - onset), 80))
-    begin = min((note.onset for note in notes), default=0) // TICKS_PER_QUARTER * TICKS_PER_QUARTER
     chosen = engine.part.chosen if isinstance(engine.part, Answer) else None
-    return sorted(replace(note, onset=note.onset - begin) for note in notes), chosen
+    return notes_of(played, BEAT_NS), chosen
 
 
 def compare(bundle: Bundle, asked: Sequence[Asked], seeds: int, each: Each) -> list[dict[str, object]]:

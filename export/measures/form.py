@@ -11,9 +11,10 @@ from itertools import pairwise
 from statistics import fmean, pstdev, stdev
 
 from export.measures.continuations import Each
+from export.measures.played import notes_of
 from livegen.clock import NS_PER_MS, NS_PER_S
 from livegen.engine.engine import Engine
-from livegen.events import TICKS_PER_QUARTER, Note, NoteOff, NoteOn, Timed
+from livegen.events import TICKS_PER_QUARTER, Note
 from livegen.midi_out.offline import OfflinePlayer
 from livegen.model.bundle import Bundle
 from livegen.music.skyline import skyline
@@ -76,22 +77,7 @@ def solo_of(bundle: Bundle, seed: int, seconds: float) -> list[Note]:
     for now_ns in range(0, round(seconds * NS_PER_S), _STEP_NS):
         player.play(engine.imagine(now_ns).events)
         player.sound(now_ns)
-    return in_ticks(player.sounded)
-
-
-def in_ticks(played: Sequence[Timed]) -> list[Note]:
-    """The notes; the beat on or before the first one is tick 0."""
-    begun: dict[int, int] = {}
-    notes = []
-    for timed in played:
-        tick = round(timed.at_ns * BPM * TICKS_PER_QUARTER / (60 * NS_PER_S))
-        if isinstance(timed.event, NoteOn):
-            begun[timed.event.pitch] = tick
-        elif isinstance(timed.event, NoteOff) and timed.event.pitch in begun:
-            onset = begun.pop(timed.event.pitch)
-            notes.append(Note(onset, timed.event.pitch, max(1, tick - onset)))
-    first = min((note.onset for note in notes), default=0) // TICKS_PER_QUARTER * TICKS_PER_QUARTER
-    return sorted(Note(note.onset - first, note.pitch, note.duration) for note in notes)
+    return notes_of(player.sounded, round(60 * NS_PER_S / BPM))
 
 
 def compare(

@@ -81,6 +81,8 @@ class Endings(Generic[C]):
         self._begin = begin
         self._written = written
         self._weights = WEIGHTS.get(stream.codec_name, _OTHERS)
+        self._known = frozenset(runs(intervals(skyline(wish.phrase)), _RUN))  # the phrase's motifs ...
+        self._register = fmean(note.pitch for note in wish.phrase) if wish.phrase else None  # ... and its mean pitch
         self._fork = stream.cursor.tick
         until = begin + wish.length + LATER
         self._latest = until if wish.longest is None else min(until, begin + wish.longest)
@@ -149,12 +151,11 @@ class Endings(Generic[C]):
         worth = weights.strong * is_strong(onset - self._begin, wish.bars)
         worth -= weights.beat * abs(over - self._begin - wish.length) / TICKS_PER_QUARTER
         future = [note for note in line if self._fork <= note.onset <= onset]
-        if future and wish.phrase:
-            far = abs(fmean(note.pitch for note in future) - fmean(note.pitch for note in wish.phrase)) - _FIFTH
+        if future and self._register is not None:
+            far = abs(fmean(note.pitch for note in future) - self._register) - _FIFTH
             worth -= weights.octave * max(0, far) / 12
-        known = set(runs(intervals(skyline(wish.phrase)), _RUN))
         own = runs(intervals(future), _RUN)
-        return worth + weights.motif * (sum(run in known for run in own) / len(own) if own else 0)
+        return worth + weights.motif * (sum(run in self._known for run in own) / len(own) if own else 0)
 
 
 def _notes(events: Iterable[Ticked], end: int) -> list[Note]:
