@@ -1,5 +1,8 @@
 """Tunes, measured: bits per character, and bars that fill."""
 
+from collections.abc import Sequence
+from random import Random
+
 import numpy as np
 import pytest
 
@@ -8,6 +11,7 @@ from export.corpora.work import Piece, Work
 from export.scoring import Arrays, Logits, Tokens
 from export.tunes import Tune, bars_of, bits_per_character, craft, generate
 from livegen.codecs.abc.codec import END, START, AbcCodec
+from livegen.music.key import Key
 from livegen.settings import Sampling
 
 CODEC = AbcCodec()
@@ -86,6 +90,57 @@ def test_a_setting_of_a_held_out_tune_is_left_out_in_any_key() -> None:
     placed = folk.divide(works)
 
     assert placed[9:] == ["test", "", "train"]
+
+
+def test_twins_among_the_study_s_own_tunes_never_stand_on_both_sides() -> None:
+    random = Random(1)
+    tunes = [random_tune(random) for _ in range(10)]
+    assert folk.divide(works_of(tunes)) == ["train"] * 8 + ["valid", "test"]
+    tunes[2], tunes[5] = folk_in_a(tunes[9]), folk_in_a(tunes[8])  # of the one that tests, of the one that validates
+
+    assert folk.divide(works_of(tunes)) == ["train"] * 2 + [""] + ["train"] * 2 + [""] + ["train"] * 2 + [
+        "valid",
+        "test",
+    ]
+    assert folk.divide(works_of([*tunes[:8], folk_in_a(tunes[9]), tunes[9]]))[8:] == ["", "test"]
+
+
+def random_tune(random: Random) -> str:
+    """Sixteen bars of any notes."""
+    bars = ("".join(random.choices("DEFGABcdefg", k=8)) for _ in range(16))
+    return f"X: 1\nT:One\nM:4/4\nK:G\n{'|'.join(bars)}|\n"
+
+
+def works_of(tunes: Sequence[str]) -> list[Work]:
+    return [Work(str(index), str(index), tune) for index, tune in enumerate(tunes)]
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ('|:"G"G2B "D7"d/2e/2f|g3 g2:|\\\n"C"e3/2 f|', "G2Bd/e/f|g3g2:|e3/2f|"),
+        ("P:A\nG3|\nK:D\nA3|\n", "G3|\nK:D\nA3|"),
+        ("M:6/8\nGAB cde|[1 f3 :|[2 g3|", "GABcde|[1f3:|[2g3|"),
+    ],
+)
+def test_a_tune_is_written_as_a_phrase_that_was_played(body: str, expected: str) -> None:
+    played = folk.as_played(f"X:7\nT:A tune\nS:Somebody\nM:6/8\nK:G\n{body}\n")
+
+    assert played == f"X: 1\nM:6/8\nL:1/8\nK:G\n{expected}\n"
+
+
+@pytest.mark.parametrize("tune", ["M:6/8\nL:1/4\nK:G\nGAB|\n", "M:6/8\nK:G\n[GB]AB|\n", "K:G\nGAB|\n", "M:6/8\nGAB|\n"])
+def test_a_tune_in_another_unit_with_chords_or_without_metre_or_key_is_not_written_so(tune: str) -> None:
+    assert folk.as_played(f"X:7\nT:A tune\n{tune}") is None
+
+
+def test_a_phrase_is_written_by_the_codec_as_the_tunes_that_are_learned_from() -> None:
+    codec = AbcCodec()
+    tune = "X: 1\nM:4/4\nL:1/8\nK:G\nG2ABc2d2|e3/2f/g2d4|\n"
+
+    again = codec.text_of(codec.encode(codec.decode(codec.characters(tune).tolist()), Key(7)))
+
+    assert folk.as_played(tune) == folk.as_played(again) == again
 
 
 def folk_in_a(tune: str) -> str:
