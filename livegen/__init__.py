@@ -106,7 +106,8 @@ The engine process. The engine does no input or output, and is told the time:
     engine/part.py               what is planned, promised and ended
     engine/parts.py              an answer; a solo
     engine/endings.py            how an answer ends: the best of several futures
-    engine/form.py               which bars of a solo come back
+    engine/finale.py             looks for an end, then writes it
+    engine/form.py               the form of a solo: which bars come back, which sections close
     engine/accompaniment.py      voices that sound together with the player's
     engine/token_stream.py       a stream of tokens: the state, the cursor, the way ahead and back
     engine/checkpoint.py         where a stream has got to

@@ -60,6 +60,7 @@ class Wish:
     key: Key  # of the stream's pitches, as all here
     bars: Bars
     phrase: tuple[Note, ...]
+    held: int = TICKS_PER_QUARTER  # the last chord, at the least
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +76,19 @@ class End:
 class Endings(Generic[C]):
     """Owner of the futures of a stream, whose answer began at tick ``begin`` and has played ``written`` so far."""
 
-    def __init__(self, stream: TokenStream[C], wish: Wish, begin: int, written: Sequence[Ticked]) -> None:
+    def __init__(
+        self,
+        stream: TokenStream[C],
+        wish: Wish,
+        begin: int,
+        written: Iterable[Ticked],
+        weights: Weights | None = None,
+    ) -> None:
         self._stream = stream
         self._wish = wish
         self._begin = begin
-        self._written = written
-        self._weights = WEIGHTS.get(stream.codec_name, _OTHERS)
+        self._written = tuple(written)
+        self._weights = weights or WEIGHTS.get(stream.codec_name, _OTHERS)
         self._known = frozenset(runs(intervals(skyline(wish.phrase)), _RUN))  # the phrase's motifs ...
         self._register = fmean(note.pitch for note in wish.phrase) if wish.phrase else None  # ... and its mean pitch
         self._fork = stream.cursor.tick
@@ -111,7 +119,7 @@ class Endings(Generic[C]):
     def _ends(self, candidate: Candidate[C], usual: float) -> Iterator[tuple[float, End]]:
         """Each end of a future, with how good it is."""
         nats = candidate.nats / max(1, len(candidate.tokens)) - usual
-        notes = _notes([*self._written, *candidate.events], candidate.checkpoint.cursor.tick)
+        notes = notes_among([*self._written, *candidate.events], candidate.checkpoint.cursor.tick)
         line = skyline(notes)
         onsets = sorted({note.onset for note in notes if self._fork <= note.onset < self._latest})
         marks = self._stream.phrase_ends(candidate.tokens)
@@ -124,10 +132,10 @@ class Endings(Generic[C]):
             yield worth, End(candidate.tokens, onset, over, nats)
 
     def _heard(self, notes: Sequence[Note], onset: int) -> list[Note]:
-        """All notes up to the last chord, which is held to a beat."""
+        """All notes up to the last chord, which is held for the time that is wished for, and to a beat."""
         kept = [note for note in notes if note.onset <= onset]
         onsets = sorted({note.onset for note in kept})
-        least = max(TICKS_PER_QUARTER, 2 * (onset - onsets[-2]) if len(onsets) > 1 else 0)
+        least = max(self._wish.held, 2 * (onset - onsets[-2]) if len(onsets) > 1 else 0)
         lasts = max(note.duration for note in kept if note.onset == onset)
         lasts = min(max(lasts, least), 4 * TICKS_PER_QUARTER)
         over = self._begin + next_multiple(onset + lasts - self._begin, TICKS_PER_QUARTER)
@@ -158,8 +166,8 @@ class Endings(Generic[C]):
         return worth + weights.motif * (sum(run in self._known for run in own) / len(own) if own else 0)
 
 
-def _notes(events: Iterable[Ticked], end: int) -> list[Note]:
-    """The notes of these events; one that does not end ends at ``end``."""
+def notes_among(events: Iterable[Ticked], end: int) -> list[Note]:
+    """The notes that begin with one of these events; one that does not end ends at ``end``."""
     onsets: dict[int, int] = {}
     notes = []
     for ticked in events:

@@ -2,14 +2,15 @@
 
 from abc import abstractmethod
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 
 from livegen.clock import NS_PER_S
 from livegen.codecs.codec import Cursor, Prompt
-from livegen.engine.endings import LENGTH, End, Endings, Wish
-from livegen.engine.form import Form
+from livegen.engine.endings import End, Wish
+from livegen.engine.finale import LEAD_NS, Finale
+from livegen.engine.form import Form, closing
 from livegen.engine.part import Moment, Part, PlaybackStyle
 from livegen.engine.plan import LookAhead
 from livegen.engine.token_stream import TokenStream
@@ -29,10 +30,9 @@ from livegen.music.tempo_map import TempoMap, next_multiple
 from livegen.music.transport import TransportState
 
 _TOKENS_A_CALL = 32  # of a prompt: a call lasts some milliseconds at the most
-_LEAD_NS = NS_PER_S  # so long before the end must be known, its futures are begun ...
 _MARGIN_NS = NS_PER_S // 50  # before the commit time: so long a call may last
-_STEPS_A_CALL = 2  # ... of the network, for all of them: some milliseconds
-_BREATH = 2 * TICKS_PER_QUARTER  # between two pieces, at the least
+_NEWEST = 512  # events that a close of a solo is chosen by
+BREATH = 2 * TICKS_PER_QUARTER  # between two pieces, at the least
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +163,23 @@ class Line(Part):
             self.retract(after_ns)
             self._is_paused = True
 
+    def _is_reached(self, until_ns: int, finale: Finale[Cursor] | None) -> bool:
+        """The next event is to be written by now; what an end is chosen among, and all before it, some time earlier."""
+        is_early = finale and not finale.chosen and self._fork_ns(finale) <= until_ns + LEAD_NS
+        return self._moment() <= until_ns + (LEAD_NS if is_early else 0)
+
+    def _due_before(self, finale: Finale[Cursor], ahead: LookAhead) -> int:
+        """As ``Part.due_ns``, where an end comes."""
+        if finale.is_looking:
+            return 0
+        due_ns = Line.due_ns(self, ahead)
+        if finale.chosen or not self._is_begun or self._is_paused:
+            return due_ns
+        return min(due_ns, max(self._fork_ns(finale), self._moment()) - LEAD_NS - ahead.horizon_ns)
+
+    def _fork_ns(self, finale: Finale[Cursor]) -> int:
+        return self._beat.ns_at(finale.fork + self._offset)
+
     def _moment(self) -> int:
         """When the next generated event begins."""
         return self._beat.ns_at(self.stream.cursor.tick + self._offset)
@@ -226,38 +243,34 @@ class Answer(Line):
     ) -> None:
         super().__init__(stream, style, beat, start)
         self._prompt = prompt
-        self._wish = wish
         self._written: list[Ticked] = []  # in the stream's ticks
-        self._endings: Endings[Cursor] | None = None
-        self.chosen: End | None = None  # its end, once one of the futures was chosen ...
-        self._rest: Iterator[int] = iter(())  # ... and its tokens that are not written yet
+        self._finale = Finale(stream, wish)
         self._end: int | None = None  # in the beat's ticks
         self._end_ns: int | None = None  # the end of an answer that was retracted
+
+    @property
+    def chosen(self) -> End | None:
+        """Its end, once one of the futures was chosen."""
+        return self._finale.chosen
 
     def retract(self, after_ns: int) -> None:
         """As ``Part.retract``. The answer is over."""
         super().retract(after_ns)
-        self._endings = None
         self._end_ns = after_ns
 
     def due_ns(self, ahead: LookAhead) -> int:
         """As ``Part.due_ns``; when nothing is left to plan, the moment of its end."""
-        if self._endings:
-            return 0
         if not self._is_open and self._is_begun and not self._is_paused:
             if self._planned:
                 return self._beat.ns_at(self._planned[0].tick) - ahead.commit_ns
             return self._over_ns or 0
-        if self.chosen or not self._is_begun or self._is_paused:
-            return super().due_ns(ahead)
-        return min(super().due_ns(ahead), max(self._fork_ns, self._moment()) - _LEAD_NS - ahead.horizon_ns)
+        return self._due_before(self._finale, ahead)
 
     def apply_settings(self, style: PlaybackStyle, shift: int, candidates: int) -> None:
         """As ``Part.apply_settings``; the end is imagined anew, unless its last chord has been planned."""
         super().apply_settings(style, shift, candidates)
-        self._endings = None
-        if self.chosen and self.stream.cursor.tick <= self.chosen.last:
-            self.chosen = None
+        if self._finale.is_changeable:
+            self._finale.forget()
 
     def without_end(self) -> "Solo":
         """As ``Part.without_end``; after the last chord it goes on at the next beat."""
@@ -280,21 +293,12 @@ class Answer(Line):
     def _is_open(self) -> bool:
         return self._end is None and self._end_ns is None and not self._is_paused
 
-    @property
-    def _fork(self) -> int:
-        """The stream's tick from which on several futures are imagined."""
-        length = self._wish.length
-        return self._begin_tick + next_multiple(length - min(LENGTH, length // 2), TICKS_PER_QUARTER)
-
-    @property
-    def _fork_ns(self) -> int:
-        return self._beat.ns_at(self._fork + self._offset)
-
     def _prepare(self) -> bool:
         return self.stream.prime(self._prompt, _TOKENS_A_CALL)
 
     def _begin(self, moment: Moment) -> Sequence[str]:
         waits = super()._begin(moment)
+        self._finale.begin = self._begin_tick
         begin_ns = self._beat.ns_at(self._begin_tick + self._offset)
         return waits or (f"answer in {(begin_ns - moment.now_ns) / NS_PER_S:.2f} s",)
 
@@ -306,19 +310,21 @@ class Answer(Line):
         super()._pause(after_ns)
         if is_over:
             return
-        self._end = self._end_ns = self.chosen = None
+        self._end = self._end_ns = None
+        self._finale.forget()
         now = self.stream.cursor.tick
         self._written = [each for each in self._written if each.tick < now + isinstance(each.event, NoteOff)]
 
     def _write_until(self, until_ns: int, due_ns: int) -> None:
-        reach_ns = until_ns + (_LEAD_NS if self._fork_ns <= until_ns + _LEAD_NS else 0)
-        while self._is_open and not self.chosen and self._moment() <= reach_ns:
-            if self.stream.cursor.tick < self._fork:
+        while self._is_open and self._is_reached(until_ns, self._finale):
+            if self.chosen:
+                self._write_end()
+            elif self.stream.cursor.tick < self._finale.fork:
                 self._write()
-            elif not self._choose(is_due=self._moment() <= due_ns):
+            elif not self._finale.search(self._written, is_due=self._moment() <= due_ns):
                 return
-        while self.chosen and self._is_open and self._moment() <= until_ns:
-            self._write_end(self.chosen)
+            elif not self.chosen:
+                self._finish(min(self.stream.cursor.tick, self._last))
 
     def _write(self) -> None:
         is_first = self.stream.cursor.tick == self._begin_tick
@@ -335,39 +341,19 @@ class Answer(Line):
         ended = {ticked.event for ticked in settled if ticked.tick <= self._begin_tick}
         return [Ticked(self._begin_tick, NoteOn(pitch)) for pitch in held if NoteOff(pitch) not in ended]
 
-    def _choose(self, *, is_due: bool) -> bool:
-        """Imagine the futures, a little at each call, or all at once when it ``is_due``; True once it has an end."""
-        if not self._endings:
-            self._endings = Endings(self.stream, self._wish, self._begin_tick, self._written)
-        if is_due:
-            self._endings.complete()
-        elif not self._endings.advance(_STEPS_A_CALL):
-            return False
-        self.chosen = self._endings.end
-        self._endings = None
-        if self.chosen:
-            self._rest = iter(self.chosen.tokens)
-        else:
-            self._finish(min(self.stream.cursor.tick, self._last))
-        return True
-
-    def _write_end(self, end: End) -> None:
-        """Write the next events of the end; after its last chord nothing begins, and that is held until it is over."""
-        before = self.stream.cursor.tick
-        settled = self.stream.write(self._rest, end.over if before > end.last else before + 1)
-        for ticked in settled:
-            is_note = isinstance(ticked.event, NoteOn | NoteOff)
-            if ticked.tick <= (end.last if is_note else end.over):
-                self._keep(ticked)
-        self._written += settled
-        after = self.stream.cursor.tick
-        if before > end.last or after == before or after >= end.over:
-            self._finish(end.over)
+    def _write_end(self) -> None:
+        heard, is_over = self._finale.write()
+        for ticked in heard:
+            self._keep(ticked)
+        self._written += heard
+        if is_over and self.chosen:
+            self._finish(self.chosen.over)
 
     @property
     def _last(self) -> float:
         """The stream's tick at which it ends at the latest."""
-        return inf if self._wish.longest is None else self._begin_tick + self._wish.longest
+        longest = self._finale.wish.longest
+        return inf if longest is None else self._begin_tick + longest
 
     def _keep(self, ticked: Ticked) -> None:
         """As ``Line._keep``: no note begins at the latest end or after it, and everything else comes by then."""
@@ -384,17 +370,36 @@ class Answer(Line):
 
 
 class Solo(Line):
-    """Music without end: piece after piece, with a rest between them; bars come back."""
+    """Music without end: piece after piece, with a rest between them; bars come back, and sections close."""
 
     def __init__(self, stream: TokenStream[Cursor], style: PlaybackStyle, beat: TempoMap, start: Start) -> None:
         super().__init__(stream, style, beat, start)
         self._form = Form(stream)
+        self._newest: deque[Ticked] = deque(maxlen=_NEWEST)  # in the stream's ticks
+        self._again: Iterator[int] = iter(())  # tokens of bars that come back, not written yet
+        self._close: Finale[Cursor] | None = None  # of a section that closes
 
     @property
     def is_between_phrases(self) -> bool:
         """As ``Part.is_between_phrases``; also at the end of a piece, and while the clock is stopped."""
         cursor = self.stream.cursor
         return self._is_paused or cursor.is_phrase_end or cursor.is_piece_end
+
+    def retract(self, after_ns: int) -> None:
+        """As ``Part.retract``."""
+        super().retract(after_ns)
+        self._newest.clear()
+        self._begin_section()
+
+    def due_ns(self, ahead: LookAhead) -> int:
+        """As ``Part.due_ns``."""
+        return self._due_before(self._close, ahead) if self._close else super().due_ns(ahead)
+
+    def apply_settings(self, style: PlaybackStyle, shift: int, candidates: int) -> None:
+        """As ``Part.apply_settings``; a section begins, unless the last chord of one has been planned."""
+        super().apply_settings(style, shift, candidates)
+        if not self._close or self._close.is_changeable:
+            self._begin_section()
 
     def _begin(self, moment: Moment) -> Sequence[str]:
         """As in every part; without a clock, its first bar begins with its first note."""
@@ -404,16 +409,50 @@ class Solo(Line):
         return lines
 
     def _write_until(self, until_ns: int, due_ns: int) -> None:
-        while not self._is_paused and self._moment() <= until_ns:
-            again = self._form.step()
-            settled = self.stream.write(again) if again else self.stream.imagine()
-            for ticked in settled:
-                self._keep(ticked)
-            cursor = self.stream.cursor
-            if cursor.is_piece_end:
-                tick = cursor.tick + self._offset
-                self._release_all(tick)
-                self.wait_until(tick + _BREATH)
+        while not self._is_paused and self._is_reached(until_ns, self._close):
+            close = self._close
+            if not close or (not close.chosen and self.stream.cursor.tick < close.fork):
+                self._write()
+            elif close.chosen:
+                self._write_close(close, close.chosen)
+            elif not close.search(self._newest, is_due=self._moment() <= due_ns):
+                return
+            elif not close.chosen:
+                self._begin_section()
+
+    def _write(self) -> None:
+        if again := self._form.step():
+            self._again = iter(again)
+        if self._form.is_closing and not self._close:
+            self._close = closing(self.stream, self._newest)
+        before = self.stream.cursor.tick
+        self._hear(self.stream.write(self._again, before + 1))
+        if self.stream.cursor.tick == before:
+            self._hear(self.stream.imagine())
+        cursor = self.stream.cursor
+        if cursor.is_piece_end:
+            tick = cursor.tick + self._offset
+            self._release_all(tick)
+            self.wait_until(tick + BREATH)
+            self._begin_section()
+
+    def _write_close(self, close: Finale[Cursor], end: End) -> None:
+        heard, is_over = close.write()
+        self._hear(heard)
+        if is_over:
+            over = end.over + self._offset
+            self._release_all(over)
+            self.wait_until(over)
+            self._begin_section()
+
+    def _hear(self, settled: Iterable[Ticked]) -> None:
+        for ticked in settled:
+            self._keep(ticked)
+        self._newest += settled
+
+    def _begin_section(self) -> None:
+        self._again, self._close = iter(()), None
+        self._form.begin_section()
 
     def wait_until(self, tick: int) -> None:
         """Go on at the first beat that is not before a tick of the beat, if that is later."""

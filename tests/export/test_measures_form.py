@@ -1,6 +1,6 @@
 """The form of long music."""
 
-from export.measures.form import Form, bars_of, form_of
+from export.measures.form import Form, bars_of, form_of, strung
 from livegen.events import TICKS_PER_QUARTER, Note
 
 
@@ -40,3 +40,13 @@ def test_only_the_highest_line_has_to_come_back() -> None:
 def test_bars_without_an_onset_are_left_out_and_few_bars_have_no_form() -> None:
     assert len(bars_of([*bar(0, *A), *bar(5, *A)], 4)) == 2
     assert form_of(music(A, B), 4) is None
+
+
+def test_pieces_are_strung_together_with_a_rest_until_they_are_as_long_as_a_solo() -> None:
+    quarter = TICKS_PER_QUARTER
+    piece = [Note(0, 60, quarter), Note(quarter, 62, quarter // 2)]
+
+    strings = list(strung([piece] * 5, 8 * quarter))
+
+    assert [[note.onset // quarter for note in string] for string in strings] == [[0, 1, 4, 5]] * 2
+    assert list(strung([piece], 8 * quarter)) == [piece]
