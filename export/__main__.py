@@ -330,10 +330,11 @@ def session_cost(
     music: Music = None,
     count: Annotated[int, typer.Option(min=1)] = 20,
     off: Annotated[float, typer.Option(min=0, max=1, help="share of the notes with a length a step off")] = 0,
+    repeats: Annotated[bool, typer.Option("--repeats", help="tunes as they are played: repeats played out")] = False,  # noqa: FBT002 (typer's way of a flag)
 ) -> None:
     """Measure what the session's cache saves of the cost of held-out pieces, in nats per token, by their time."""
     from export.evaluate import OnnxPredictor
-    from export.measures.session_cost import costs, unsteady
+    from export.measures.session_cost import costs, unsteady, with_repeats
     from livegen.model.files import find_model
     from livegen.terminal import table as in_columns
 
@@ -343,6 +344,8 @@ def session_cost(
         pieces: Iterable[Piece] = corpus.split.test[:count]
         if off:
             pieces = unsteady(corpus.codec, pieces, off, seed=0)
+        if repeats:
+            pieces = with_repeats(corpus.codec, pieces)
         found = costs(predictor, corpus.codec, _each(bar)(list(pieces), "pieces"))
     typer.echo(in_columns(found, ("seconds", "tokens", "alone", "with its cache", "change")))
 

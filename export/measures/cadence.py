@@ -97,6 +97,14 @@ def _until(notes: Iterable[Note], end: int) -> list[Note]:
 
 def _cut_tune(codec: Codec[Any], tokens: Sequence[int]) -> tuple[int, int, Bars | None] | None:
     """After eight bars of a tune, and after sixteen, both before the upbeat."""
+    bars, whole = bars_of_tune(codec, tokens)
+    if not bars or whole < 2 * _PHRASE_BARS * bars.ticks - bars.upbeat:
+        return None
+    return _PHRASE_BARS * bars.ticks, 2 * _PHRASE_BARS * bars.ticks, bars
+
+
+def bars_of_tune(codec: Codec[Any], tokens: Sequence[int]) -> tuple[Bars | None, int]:
+    """The bars of a tune in ABC, None where they are no whole beats, and the ticks that it lasts as it is written."""
     cursor, bar, upbeat = codec.begin(), 0, None
     for token in tokens[:-1]:
         cursor, _ = codec.step(cursor, token)
@@ -105,9 +113,7 @@ def _cut_tune(codec: Codec[Any], tokens: Sequence[int]) -> tuple[int, int, Bars 
         if cursor.bars and cursor.tick and upbeat is None:
             upbeat = cursor.tick % bar if bar else None
     beats, rest = divmod(bar, TICKS_PER_QUARTER)
-    if upbeat is None or rest or cursor.tick < 2 * _PHRASE_BARS * bar - upbeat:
-        return None
-    return _PHRASE_BARS * bar, 2 * _PHRASE_BARS * bar, Bars(beats, cursor.is_compound, upbeat)
+    return None if upbeat is None or rest else Bars(beats, cursor.is_compound, upbeat), cursor.tick
 
 
 def _cut_chorale(codec: Codec[Any], tokens: Sequence[int]) -> tuple[int, int, Bars | None] | None:

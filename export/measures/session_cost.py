@@ -1,6 +1,7 @@
 """What the session's cache saves: the cost of what comes next in held-out pieces, by the time since they began."""
 
 import random
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import pairwise
@@ -8,12 +9,18 @@ from typing import Any
 
 import numpy as np
 
+from export.corpora.abc import as_played
+from export.corpora.abc_tune import notes_of
 from export.corpora.work import Piece
+from export.measures.cadence import bars_of_tune
 from export.scoring import Predictor, foretold, log_probs
+from livegen.codecs.abc.codec import AbcCodec
+from livegen.codecs.abc.fields import read_key
 from livegen.codecs.codec import Codec
 from livegen.engine.session_cache import WEIGHTS, cache_for
 from livegen.errors import SettingsError
 from livegen.events import TICKS_PER_QUARTER
+from livegen.music.key import Key
 
 _SECONDS = (0, 10, 30, 60, 10**6)  # at 120 beats a minute
 _BEATS_A_SECOND = 2
@@ -61,6 +68,31 @@ def unsteady(codec: Codec[Any], pieces: Iterable[Piece], share: float, seed: int
             for note in codec.decode(piece.tokens.tolist())
         ]
         yield Piece(piece.name, np.array(codec.encode(notes), np.int64))
+
+
+def with_repeats(codec: Codec[Any], pieces: Iterable[Piece]) -> Iterator[Piece]:
+    """The tunes as they are played, with their repeats, and as the codec writes what is played.
+
+    SettingsError for another codec. A tune with notes together or without whole beats is left out.
+    """
+    if not isinstance(codec, AbcCodec):
+        raise SettingsError(f"codec '{codec.name}': only tunes in ABC are written with repeat signs")
+    for piece in pieces:
+        text, (bars, _) = codec.text_of(piece.tokens.tolist()), bars_of_tune(codec, piece.tokens.tolist())
+        plain = as_played(text)
+        if bars and plain:
+            notes = notes_of(text)
+            if bars.is_compound:  # a beat of the codec's is a quarter long
+                notes = [replace(each, onset=each.onset * 2 // 3, duration=each.duration * 2 // 3) for each in notes]
+            yield Piece(piece.name, np.array(codec.encode(notes, _key(plain), bars), np.int64))
+
+
+def _key(tune: str) -> Key:
+    """The major or minor key of a tune; of another mode the major key with its signature."""
+    found = read_key(re.search(r"^K:(.*)$", tune, re.MULTILINE)[1])  # type: ignore[index]  # each has one
+    assert found
+    is_minor = found.mode.lower()[:3] in ("m", "min", "aeo")
+    return Key(7 * (found.signature + 3 * is_minor) % 12, is_minor)
 
 
 def _of_piece(predictor: Predictor, codec: Codec[Any], piece: Piece) -> list[tuple[float, float, float]]:

@@ -151,9 +151,12 @@ class AbcCodec:
 
     # events → tokens
 
-    def encode(self, notes: Iterable[Note], key: Key = C_MAJOR) -> list[int]:
-        """A whole tune: the highest note of each onset, in this key signature, in the metre found from the onsets."""
-        return [START, *self._written(list(notes), key, None), *self.characters("\n").tolist(), END]
+    def encode(self, notes: Iterable[Note], key: Key = C_MAJOR, bars: Bars | None = None) -> list[int]:
+        """A whole tune: the highest note of each onset, in this key signature.
+
+        ``bars``: the first bar line is its upbeat after tick 0; None: the metre is found from the onsets.
+        """
+        return [START, *self._written(list(notes), key, bars), *self.characters("\n").tolist(), END]
 
     def prompt(
         self, notes: Sequence[Note], cursor: AbcCursor, key: Key, bars: Bars | None = None
