@@ -239,7 +239,7 @@ class Composer:
         stream.set_allowed_pitches(self._allowed())
 
     def _set_familiarity(self, part: Part) -> None:
-        part.stream.set_familiarity(self.settings.sampling.familiarity if part.takes_up else 0)
+        part.stream.set_familiarity(self.settings.sampling.familiarity * part.takes_up)
 
     def _style(self) -> PlaybackStyle:
         """How an accompaniment is played: without a shift from the model's key, for it is written transposed."""

@@ -2,7 +2,7 @@
 
 People's pieces say some of their bars again, note by note, and come to rest on a last chord; a network that plays for
 minutes does neither. How often was chosen so that as many bars come back as in people's pieces, and as many sections
-close (docs/models.md). Tunes in ABC repeat by themselves, and chorales have their fermatas.
+close (docs/models.md). Tunes in ABC take up their own bars by the session's cache, and chorales have their fermatas.
 """
 
 from collections import deque
@@ -17,6 +17,7 @@ from livegen.events import TICKS_PER_QUARTER, Ticked
 from livegen.music.key import Key, find_key
 from livegen.music.metre import Bars
 
+TAKES_UP: Mapping[str, float] = {"abc": 0.8}  # how much solos take up what was played in the session, by codec
 _BAR = 4 * TICKS_PER_QUARTER
 _SECTION = 4  # bars of the network's own, before any may come back
 _BARS = 2  # come back together

@@ -57,7 +57,7 @@ class Part(Protocol):
 
     stream: TokenStream[Cursor]  # the tokens that its music comes from
     metre: Metre | None = None  # its tempo and bars; None: the clock's, or not known yet
-    takes_up: bool = False  # it takes up what was played in the session; a solo that did would go round for ever
+    takes_up: float = 0  # how much of ``familiarity`` it has: 1 takes up what was played in the session, 0 does not
 
     @property
     def sounding(self) -> frozenset[int]:

@@ -10,7 +10,7 @@ from livegen.clock import NS_PER_S
 from livegen.codecs.codec import Cursor, Prompt
 from livegen.engine.endings import End, Wish
 from livegen.engine.finale import LEAD_NS, Finale
-from livegen.engine.form import Form, closing
+from livegen.engine.form import TAKES_UP, Form, closing
 from livegen.engine.part import Moment, Part, PlaybackStyle
 from livegen.engine.plan import LookAhead
 from livegen.engine.token_stream import TokenStream
@@ -230,7 +230,7 @@ class Line(Part):
 class Answer(Line):
     """The answer to a phrase. Its end is one of several futures, which are imagined while what is before it plays."""
 
-    takes_up = True
+    takes_up = 1
 
     def __init__(
         self,
@@ -374,6 +374,7 @@ class Solo(Line):
 
     def __init__(self, stream: TokenStream[Cursor], style: PlaybackStyle, beat: TempoMap, start: Start) -> None:
         super().__init__(stream, style, beat, start)
+        self.takes_up = TAKES_UP.get(stream.codec_name, 0)
         self._form = Form(stream)
         self._newest: deque[Ticked] = deque(maxlen=_NEWEST)  # in the stream's ticks
         self._again: Iterator[int] = iter(())  # tokens of bars that come back, not written yet

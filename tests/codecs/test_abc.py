@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from livegen.codecs.abc import grammar
 from livegen.codecs.abc.codec import END, START, UNKNOWN, AbcCodec
 from livegen.codecs.abc.reading import AbcCursor
 from livegen.events import Note, NoteOff, NoteOn, Ticked
@@ -190,6 +191,15 @@ def test_the_grammar_knows_where_the_bar_stands(body: str, may: set[str], may_no
 
     assert may <= found
     assert not may_not & found
+
+
+@pytest.mark.parametrize("bar", ["G8|", "G8:|", '"G"G8|', "G8||"])
+def test_a_tune_that_finds_no_end_is_ended(bar: str) -> None:
+    line = HEAD + "G8|\n" * (grammar.MOST_BARS - 1)
+
+    assert "G" in allowed(line)
+    assert allowed(line + bar) == {"\n"}
+    assert allowed(line + bar + "\n") == {"<end>"}
 
 
 def test_only_the_start_mark_begins_a_tune() -> None:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from livegen.clock import NS_PER_MS, NS_PER_S
 from livegen.codecs.note_duration import NoteDurationCodec
 from livegen.engine.engine import Engine
 from livegen.engine.session_cache import CAPACITY, LONGEST, WEIGHTS, SessionCache
@@ -11,6 +12,7 @@ from livegen.model.bundle import load_bundle
 from livegen.settings import load
 from livegen.tools.render import converse
 from tests.engine.test_engine import HYMN, played
+from tests.support.hall import Hall
 
 VOCABULARY = 10
 EVERYTHING = np.ones(VOCABULARY, np.bool_)
@@ -162,13 +164,25 @@ def test_an_answer_that_was_taken_back_is_not_remembered() -> None:
     assert cache.position <= before
 
 
-def test_a_solo_does_not_quote_itself() -> None:
-    engine = Engine(load_bundle("folk-char"), load(None, {"play": {"model": "folk-char", "role": "solo", "seed": 1}}))
+@pytest.mark.parametrize(("model", "expected"), [("folk-char", 0.8), ("piano-lstm", 0), ("elise-gru", 0)])
+def test_of_solos_only_those_of_tunes_take_up_what_was_played(model: str, expected: float) -> None:
+    engine = Engine(load_bundle(model), load(None, {"play": {"model": model, "role": "solo", "seed": 1}}))
 
     engine.imagine(0)
 
     assert engine._part is not None
-    assert engine._part.stream._familiarity == 0
+    assert engine._part.stream._familiarity == expected
+
+
+@pytest.mark.parametrize("model", ["folk-char", "folk-lstm"])
+def test_a_solo_of_tunes_does_not_quote_itself_for_ever(model: str) -> None:
+    hall = Hall(load_bundle(model), {"play": {"role": "solo", "role_after_touch": "solo", "seed": 1}})
+    while hall.now_ns < 15 * 60 * NS_PER_S:
+        hall.step(100 * NS_PER_MS)
+
+    pitches = [timed.event.pitch for timed in hall.onsets() if timed.at_ns > 10 * 60 * NS_PER_S]
+    runs = [tuple(pitches[at : at + 12]) for at in range(len(pitches) - 11)]
+    assert len(set(runs)) > len(runs) / 3
 
 
 KIN = np.array([0, 1, 2, 3, 4, 5, 2, 3, 4, 5])  # 6 to 9 are 2 to 5 in another length
