@@ -36,6 +36,7 @@ class WindowedLstm(_Frozen):
     head: int = Field(0, ge=0, le=4096)
     bar: int = Field(0, ge=0, le=1024)
     beat: str = ""  # the text of the token that moves the place in the bar
+    copies: bool = False  # it says of each of the last tokens how likely it comes again
 
 
 class Recurrent(_Frozen):

@@ -17,6 +17,7 @@ DROPOUT = Dropout(features=0.5, between=0.5, output=0.5)
 SHAPES = [
     SIZES,
     replace(SIZES, bar=0, beat_token=-1, head=6),
+    replace(SIZES, copies=True),
     *(recurrent.Sizes(vocab=11, embedding=5, hidden=8, layers=2, cell=cell) for cell in ("lstm", "gru", "rnn")),
     rereading.Sizes(vocab=11, embedding=5, window=4, hidden=8, layers=2, cell="gru"),
     rereading.Sizes(vocab=11, embedding=5, window=4, hidden=8, layers=2, bidirectional=True),
@@ -45,6 +46,24 @@ def every_kind(request: pytest.FixtureRequest) -> Network:
 
 def some_tokens(batch: int, time: int) -> torch.Tensor:
     return torch.randint(0, SIZES.vocab, (batch, time), generator=torch.Generator().manual_seed(1))
+
+
+@torch.no_grad()
+def test_a_network_that_copies_adds_the_odds_of_each_age_to_the_token_of_that_age() -> None:
+    plain, copying = make(SIZES), make(replace(SIZES, copies=True))
+    copying.load_state_dict(plain.state_dict(), strict=False)
+    assert isinstance(copying, WindowedLstm)
+    assert copying.pointer
+    copying.pointer.bias.copy_(torch.tensor([0.1, 0.2, 0.4, 0.8]))  # from the oldest to the newest
+    tokens = torch.tensor([[3, 5, 3]])  # before them nothing was heard
+
+    (before, _), (after, _) = (each(tokens, each.begin(1)) for each in (plain, copying))
+
+    expected = torch.zeros(1, 3, SIZES.vocab)
+    expected[0, 0, 3] = 0.8
+    expected[0, 1, 3], expected[0, 1, 5] = 0.4, 0.8
+    expected[0, 2, 3], expected[0, 2, 5] = 0.8 + 0.2, 0.4
+    torch.testing.assert_close(after - before, expected)
 
 
 @torch.no_grad()

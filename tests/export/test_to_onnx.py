@@ -1,5 +1,7 @@
 """The exporter: a small, lean graph that holds what the network is."""
 
+from dataclasses import replace
+
 import numpy as np
 import onnxruntime
 import pytest
@@ -48,6 +50,13 @@ def test_the_graph_has_one_node_per_layer_and_few_around_them(model: ModelProto)
     assert kinds.count("LSTM") == SIZES.layers
     assert not {"Loop", "Scan", "If", "Shape", "Reshape"} & set(kinds)
     assert len(at_step_time) <= 20 + 7 * SIZES.layers
+
+
+def test_a_network_that_copies_needs_few_more_nodes(model: ModelProto) -> None:
+    copying = to_onnx(rounded(WindowedLstm(replace(SIZES, copies=True))))
+
+    assert not {"Loop", "Scan", "If"} & {node.op_type for node in copying.graph.node}
+    assert len(copying.graph.node) <= len(model.graph.node) + 16
 
 
 def test_batch_and_time_are_free_and_nothing_else_is(model: ModelProto) -> None:
