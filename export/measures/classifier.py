@@ -27,7 +27,7 @@ MOST = 400  # excerpts of either kind
 
 Features = NDArray[np.float32]  # [excerpts, features]
 Labels = NDArray[np.int64]  # [excerpts]
-_Excerpt = tuple[int, Sequence[Event]]  # and the number of its stretch
+Excerpt = tuple[int, Sequence[Event]]  # and the number of its stretch
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +43,27 @@ class Judgement:
         return sqrt(self.accuracy * (1 - self.accuracy) / self.excerpts)
 
 
+@dataclass(frozen=True, slots=True)
+class Regression:
+    """A logistic regression: which of two kinds an excerpt is of, 0 or 1."""
+
+    mean: NDArray[np.float32]  # [features], of what it has learnt from
+    spread: NDArray[np.float32]  # [features], the standard deviation there, and 1
+    weights: NDArray[np.float32]  # [features + 1], of standardised features, the bias last
+
+    def is_second(self, inputs: Features) -> NDArray[np.bool_]:
+        """Which excerpts it takes for those of kind 1; [excerpts]."""
+        found: NDArray[np.bool_] = (inputs - self.mean) / self.spread @ self.weights[:-1] + self.weights[-1] > 0
+        return found
+
+
 def judge(some: Sequence[Sequence[Event]], others: Sequence[Sequence[Event]], opening: int) -> Judgement | None:
     """Cross-validated accuracy in telling excerpts of some from those of others; None where either are too few.
 
     The stretches lack the ``opening`` events of the piece that they begin in, as a continuation does; where another
     piece begins in a stretch, these are left out as well.
     """
-    kinds = [_cut(stretches, opening) for stretches in (some, others)]
+    kinds = [cut(stretches, opening) for stretches in (some, others)]
     if min(len({group for group, _ in kind}) for kind in kinds) < FOLDS:
         return None
     count = min(*map(len, kinds), MOST)
@@ -70,16 +84,8 @@ def features(excerpt: Sequence[Event]) -> NDArray[np.float32]:
     return roots
 
 
-def _ask(kinds: Sequence[Sequence[_Excerpt]], count: int, seed: int) -> NDArray[np.bool_]:
-    """Which of ``count`` excerpts of each kind, drawn by this seed, were told aright."""
-    random = np.random.default_rng(seed)
-    chosen = [kind[place] for kind in kinds for place in random.permutation(len(kind))[:count]]
-    inputs = np.stack([features(events) for _, events in chosen])
-    return _cross_validated(inputs, np.repeat(np.arange(2), count), np.array([group % FOLDS for group, _ in chosen]))
-
-
-def _cut(stretches: Sequence[Sequence[Event]], opening: int) -> list[_Excerpt]:
-    """Excerpts without marks, none of them over the end of a piece."""
+def cut(stretches: Sequence[Sequence[Event]], opening: int) -> list[Excerpt]:
+    """Excerpts without marks, none of them over the end of a piece; ``opening`` as for ``judge``."""
     return [
         (group, events[begin : begin + EXCERPT])
         for group, stretch in enumerate(stretches)
@@ -88,19 +94,31 @@ def _cut(stretches: Sequence[Sequence[Event]], opening: int) -> list[_Excerpt]:
     ]
 
 
+def learn(inputs: Features, labels: Labels) -> Regression:
+    """The same excerpts in the same order give the same regression."""
+    mean, spread = inputs.mean(axis=0), inputs.std(axis=0) + 1
+    known = torch.from_numpy((inputs - mean) / spread)
+    return Regression(mean, spread, _fitted(known, torch.from_numpy(labels).float()))
+
+
+def _ask(kinds: Sequence[Sequence[Excerpt]], count: int, seed: int) -> NDArray[np.bool_]:
+    """Which of ``count`` excerpts of each kind, drawn by this seed, were told aright."""
+    random = np.random.default_rng(seed)
+    chosen = [kind[place] for kind in kinds for place in random.permutation(len(kind))[:count]]
+    inputs = np.stack([features(events) for _, events in chosen])
+    return _cross_validated(inputs, np.repeat(np.arange(2), count), np.array([group % FOLDS for group, _ in chosen]))
+
+
 def _cross_validated(inputs: Features, labels: Labels, folds: Labels) -> NDArray[np.bool_]:
     """Which excerpts were told aright, each by a regression that has not seen its piece."""
     right = np.zeros(len(labels), np.bool_)
     for fold in np.unique(folds):
         asked = folds == fold
-        mean, spread = inputs[~asked].mean(axis=0), inputs[~asked].std(axis=0) + 1
-        known, unknown = (inputs[~asked] - mean) / spread, (inputs[asked] - mean) / spread
-        weights = _learn(torch.from_numpy(known), torch.from_numpy(labels[~asked]).float())
-        right[asked] = (unknown @ weights[:-1] + weights[-1] > 0) == labels[asked]
+        right[asked] = learn(inputs[~asked], labels[~asked]).is_second(inputs[asked]) == labels[asked]
     return right
 
 
-def _learn(inputs: torch.Tensor, labels: torch.Tensor) -> NDArray[np.float32]:
+def _fitted(inputs: torch.Tensor, labels: torch.Tensor) -> NDArray[np.float32]:
     """Weights of a logistic regression, the bias last."""
     weights = torch.zeros(inputs.shape[1] + 1, requires_grad=True)
     optimiser = torch.optim.LBFGS([weights], max_iter=100, line_search_fn="strong_wolfe")

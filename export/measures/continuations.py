@@ -56,13 +56,23 @@ class Choice:
 def openings(codec: Codec[Any], split: Split, plan: Plan) -> list[list[int]]:
     """Tokens of openings of the held-out pieces in turn, every tenth of Für Elise where the corpus has it."""
     held_out = [*split.test, *split.valid] or list(split.train)
-    first = [opening for piece in held_out if (opening := _opening(codec, piece, plan.opening))]
+    first = [opening for piece in held_out if (opening := opening_of(codec, piece, plan.opening))]
     elise = [piece for piece in (*held_out, *split.train) if FUR_ELISE in piece.name.lower()]
     told = [first[row % len(first)] for row in range(plan.count)]
     if elise:
-        opening = _opening(codec, elise[0], plan.opening)
+        opening = opening_of(codec, elise[0], plan.opening)
         told[::FUR_ELISE_EVERY] = [opening] * len(told[::FUR_ELISE_EVERY])
     return told
+
+
+def opening_of(codec: Codec[Any], piece: Piece, events: int) -> list[int]:
+    """Tokens of the first ``events`` events; none when the piece is shorter."""
+    reader = Reader(codec)
+    for place, token in enumerate(piece.tokens[:-1]):
+        reader.hear(int(token))
+        if reader.count == events:
+            return [int(told) for told in piece.tokens[: place + 1]]
+    return []
 
 
 def generate(
@@ -149,13 +159,3 @@ class _Row:
         voice_leading_errors = self._codec.voice_leading_errors(self.reader.cursor)
         better = mask if voice_leading_errors is None else mask & ~voice_leading_errors
         return better if better.any() else mask
-
-
-def _opening(codec: Codec[Any], piece: Piece, events: int) -> list[int]:
-    """Tokens of the first ``events`` events; none when the piece is shorter."""
-    reader = Reader(codec)
-    for place, token in enumerate(piece.tokens[:-1]):
-        reader.hear(int(token))
-        if reader.count == events:
-            return [int(told) for told in piece.tokens[: place + 1]]
-    return []
