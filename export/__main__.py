@@ -5,6 +5,7 @@ import logging
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -282,6 +283,45 @@ def _held_out(card: Card, music: Path | None, part: str, bar: Progress) -> tuple
     """The codec of a model's corpus, and the pieces of its test part, or of its validation part."""
     corpus = corpora.load(card.trained_on.corpus, card.codec.name, music, _reading(bar))
     return corpus.codec, corpus.split.test if part == "test" else corpus.split.valid
+
+
+@app.command(epilog="Example: `python -m export judge piano-lstm --music music/`")
+def judge(
+    name: Name,
+    music: Music = None,
+    before: Annotated[
+        Path | None, typer.Option(help="the model file as it was: freeze a judge on it first, and keep it")
+    ] = None,
+    count: Annotated[int, typer.Option(min=1, help="continuations that the judge is asked about")] = 200,
+) -> None:
+    """Measure how well a judge, frozen on people and on the model as it was, tells its music from people's now."""
+    from export.evaluate import OnnxPredictor
+    from export.measures import frozen_judge as judges
+    from livegen.model.files import find_model
+    from livegen.terminal import table as in_columns
+
+    predictor = OnnxPredictor(find_model(name))
+    card = predictor.card
+    kept = judges.frozen_file(card.name)
+    with _bar() as bar:
+        corpus = corpora.load(card.trained_on.corpus, card.codec.name, music, _reading(bar))
+        if before:
+            was = OnnxPredictor(before)
+            _check_vocabulary(before, was.card, corpus)
+            choice = judges.as_was(was.card)
+            judges.keep(judges.learn_from(was, corpus, choice, judges.LEARNING, _each(bar)), kept)
+        rows = judges.measure(
+            predictor, card, judges.restore(kept), corpus, _each(bar), asking=replace(judges.ASKING, count=count)
+        )
+    typer.echo(in_columns(rows, tuple(rows[0])))
+
+
+def _check_vocabulary(path: Path, card: Card, corpus: corpora.Corpus) -> None:
+    """A model that writes other tokens than a corpus has cannot go on from its openings."""
+    if (card.codec.name, card.codec.parameters) != (corpus.codec.name, corpus.codec.parameters()):
+        raise SettingsError(
+            f"{path}: writes other tokens than the corpus; give a file of '{corpus.codec.name}' from it"
+        )
 
 
 @app.command(epilog="Example: `python -m export cadence bach`")

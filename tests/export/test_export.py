@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-COMMANDS = ("prepare", "train", "onnx", "verify", "evaluate", "eager")
+COMMANDS = ("prepare", "train", "onnx", "verify", "evaluate", "eager", "judge")
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
