@@ -307,21 +307,13 @@ def judge(
         corpus = corpora.load(card.trained_on.corpus, card.codec.name, music, _reading(bar))
         if before:
             was = OnnxPredictor(before)
-            _check_vocabulary(before, was.card, corpus)
+            judges.check_tokens(before.name, was.card, corpus.codec)
             choice = judges.as_was(was.card)
             judges.keep(judges.learn_from(was, corpus, choice, judges.LEARNING, _each(bar)), kept)
         rows = judges.measure(
             predictor, card, judges.restore(kept), corpus, _each(bar), asking=replace(judges.ASKING, count=count)
         )
     typer.echo(in_columns(rows, tuple(rows[0])))
-
-
-def _check_vocabulary(path: Path, card: Card, corpus: corpora.Corpus) -> None:
-    """A model that writes other tokens than a corpus has cannot go on from its openings."""
-    if (card.codec.name, card.codec.parameters) != (corpus.codec.name, corpus.codec.parameters()):
-        raise SettingsError(
-            f"{path}: writes other tokens than the corpus; give a file of '{corpus.codec.name}' from it"
-        )
 
 
 @app.command(epilog="Example: `python -m export cadence bach`")

@@ -210,6 +210,15 @@ def _row(title: str, frozen: FrozenJudge, model: Excerpts, people: Excerpts) -> 
     }
 
 
+def check_tokens(file: str, card: Card, codec: Codec[Any]) -> None:
+    """Refuse a model that cannot go on from the openings of a corpus, which are written by this codec."""
+    if (card.codec.name, card.codec.parameters) != (codec.name, codec.parameters()):
+        raise SettingsError(
+            f"{file}: codec '{card.codec.name}' has other tokens than the corpus, which is written in '{codec.name}'; "
+            "give a file of the same model"
+        )
+
+
 def as_was(card: Card) -> Choice:
     """How a model played before it had a cache of the session: by its card, with the guard."""
     own = card.sampling or SamplingDefaults(temperature=1, top_p=1)

@@ -19,6 +19,7 @@ from export.measures.frozen_judge import (
     as_is,
     as_was,
     ask,
+    check_tokens,
     continuations_of,
     excerpts_of,
     freeze,
@@ -187,6 +188,15 @@ def test_model_played_without_a_cache_and_plays_with_one() -> None:
     assert (now.sampling.temperature, now.sampling.top_p, now.sampling.familiarity) == (0.5, 0.9, 1)
     assert now.guard is not None
     assert now.guard.longest_run == 6
+
+
+def test_model_of_other_tokens_than_the_corpus_is_refused() -> None:
+    narrow = CARD.model_copy(update={"codec": CodecCard(name="notes", parameters=NotesCodec(low=40).parameters())})
+    own = CARD.model_copy(update={"codec": CodecCard(name="notes", parameters=CODEC.parameters())})
+
+    check_tokens("own.onnx", own, CODEC)
+    with pytest.raises(SettingsError, match=r"^narrow\.onnx: codec 'notes' has other tokens than the corpus"):
+        check_tokens("narrow.onnx", narrow, CODEC)
 
 
 def test_judge_answers_the_same_from_its_file(tmp_path: Path) -> None:
