@@ -292,7 +292,7 @@ def judge(
     before: Annotated[
         Path | None, typer.Option(help="the model file as it was: freeze a judge on it first, and keep it")
     ] = None,
-    count: Annotated[int, typer.Option(min=1, help="continuations that the judge is asked about")] = 200,
+    count: Annotated[int, typer.Option(min=1, help="continuations that the judge is asked about")] = 500,
 ) -> None:
     """Measure how well a judge, frozen on people and on the model as it was, tells its music from people's now."""
     from export.evaluate import OnnxPredictor

@@ -29,8 +29,8 @@ from livegen.model.card import Card, SamplingDefaults
 from livegen.settings import Sampling
 
 JUDGES = Path(__file__).with_name("judges")
-LEARNING = Plan(count=300)
-ASKING = Plan(count=200, seed=1000)  # other seeds than in learning
+LEARNING = Plan(count=400)
+ASKING = Plan(count=500, seed=1000)  # other seeds than in learning
 DRAWS = 2000  # of the bootstrap
 
 Names = NDArray[np.str_]
@@ -99,13 +99,21 @@ def continuations_of(
     plan: Plan,
     each: Each = lambda items, _: items,
 ) -> list[Stretch]:
-    """A model's continuations of the openings of these pieces in turn, in an order drawn by the plan's seed."""
+    """A model's continuations of the openings of these pieces in turn, in an order drawn by the plan's seed.
+
+    Each up to its first end: what a model plays after that is another piece, in any metre.
+    """
     shuffled = [pieces[place] for place in np.random.default_rng(plan.seed).permutation(len(pieces))]
     told = [(piece.name, opening_of(codec, piece, plan.opening)) for piece in shuffled if not piece.part]
     told = [(name, opening) for name, opening in told if opening]
     told = [told[row % len(told)] for row in range(plan.count)]
     music = generate(predictor, codec, [opening for _, opening in told], choice, plan, each)
-    return [Stretch(name, added.events) for (name, _), added in zip(told, music, strict=True)]
+    return [Stretch(name, _first(added.events)) for (name, _), added in zip(told, music, strict=True)]
+
+
+def _first(events: Sequence[Event]) -> Sequence[Event]:
+    """The events of the first piece."""
+    return events[: next((place for place, event in enumerate(events) if event.is_end), len(events))]
 
 
 def excerpts_of(stretches: Sequence[Stretch], opening: int) -> Excerpts:

@@ -131,6 +131,21 @@ def test_what_gave_a_model_away_before_does_not_when_it_is_mended() -> None:
     assert verdict.people.share > 0.9
 
 
+class Ending(Trilling):
+    """Ends the piece after its tenth note, and begins another."""
+
+    def step(self, tokens: Tokens, state: Arrays) -> tuple[Logits, Arrays]:
+        logits, after = super().step(tokens, state)
+        logits[:, :, END] = 100 if (state["h"] == OPENING + 10).all() else -100
+        return logits, after
+
+
+def test_the_piece_that_a_model_begins_after_its_end_is_not_looked_at() -> None:
+    found = continuations_of(Ending(), CODEC, corpus().split.test, as_was(CARD), ASKING)
+
+    assert {len(stretch.events) for stretch in found} == {10}
+
+
 def test_both_kinds_count_alike_however_many_excerpts_there_are() -> None:
     verdict = ask(leaning(), model=verdicts([[True]] * 90), people=verdicts([[True]] * 10))
 
