@@ -6,8 +6,11 @@ they agree and the newer the place; the votes are mixed into the network's proba
 longest agreement is. No weight of the network changes. Nothing is stored twice, and what is long ago fades.
 """
 
+from array import array
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from sys import getsizeof
 
 import numpy as np
 from numpy.random import default_rng  # by name: numpy imports it when it is first used, and the engine can read no file
@@ -22,13 +25,16 @@ _FORGOTTEN = CAPACITY // 8  # at once, when it is full: blocks from here and the
 _BLOCK = 256  # ... of so many tokens, about fifteen seconds ...
 _OLDER = CAPACITY * 3 // 4  # ... of the older tokens
 LONGEST = 16  # tokens that have to agree at the most
-_FAR_BACK = 4 * LONGEST  # tokens that are looked at to see how long a quotation is
+_FAR_BACK = 4 * LONGEST  # tokens that are counted to see how long a quotation is ...
+_FARTHEST = 4 * _FAR_BACK  # ... of so many that are looked at: those of another length are not counted
 _FADES = 1.5  # a quotation of our own longer than ``quote`` tokens is given up: the share falls by this factor a token
 _MOST = 0.95  # of the probability
 _OTHER_LENGTH = 0.1  # of the votes for a sound are for any length of it
 _TINY = 1e-12
-_FAINT = 9.0  # nats: a vote that is so much weaker than the strongest is not counted
+_LOWEST = -700.0  # log-odds: in 64 bits these odds are more than 0
 _FEW = 8  # tokens: after so many new ones the agreement is brought forward, else it is counted anew
+_SILENCE = -1  # no sound
+_FAINT = 9.0  # nats: a vote that is so much weaker than the strongest is not counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,43 +78,51 @@ WEIGHTS: Mapping[str, Weights] = {  # by codec
 
 
 class SessionCache:
-    """Owner of the tokens of a session. A position in it is a count of tokens since the session began."""
+    """Owner of the tokens of a session. A position in it is a count of tokens since the session began.
+
+    A place is where a token is kept; nothing is kept at place 0.
+    """
 
     def __init__(self, weights: Weights, kin: Tokens | None = None) -> None:
         """``kin`` [vocab]: tokens with the same number differ in their length only; None where none do."""
         self._weights = weights
-        self._kin = kin
-        self._tokens = np.zeros(CAPACITY, np.int16)
-        self._own = np.zeros(CAPACITY, np.bool_)
-        self._sounds = self._tokens if kin is None else np.zeros(CAPACITY, np.int16)
-        self._kept = 0
+        self._kin = None if kin is None else np.unique(kin, return_inverse=True)[1]  # numbered without gaps
+        self._played = np.zeros(CAPACITY + 1, np.uint16)  # twice the token, and one more if it is our own
+        self._sounds = np.full(CAPACITY + 1, _SILENCE, np.int16)
+        self._after: defaultdict[int, array[int]] = defaultdict(lambda: array("H"))  # the places after each sound
+        self._end = 1  # the place of the next token
         self._forgotten = 0
         self._whole_from = 0  # the position from which on nothing is forgotten
-        self._agreeing = np.zeros(CAPACITY, np.int16)  # tokens up to each place that agree with the newest ones ...
-        self._agreed = 0  # ... when so many were kept; 0: not known
-        self._votes = np.exp(weights.votes)
-        self._least = [int(np.argmax(weights.votes > most - _FAINT)) for most in weights.votes]  # of the agreement
-        self._ages = ((1.0 + np.arange(CAPACITY)) ** -weights.age).astype(np.float32)
+        self._carried = np.zeros(CAPACITY + 2, np.uint8)  # [place + 1]: how many tokens before the place agree ...
+        self._agreed = 0  # ... with those before this one; 0: not known
+        agreeing = np.minimum(np.arange(_FAR_BACK + 1), LONGEST)
+        self._votes = np.exp(weights.votes)[agreeing]
+        self._least = [int(np.argmax(weights.votes > most - _FAINT)) for most in weights.votes[agreeing]]
+        self._shares: list[float] = (weights.lift * weights.shares)[agreeing].tolist()
+        self._say = np.array([1, weights.own])
+        self._ages = (np.arange(CAPACITY + 2.0, 1, -1) ** -weights.age).astype(np.float32)  # the oldest first
 
     @property
     def position(self) -> int:
         """How many tokens were played, those that are forgotten too."""
-        return self._forgotten + self._kept
+        return self._forgotten + self._end - 1
 
     @property
     def nbytes(self) -> int:
         """Bytes of memory."""
-        arrays = (self._tokens, self._own, self._sounds, self._agreeing, self._ages)
-        return sum({id(array): array.nbytes for array in arrays}.values())
+        arrays = (self._played, self._sounds, self._carried, self._ages)
+        index = sum(getsizeof(sound) + getsizeof(places) for sound, places in self._after.items())
+        kin = 0 if self._kin is None else self._kin.nbytes
+        return sum(each.nbytes for each in arrays) + kin + getsizeof(self._after) + index
 
     def add(self, token: int, *, is_own: bool = False) -> None:
         """One more token was played; by us, if it ``is_own``."""
-        if self._kept == CAPACITY:
+        if self._end == len(self._played):
             self._forget()
-        self._tokens[self._kept], self._own[self._kept] = token, is_own
-        if self._kin is not None:
-            self._sounds[self._kept] = self._kin[token]
-        self._kept += 1
+        self._after[self._sounds.item(self._end - 1)].append(self._end)
+        self._played[self._end] = 2 * token + is_own
+        self._sounds[self._end] = token if self._kin is None else self._kin[token]
+        self._end += 1
 
     def extend(self, tokens: Sequence[int]) -> None:
         """As ``add`` for each of these tokens of our own."""
@@ -117,15 +131,19 @@ class SessionCache:
 
     def go(self, position: int) -> None:
         """Take back all tokens after a position."""
-        self._kept = max(0, min(self._kept, position - self._forgotten))
-        if self._agreed > self._kept:
+        end = max(1, min(self._end, position - self._forgotten + 1))
+        for sound in self._sounds[end - 1 : self._end - 1].tolist():
+            self._after[sound].pop()
+        self._end = end
+        if self._agreed > end:
             self._agreed = 0
 
     def between(self, begin: int, end: int) -> tuple[int, ...]:
         """The tokens between two positions; () where some of them are forgotten."""
         if not self._whole_from <= begin <= end <= self.position:
             return ()
-        return tuple(self._tokens[begin - self._forgotten : end - self._forgotten].tolist())
+        first = 1 - self._forgotten
+        return tuple((self._played[first + begin : first + end] >> 1).tolist())
 
     def mixed(self, logits: Logits, mask: Mask, familiarity: float) -> Logits:
         """Log-odds [vocab]: the network's, with the votes mixed into the probabilities of the tokens of ``mask``.
@@ -134,93 +152,102 @@ class SessionCache:
         """
         if not familiarity:
             return logits
-        places, agreeing, longest = self._places()
-        if not len(places):
+        after, agreeing, longest = self._counted()
+        weights = self._votes.take(agreeing) * self._ages[-self._end :].take(after)
+        said = np.bincount(self._played.take(after), weights, minlength=2 * len(logits)).reshape(-1, 2)
+        votes = said.dot(self._say)  # of what people said, and of what we said
+        allowed = votes.dot(mask)
+        if not allowed:
             return logits
-        quoted = min(longest, self._own_count())
-        share = self._weights.shares[min(longest, LONGEST)] / _FADES ** max(0, quoted - self._weights.quote)
-        plain = self._votes[agreeing] * self._ages[self._kept - 1 - places]
-        weights = np.where(self._own[places + 1], self._weights.own, 1.0) * plain
-        votes = np.bincount(self._tokens[places + 1], weights, minlength=len(logits)) * mask
-        if not votes.any():
-            return logits
-        share *= self._weights.lift * familiarity * weights.sum() / plain.sum()
-        share = min(float(share), _MOST)
-        own = np.where(mask, np.exp(logits - logits[mask].max(), dtype=np.float64), 0)
-        own, votes = own / own.sum(), votes / votes.sum()
+        share = min(self._share(longest) * familiarity * np.add.reduce(votes) / np.add.reduce(weights), _MOST)
+        own = np.exp(np.maximum(logits, _LOWEST), dtype=np.float64)  # the odds; in 64 bits they need no shift
+        votes *= share / (1 - share) * own.dot(mask) / allowed
         if self._kin is not None:
-            votes = (1 - _OTHER_LENGTH) * votes + _OTHER_LENGTH * self._in_any_length(votes, own)
-        mix = (1 - share) * own + share * votes
-        with np.errstate(divide="ignore"):
-            return np.asarray(np.log(mix), np.float32)
+            votes = self._in_any_length(votes, own, mask)
+        votes += own
+        return np.asarray(np.log(votes), np.float32)
 
-    def _in_any_length(self, votes: NDArray[np.float64], own: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The votes for each sound, divided among its lengths as the network divides them."""
+    def _in_any_length(self, votes: NDArray[np.float64], own: NDArray[np.float64], mask: Mask) -> NDArray[np.float64]:
+        """The votes; of those for each sound a part is divided among its lengths as the network divides them."""
         assert self._kin is not None
-        wanted, offered = (np.bincount(self._kin, each, minlength=len(own)) for each in (votes, own))
-        found: NDArray[np.float64] = own * (wanted / np.maximum(offered, _TINY))[self._kin]
+        wanted, offered = (np.bincount(self._kin, each * mask) for each in (votes, own))
+        found: NDArray[np.float64] = own * (_OTHER_LENGTH * wanted / np.maximum(offered, _TINY)).take(self._kin)
+        found += (1 - _OTHER_LENGTH) * votes
         return found
 
-    def _own_count(self) -> int:
-        """How many of the newest tokens are our own."""
-        newest = self._own[max(0, self._kept - _FAR_BACK) : self._kept][::-1]
-        return int(newest.argmin()) if not newest.all() else len(newest)
+    def _share(self, longest: int) -> float:
+        """The votes' share of the probability; less where we quote ourselves for long."""
+        share = self._shares[longest]
+        if longest > self._weights.quote:
+            is_own = self._played[self._end - longest : self._end][::-1] & 1
+            quoted = longest if is_own.all() else int(is_own.argmin())
+            share /= _FADES ** max(0, quoted - self._weights.quote)
+        return share
 
-    def _places(self) -> tuple[NDArray[np.int64], NDArray[np.int16], int]:
-        """The earlier places of the newest sound that count, how many tokens up to each agree with the newest ones.
+    def _counted(self) -> tuple[NDArray[np.int64], NDArray[np.uint8], int]:
+        """The places after the newest sound that count, how many tokens before each agree with the newest ones.
 
         Then the longest agreement. A sound of another length does not count, and does not end the agreement.
         """
-        if self._kept < 2:
-            return np.zeros(0, np.int64), self._agreeing[:0], 0
-        if 0 < self._agreed < self._kept <= self._agreed + _FEW:
-            for kept in range(self._agreed + 1, self._kept + 1):
-                self._bring_forward(kept)
-        elif self._agreed != self._kept:
-            self._count_anew()
-        self._agreed = self._kept
-        agreeing = self._agreeing[: self._kept - 1]
-        longest = int(agreeing.max())
-        least = self._least[min(longest, LONGEST)]
-        is_counted = agreeing >= least if least else self._sounds[: self._kept - 1] == self._sounds[self._kept - 1]
-        places = np.flatnonzero(is_counted)
-        return places, np.minimum(agreeing[places], LONGEST), min(longest, _FAR_BACK)
+        is_near = 0 < self._agreed < self._end <= self._agreed + _FEW
+        for end in range(self._agreed + 1 if is_near else self._end, self._end + 1):
+            after, agreeing = self._agreement(end)
+        if not len(after):
+            return after, agreeing, 0
+        longest = agreeing.item(agreeing.argmax())
+        least = self._least[longest]
+        if least > 1 or (least and self._kin is not None):  # one agrees, unless its length is another
+            counted = (agreeing >= least).nonzero()[0]
+            after, agreeing = after.take(counted), agreeing.take(counted)
+        return after, agreeing, longest
 
-    def _bring_forward(self, kept: int) -> None:
-        """The agreement with the first ``kept`` tokens, from that with one less."""
-        earlier, newest, agreeing = slice(kept - 1), kept - 1, self._agreeing
-        agreeing[1 : kept - 1] = agreeing[: max(0, kept - 2)]
-        agreeing[0] = 0
-        same = self._sounds[earlier] == self._sounds[newest]
-        agreeing[earlier] += same if self._kin is None else self._tokens[earlier] == self._tokens[newest]
-        agreeing[earlier] *= same
+    def _agreement(self, end: int) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+        """The places after the sound before ``end``, and how many tokens before each agree with the ones before it."""
+        after = np.array(self._after[self._sounds.item(end - 1)], np.int64)
+        if self._agreed == end - 1:
+            agreeing = self._carried.take(after)
+            agreeing += 1 if self._kin is None else self._is_same(after - 1, end - 1)
+            np.minimum(agreeing, _FAR_BACK, out=agreeing)
+        else:
+            agreeing = self._counted_anew(after, end)
+        self._carried.fill(0)
+        self._carried[1:][after] = agreeing
+        self._agreed = end
+        return after, agreeing
 
-    def _count_anew(self) -> None:
-        """The agreement at each place, of ``_FAR_BACK`` tokens at the most."""
-        played, sounds = self._tokens[: self._kept], self._sounds[: self._kept]
-        places = np.flatnonzero(sounds[:-1] == sounds[-1])
-        found = (played[places] == played[-1]).astype(np.int16)
-        alive = np.arange(len(places))
-        for back in range(1, _FAR_BACK):
-            alive = alive[places[alive] >= back]
-            alive = alive[sounds[places[alive] - back] == sounds[-1 - back]]
+    def _counted_anew(self, after: NDArray[np.int64], end: int) -> NDArray[np.uint8]:
+        """The agreement before each of these places, up to ``_FAR_BACK``."""
+        agreeing = self._is_same(after - 1, end - 1).astype(np.uint8)
+        alive = np.arange(len(after))
+        for back in range(2, _FARTHEST + 1):
+            places = after.take(alive) - back
+            is_alive = (self._sounds.take(places) == self._sounds[end - back]) & (agreeing.take(alive) < _FAR_BACK)
+            alive, places = alive[is_alive], places[is_alive]
             if not len(alive):
                 break
-            found[alive] += played[places[alive] - back] == played[-1 - back]
-        self._agreeing[:] = 0
-        self._agreeing[places] = found
+            agreeing[alive] += self._is_same(places, end - back)
+        return agreeing
+
+    def _is_same(self, places: NDArray[np.int64], place: int) -> NDArray[np.bool_]:
+        """Is the token at each of these places the one at ``place``?"""
+        found: NDArray[np.bool_] = self._played.take(places) >> 1 == self._played[place] >> 1
+        return found
 
     def _forget(self) -> None:
         """Blocks of the older tokens, drawn by chance: what is long ago fades, and does not end at once."""
-        kept = np.ones(CAPACITY, np.bool_)
+        kept = np.ones(CAPACITY + 1, np.bool_)
         blocks = default_rng(self._forgotten).choice(_OLDER // _BLOCK, _FORGOTTEN // _BLOCK, replace=False)
         for block in blocks:
-            kept[block * _BLOCK : (block + 1) * _BLOCK] = False
+            kept[1 + block * _BLOCK : 1 + (block + 1) * _BLOCK] = False
         self._forgotten += _FORGOTTEN
-        self._kept -= _FORGOTTEN
+        self._end -= _FORGOTTEN
         self._whole_from = self._forgotten + (int(blocks.max()) + 1) * _BLOCK - _FORGOTTEN
-        for played in (self._tokens, self._own, *([] if self._kin is None else [self._sounds])):
-            played[: self._kept] = played[kept]
+        for played in (self._played, self._sounds):
+            played[: self._end] = played[kept]
+        after = np.cumsum(kept, dtype=np.uint16)  # the new place after each old one
+        for places in self._after.values():
+            before = np.array(places, np.int64) - 1
+            places[:] = array("H", after[before[kept[before]]].tobytes())
         self._agreed = 0
 
 

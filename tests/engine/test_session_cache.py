@@ -5,6 +5,7 @@ import pytest
 
 from livegen.clock import NS_PER_MS, NS_PER_S
 from livegen.codecs.note_duration import NoteDurationCodec
+from livegen.engine import session_cache
 from livegen.engine.engine import Engine
 from livegen.engine.session_cache import CAPACITY, LONGEST, WEIGHTS, SessionCache
 from livegen.events import NoteOff, NoteOn, Timed
@@ -106,13 +107,22 @@ def test_what_is_long_ago_fades_and_does_not_end_at_once() -> None:
     era = CAPACITY // 4
     cache = cache_of(*(at // era for at in range(3 * CAPACITY)))
 
-    known = np.bincount(cache._tokens[: cache._kept], minlength=12)
+    known = np.bincount(cache._played[1 : cache._end] >> 1, minlength=12)
     assert known[-1] == era
     assert np.count_nonzero(known) >= 7  # and not only the newest four or five
     assert known[-5:].sum() > 3 * known[:-5].sum() > 0
     assert cache.nbytes <= 512_000
     assert cache.between(cache.position - 3, cache.position) == (11, 11, 11)
     assert cache.between(10, 20) == ()
+
+
+def test_a_full_memory_of_hundreds_of_sounds_is_small() -> None:
+    cache = SessionCache(WEIGHTS["note_duration"], np.arange(2_500) // 4)
+    cache.extend(np.random.default_rng(2).integers(0, 2_500, CAPACITY).tolist())
+
+    cache.mixed(np.zeros(2_500, np.float32), np.ones(2_500, np.bool_), 1.0)
+
+    assert cache.nbytes <= 512_000
 
 
 @pytest.mark.parametrize("weights", WEIGHTS.values(), ids=WEIGHTS)
@@ -222,22 +232,132 @@ def test_the_codec_of_notes_with_durations_says_which_sounds_differ_in_length_on
     assert number("rest 0.5") != number("rest 1.0")
 
 
-@pytest.mark.parametrize("kin", [None, KIN])
-def test_what_is_brought_forward_token_by_token_is_what_is_counted_anew(kin: np.ndarray | None) -> None:
-    chance = np.random.default_rng(3)
-    told: list[int] = []
-    forward = SessionCache(WEIGHTS["note_duration"], kin)
-    for at in range(200):
-        told.append(int(chance.integers(0, VOCABULARY)) if chance.random() < 0.3 or at < 30 else told[-20])
-        forward.add(told[-1])
-        if at % 40 == 39:  # a few are taken back, and others are played
-            del told[-5:]
-            forward.go(len(told))
-        anew = SessionCache(WEIGHTS["note_duration"], kin)
-        for token in told:
-            anew.add(token)
+class PlainCache:
+    """As ``SessionCache``, in plain Python and slow: every token that is kept is looked at for every question."""
 
-        assert forward.mixed(EVEN, EVERYTHING, 1.0) == pytest.approx(anew.mixed(EVEN, EVERYTHING, 1.0))
+    def __init__(self, weights: session_cache.Weights, kin: np.ndarray | None) -> None:
+        self.weights = weights
+        self.kin = np.arange(VOCABULARY) if kin is None else kin
+        self.has_kin = kin is not None
+        self.tokens: list[int] = []
+        self.own: list[bool] = []
+        self.forgotten = 0
+
+    @property
+    def position(self) -> int:
+        return self.forgotten + len(self.tokens)
+
+    def add(self, token: int, *, is_own: bool) -> None:
+        if len(self.tokens) == session_cache.CAPACITY:
+            self.forget()
+        self.tokens.append(token)
+        self.own.append(is_own)
+
+    def go(self, position: int) -> None:
+        kept = max(0, position - self.forgotten)
+        del self.tokens[kept:], self.own[kept:]
+
+    def forget(self) -> None:
+        block, count = session_cache._BLOCK, session_cache._FORGOTTEN
+        blocks = np.random.default_rng(self.forgotten).choice(
+            session_cache._OLDER // block, count // block, replace=False
+        )
+        kept = [at for at in range(len(self.tokens)) if at // block not in blocks]
+        self.tokens, self.own = [self.tokens[at] for at in kept], [self.own[at] for at in kept]
+        self.forgotten += count
+
+    def agreement(self, place: int) -> int:
+        """How many tokens up to this place are the newest ones; another length does not count, and is no end."""
+        count = 0
+        for here, newest in zip(reversed(self.tokens[: place + 1]), reversed(self.tokens), strict=False):
+            if self.kin[here] != self.kin[newest]:
+                break
+            count += here == newest
+        return min(count, 64)
+
+    def chances(self, odds: np.ndarray, mask: np.ndarray, familiarity: float) -> np.ndarray:
+        weights, newest = self.weights, len(self.tokens) - 1
+        own = np.where(mask, np.exp(odds.astype(np.float64)), 0)
+        own /= own.sum()
+        agreeing = {
+            place: self.agreement(place)
+            for place in range(newest)
+            if self.kin[self.tokens[place]] == self.kin[self.tokens[newest]]
+        }
+        longest = max(agreeing.values(), default=0)
+        strongest = weights.votes[min(longest, LONGEST)]
+        least = next(count for count in range(LONGEST + 1) if weights.votes[count] > strongest - 9)
+        votes, plain, voted = np.zeros(VOCABULARY), 0.0, 0.0
+        for place, count in agreeing.items():
+            if count >= least:
+                vote = np.exp(weights.votes[min(count, LONGEST)]) * (1 + newest - place) ** -weights.age
+                plain += vote
+                vote *= weights.own if self.own[place + 1] else 1
+                voted += vote
+                votes[self.tokens[place + 1]] += vote * mask[self.tokens[place + 1]]
+        if not votes.any():
+            return own
+        votes /= votes.sum()
+        if self.has_kin:
+            wanted, offered = (np.bincount(self.kin, each, minlength=VOCABULARY) for each in (votes, own))
+            votes = 0.9 * votes + 0.1 * own * (wanted / np.maximum(offered, 1e-300))[self.kin]
+        ours = next((count for count, is_own in enumerate(reversed(self.own)) if not is_own), len(self.own))
+        fading = 1.5 ** max(0, min(longest, ours) - weights.quote)
+        share = weights.shares[min(longest, LONGEST)] / fading * weights.lift * familiarity * voted / plain
+        share = min(share, 0.95)
+        return np.asarray((1 - share) * own + share * votes)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("kin", [None, KIN])
+@pytest.mark.parametrize("codec", ["abc", "note_duration"])
+def test_the_cache_says_what_a_plain_one_says(
+    codec: str, kin: np.ndarray | None, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is added, taken back and forgotten, in any order."""
+    for name, count in (("CAPACITY", 256), ("_FORGOTTEN", 32), ("_OLDER", 192), ("_BLOCK", 8)):
+        monkeypatch.setattr(session_cache, name, count)
+    chance = np.random.default_rng(seed)
+    cache, plain = SessionCache(WEIGHTS[codec], kin), PlainCache(WEIGHTS[codec], kin)
+    alphabet = chance.choice(VOCABULARY, 2 + 2 * seed, replace=False)
+    longest = 0
+
+    def play(count: int) -> None:
+        """A passage from before, with slips: other sounds and other lengths."""
+        begin = int(chance.integers(0, max(1, len(plain.tokens) - count)))
+        slips, lengths = chance.choice([0, 0, 0.1]), chance.choice([0, 0.1, 0.6])
+        is_own = bool(chance.random() < 0.7)
+        for told in (plain.tokens[begin : begin + count] + chance.choice(alphabet, count).tolist())[:count]:
+            token = int(chance.choice(alphabet)) if chance.random() < slips else told
+            if token > 1 and chance.random() < lengths:
+                token = 2 + (token + 2) % 8  # the other length of it
+            if is_own:
+                cache.extend([token])
+            else:
+                cache.add(token)
+            plain.add(token, is_own=is_own)
+
+    for _ in range(300):
+        play(int(chance.choice([1, 1, 1, 1, 2, 5, 12, 33, 90])))
+        if chance.random() < 0.3:
+            back = int(chance.choice([1, 3, 15, 200]))
+            cache.go(plain.position - back)
+            plain.go(plain.position - back)
+            play(int(chance.integers(0, back + 3)))
+        odds = chance.normal(size=VOCABULARY).astype(np.float32) * 3
+        mask = chance.random(VOCABULARY) < 0.8
+        mask[0] = True
+        familiarity = float(chance.choice([0.5, 1, 2]))
+
+        said = cache.mixed(odds, mask, familiarity)
+
+        found = np.where(mask, np.exp(said.astype(np.float64)), 0)
+        assert said.dtype == np.float32
+        assert found / found.sum() == pytest.approx(plain.chances(odds, mask, familiarity), rel=1e-5)
+        assert cache.position == plain.position
+        longest = max(longest, *(plain.agreement(place) for place in range(len(plain.tokens) - 1)), 0)
+    assert plain.forgotten > 0
+    assert longest > 50
 
 
 def test_what_we_played_ourselves_has_less_of_a_say() -> None:
