@@ -159,7 +159,10 @@ class SessionCache:
         allowed = votes.dot(mask)
         if not allowed:
             return logits
-        share = min(self._share(longest) * familiarity * np.add.reduce(votes) / np.add.reduce(weights), _MOST)
+        share = self._share(longest) * familiarity
+        if self._weights.own < 1:
+            share *= np.add.reduce(votes) / np.add.reduce(weights)
+        share = min(share, _MOST)
         own = np.exp(np.maximum(logits, _LOWEST), dtype=np.float64)  # the odds; in 64 bits they need no shift
         votes *= share / (1 - share) * own.dot(mask) / allowed
         if self._kin is not None:
