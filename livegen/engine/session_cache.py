@@ -31,7 +31,7 @@ _FADES = 1.5  # a quotation of our own longer than ``quote`` tokens is given up:
 _MOST = 0.95  # of the probability
 _OTHER_LENGTH = 0.1  # of the votes for a sound are for any length of it
 _TINY = 1e-12
-_LOWEST = -700.0  # log-odds: in 64 bits these odds are more than 0
+_LOWEST = -700.0  # log-odds below the highest: in 64 bits these odds are more than 0
 _FEW = 8  # tokens: after so many new ones the agreement is brought forward, else it is counted anew
 _SILENCE = -1  # no sound
 _FAINT = 9.0  # nats: a vote that is so much weaker than the strongest is not counted
@@ -163,7 +163,7 @@ class SessionCache:
         if self._weights.own < 1:
             share *= np.add.reduce(votes) / np.add.reduce(weights)
         share = min(share, _MOST)
-        own = np.exp(np.maximum(logits, _LOWEST), dtype=np.float64)  # the odds; in 64 bits they need no shift
+        own = np.exp(np.maximum(logits - logits.max(), _LOWEST), dtype=np.float64)
         votes *= share / (1 - share) * own.dot(mask) / allowed
         if self._kin is not None:
             votes = self._in_any_length(votes, own, mask)

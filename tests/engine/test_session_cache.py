@@ -133,6 +133,16 @@ def test_the_weights_have_a_row_for_each_agreement(weights: object) -> None:
 MOTIF = (67, 71, 74, 79, 78, 74, 71, 69)
 
 
+@pytest.mark.parametrize("shift", [1000, -1000])
+def test_logits_may_lie_anywhere(shift: int) -> None:
+    cache = cache_of(*(1, 2, 3, 4) * 4, 1, 2)
+    odds = np.linspace(0, 2, VOCABULARY, dtype=np.float32)
+
+    near, far = (cache.mixed(odds + at, EVERYTHING, 1.0) for at in (0, shift))
+
+    np.testing.assert_allclose(far - far.max(), near - near.max(), atol=1e-3)
+
+
 def answer(model: str, familiarity: float, seed: int = 1) -> list[int]:
     """The pitches that are answered to a motif that was played three times."""
     settings = load(None, {"play": {"model": model, "seed": seed}, "sampling": {"familiarity": familiarity}})
