@@ -17,7 +17,7 @@ from livegen.events import TICKS_PER_QUARTER, Ticked
 from livegen.music.key import Key, find_key
 from livegen.music.metre import Bars
 
-TAKES_UP: Mapping[str, float] = {"abc": 0.8}  # how much solos take up what was played in the session, by codec
+TAKES_UP: Mapping[str, float] = {"abc": 0.6}  # how much solos take up what was played in the session, by codec
 _BAR = 4 * TICKS_PER_QUARTER
 _SECTION = 4  # bars of the network's own, before any may come back
 _BARS = 2  # come back together
