@@ -397,9 +397,10 @@ class Solo(Line):
         return self._due_before(self._close, ahead) if self._close else super().due_ns(ahead)
 
     def apply_settings(self, style: PlaybackStyle, shift: int, candidates: int) -> None:
-        """As ``Part.apply_settings``; a section begins, unless the last chord of one has been planned."""
+        """As ``Part.apply_settings``; what comes back stops, and a close, unless its last chord has been planned."""
         super().apply_settings(style, shift, candidates)
-        if not self._close or self._close.is_changeable:
+        self._again = iter(())
+        if self._close and self._close.is_changeable:
             self._begin_section()
 
     def _begin(self, moment: Moment) -> Sequence[str]:
