@@ -8,9 +8,10 @@ Correlated evidence counts too much when it is multiplied, so each kind has a we
 """
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +35,7 @@ from livegen.music.metre_profiles import (
 from livegen.music.tempo_map import SteadyTempo
 
 BEATS_MS = np.exp(np.arange(np.log(240.0), np.log(1500.0), 0.02))  # the tempos that are tried: 250 to 40 bpm
-_CHORD_NS = 35 * NS_PER_MS  # onsets closer together than this are one chord
+CHORD_NS = 35 * NS_PER_MS  # onsets closer together than this are one chord
 _SHORTEST_NS = 200 * NS_PER_MS  # a phrase that is shorter, as a chord that is rolled slowly, has no tempo
 _DEFAULT_BEAT_NS = 600 * NS_PER_MS
 _JITTER_S = 0.014  # standard deviation of a moment that is played ...
@@ -46,8 +47,13 @@ _SWINGS = (1.15, 3.0)  # the least and the most
 _FAR = 0.15  # a fit that is off by more than this part is none
 _SAME_TEMPO = 0.03  # standard deviation of the tempo of the next phrase, where it stays the same
 _NEVER = -1e9
+_SAME_BEAT = 0.05  # quarters whose lengths differ by no more, in natural logarithms, are of one tempo
+_WORK = 80_000  # moves at tempos that one step weighs: about a millisecond
 _HIT_S, _HIT = 0.04, 0.015  # how near to a lag an onset has to be: so many seconds, and so much of the lag
 _OF_HITS, _SAME_OF_HITS = 0.75, 0.14  # of all onsets, have another one lag before; of those, have the same pitch
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +63,15 @@ class HeardMetre:
     tempo: SteadyTempo  # tick 0 is the beat at or before the first onset
     bars: Bars
     ticks: tuple[int, ...]  # of each note that was given, as they were meant
+    sureness: float = 0.0  # how likely its tempo, half or double is, of all that were tried; 0 where none was
 
     def in_quarters(self) -> "HeardMetre":
         """The same with a beat of two parts where it has three: three quarters for two beats."""
         if not self.bars.is_compound:
             return self
         tempo = SteadyTempo(self.tempo.anchor_ns, self.tempo.beat_ns * 2 // 3)
-        return HeardMetre(tempo, self.bars.in_quarters(), tuple(tick * 3 // 2 for tick in self.ticks))
+        ticks = tuple(tick * 3 // 2 for tick in self.ticks)
+        return replace(self, tempo=tempo, bars=self.bars.in_quarters(), ticks=ticks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +94,19 @@ class Evidence:
     emitted: tuple[Floats, ...]  # for each metre [n, onsets]
 
 
+Steps = Generator[None, None, T]  # a pause after each
+
+
+def finished(steps: Steps[T]) -> T:
+    """What it finds, without a pause."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as over:
+            found: T = over.value
+            return found
+
+
 def hear_metre(
     onsets_ns: Sequence[int],
     pitches: Sequence[int],
@@ -97,17 +118,31 @@ def hear_metre(
     """The metre of notes in order of their onsets; ``before``: of the last phrase, which is expected to go on.
 
     ``fixed_beat_ns`` sets the tempo; without ``may_be_compound`` a beat has two parts. Onsets that give no tempo (one,
-    or one chord) have 100 bpm and bars of four beats.
+    or one chord) have that of ``before``; without it 100 bpm and bars of four beats.
     """
+    beat_ns, is_free = fixed_beat_ns, may_be_compound
+    return finished(hear_in_steps(onsets_ns, pitches, before, fixed_beat_ns=beat_ns, may_be_compound=is_free))
+
+
+def hear_in_steps(
+    onsets_ns: Sequence[int],
+    pitches: Sequence[int],
+    before: HeardMetre | None = None,
+    *,
+    fixed_beat_ns: int = 0,
+    may_be_compound: bool = True,
+    beats_ms: Floats = BEATS_MS,
+) -> Steps[HeardMetre]:
+    """As ``hear_metre``, with a pause after each millisecond or so; ``beats_ms``: the tempos that are tried."""
     begins = _chord_begins(onsets_ns)
     moments = np.array([onsets_ns[begin] for begin in begins], np.int64)
     if moments[-1] - moments[0] < _SHORTEST_NS:
-        return HeardMetre(SteadyTempo(onsets_ns[0], fixed_beat_ns or _DEFAULT_BEAT_NS), Bars(), (0,) * len(onsets_ns))
+        return _unheard(onsets_ns, before, fixed_beat_ns)
     chords = [pitches[begin:end] for begin, end in pairwise([*begins, len(pitches)])]
     onsets = heard_onsets((moments - moments[0]) / NS_PER_S, chords)
     known = load_metres()
-    beats_s = np.array([fixed_beat_ns / NS_PER_S]) if fixed_beat_ns else BEATS_MS / 1000
-    evidence = weigh(onsets, known, beats_s, before)
+    beats_s = np.array([fixed_beat_ns / NS_PER_S]) if fixed_beat_ns else beats_ms / 1000
+    evidence = yield from _weigh_in_steps(onsets, known, beats_s, before)
     scores = score(evidence.kinds, known, len(onsets.at_s))
     if not may_be_compound:
         scores[[metre.profile.is_compound for metre in known.metres]] = -np.inf
@@ -115,7 +150,31 @@ def hear_metre(
     metre = known.metres[index]
     path = _likeliest_path(onsets.at_s, evidence.emitted[index], metre, float(beats_s[tempo]))
     heard = _fitted(moments, path, metre, float(beats_s[tempo]), is_fixed=bool(fixed_beat_ns))
-    return replace(heard, ticks=tuple(tick for tick, chord in zip(heard.ticks, chords, strict=True) for _ in chord))
+    ticks = tuple(tick for tick, chord in zip(heard.ticks, chords, strict=True) for _ in chord)
+    return replace(heard, ticks=ticks, sureness=_sureness(scores, known, beats_s, (int(index), int(tempo))))
+
+
+def _unheard(onsets_ns: Sequence[int], before: HeardMetre | None, fixed_beat_ns: int) -> HeardMetre:
+    """The metre of onsets that give none: it goes on as before."""
+    known = before or HeardMetre(SteadyTempo(0, _DEFAULT_BEAT_NS), Bars(), ())
+    tempo = replace(known.tempo, anchor_ns=onsets_ns[0], beat_ns=fixed_beat_ns or known.tempo.beat_ns)
+    return HeardMetre(tempo, replace(known.bars, upbeat=0), (0,) * len(onsets_ns))
+
+
+def _sureness(scores: Floats, known: MetreModels, beats_s: Floats, best: tuple[int, int]) -> float:
+    """The probability of the best tempo, its half and its double, in quarters, whatever the metre."""
+    chances = np.exp(scores - scores.max())
+    parts = np.array([1.5 if metre.profile.is_compound else 1.0 for metre in known.metres])
+    quarters = np.log(beats_s[None, :] / parts[:, None])  # [metres, tempos]
+    octaves = np.log(2) * np.array([-1, 0, 1])[:, None, None]
+    is_same = (np.abs(quarters - quarters[best] - octaves) < _SAME_BEAT).any(0)
+    return float(chances[is_same].sum() / chances.sum())
+
+
+def in_words(tempo: SteadyTempo, bars: Bars) -> str:
+    """Tempo, bars and swing, as they are said to the person at the keyboard."""
+    swing = f", swung {tempo.swing:.1f} to 1" if tempo.swing != 1 else ""
+    return f"{tempo.tempo_bpm:.2f} bpm, {bars}{swing}"
 
 
 def heard_onsets(at_s: Floats, chords: Sequence[Sequence[int]]) -> Onsets:
@@ -135,7 +194,7 @@ def _step(semitones: int) -> int:
 
 def _chord_begins(onsets_ns: Sequence[int]) -> list[int]:
     """The first note of each chord."""
-    return [index for index, at_ns in enumerate(onsets_ns) if not index or at_ns - onsets_ns[index - 1] > _CHORD_NS]
+    return [index for index, at_ns in enumerate(onsets_ns) if not index or at_ns - onsets_ns[index - 1] > CHORD_NS]
 
 
 def score(kinds: NDArray[np.float64], known: MetreModels, count: int) -> Floats:
@@ -154,14 +213,24 @@ def scaled(kinds: NDArray[np.float64], count: int) -> NDArray[np.float64]:
 
 def weigh(onsets: Onsets, known: MetreModels, beats_s: Floats, before: HeardMetre | None = None) -> Evidence:
     """The evidence for each metre at these lengths of a beat, in seconds."""
+    return finished(_weigh_in_steps(onsets, known, beats_s, before))
+
+
+def _weigh_in_steps(onsets: Onsets, known: MetreModels, beats_s: Floats, before: HeardMetre | None) -> Steps[Evidence]:
     counts = _returns(onsets, beats_s)
-    kinds, emitted = [], []
+    kinds, emitted, work = [], [], 0
     for metre in known.metres:
         profile = metre.profile
         plain = profile.chords[:, onsets.chords]
         melody = profile.steps_to[:, onsets.steps_to] * profile.steps_from[:, onsets.steps_from]
         both = np.stack([plain, plain * melody * profile.degrees[:, onsets.degrees]])
-        rhythm, whole = _forward(onsets.at_s, both, metre, beats_s)
+        forward = _Forward(onsets.at_s, both, metre, beats_s)
+        while weighed := forward.step():
+            work += weighed
+            if work > _WORK:
+                yield
+                work = 0
+        rhythm, whole = forward.found
         of_hits, same = (np.clip(profile.lags[:, kind], 1e-3, 1 - 1e-3) for kind in (0, 1))
         pitches = _ratio(counts[..., 2], counts[..., 1], same, _SAME_OF_HITS)
         times = _ratio(counts[..., 1:].sum(-1), counts[..., 0], of_hits, _OF_HITS)
@@ -176,24 +245,42 @@ def _ratio(yes: Floats, no: Floats, share: Floats, usual: float) -> Floats:
     return np.asarray(yes @ np.log(share / usual) + no @ np.log((1 - share) / (1 - usual)), np.float64)
 
 
-def _forward(at_s: Floats, emitted: NDArray[np.float64], metre: MetreModel, beats_s: Floats) -> Floats:
-    """Log-likelihoods [2, tempos] of the onsets with either emission [2, n, onsets] (the forward algorithm)."""
-    found = np.zeros((2, len(beats_s)))
-    alive = np.arange(len(beats_s))
-    forward = np.repeat((metre.profile.first[:, None] * emitted[:, :, 0].T).T[:, None, :], len(beats_s), axis=1)
-    for index, between in enumerate(np.diff(at_s), 1):
-        total = forward.sum(-1)
-        found[:, alive] += np.log(total)
-        forward = forward / total[..., None]
-        if index > 3:
-            best = found[0, alive] > found[0, alive].max() - _KEEP * (1 + index / 20) ** 0.5
-            found[:, alive[~best]] = _NEVER
-            alive, forward = alive[best], forward[:, best]
-        near = _nearness(float(between), metre, beats_s[alive])[:, metre.distance_of]  # [tempos, moves]
+class _Forward:
+    """The forward algorithm. ``found``: log-likelihoods [2, tempos] of the onsets, with either emission."""
+
+    def __init__(self, at_s: Floats, emitted: NDArray[np.float64], metre: MetreModel, beats_s: Floats) -> None:
+        """``emitted`` [2, n, onsets]: chances of each onset at each position."""
+        self.found = np.zeros((2, len(beats_s)))
+        self._between_s, self._emitted, self._metre, self._beats_s = np.diff(at_s), emitted, metre, beats_s
+        self._alive = np.arange(len(beats_s))
+        first = (metre.profile.first[:, None] * emitted[:, :, 0].T).T[:, None, :]
+        self._forward = np.repeat(first, len(beats_s), axis=1)  # [2, tempos, n]
+        self._index = 0
+
+    def step(self) -> int:
+        """Take one more onset; return how many moves at tempos were weighed, 0 once there is none left."""
+        total = self._forward.sum(-1)
+        self.found[:, self._alive] += np.log(total)
+        if self._index == len(self._between_s):
+            return 0
+        between_s = float(self._between_s[self._index])
+        self._index += 1
+        forward, metre = self._forward / total[..., None], self._metre
+        if self._index > 3:
+            forward = self._without_unlikely(forward)
+        near = _nearness(between_s, metre, self._beats_s[self._alive])[:, metre.distance_of]  # [tempos, moves]
         moves = forward[:, :, metre.source] * (near * metre.chance)
-        forward = np.add.reduceat(moves, metre.begins, axis=-1) * emitted[:, None, :, index] + 1e-300
-    found[:, alive] += np.log(forward.sum(-1))
-    return found
+        emitted = self._emitted[:, None, :, self._index]
+        self._forward = np.add.reduceat(moves, metre.begins, axis=-1) * emitted + 1e-300
+        return int(moves.size)
+
+    def _without_unlikely(self, forward: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Give up the tempos that are far less likely than the best."""
+        found = self.found[0, self._alive]
+        best = found > found.max() - _KEEP * (1 + self._index / 20) ** 0.5
+        self.found[:, self._alive[~best]] = _NEVER
+        self._alive = self._alive[best]
+        return forward[:, best]
 
 
 def _nearness(between_s: float, metre: MetreModel, beats_s: Floats) -> Floats:

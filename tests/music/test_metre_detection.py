@@ -10,7 +10,7 @@ from export.corpora.metred import Metred, of_tune
 from export.metre.performed import perform, swung
 from livegen.clock import NS_PER_MS, NS_PER_S
 from livegen.music.metre import Bars
-from livegen.music.metre_detection import HeardMetre, hear_metre
+from livegen.music.metre_detection import HeardMetre, finished, hear_in_steps, hear_metre
 from livegen.music.metre_profiles import load_metres
 from livegen.music.tempo_map import SteadyTempo
 
@@ -151,6 +151,33 @@ def test_a_note_alone_and_a_slowly_rolled_chord_have_no_tempo(gaps_ms: tuple[int
     found = hear_metre(onsets, (60, 64, 67, 72)[: len(onsets)])
 
     assert (found.tempo, found.bars) == (SteadyTempo(0, 600 * NS_PER_MS), Bars())
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_note_alone_and_a_chord_go_on_as_the_phrase_before(count: int) -> None:
+    before = heard(GRACE, 90)
+
+    found = hear_metre([index * 9 * NS_PER_MS for index in range(count)], (60, 64, 67)[:count], before)
+
+    assert (found.tempo, found.bars) == (SteadyTempo(0, before.tempo.beat_ns), Bars(3))
+    assert found.sureness == 0
+
+
+def test_the_ear_listens_in_many_steps_and_hears_the_same() -> None:
+    onsets, pitches = play(tuple(4 * beat for beat in range(len(HYMN))), 84, 12), HYMN
+
+    steps = list(hear_in_steps(onsets, pitches))
+
+    assert len(steps) >= 15
+    assert finished(hear_in_steps(onsets, pitches)) == hear_metre(onsets, pitches)
+
+
+def test_a_clear_rhythm_is_heard_surely_and_what_has_none_less_so() -> None:
+    chance = random.Random(1)
+    moments = [list(accumulate(chance.randrange(60, 1_500) * NS_PER_MS for _ in range(16))) for _ in range(8)]
+
+    assert hymn(84, spread_ms=12).sureness > 0.95
+    assert sum(hear_metre(each, HYMN).sureness for each in moments) / 8 < 0.8
 
 
 @pytest.mark.parametrize("bpm", [20, 40, 240, 300])
