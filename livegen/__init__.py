@@ -128,6 +128,7 @@ Music, and how it is written as tokens:
     music/phrase.py              the phrase on its grid
     music/phrase_capture.py      what was played since the last answer, and when the phrase is over
     music/taps.py                notes of no length
+    music/beat_tracker.py        the beat of music while somebody plays it
     music/metre_detection.py     the tempo, the bars and the swing of a phrase
     music/metre_profiles.py      ... from what music in each metre is like
     music/tempo_map.py           ticks and nanoseconds

@@ -20,6 +20,7 @@ from livegen.engine.plan import LookAhead
 from livegen.engine.token_stream import TokenStream
 from livegen.engine.turn_taking import TurnEvent
 from livegen.events import Event, NoteOff, NoteOn, Timed, ending_of
+from livegen.music.beat_tracker import BeatTracker
 from livegen.music.hands import Hands
 from livegen.music.tempo_map import TempoMap, next_multiple
 from livegen.music.transport import TransportState
@@ -56,6 +57,8 @@ class _Frame:
 class Accompaniment(Part):
     """Owner of the other voices. ``is_immediate``: each note is harmonised at once, and silence is kept as silence.
 
+    ``beat``: a clock's, or a tracker of the player's, which listens when nothing else is to be done. Frames that are
+    written stay where they are when it changes.
     ``update_key`` is called after each note with the time and the melody's newest pitches, for another key. The
     accompaniment ends after ``patience_ns`` of silence.
     """
@@ -136,6 +139,8 @@ class Accompaniment(Part):
             self._velocity = event.velocity
         self._given[pitch] = False
         self._touched_ns = self._last_touch_ns = at_ns
+        if isinstance(self._beat, BeatTracker):
+            self._beat.note_on(at_ns)
         return self._take_back(at_ns)
 
     def note_off(self, pitch: int, at_ns: int) -> int | None:
@@ -168,6 +173,10 @@ class Accompaniment(Part):
             return ()
         self._write_until(now_ns, now_ns if moment.is_stopped else now_ns + ahead.horizon_ns)
         is_due = bool(self._out) and self._out[0].at_ns <= now_ns + ahead.commit_ns
+        if not is_due and isinstance(self._beat, BeatTracker) and self._beat.is_behind(now_ns):
+            self._is_precomputed = False  # call again at once
+            lines, self.metre = self._beat.advance(now_ns), self._beat.metre
+            return lines
         self._is_precomputed = is_due or waited_ns > _LIKELY_NS or not self._precompute(moment.is_interrupted)
         return ()
 

@@ -21,11 +21,12 @@ from livegen.engine.turn_taking import OTHERWISE, ROLES, Role
 from livegen.events import TICKS_PER_QUARTER, Note, NoteOff, NoteOn
 from livegen.model.bundle import Bundle
 from livegen.model.card import SamplingDefaults
+from livegen.music.beat_tracker import FASTEST_NS, BeatTracker
 from livegen.music.cadence import bars_by_end
 from livegen.music.hands import Hands
 from livegen.music.key import Key, find_key, hear_key, parse_key
 from livegen.music.metre import Bars, KeyChange, Metre
-from livegen.music.metre_detection import HeardMetre, hear_metre
+from livegen.music.metre_detection import HeardMetre, hear_metre, in_words
 from livegen.music.phrase import Phrase, lay_out
 from livegen.music.phrase_capture import HeardNote
 from livegen.music.tempo_map import SteadyTempo, TempoMap, next_multiple
@@ -34,7 +35,7 @@ from livegen.settings import Role as RoleName
 from livegen.settings import Settings
 
 _KEY_NOTES = 16  # newest notes that the key is found from during an accompaniment
-_FEWEST = 4  # notes of a melody that are needed to find its register
+_FEWEST = 4  # notes that are needed to find the key of a whole phrase, or the register of a melody
 _EARLY = TICKS_PER_QUARTER // 4  # how long before its beat a phrase's first note may come
 _A_SIXTH = TICKS_PER_QUARTER // 6  # of a beat: a sixteenth of a compound metre
 _DEFAULT_BPM = 100.0
@@ -81,6 +82,7 @@ class Composer:
         self.key: Key | None = None
         self.heard_key: KeyChange | None = None  # the key of what was played last, from its first note on
         self._heard_metre: HeardMetre | None = None  # of the last phrase without a clock
+        self._tracker: BeatTracker | None = None  # of what was accompanied since then
         self.change(settings, bundle)
 
     def change(self, settings: Settings, bundle: Bundle | None = None) -> None:
@@ -121,8 +123,9 @@ class Composer:
         return _REGISTER[0] - self._shift
 
     def sixteenth_ns(self, transport: TransportState | None) -> int:
-        """The duration of a sixteenth note by the clock, or at the steady tempo."""
-        return (transport.beat_ns if transport else self._steady_beat_ns) // 4
+        """The duration of a sixteenth note by the clock, as it is set or heard, or at the usual tempo."""
+        own_ns = self._tracker.tempo.beat_ns if self._tracker else self._steady_beat_ns
+        return (transport.beat_ns if transport else own_ns) // 4
 
     @property
     def beats_per_bar(self) -> int:
@@ -161,11 +164,10 @@ class Composer:
         count = f"{len(played)} notes" + (f" ({folded} out of the model's range, moved by octaves)" if folded else "")
         length = next_multiple(round(phrase.whole_length * self.settings.play.answer_length), TICKS_PER_QUARTER)
         longest = bars.ticks * self.settings.play.answer_bars or None
-        swing = f", swung {phrase.tempo.swing:.1f} to 1" if phrase.tempo.swing != 1 else ""
         start = Start(
             bars.ticks if self.settings.time.begin_on == "bar" else TICKS_PER_QUARTER,
             origin + phrase.length,
-            f"heard {count}, {self.key}, {phrase.tempo.tempo_bpm:.2f} bpm, {bars}{swing}",
+            f"heard {count}, {self.key}, {in_words(phrase.tempo, bars)}",
             None if transport else _metre_of(phrase),
             (origin + bars.upbeat) % bars.ticks,
         )
@@ -190,18 +192,19 @@ class Composer:
         self.key = self._fixed_key or (hear_key(first, self.key) if first else self.key or Key(0))
         if not self._is_in_register([pitch]):
             self._shift = codec.shift(self.key, [pitch])
+        beat = beginning.transport or self._track(beginning)
         part = Accompaniment(
             codec,
             self._key_setting(),
             self._style(),
-            self._beat(beginning),
+            beat,
             candidates=self.settings.sampling.candidates,
             is_immediate=role.is_immediate,
             patience_ns=role.patience_ns,
             hands=beginning.hands,
             update_key=lambda now_ns, melody: self.update_key(beginning.newest(_KEY_NOTES, now_ns), melody),
         )
-        part.metre = self._own_metre(beginning)
+        part.metre = beat.metre if isinstance(beat, BeatTracker) else None
         return part
 
     def update_key(self, heard: Sequence[HeardNote], melody: Sequence[int]) -> KeySetting | None:
@@ -258,8 +261,27 @@ class Composer:
         return self._style().shifted(-self._shift, None if self.codec.has_velocities else max(1, loudness))
 
     def _beat(self, beginning: Beginning) -> TempoMap:
-        """The clock's beat, or a steady tempo from that moment on."""
+        """The clock's beat, or the set or usual tempo from that moment on."""
         return beginning.transport or SteadyTempo(beginning.at_ns, self._steady_beat_ns)
+
+    def _track(self, beginning: Beginning) -> BeatTracker:
+        """The beat of the player who begins now: as it was heard last, until it is heard anew."""
+        before = self._heard_metre = self._belief
+        begun = self._own_metre(beginning)
+        assert begun is not None
+        if before and not self._fixed_beat_ns:
+            known = self._counted(before).in_quarters()
+            beat_ns = known.tempo.beat_ns * (1 if known.tempo.beat_ns >= FASTEST_NS else 2)
+            begun = replace(begun, beat_ns=beat_ns, beats_per_bar=known.bars.beats)
+        self._tracker = BeatTracker(
+            begun, before, newest=beginning.newest, counted=self._counted, fixed_ns=lambda: self._fixed_beat_ns
+        )
+        return self._tracker
+
+    @property
+    def _belief(self) -> HeardMetre | None:
+        """The metre that was heard last, of a phrase or of what was accompanied."""
+        return (self._tracker.belief if self._tracker else None) or self._heard_metre
 
     def _own_metre(self, beginning: Beginning) -> Metre | None:
         """Bars at the steady tempo from that moment on; None with a clock."""
@@ -267,7 +289,13 @@ class Composer:
 
     @property
     def _steady_beat_ns(self) -> int:
-        return round(60 * NS_PER_S / (self.settings.time.tempo_bpm or _DEFAULT_BPM))
+        return self._fixed_beat_ns or round(60 * NS_PER_S / _DEFAULT_BPM)
+
+    @property
+    def _fixed_beat_ns(self) -> int:
+        """The length of a quarter at the tempo that is set; 0 when none is."""
+        bpm = self.settings.time.tempo_bpm
+        return round(60 * NS_PER_S / bpm) if bpm else 0
 
     def _allowed(self) -> PitchSet | None:
         """The model's pitches that may sound [128]; None when all may."""
@@ -295,6 +323,9 @@ class Composer:
         return int(self.codec.shift(self.key or Key(0), [_REGISTER[0]]))
 
     def _find_key(self, sounding: Sequence[tuple[int, float]]) -> Key:
+        """The key of a phrase; a few notes are an opening, of which the usual keys are expected."""
+        if len(sounding) < _FEWEST:
+            return self._fixed_key or hear_key([pitch for pitch, _ in sounding], self.key)
         return self._fixed_key or find_key(sounding, self.key)
 
     def _lay_out(self, played: Sequence[HeardNote], transport: TransportState | None) -> tuple[Phrase, int]:
@@ -312,24 +343,28 @@ class Composer:
         return lay_out(notes, heard, self.codec.grid_ticks), origin
 
     def _hear_metre(self, played: Sequence[HeardNote]) -> HeardMetre:
-        """The metre of a phrase; a beat has two parts where the codec cannot divide it in three."""
-        time = self.settings.time
-        fixed_beat_ns = round(60 * NS_PER_S / time.tempo_bpm) if time.tempo_bpm else 0
+        """The metre of a phrase, as the codec counts it."""
+        fixed_beat_ns, before = self._fixed_beat_ns, self._belief
         onsets, pitches = [note.onset_ns for note in played], [note.pitch for note in played]
-        has_thirds = _A_SIXTH % self.codec.grid_ticks == 0  # of a beat
-        heard = self._heard_metre = hear_metre(
-            onsets,
-            pitches,
-            self._heard_metre,
-            fixed_beat_ns=fixed_beat_ns,
-            may_be_compound=has_thirds or not fixed_beat_ns,  # else its quarters would have another tempo
-        )
-        if not has_thirds:
+        is_free = self._has_thirds or not fixed_beat_ns  # else the quarters of 6/8 would have another tempo
+        heard = hear_metre(onsets, pitches, before, fixed_beat_ns=fixed_beat_ns, may_be_compound=is_free)
+        self._heard_metre = heard if heard.sureness else before
+        self._tracker = None
+        return self._counted(heard)
+
+    def _counted(self, heard: HeardMetre) -> HeardMetre:
+        """What was heard, in bars as they are set; a beat has two parts where the codec cannot divide it in three."""
+        beats = self.settings.time.beats_per_bar
+        if not self._has_thirds:
             heard = heard.in_quarters()
-        if not time.beats_per_bar:
+        if not beats:
             return heard
-        bars = replace(heard.bars, beats=time.beats_per_bar)
+        bars = replace(heard.bars, beats=beats)
         return replace(heard, bars=replace(bars, upbeat=bars.upbeat % bars.ticks))
+
+    @property
+    def _has_thirds(self) -> bool:
+        return _A_SIXTH % self.codec.grid_ticks == 0  # of a beat
 
     def _continue(self, *, is_same_key: bool) -> TokenStream[Cursor]:
         """Continue the last stream when the key is the same and it ended on a beat, else begin a new one."""

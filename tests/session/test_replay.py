@@ -5,6 +5,7 @@ Two of ten by default, recorded from a real daemon with a real engine; all of th
 
 import json
 import os
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,8 @@ import mido
 import pytest
 
 from livegen.errors import SessionError
-from livegen.events import NoteOn, Timed
+from livegen.events import NoteOff, NoteOn, Timed
+from livegen.ipc.marks import marks_of
 from livegen.ipc.messages import CallLog, Loaded, Message, PlayEvents, Ready, decode, encode
 from livegen.music.metre import KeyChange, Metre
 from livegen.recording.format import Kind, Record, Session, decode_session, encode_frames, read_session
@@ -23,6 +25,7 @@ from livegen.recording.tracks import track
 from livegen.session.replay import Replayed, model_opener, replay
 from tests.support.recital import (
     BEAT_S,
+    PHRASE,
     Recital,
     answers,
     interrupted,
@@ -108,6 +111,27 @@ def test_a_session_played_again_gives_the_same_bytes(scene: str, tmp_path: Path)
     assert onsets(track(session, "machine")) == onsets(made.machine)
     if not figures.late_note_ons:
         assert onsets(done.machine) == onsets(made.machine)
+
+
+@pytest.mark.parametrize("role", ["harmonise", "accompany"])
+def test_a_session_whose_beat_was_heard_while_somebody_played_gives_the_same_bytes(role: str, tmp_path: Path):
+    def slowly(on: Recital) -> None:
+        for pitch in PHRASE * 2:
+            on.play(NoteOn(pitch, 80))
+            time.sleep(0.35)
+            on.play(NoteOff(pitch))
+            time.sleep(0.07)
+
+    made, _ = recital(tmp_path / "sessions", slowly, play={"seed": 5, "role": role})
+    (path,) = (tmp_path / "sessions").iterdir()
+    session = read_session(path)
+
+    done = played_again(session)
+
+    assert done.frames > 12
+    assert any(line.startswith("heard ") for line in made.lines)
+    assert {mark.beat_ns for mark in done.marks if isinstance(mark, Metre)} > {600_000_000}  # 100 bpm, and others
+    assert done.marks == marks_of(session)
 
 
 def test_one_byte_of_music_that_differs_is_found(recorded: Path):
