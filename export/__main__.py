@@ -431,12 +431,20 @@ def hear_metre(
     bars: Annotated[int, typer.Option(min=2, help="of each phrase")] = 8,
     seed: int = 1,
     misses: Annotated[bool, typer.Option("--misses", help="name the phrases whose metre or tempo is wrong")] = False,  # noqa: FBT002
+    playing: Annotated[bool, typer.Option("--playing", help="of an accompaniment, while they are played")] = False,  # noqa: FBT002
 ) -> None:
     """Measure how often the metre and the tempo of held-out phrases are heard right."""
+    from export.measures import beat
     from export.measures.metre import hear, phrases, table
     from export.metre.music import read_music
     from livegen.terminal import table as in_columns
 
+    if playing:
+        with _bar() as bar:
+            melodies = list(beat.melodies(read_music(music).test, seed))
+            rows = beat.table(beat.follow(kind, phrase) for kind, phrase in _each(bar)(melodies, "phrases"))
+        typer.echo(in_columns(rows, tuple(rows[0])))
+        return
     with _bar() as bar:
         found = [
             hear(kind, phrase)

@@ -28,6 +28,7 @@ class Performed:
     piece: Metred
     at_s: tuple[float, ...]
     chords: tuple[tuple[int, ...], ...]
+    beats: tuple[float, ...]  # where each onset is written, in beats from a bar line
     beat_s: float
     swing: float = 1.0
 
@@ -63,7 +64,7 @@ def perform(
     wander = 1 + 0.01 * np.cumsum(chance.normal(size=len(played))) / len(played) ** 0.5
     at_s = np.concatenate([[0], np.cumsum(np.diff(played) * wander[1:])]) + chance.normal(0, jitter_s, len(played))
     chords = tuple(chord for chord, is_within in zip(piece.pitches, within, strict=True) if is_within)
-    return Performed(piece, tuple(np.sort(at_s - at_s.min()).tolist()), chords, 60 / bpm, swing)
+    return Performed(piece, tuple(np.sort(at_s - at_s.min()).tolist()), chords, _beats(onsets[within]), 60 / bpm, swing)
 
 
 def excerpt(piece: Metred, first: int, bars: float) -> Performed | None:
@@ -76,7 +77,12 @@ def excerpt(piece: Metred, first: int, bars: float) -> Performed | None:
         return None
     at_s = np.interp(onsets[within], np.arange(len(beats)), beats)
     chords = tuple(chord for chord, is_within in zip(piece.pitches, within, strict=True) if is_within)
-    return Performed(piece, tuple((at_s - at_s[0]).tolist()), chords, float(beats[end] - beats[begin]) / (end - begin))
+    beat_s = float(beats[end] - beats[begin]) / (end - begin)
+    return Performed(piece, tuple((at_s - at_s[0]).tolist()), chords, _beats(onsets[within]), beat_s)
+
+
+def _beats(onsets: Floats) -> tuple[float, ...]:
+    return tuple(onsets.tolist())
 
 
 def swung(onsets: Floats, swing: float) -> Floats:
