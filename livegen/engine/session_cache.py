@@ -67,7 +67,7 @@ _NOTES = _weights(
     (0.02, 0.11, 0.28, 0.38, 0.49, 0.63, 0.70, 0.80, 0.81, 0.81, 0.83, 0.86, 0.87, 0.87, 0.87, 0.9, 0.9),
     age=0.54,
     quote=12,
-    lift=1.8,
+    lift=2.35,
     own=0.3,
 )
 WEIGHTS: Mapping[str, Weights] = {  # by codec
