@@ -44,7 +44,7 @@ def test_what_followed_the_last_time_is_likelier_now() -> None:
 def test_the_longer_it_agrees_the_more_it_counts() -> None:
     tune = (1, 2, 3, 4, 5, 6, 7, 8)
 
-    found = [chances(cache_of(*tune, *tune[:count]))[tune[count]] for count in (1, 2, 4, 6)]
+    found = [chances(cache_of(*tune, *tune[:count]), 0.5)[tune[count]] for count in (1, 2, 4, 6)]
 
     assert found == sorted(found)
     assert found[-1] > 3 * found[0]
