@@ -147,6 +147,9 @@ Music, and how it is written as tokens:
     codecs/note_duration.py      notes and chords with their durations
     codecs/chord_events.py       notes that begin and end together
     codecs/voices.py             four voices, sixteenth by sixteenth
+    codecs/performance.py        keys, loudness, pedal and waits, one event a token
+    codecs/performance_grammar.py  ... which may come next, on a grid of 10 ms
+    codecs/performance_writing.py  ... written event by event, as hands and a foot move
     codecs/abc/codec.py          tunes as characters
     codecs/abc/reading.py        a tune, read character by character
     codecs/abc/writing.py        a melody, written as a tune

@@ -13,6 +13,7 @@ CODECS = {
     "note_duration": ("note_duration", "NoteDurationCodec"),
     "abc": ("abc.codec", "AbcCodec"),
     "voices": ("voices", "VoicesCodec"),
+    "performance": ("performance", "PerformanceCodec"),
 }
 
 

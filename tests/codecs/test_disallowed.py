@@ -10,6 +10,7 @@ from livegen.codecs.chorale import ChoraleCodec
 from livegen.codecs.codec import Codec
 from livegen.codecs.note_duration import NoteDurationCodec
 from livegen.codecs.notes import NotesCodec
+from livegen.codecs.performance import PerformanceCodec
 from livegen.codecs.voices import VoicesCodec
 from livegen.events import NoteOn
 
@@ -18,6 +19,7 @@ CODECS: list[Codec[Any]] = [
     ChoraleCodec(),
     NoteDurationCodec(chords=["60.64.67 1.0", "60.63.67 1.0"]),
     NotesCodec(),
+    PerformanceCodec(),
     VoicesCodec(),
 ]
 C_MAJOR = [pitch % 12 in (0, 2, 4, 5, 7, 9, 11) for pitch in range(128)]
