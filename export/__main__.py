@@ -408,6 +408,23 @@ def dialogues(to: Annotated[Path, typer.Option(help="the folder to write into")]
     typer.echo(f"{len(written)} dialogues in {to}")
 
 
+@app.command("performance-grid", epilog="Example: `python -m export performance-grid --music music/`")
+def performance_grid(
+    music: Annotated[Path, typer.Option(envvar="LIVEGEN_MUSIC", help="holds pop909/ and piano-midi/")],
+) -> None:
+    """Write and read every performance, whole and event by event: is it exact, and what does the grid move?"""
+    from export.corpora.performances import read
+    from export.measures.performance_grid import check
+    from livegen.codecs.performance import PerformanceCodec
+    from livegen.terminal import table as in_columns
+
+    with _bar() as bar:
+        rows = check(PerformanceCodec(), read(music, _reading(bar)))
+    if not rows:
+        raise SettingsError(f"{music}: the folder of music holds pop909/ and piano-midi/")
+    typer.echo(in_columns(rows, tuple(rows[0])))
+
+
 @app.command("fit-metre", epilog="Example: `python -m export fit-metre --music music/`")
 def fit_metre(
     music: Annotated[Path, typer.Option(envvar="LIVEGEN_MUSIC", help="holds nottingham/ and pop909/")],

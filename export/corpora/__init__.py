@@ -23,6 +23,7 @@ CORPORA = {
     "folk": ("abc", "STUDY"),
     "folk-plus": ("abc", "PLUS"),
     "piano": ("piano", "SOURCE"),
+    "performances": ("performances", "SOURCE"),
     "folder": ("folder", "SOURCE"),
 }
 
@@ -49,8 +50,9 @@ def load(corpus: str, codec: str, music: Path | None = None, report: Report | No
     """A corpus as tokens of the codec called so, from the cache or from its files below the folder ``music``."""
     found = source(corpus)
     folder = music or Path()
-    if found.folder and not (folder / found.folder).is_dir():
-        raise SettingsError(f"corpus '{corpus}' is read from '{found.folder}' in a folder of music: --music FOLDER")
+    for needed in found.folders:
+        if not (folder / needed).is_dir():
+            raise SettingsError(f"corpus '{corpus}' is read from '{needed}' in a folder of music: --music FOLDER")
     path = cache_path(corpus, codec, folder)
     if not path.exists():
         _keep(path, *_read(found, codec, folder, report or (lambda done, whole: None)))
@@ -67,9 +69,10 @@ def cache_path(corpus: str, codec: str, folder: Path) -> Path:
 def _fingerprint(folder: Path, found: Source) -> str:
     """A checksum of a corpus' files, by their names within the folder and their content, and of the readers."""
     seen = hashlib.sha256(repr([metadata.version(reader) for reader in READERS]).encode())
-    for path in sorted((folder / found.folder).rglob("*")) if found.folder else ():
-        if path.is_file() and (not found.suffixes or path.suffix.lower() in found.suffixes):
-            seen.update(os.fsencode(path.relative_to(folder / found.folder)) + b"\0" + _checksum(path))
+    for name in found.folders:
+        for path in sorted((folder / name).rglob("*")):
+            if path.is_file() and (not found.suffixes or path.suffix.lower() in found.suffixes):
+                seen.update(os.fsencode(path.relative_to(folder / name)) + b"\0" + _checksum(path))
     return seen.hexdigest()[:16]
 
 

@@ -235,5 +235,5 @@ def books() -> Iterator[Work]:
                     yield Work(f"{name}/{path.stem}/{number(tune)}", name, text, part="books")
 
 
-STUDY = Source(read, encode, CREDIT, LICENCE, folder="nottingham")
-PLUS = Source(read_more, encode, CREDIT, LICENCE, folder="nottingham", divide=divide, version=3)
+STUDY = Source(read, encode, CREDIT, LICENCE, folders=("nottingham",))
+PLUS = Source(read_more, encode, CREDIT, LICENCE, folders=("nottingham",), divide=divide, version=3)

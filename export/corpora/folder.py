@@ -64,7 +64,7 @@ SOURCE = Source(
     CREDIT,
     LICENCE,
     version=2,
-    folder=".",
+    folders=(".",),
     suffixes=(*MIDI, *SCORES),
     fit={"note_duration": piano.fit},
 )

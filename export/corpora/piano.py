@@ -86,5 +86,5 @@ def fit(pieces: Sequence[Sequence[Note]]) -> NoteDurationCodec:
 
 
 SOURCE = Source(
-    read, encode, CREDIT, LICENCE, folder="piano-midi", fit={"note_duration": fit}, divide=divide, version=2
+    read, encode, CREDIT, LICENCE, folders=("piano-midi",), fit={"note_duration": fit}, divide=divide, version=2
 )

@@ -79,7 +79,7 @@ class Source:
     credit: str
     licence: str
     version: int = 1  # raise it when the way of reading changes, so that no old cache is taken for a new one
-    folder: str = ""  # what it needs within the folder of music
+    folders: tuple[str, ...] = ()  # what it needs within the folder of music
     suffixes: tuple[str, ...] = ()  # of the files that it reads; none: of any
     fit: Mapping[str, Callable[[Sequence[Any]], Codec[Any]]] = field(default_factory=dict)  # by codec: from its music
     divide: Callable[[Sequence[Work]], Sequence[Side]] = sides
