@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 from export.corpora import Corpus
 from export.corpora.work import concatenate
-from export.fields import nats_per_note
+from export.fields import nats_per_note, nats_per_played_note
 from export.scoring import Arrays, Logits, Predictor, Score, Tokens, in_streams, whole_piece
 from export.tunes import bits_per_character
 from livegen.codecs.abc.codec import AbcCodec
 from livegen.codecs.chorale import ChoraleCodec
 from livegen.codecs.chorale_frames import FRAME_END
 from livegen.codecs.note_duration import NoteDurationCodec
+from livegen.codecs.performance import PerformanceCodec
 from livegen.errors import ModelError
 from livegen.model.card import Card
 
@@ -72,6 +73,8 @@ def evaluate(predictor: Predictor, corpus: Corpus, each: Each = lambda items, _:
             figures |= bits_per_character(predictor, corpus.codec, data.test)
         case NoteDurationCodec():
             figures |= nats_per_note(predictor, corpus.codec, each(data.test, "notes"))
+        case PerformanceCodec():
+            figures |= nats_per_played_note(predictor, corpus.codec, each(data.test, "notes"))
     return figures
 
 

@@ -1,7 +1,8 @@
-"""Nats per note of music with durations, field by field.
+"""Nats per note, field by field.
 
-What a token says is taken apart: which pitches strike, or that it is a rest or a mark; and given the pitches, how long
-they last. p(token) = p(pitches) · p(duration | pitches), where p(pitches) is the sum over all their durations.
+What a token of music with durations says is taken apart: which pitches strike, or that it is a rest or a mark; and
+given the pitches, how long they last. p(token) = p(pitches) · p(duration | pitches), where p(pitches) is the sum over
+all their durations. A token of a performance is of one field.
 """
 
 from collections import defaultdict
@@ -12,6 +13,10 @@ import numpy as np
 from export.corpora.work import Piece
 from export.scoring import Predictor, foretold, log_probs
 from livegen.codecs.note_duration import NoteDurationCodec
+from livegen.codecs.performance import PerformanceCodec
+from livegen.codecs.performance_grammar import FIRST_KEY, FIRST_LOUDNESS, FIRST_WAIT
+
+OF_PERFORMANCE = ("pedal", "wait", "loudness", "on", "off")  # START and END are counted with the pedal
 
 
 def nats_per_note(predictor: Predictor, codec: NoteDurationCodec, pieces: Iterable[Piece]) -> Mapping[str, float]:
@@ -34,6 +39,23 @@ def nats_per_note(predictor: Predictor, codec: NoteDurationCodec, pieces: Iterab
             notes += sum(len(codec.pitches(int(one))) for one in came[is_sound])
     fields = {f"test_nats_per_note_{field}": nats[field] / notes for field in ("pitch", "duration", "rest")}
     return {"test_nats_per_note": sum(fields.values()), **fields}
+
+
+def nats_per_played_note(predictor: Predictor, codec: PerformanceCodec, pieces: Iterable[Piece]) -> Mapping[str, float]:
+    """Of whole performances: the nats of each field, divided by the count of notes; and of songs and pieces apart."""
+    begins = np.array([FIRST_WAIT, FIRST_LOUDNESS, FIRST_KEY, codec.off(codec.low)])
+    nats, notes = np.zeros((2, len(OF_PERFORMANCE))), np.zeros(2)  # [songs and pieces, fields]
+    for piece in pieces:
+        kind = 0 if piece.name.isdecimal() else 1
+        for logits, targets in foretold(predictor, piece):
+            fields = np.searchsorted(begins, targets[0], side="right")
+            came = log_probs(logits)[0][np.arange(len(fields)), targets[0]]
+            nats[kind] -= np.bincount(fields, came, minlength=len(OF_PERFORMANCE))
+            notes[kind] += np.count_nonzero(fields == OF_PERFORMANCE.index("on"))
+    fields_of_all = dict(zip(OF_PERFORMANCE, nats.sum(axis=0) / notes.sum(), strict=True))
+    kinds = {name: nats[kind].sum() / notes[kind] for kind, name in enumerate(("songs", "pieces")) if notes[kind]}
+    figures = {f"test_nats_per_note_{name}": float(figure) for name, figure in {**fields_of_all, **kinds}.items()}
+    return {"test_nats_per_note": float(nats.sum() / notes.sum()), **figures}
 
 
 def _groups(codec: NoteDurationCodec) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
