@@ -83,8 +83,7 @@ class PerformanceWriter:
         """All keys and the pedal come up; then nothing happens up to ``tick``, if that is later."""
         pen = _Pen(self.grammar, self.cursor, list(self.late), self.due)
         for pitch in self.cursor.down:
-            if self.grammar.off(pitch) not in pen.late:
-                pen.release(pitch, self.cursor.tick)
+            pen.release(pitch, self.cursor.tick)
         pen.pedal(self.cursor.tick, is_down=False)
         pen.write_late(before=pen.due + 1)
         pen.go(tick)

@@ -199,7 +199,7 @@ def test_music_by_the_mask_never_stands_still_for_ever(data: st.DataObject) -> N
             left = mask if waits or not moving.any() else moving
             cursor, _ = CODEC.step(cursor, int(chance.choice(np.flatnonzero(left))))
             tokens += 1
-        assert tokens <= 2 + 265 + 1
+            assert tokens <= 2 + 265 + 1
 
 
 def test_no_key_goes_down_twice_and_none_comes_up_that_is_up() -> None:
@@ -219,6 +219,49 @@ def test_no_key_goes_down_twice_and_none_comes_up_that_is_up() -> None:
                     pedal = value == 127
         assert set(cursor.sounding) == down
         assert not (cursor.is_piece_end and (down or pedal))
+
+
+def after(*names: str) -> PerformanceCursor:
+    cursor = CODEC.begin()
+    for name in names:
+        assert CODEC.mask(cursor)[CODEC.vocabulary.token(name)], name
+        cursor, _ = CODEC.step(cursor, CODEC.vocabulary.token(name))
+    return cursor
+
+
+@pytest.mark.parametrize(
+    ("before", "refused"),
+    [
+        ((), "10 ms"),
+        (("START",), "END"),  # no time has passed
+        (("START",), "60 on"),  # how loud?
+        (("START", "10 ms", "velocity 64", "60 on"), "END"),
+        (("START", "pedal down", "10 ms"), "END"),
+        (("START", "velocity 64", "60 on"), "60 on"),
+        (("START", "velocity 64", "60 on"), "60 off"),  # it has no length yet
+        (("START", "velocity 64", "60 on"), "velocity 64"),
+        (("START", "velocity 64"), "velocity 72"),
+        (("START", "velocity 64"), "10 ms"),
+        (("START", "10 ms"), "60 off"),
+        (("START", "10 ms"), "pedal up"),
+        (("START", "pedal down"), "pedal up"),  # once a moment
+        (("START", "pedal down", "10 ms"), "pedal down"),
+        (("START", "velocity 64", "60 on", "10 ms", "60 off", "60 on"), "60 off"),
+    ],
+)
+def test_what_may_not_come_is_masked(before: tuple[str, ...], refused: str) -> None:
+    assert not CODEC.mask(after(*before))[CODEC.vocabulary.token(refused)]
+
+
+def test_music_may_stop_only_where_nothing_has_happened_at_the_moment() -> None:
+    assert [
+        after("START", *rest).is_whole for rest in ((), ("velocity 64",), ("pedal down",), ("pedal down", "10 ms"))
+    ] == [
+        True,
+        False,
+        False,
+        True,
+    ]
 
 
 def test_a_wrong_token_is_refused_by_name() -> None:
@@ -327,6 +370,12 @@ def test_a_note_on_without_its_note_off_is_struck_again_and_one_that_never_ends_
     ]
 
 
+def test_notes_of_a_stream_that_breaks_off_end_there_and_last_a_step_at_the_least() -> None:
+    tokens = [CODEC.vocabulary.token(text) for text in ("START", "velocity 80", "60 on", "100 ms", "64 on")]
+
+    assert CODEC.decode(tokens) == [Note(0, 60, 160, 80), Note(160, 64, 16, 80)]
+
+
 def test_a_pitch_that_two_channels_hold_comes_up_with_the_last_of_them() -> None:
     events = played((0, NoteOn(60, 80)), (10, NoteOn(60, 80, 1)), (20, NoteOff(60)), (30, NoteOff(60, 1)))
 
@@ -389,6 +438,20 @@ def test_a_player_goes_on_in_a_stream_in_which_the_model_has_played() -> None:
     assert writer.cursor.sounding == (72,)
 
 
+def test_a_key_and_a_pedal_that_the_model_has_moved_are_not_moved_twice() -> None:
+    writer, _ = begun(CODEC, CODEC.begin())
+    for event in (NoteOn(60, 64), NoteOn(64, 64), NoteOff(60), DOWN, UP):
+        writer, _ = writer.hear(at(0, event))
+    cursor = writer.cursor
+    for name in ("20 ms", "60 off", "64 off", "pedal up", "10 ms"):
+        cursor, _ = CODEC.step(cursor, CODEC.vocabulary.token(name))
+
+    writer, tokens = writer.at(cursor).hear(at(5, NoteOff(64)))
+
+    assert tokens == ()
+    assert (writer.cursor, writer.late) == (cursor, ())
+
+
 def primed(
     codec: PerformanceCodec, cursor: PerformanceCursor, notes: list[Note]
 ) -> tuple[PerformanceCursor, list[str]]:
@@ -443,6 +506,8 @@ def test_a_phrase_ends_where_nobody_has_played_for_a_beat() -> None:
         ends.append(cursor.is_phrase_end)
 
     assert ends == [False, False, False, True, True, True]
+    assert not after("START", "pedal down", "1000 ms").is_phrase_end
+    assert not after("START", "velocity 64", "60 on", "1000 ms").is_phrase_end
 
 
 @pytest.mark.parametrize("semitones", [-39, -1, 5, 41])
