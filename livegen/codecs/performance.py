@@ -33,7 +33,7 @@ from livegen.music.key import Key
 from livegen.music.metre import Bars
 from livegen.music.tempo_map import next_multiple
 
-_MIDDLING_MS = 80  # the wait that makes music neither denser nor sparser; half of all are shorter
+_MIDDLING_MS = 80  # the wait that makes music neither denser nor sparser; about half of all are shorter
 _WHOLE_WEIGHT = 3  # doublings of a wait
 
 

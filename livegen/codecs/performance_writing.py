@@ -3,7 +3,7 @@
 Only what has happened is known, so a token is never taken back. Two things would have no length on the grid, a note
 that ends in the moment in which it began and a pedal that moves twice in one moment; their ends come at the next
 moment, written with the next event that is not before it. What changes nothing has no tokens: a note-off of a key that
-is up, a pedal that moves and stays on its side, other controllers.
+is up, a pedal that moves and stays on its side, other controllers. All channels are one piano with one pedal.
 """
 
 from collections.abc import Iterable
