@@ -25,6 +25,7 @@ COUNT = 8  # futures: a batch of eight costs a fifth of a call a row
 LENGTH = 8 * TICKS_PER_QUARTER  # of a future, up to the intended end, at the most ...
 LATER = 4 * TICKS_PER_QUARTER  # ... and beyond it
 _EARLIER = 4 * TICKS_PER_QUARTER  # than intended: no end lies further before it
+_ENDS = 4  # that are weighed in one step: some milliseconds
 _NEAR_KEY = 0.5  # how much a cadence in a near key counts
 _RUN = 3  # intervals of a motif
 _FIFTH = 7  # semitones: so far from the phrase's register nothing is lost
@@ -111,9 +112,11 @@ class Endings(Generic[C]):
         usual = fmean(candidate.nats / max(1, len(candidate.tokens)) for candidate in found)
         best = -inf
         for candidate in found:
-            for worth, end in self._ends(candidate, usual):
+            for number, (worth, end) in enumerate(self._ends(candidate, usual), 1):
                 if worth > best:
                     best, self.end = worth, end
+                if number % _ENDS == 0:
+                    yield
             yield
 
     def _ends(self, candidate: Candidate[C], usual: float) -> Iterator[tuple[float, End]]:

@@ -273,7 +273,9 @@ class Answer(Line):
             self._finale.forget()
 
     def without_end(self) -> "Solo":
-        """As ``Part.without_end``; after the last chord it goes on at the next beat."""
+        """As ``Part.without_end``; after the last chord, which ends as it was to end, it goes on at the next beat."""
+        if self._is_open and self.chosen and not self._finale.is_changeable:
+            self._finish(self.chosen.over)
         solo = super().without_end()
         if self._end is not None:
             solo.wait_until(self._end)

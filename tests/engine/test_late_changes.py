@@ -43,6 +43,25 @@ def answer(hall: Hall) -> Answer:
     return hall.engine.part
 
 
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_solo_that_takes_over_under_the_last_chord_lets_it_end(bundle: Bundle, seed: int) -> None:
+    hall = Hall(bundle, {"play": {"seed": seed}})
+    play(hall)
+    while (end := answer(hall).chosen) is None or answer(hall).stream.cursor.tick <= end.last:
+        if hall.engine.turn is not Turn.PLAYING:
+            return  # it was written in one go
+        hall.step()
+
+    hall.change(play={"role": "solo"})
+    hall.wait(3_000)
+    sounding = set(hall.sounding)
+    for _ in range(60):
+        hall.wait(200)
+        sounding &= set(hall.sounding)
+
+    assert not sounding
+
+
 def test_limits_apply_to_an_end_that_was_chosen(bundle: Bundle) -> None:
     hall = Hall(bundle)
     play(hall)
