@@ -419,7 +419,7 @@ class Solo(Line):
                 self._write()
             elif close.chosen:
                 self._write_close(close, close.chosen)
-            elif not close.search(self._newest, is_due=self._moment() <= due_ns):
+            elif not close.search(self._since(close.begin), is_due=self._moment() <= due_ns):
                 return
             elif not close.chosen:
                 self._begin_section()
@@ -439,6 +439,10 @@ class Solo(Line):
             self._release_all(tick)
             self.wait_until(tick + BREATH)
             self._begin_section()
+
+    def _since(self, tick: int) -> list[Ticked]:
+        """What was written from the stream's tick on."""
+        return [each for each in self._newest if each.tick >= tick]
 
     def _write_close(self, close: Finale[Cursor], end: End) -> None:
         heard, is_over = close.write()
