@@ -33,7 +33,7 @@ BEAT_NS = NS_PER_S * 6 // 10
 _PHRASE_BARS = 8
 _PIANO_BEATS = 16
 _FEWEST = 6  # notes
-_LOCAL_BEATS = 8  # before the end, in which the key is judged: chorales and sonatas cadence in other keys, too
+LOCAL_BEATS = 8  # before the end, in which the key is judged: chorales and sonatas cadence in other keys, too
 _MAJOR = (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88)
 _MINOR = (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17)
 
@@ -65,7 +65,7 @@ def judged_key(notes: Iterable[Note]) -> Key:
 def ends_with(asked: Asked, answer: Sequence[Note]) -> Cadence | None:
     """The cadence with which this answer ends."""
     end = max((note.end for note in answer), default=0)
-    nearby = [note for note in answer if note.end > end - _LOCAL_BEATS * TICKS_PER_QUARTER]
+    nearby = [note for note in answer if note.end > end - LOCAL_BEATS * TICKS_PER_QUARTER]
     return cadence(answer, judged_key(nearby), asked.bars) if nearby else None
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from statistics import fmean, pstdev, stdev
 
-from export.measures.cadence import judged_key
+from export.measures.cadence import LOCAL_BEATS, judged_key
 from export.measures.continuations import Each
 from export.measures.played import notes_of
 from livegen.clock import NS_PER_MS, NS_PER_S
@@ -32,7 +32,6 @@ _STEP_NS = 50 * NS_PER_MS
 _GRID = TICKS_PER_QUARTER // 12
 _FEWEST = 8  # bars
 _REST = TICKS_PER_QUARTER * 3 // 2
-_LOCAL = 8 * TICKS_PER_QUARTER  # in which the key of a close is judged
 
 _Bar = tuple[tuple[int, int], ...]  # (onset in the bar, pitch) of each note
 
@@ -76,7 +75,7 @@ def _closes(notes: Sequence[Note]) -> int:
             near = [
                 replace(note, duration=min(note.end, after) - note.onset)
                 for note in notes
-                if onset - _LOCAL < note.end and note.onset <= onset
+                if onset - LOCAL_BEATS * TICKS_PER_QUARTER < note.end and note.onset <= onset
             ]
             count += cadence(near, judged_key(near), None) is not None
     return count

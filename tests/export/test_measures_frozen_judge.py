@@ -34,22 +34,11 @@ from export.measures.music import Event
 from export.scoring import Arrays, Logits, Tokens
 from livegen.codecs.notes import END, FIRST_PITCH, START, NotesCodec
 from livegen.errors import SettingsError
-from livegen.model.card import Card, CodecCard, SamplingDefaults, StatePart, TrainedOn
+from livegen.model.card import CodecCard
 from livegen.shipped import shipped_models
+from tests.support.small_card import CARD
 
 CODEC = NotesCodec()
-CARD = Card(
-    name="small",
-    title="a small one",
-    codec=CodecCard(name="notes"),
-    state=(StatePart(name="h", shape=(1,), dtype="float32", fill=0),),
-    matrices=((1, 1),),
-    trained_on=TrainedOn(corpus="none", credit="none", licence="none"),
-    command="none",
-    commit="none",
-    sampling=SamplingDefaults(temperature=0.5, top_p=0.9),
-    longest_run=6,
-)
 OPENING = 4
 LEARNING, ASKING = Plan(count=8, opening=OPENING, events=70), Plan(count=12, opening=OPENING, events=70, seed=100)
 GENTLE, WILD = (-2, 1, 2), (-3, 3, 4)  # semitones

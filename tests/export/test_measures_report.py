@@ -13,21 +13,9 @@ from export.measures.picture import draw
 from export.measures.report import Report, measure_predictor
 from export.scoring import Arrays, Logits, Tokens
 from livegen.codecs.notes import END, FIRST_PITCH, NotesCodec
-from livegen.model.card import Card, CodecCard, SamplingDefaults, StatePart, TrainedOn
+from tests.support.small_card import CARD
 
 CODEC = NotesCodec()
-CARD = Card(
-    name="small",
-    title="a small one",
-    codec=CodecCard(name="notes"),
-    state=(StatePart(name="h", shape=(1,), dtype="float32", fill=0),),
-    matrices=((1, 1),),
-    trained_on=TrainedOn(corpus="none", credit="none", licence="none"),
-    command="none",
-    commit="none",
-    sampling=SamplingDefaults(temperature=0.5, top_p=0.9),
-    longest_run=6,
-)
 PLAN = Plan(count=6, opening=4, events=30)
 
 
