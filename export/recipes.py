@@ -90,6 +90,8 @@ class Training(_Frozen):
     averaging: float = Field(0.999, ge=0, lt=1)  # of the weights, per update
     forgetting: float = Field(0.05, ge=0, le=1)  # chance per stream and chunk that the state is lost
     shifts: tuple[int, int] = (-5, 6)  # semitones, both included
+    paces: tuple[float, float] = (1, 1)  # of performances in another key: how many times as long they are, at the most
+    louder: int = Field(0, ge=0)  # ... and how many steps of loudness louder or softer, at the most
     unshifted_first: float = Field(0.3, ge=0, le=1)  # share of pieces in their own key at first ...
     unshifted_last: float = Field(1.0, ge=0, le=1)  # ... and at last ...
     settled_by: float = Field(0.75, gt=0, le=1)  # ... from this share of the epochs on, and so the parts

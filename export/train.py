@@ -28,7 +28,7 @@ from export.processes import Processes, joined
 from export.recipes import Recipe, Training
 from export.training_loop import Learner, Report, count, epochs, learn
 from livegen.codecs import make_codec
-from livegen.codecs.codec import Codec
+from livegen.codecs.codec import Codec, PlayedCodec
 from livegen.codecs.vocabulary import Tokens
 from livegen.errors import SettingsError
 
@@ -69,11 +69,22 @@ def epoch_tokens(pieces: Sequence[Piece], codec: Codec[Any], training: Training,
     for piece in epoch_pieces(pieces, training, epoch, random):
         lowest, highest = codec.shifts(piece.tokens)
         lowest, highest = max(lowest, training.shifts[0]), min(highest, training.shifts[1])
-        stays = random.random() < share or lowest > highest
-        parts.append(
-            piece.tokens if stays else codec.transposed(piece.tokens, int(random.integers(lowest, highest + 1)))
-        )
+        if random.random() < share or lowest > highest:
+            parts.append(piece.tokens)
+        else:
+            moved = codec.transposed(piece.tokens, int(random.integers(lowest, highest + 1)))
+            parts.append(_played_otherwise(moved, codec, training, random))
     return np.roll(np.concatenate(parts), int(random.integers(1 << 30)))
+
+
+def _played_otherwise(tokens: Tokens, codec: Codec[Any], training: Training, random: np.random.Generator) -> Tokens:
+    """A performance at another tempo, louder or softer, as the settings ask; other music as it is."""
+    if not isinstance(codec, PlayedCodec):
+        return tokens
+    shortest, longest = np.log(training.paces)
+    if longest > shortest:
+        tokens = codec.paced(tokens, float(np.exp(random.uniform(shortest, longest))))
+    return codec.louder(tokens, int(random.integers(-training.louder, training.louder + 1)))
 
 
 def batches(tokens: Tokens, training: Training, epoch: int) -> list[Tokens]:

@@ -124,3 +124,14 @@ class FrameCodec(Codec[C], Protocol[C]):
 
         ``is_top`` keeps every other voice below the highest of ``notes``.
         """
+
+
+@runtime_checkable
+class PlayedCodec(Codec[C], Protocol[C]):
+    """A codec of performances in real time, with loudness."""
+
+    def paced(self, tokens: Tokens, factor: float) -> Tokens:
+        """The same performance, ``factor`` times as long."""
+
+    def louder(self, tokens: Tokens, steps: int) -> Tokens:
+        """The same performance, each loudness so many steps louder, as far as they allow."""

@@ -24,6 +24,7 @@ from livegen.codecs.performance_grammar import (
     WAITS,
     PerformanceCursor,
     PerformanceGrammar,
+    wait_tokens,
 )
 from livegen.codecs.performance_writing import begun
 from livegen.codecs.prompt import TokenPrompt
@@ -56,6 +57,24 @@ class PerformanceCodec(PerformanceGrammar):
     def transposed(self, tokens: Tokens, semitones: int) -> Tokens:
         """The same performance, transposed up by ``semitones``."""
         return np.where(tokens >= FIRST_KEY, tokens + semitones, tokens)
+
+    def paced(self, tokens: Tokens, factor: float) -> Tokens:
+        """The same performance, ``factor`` times as long: every wait is nearest to that, and a step or longer."""
+        is_wait = (tokens >= FIRST_WAIT) & (tokens < FIRST_LOUDNESS)
+        steps = np.where(is_wait, np.array(WAITS)[np.where(is_wait, tokens - FIRST_WAIT, 0)], 0)
+        moved = np.flatnonzero(~is_wait)
+        moments = np.cumsum(steps)[moved]  # of each token that is no wait, in steps
+        before = np.diff(np.rint(moments * factor).astype(np.int64), prepend=0)
+        before = np.maximum(before, np.diff(moments, prepend=0) > 0)
+        return np.concatenate([[*wait_tokens(int(gap)), token] for gap, token in zip(before, tokens[moved], strict=True)])
+
+    def louder(self, tokens: Tokens, steps: int) -> Tokens:
+        """The same performance, each loudness so many steps louder, as far as its softest and its loudest allow."""
+        is_loudness = (tokens >= FIRST_LOUDNESS) & (tokens < FIRST_KEY)
+        if not is_loudness.any():
+            return tokens
+        lowest, highest = FIRST_LOUDNESS - tokens[is_loudness].min(), FIRST_KEY - 1 - tokens[is_loudness].max()
+        return np.where(is_loudness, tokens + min(max(steps, lowest), highest), tokens)
 
     def out_of_scale(self, pitch_classes: Collection[int]) -> Mask:
         """Note-ons of pitches whose pitch class is not among these."""
