@@ -109,6 +109,7 @@ The engine process. The engine does no input or output, and is told the time:
     engine/finale.py             looks for an end, then writes it
     engine/form.py               the form of a solo: which bars come back, which sections close
     engine/accompaniment.py      voices that sound together with the player's
+    engine/duet.py               what is played with the player in real time
     engine/token_stream.py       a stream of tokens: the state, the cursor, the way ahead and back
     engine/checkpoint.py         where a stream has got to
     engine/best_of_n.py          several ways to go on, and the likeliest of them

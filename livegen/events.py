@@ -16,6 +16,7 @@ SUSTAIN_PEDAL = 64
 SOSTENUTO_PEDAL = 66  # holds the notes whose keys are down when it is pressed
 SOFT_PEDAL = 67
 HOLD_2_PEDAL = 69
+PEDAL = 128  # stands beside pitches, 0-127, for the sustain pedal
 PEDALS = (SUSTAIN_PEDAL, SOSTENUTO_PEDAL, SOFT_PEDAL, HOLD_2_PEDAL)  # controllers that stay down until they are lifted
 
 ALL_SOUND_OFF = 120

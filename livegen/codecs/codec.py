@@ -126,9 +126,45 @@ class FrameCodec(Codec[C], Protocol[C]):
         """
 
 
+class Listener(Protocol[C]):
+    """What somebody plays, as tokens in the order in which it happens; an immutable value."""
+
+    @property
+    def pitches(self) -> frozenset[int]:
+        """The pitches of the keys that are down."""
+
+    @property
+    def late_tick(self) -> int | None:
+        """The tick at which tokens wait to be told; None when none wait."""
+
+    def hear(self, ticked: Ticked) -> tuple["Listener[C]", tuple[int, ...]]:
+        """The listener after an event, and the event's tokens, which the grammar allows; events come in order."""
+
+    def wait(self, tick: int) -> tuple["Listener[C]", tuple[int, ...]]:
+        """Nothing happens up to ``tick``: the tokens that say so, and those that were late."""
+
+    def at(self, cursor: C) -> "Listener[C]":
+        """The listener in a stream that has gone on to this cursor, by tokens of somebody else."""
+
+
 @runtime_checkable
 class PlayedCodec(Codec[C], Protocol[C]):
-    """A codec of performances in real time, with loudness."""
+    """A codec of performances in real time, with loudness and pedal."""
+
+    beat_ns: int  # the length of a quarter of its ticks
+    waits: Mask  # its tokens in which time goes on [vocab]
+
+    def prompt_of_events(self, events: Iterable[Ticked], cursor: C, length: int) -> Prompt[C]:
+        """The prompt for what was played, with its pedal, up to tick ``length``; ticks count from 0."""
+
+    def listen(self, cursor: C) -> tuple["Listener[C]", tuple[int, ...]]:
+        """Somebody whose keys are all up at ``cursor``, and the tokens that say so."""
+
+    def of_others(self, cursor: C, mine: PitchSet, keys: Collection[int], *, is_pedal_theirs: bool) -> Mask:
+        """Tokens [vocab] of a player who has these ``keys`` down, and the pedal if it is theirs.
+
+        So are note-ons of pitches that are not ``mine`` [128], and the end of the piece.
+        """
 
     def paced(self, tokens: Tokens, factor: float) -> Tokens:
         """The same performance, ``factor`` times as long."""

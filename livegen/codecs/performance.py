@@ -15,18 +15,21 @@ from numpy.typing import NDArray
 
 from livegen.codecs.decoding import ends, followed, paired
 from livegen.codecs.performance_grammar import (
+    BEAT_NS,
     END,
     FIRST_KEY,
     FIRST_LOUDNESS,
     FIRST_WAIT,
     GRID_TICKS,
+    PEDAL_DOWN,
+    PEDAL_UP,
     STEP_MS,
     WAITS,
     PerformanceCursor,
     PerformanceGrammar,
     wait_tokens,
 )
-from livegen.codecs.performance_writing import begun
+from livegen.codecs.performance_writing import PerformanceWriter, begun
 from livegen.codecs.prompt import TokenPrompt
 from livegen.codecs.vocabulary import Mask, PitchSet, Tokens
 from livegen.events import TICKS_PER_QUARTER, Note, NoteOff, NoteOn, Ticked
@@ -44,6 +47,12 @@ class PerformanceCodec(PerformanceGrammar):
     name = "performance"
     grid_ticks = GRID_TICKS
     has_velocities = True
+    beat_ns = BEAT_NS
+
+    def __init__(self, low: int = 21, high: int = 108) -> None:
+        super().__init__(low, high)
+        tokens = np.arange(len(self.vocabulary))
+        self.waits: Mask = (tokens >= FIRST_WAIT) & (tokens < FIRST_LOUDNESS)
 
     def shift(self, key: Key, pitches: Sequence[int]) -> int:
         """0: the model is trained in every key."""
@@ -66,7 +75,9 @@ class PerformanceCodec(PerformanceGrammar):
         moments = np.cumsum(steps)[moved]  # of each token that is no wait, in steps
         before = np.diff(np.rint(moments * factor).astype(np.int64), prepend=0)
         before = np.maximum(before, np.diff(moments, prepend=0) > 0)
-        return np.concatenate([[*wait_tokens(int(gap)), token] for gap, token in zip(before, tokens[moved], strict=True)])
+        return np.concatenate(
+            [[*wait_tokens(int(gap)), token] for gap, token in zip(before, tokens[moved], strict=True)]
+        )
 
     def louder(self, tokens: Tokens, steps: int) -> Tokens:
         """The same performance, each loudness so many steps louder, as far as its softest and its loudest allow."""
@@ -159,6 +170,23 @@ class PerformanceCodec(PerformanceGrammar):
         tokens += writer.let_go(origin + length)[1]
         told = -len(start)  # START is not among them
         return TokenPrompt(self, tokens, lambda cursor: replace(cursor, told=told))
+
+    def listen(self, cursor: PerformanceCursor) -> tuple[PerformanceWriter, tuple[int, ...]]:
+        """As ``PlayedCodec.listen``."""
+        writer, start = begun(self, cursor)
+        writer, ends = writer.let_go()
+        return writer, (*start, *ends)
+
+    def of_others(
+        self, cursor: PerformanceCursor, mine: PitchSet, keys: Collection[int], *, is_pedal_theirs: bool
+    ) -> Mask:
+        """As ``PlayedCodec.of_others``."""
+        mask = np.zeros(len(self.vocabulary), np.bool_)
+        mask[self.on(self.low) : self.on(self.high) + 1] = ~mine[self.low : self.high + 1]
+        mask[[self.off(pitch) for pitch in keys if pitch in cursor.down]] = True
+        mask[[PEDAL_DOWN, PEDAL_UP]] = is_pedal_theirs
+        mask[END] = True
+        return mask
 
     def _apart(self, notes: Iterable[Note]) -> list[Note]:
         """The notes, sorted, each ended where its pitch begins again; of those that begin together the longest."""

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from livegen.codecs.performance_grammar import (
     FIRST_LOUDNESS,
     GRID_TICKS,
-    LONGEST_WAIT,
     PEDAL_DOWN,
     PEDAL_UP,
     START,
@@ -48,6 +47,16 @@ class PerformanceWriter:
     late: tuple[int, ...] = ()  # tokens that wait for ...
     due: int = 0  # ... this tick
 
+    @property
+    def pitches(self) -> frozenset[int]:
+        """The pitches of the keys that are down."""
+        return frozenset(self.grammar.fold(pitch) for _, pitch in self.keys)
+
+    @property
+    def late_tick(self) -> int | None:
+        """The tick at which tokens wait to be told; None when none wait."""
+        return self.due if self.late else None
+
     def hear(self, ticked: Ticked) -> tuple["PerformanceWriter", tuple[int, ...]]:
         """The writer after an event, and the event's tokens, which the grammar allows; events come in order.
 
@@ -72,11 +81,10 @@ class PerformanceWriter:
         return self._after(pen, keys)
 
     def wait(self, tick: int) -> tuple["PerformanceWriter", tuple[int, ...]]:
-        """What can be told while nothing happens before ``tick``: what is late, and the longest waits."""
+        """Nothing happens up to ``tick``, or the moment nearest to it: what is late is told, and the time."""
         pen = _Pen(self.grammar, self.cursor, list(self.late), self.due)
-        pen.write_late(before=tick)
-        while pen.cursor.tick + LONGEST_WAIT * GRID_TICKS <= tick:
-            pen.go(pen.cursor.tick + LONGEST_WAIT * GRID_TICKS)
+        pen.write_late(before=tick + 1)
+        pen.go(nearest(tick, GRID_TICKS))
         return self._after(pen, self.keys)
 
     def let_go(self, tick: int = 0) -> tuple["PerformanceWriter", tuple[int, ...]]:

@@ -7,9 +7,10 @@ from math import log
 import numpy as np
 
 from livegen.clock import NS_PER_S
-from livegen.codecs.codec import Codec, Cursor, FrameCodec
+from livegen.codecs.codec import Codec, Cursor, FrameCodec, PlayedCodec
 from livegen.codecs.vocabulary import PitchSet
 from livegen.engine.accompaniment import Accompaniment, KeySetting
+from livegen.engine.duet import Duet
 from livegen.engine.endings import Wish
 from livegen.engine.part import Part, PlaybackStyle
 from livegen.engine.parts import Answer, Solo, Start
@@ -18,7 +19,7 @@ from livegen.engine.sampler import Sampler
 from livegen.engine.session_cache import cache_for
 from livegen.engine.token_stream import TokenStream
 from livegen.engine.turn_taking import OTHERWISE, ROLES, Role
-from livegen.events import TICKS_PER_QUARTER, Note, NoteOff, NoteOn
+from livegen.events import TICKS_PER_QUARTER, ControlChange, Note, NoteOff, NoteOn, Ticked, Timed
 from livegen.model.bundle import Bundle
 from livegen.model.card import SamplingDefaults
 from livegen.music.beat_tracker import FASTEST_NS, BeatTracker
@@ -29,7 +30,7 @@ from livegen.music.metre import Bars, KeyChange, Metre
 from livegen.music.metre_detection import HeardMetre, hear_metre, in_words
 from livegen.music.phrase import Phrase, lay_out
 from livegen.music.phrase_capture import HeardNote
-from livegen.music.tempo_map import SteadyTempo, TempoMap, next_multiple
+from livegen.music.tempo_map import SteadyTempo, TempoMap, next_multiple, round_div
 from livegen.music.transport import TransportState
 from livegen.settings import Role as RoleName
 from livegen.settings import Settings
@@ -49,16 +50,24 @@ class Beginning:
 
     at_ns: int
     transport: TransportState | None
-    played: Sequence[HeardNote] = ()  # the phrase that it answers
+    played: Sequence[HeardNote] = ()  # the phrase that it answers ...
+    events: Sequence[Timed] = ()  # ... and all that was played in it
     pitch: int = 60  # the first note of the player that it accompanies
     newest: Callable[[int, int], Sequence[HeardNote]] = lambda count, now_ns: ()  # so many of the newest since then
     hands: Hands = field(default_factory=Hands)
 
 
 def playable_roles(codec: Codec[Cursor]) -> tuple[RoleName, ...]:
-    """The roles whose parts a model with this codec can write; an accompaniment needs a ``FrameCodec``."""
-    can_accompany = isinstance(codec, FrameCodec)
-    return tuple(name for name, role in ROLES.items() if can_accompany or role.part != "accompaniment")
+    """The roles whose parts a model with this codec can write.
+
+    An accompaniment needs a codec of frames or of performances, and only frames can be made at once for each note.
+    """
+    can_harmonise, can_accompany = isinstance(codec, FrameCodec), isinstance(codec, FrameCodec | PlayedCodec)
+
+    def is_playable(role: Role) -> bool:
+        return role.part != "accompaniment" or (can_harmonise if role.is_immediate else can_accompany)
+
+    return tuple(name for name, role in ROLES.items() if is_playable(role))
 
 
 def role_refusal(bundle: Bundle, name: RoleName) -> str:
@@ -141,33 +150,36 @@ class Composer:
     def _make(self, role: Role, beginning: Beginning) -> Part:
         match role.part:
             case "answer":
-                return self._answer(beginning.played, beginning.transport)
+                return self._answer(beginning)
             case "endless":
                 return self._solo(beginning)
             case "accompaniment":
+                if isinstance(self.codec, PlayedCodec):
+                    return self._duet(role, beginning, self.codec)
                 return self._accompaniment(role, beginning)
 
-    def _answer(self, played: Sequence[HeardNote], transport: TransportState | None) -> Answer:
+    def _answer(self, beginning: Beginning) -> Answer:
         """The answer to a phrase; with a clock, on the clock's beat."""
+        played, transport = beginning.played, beginning.transport
         phrase, origin = self._lay_out(played, transport)
         before, self.key = self.key, self._find_key([(n.pitch, n.duration / TICKS_PER_QUARTER) for n in phrase.notes])
         self.heard_key = KeyChange(played[0].onset_ns, self.key.tonic, self.key.is_minor)
         self._shift = self.codec.shift(self.key, [note.pitch for note in phrase.notes])
         stream = self._continue(is_same_key=self.key == before)
         self.apply_bias(stream)
+        if isinstance(self.codec, PlayedCodec):
+            return self._played_answer(self.codec, stream, beginning, phrase)
         notes = _transposed(phrase, self._shift)
         is_timed = transport is None or self.settings.time.beats_per_bar  # a clock has beats, and no bars
         home, bars = self.key.transposed(self._shift), phrase.bars
         prompt = self.codec.prompt(notes, stream.cursor, home, bars if is_timed else None)
         stream.begin(prompt)
-        folded = sum(self.codec.fold(note.pitch) != note.pitch for note in notes)
-        count = f"{len(played)} notes" + (f" ({folded} out of the model's range, moved by octaves)" if folded else "")
         length = next_multiple(round(phrase.whole_length * self.settings.play.answer_length), TICKS_PER_QUARTER)
         longest = bars.ticks * self.settings.play.answer_bars or None
         start = Start(
             bars.ticks if self.settings.time.begin_on == "bar" else TICKS_PER_QUARTER,
             origin + phrase.length,
-            f"heard {count}, {self.key}, {in_words(phrase.tempo, bars)}",
+            self._in_words(len(played), [note.pitch for note in notes], phrase),
             None if transport else _metre_of(phrase),
             (origin + bars.upbeat) % bars.ticks,
         )
@@ -176,6 +188,46 @@ class Composer:
         ahead = replace(felt, upbeat=(felt.upbeat - phrase.length) % felt.ticks)
         wish = Wish(min(length, longest or length), longest, home, ahead, tuple(notes))
         return Answer(stream, prompt, style, beat, start, wish)
+
+    def _played_answer(
+        self, codec: PlayedCodec[Cursor], stream: TokenStream[Cursor], beginning: Beginning, phrase: Phrase
+    ) -> Answer:
+        """The answer of a codec of performances: in real time, or the clock's, from a beat of the phrase on."""
+        is_whole = phrase.length == phrase.whole_length
+        begin_ns = beginning.played[0].onset_ns if is_whole else phrase.tempo.ns_at(0)
+        beat: TempoMap = beginning.transport or SteadyTempo(begin_ns, codec.beat_ns)
+        origin = beat.tick_at(begin_ns)
+        notes = [
+            Note(tick, note.pitch, max(codec.grid_ticks, beat.tick_at(note.end_ns) - origin - tick), note.velocity)
+            for note in beginning.played
+            for tick in (beat.tick_at(note.onset_ns) - origin,)
+            if tick >= 0
+        ]
+        events = [Ticked(max(0, beat.tick_at(each.at_ns) - origin), each.event) for each in _since(beginning, begin_ns)]
+        end = max(note.end for note in notes)
+        prompt = codec.prompt_of_events(events, stream.cursor, end)
+        stream.begin(prompt)
+        beat_ticks = round_div(phrase.tempo.beat_ns * TICKS_PER_QUARTER, beat.beat_ns)
+        bar_ticks = beat_ticks * phrase.bars.ticks // TICKS_PER_QUARTER
+        grid = bar_ticks if self.settings.time.begin_on == "bar" else beat_ticks
+        start = Start(
+            grid,
+            origin + end,
+            self._in_words(len(beginning.played), [note.pitch for note in notes], phrase),
+            None if beginning.transport else _metre_of(phrase),
+            beat.tick_at(phrase.tempo.ns_at(phrase.bars.upbeat)) % grid,
+        )
+        length = next_multiple(round(end * self.settings.play.answer_length), TICKS_PER_QUARTER)
+        longest = bar_ticks * self.settings.play.answer_bars or None
+        assert self.key
+        wish = Wish(min(length, longest or length), longest, self.key, Bars(), tuple(notes))
+        return Answer(stream, prompt, self._line_style(notes), beat, start, wish, codec.waits)
+
+    def _in_words(self, count: int, pitches: Sequence[int], phrase: Phrase) -> str:
+        """What was heard; ``pitches``, as the model is told them."""
+        folded = sum(self.codec.fold(pitch) != pitch for pitch in pitches)
+        moved = f" ({folded} out of the model's range, moved by octaves)" if folded else ""
+        return f"heard {count} notes{moved}, {self.key}, {in_words(phrase.tempo, phrase.bars)}"
 
     def _solo(self, beginning: Beginning) -> Solo:
         """Music without a phrase to answer; it continues the last stream, if there is one."""
@@ -206,6 +258,13 @@ class Composer:
         )
         part.metre = beat.metre if isinstance(beat, BeatTracker) else None
         return part
+
+    def _duet(self, role: Role, beginning: Beginning, codec: PlayedCodec[Cursor]) -> Duet:
+        """What is played with the player, in real time; it continues the last stream, if there is one."""
+        self._shift, self.key = 0, self.key or self._fixed_key
+        stream = self._continue(is_same_key=True)
+        self.apply_bias(stream)
+        return Duet(codec, stream, self._line_style(()), beginning.at_ns, role.patience_ns)
 
     def update_key(self, heard: Sequence[HeardNote], melody: Sequence[int]) -> KeySetting | None:
         """Find the key anew; another ``KeySetting`` when the transposition changes with the key or the register."""
@@ -367,9 +426,12 @@ class Composer:
         return _A_SIXTH % self.codec.grid_ticks == 0  # of a beat
 
     def _continue(self, *, is_same_key: bool) -> TokenStream[Cursor]:
-        """Continue the last stream when the key is the same and it ended on a beat, else begin a new one."""
-        last = self._stream
-        if last and is_same_key and last.cursor.tick % TICKS_PER_QUARTER == 0:
+        """Continue the last stream when the key is the same and it ended on a beat, else begin a new one.
+
+        A codec of performances has neither keys nor beats: both play on in one stream.
+        """
+        last, is_played = self._stream, isinstance(self.codec, PlayedCodec)
+        if last and (is_played or (is_same_key and last.cursor.tick % TICKS_PER_QUARTER == 0)):
             return last
         return self._begun()
 
@@ -394,6 +456,11 @@ def _metre_of(phrase: Phrase) -> Metre:
     begin = bars.upbeat - next_multiple(bars.upbeat + skipped, bars.ticks)
     beat_ns = phrase.tempo.beat_ns * 2 // 3 if bars.is_compound else phrase.tempo.beat_ns
     return Metre(phrase.tempo.ns_at(begin), 0, beat_ns, bars.in_quarters().beats, is_compound=bars.is_compound)
+
+
+def _since(beginning: Beginning, begin_ns: int) -> list[Timed]:
+    """What was played from a moment on; of what was before it the pedal only."""
+    return [each for each in beginning.events if each.at_ns >= begin_ns or isinstance(each.event, ControlChange)]
 
 
 def _transposed(phrase: Phrase, semitones: int) -> list[Note]:

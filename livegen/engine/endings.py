@@ -47,6 +47,7 @@ WEIGHTS: Mapping[str, Weights] = {  # by codec
     "abc": Weights(0.15),
     "chorale": Weights(0.4),
     "note_duration": Weights(0),
+    "performance": Weights(0.2, strong=0),
     "notes": Weights(0),
 }
 _OTHERS = Weights(0.2)

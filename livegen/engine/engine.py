@@ -70,6 +70,8 @@ class Engine:
         elif self._part and self._turn is Turn.TOGETHER:
             for pitch in before - self._capture.held:
                 self._take_back(self._part, self._part.note_off(pitch, timed.at_ns))
+        if self._part and self._turn is Turn.TOGETHER:
+            self._take_back(self._part, self._part.hear(timed))
 
     def imagine(self, now_ns: int) -> Plan:
         """Plan music up to the horizon; hand over the events up to the commit time."""
@@ -82,7 +84,8 @@ class Engine:
             if self._capture.is_sustained:
                 sooner = "lift it at the end of a phrase to be answered sooner"
                 self._notices.append(f"the pedal is still down: it is waited for no longer; {sooner}")
-            self._part = self._make(now_ns, played=self._capture.take())
+            events = self._capture.events
+            self._part = self._make(now_ns, played=self._capture.take(), events=events)
         if self._part and self._is_playing:
             return self._plan(self._play(self._part, now_ns))
         return self._plan(())
@@ -215,11 +218,18 @@ class Engine:
 
     # parts
 
-    def _make(self, now_ns: int, *, played: list[HeardNote] | None = None, pitch: int = 0) -> Part:
+    def _make(
+        self,
+        now_ns: int,
+        *,
+        played: Sequence[HeardNote] = (),
+        events: Sequence[Timed] = (),
+        pitch: int = 0,
+    ) -> Part:
         def newest(count: int, until_ns: int) -> Sequence[HeardNote]:
             return self._capture.newest(count, until_ns, now_ns)
 
-        beginning = Beginning(now_ns, self._transport, played or (), pitch, newest, self._hands)
+        beginning = Beginning(now_ns, self._transport, played, events, pitch, newest, self._hands)
         return self._composer.make(self._role, beginning)
 
     def _play(self, part: Part, now_ns: int) -> tuple[Timed, ...]:

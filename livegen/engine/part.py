@@ -61,7 +61,7 @@ class Part(Protocol):
 
     @property
     def sounding(self) -> frozenset[int]:
-        """Pitches that keep sounding through a retraction."""
+        """Pitches that keep sounding through a retraction, and ``PEDAL`` if the sustain pedal stays down."""
         return frozenset()
 
     @property
@@ -83,6 +83,10 @@ class Part(Protocol):
 
     def note_off(self, pitch: int, at_ns: int) -> int | None:
         """A key is released; returns the same as ``note_on``."""
+        return None
+
+    def hear(self, timed: Timed) -> int | None:
+        """Something was played, of whatever kind; returns the same as ``note_on``."""
         return None
 
     def plan(self, moment: Moment) -> Sequence[str]:

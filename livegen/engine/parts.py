@@ -8,6 +8,7 @@ from math import inf
 
 from livegen.clock import NS_PER_S
 from livegen.codecs.codec import Cursor, Prompt
+from livegen.codecs.vocabulary import Mask
 from livegen.engine.endings import End, Wish
 from livegen.engine.finale import LEAD_NS, Finale
 from livegen.engine.form import TAKES_UP, Form, closing
@@ -240,9 +241,12 @@ class Answer(Line):
         beat: TempoMap,
         start: Start,
         wish: Wish,
+        waits: Mask | None = None,
     ) -> None:
+        """``waits``: tokens [vocab] that do not come before its first note."""
         super().__init__(stream, style, beat, start)
         self._prompt = prompt
+        self._waits = waits
         self._written: list[Ticked] = []  # in the stream's ticks
         self._finale = Finale(stream, wish)
         self._end: int | None = None  # in the beat's ticks
@@ -331,7 +335,7 @@ class Answer(Line):
     def _write(self) -> None:
         is_first = self.stream.cursor.tick == self._begin_tick
         held = self.stream.cursor.sounding
-        settled = self.stream.imagine()
+        settled = self.stream.imagine(self._waits if is_first else None)
         if is_first:
             settled = (*self._struck(held, settled), *settled)
         for ticked in settled:

@@ -15,7 +15,7 @@ class Plan:
 
     events: tuple[Timed, ...] = ()  # send each at its moment
     retract_ns: int | None = None  # drop all events after this moment, and end the notes that would hang
-    kept: tuple[int, ...] = ()  # pitches that keep sounding through a retraction
+    kept: tuple[int, ...] = ()  # what lasts through a retraction: pitches, and ``PEDAL``
     notices: tuple[str, ...] = ()  # lines for the person at the keyboard
     role_changed: Role | None = None  # the role that the engine has changed to by itself
     marks: tuple[Mark, ...] = ()  # tempo, metre and key, where they have changed

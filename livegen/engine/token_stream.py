@@ -30,7 +30,7 @@ from livegen.engine.checkpoint import Checkpoint, beginning
 from livegen.engine.repetition import RepetitionGuard
 from livegen.engine.sampler import Sampler
 from livegen.engine.session_cache import SessionCache
-from livegen.events import Ticked
+from livegen.events import NoteOn, Ticked
 from livegen.model.stepper import Logits, State, Stepper
 
 _MOST_TOKENS = 400  # of a continuation: one that does not get on is given up
@@ -124,14 +124,46 @@ class TokenStream(Generic[C]):
             self._advance(mask, is_own=False)
         return prompt.mask(self._checkpoint.cursor) is None
 
-    def imagine(self) -> tuple[Ticked, ...]:
-        """Generate tokens until the cursor's tick moves on or the piece ends; return the events that they settled."""
+    def imagine(self, unwanted: Mask | None = None) -> tuple[Ticked, ...]:
+        """Generate tokens until the cursor's tick moves on or the piece ends; return the events that they settled.
+
+        Until a note begins, no token that is ``unwanted`` comes, as far as there are others.
+        """
         events: list[Ticked] = []
         begin = self._checkpoint.cursor.tick
         while True:
-            events += self._advance(self._sound(self._codec.mask(self._checkpoint.cursor), self._checkpoint))
+            mask = self._sound(self._codec.mask(self._checkpoint.cursor), self._checkpoint)
+            settled = self._advance(mask if unwanted is None else _without(mask, unwanted))
+            if any(isinstance(ticked.event, NoteOn) for ticked in settled):
+                unwanted = None
+            events += settled
             if self._checkpoint.cursor.tick != begin or self._checkpoint.cursor.is_piece_end:
                 return tuple(events)
+
+    def tell(self, tokens: Iterable[int]) -> None:
+        """These tokens come next, from somebody else."""
+        for token in tokens:
+            self._take(token, is_own=False)
+
+    def imagine_beside(self, others: Mask, waits: Mask) -> tuple[Ticked, ...]:
+        """Draw the next event or wait; of what is in ``others``, somebody else decides, so that time goes on instead.
+
+        This is the thinning of a point process (Lewis and Shedler, 1979): what is left has its own probability.
+        """
+        logits, begin = self._logits(), self._checkpoint
+        mask = self._sound(self._codec.mask(begin.cursor), begin)
+        token = self._draw(logits, mask, begin, self._sampler)
+        if not others[token]:
+            events = self._take(token)
+            if events or self.cursor.is_whole:
+                return events
+            logits_of_keys = self._logits()
+            keys = self._sound(self._codec.mask(self.cursor), self._checkpoint)
+            token = self._draw(logits_of_keys, keys, self._checkpoint, self._sampler)
+            if not others[token]:
+                return self._take(token)
+            self.go(begin)
+        return self._take(self._draw(logits, mask & waits, begin, self._sampler))
 
     def futures(self, count: int, until: int) -> Steps[C]:
         """So many continuations up to a tick, or to the end of the piece; all are stepped in one call of the network.

@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 
 from livegen.events import (
+    PEDAL,
+    SUSTAIN_PEDAL,
     ControlChange,
     Event,
     NoteOff,
@@ -57,14 +59,15 @@ class Scheduler:
         """Forget events due after ``after_ns``, and end what would hang, as soon as the remaining events allow.
 
         ``endings``: the events that end each note, pedal and bend that lasts now. One note of each of ``kept_pitches``
-        sounds on.
+        sounds on, and the sustain pedal stays down where ``PEDAL`` is among them.
         """
         kept = self._keep(lambda timed: timed.at_ns <= after_ns or _is_clock(timed.event))
         end_ns = max(after_ns, now_ns, *(timed.at_ns + 1 for timed in kept if isinstance(timed.event, NoteOn)))
         spared = set(kept_pitches)
         for event in _unended(kept, endings):
-            if isinstance(event, NoteOff) and event.pitch in spared:
-                spared.remove(event.pitch)
+            number = event.pitch if isinstance(event, NoteOff) else PEDAL if _is_sustain(event) else None
+            if number is not None and number in spared:
+                spared.remove(number)
             else:
                 self.add((Timed(end_ns, event),))
 
@@ -73,6 +76,10 @@ class Scheduler:
         self._heap.clear()
         self.add(kept)
         return kept
+
+
+def _is_sustain(event: Event) -> bool:
+    return isinstance(event, ControlChange) and event.number == SUSTAIN_PEDAL
 
 
 def _is_clock(event: Event) -> bool:

@@ -1,5 +1,6 @@
 """Collects what the player has played since the last answer, and knows when the phrase is over."""
 
+from collections import deque
 from dataclasses import dataclass
 
 from livegen.clock import NS_PER_S
@@ -19,6 +20,7 @@ from livegen.events import (
 _Key = tuple[int, int]  # channel, pitch
 
 _MOST_NOTES = 4096
+_MOST_EVENTS = 4 * _MOST_NOTES
 _RECENT_ONSETS = 8
 _LONGEST_BEAT_NS = 3 * NS_PER_S
 _RINGING_NS = NS_PER_S  # the pedal keeps a phrase open for so long after the last key, at the most
@@ -50,6 +52,7 @@ class PhraseCapture:
         self._sostenuto: dict[int, set[_Key]] = {}  # channel whose sostenuto pedal is down → the notes it holds
         self._channels: set[int] = set()  # that the phrase has notes on
         self._notes: list[HeardNote] = []
+        self._events: deque[Timed] = deque(maxlen=_MOST_EVENTS)
         self._onsets: list[int] = []
         self._last_ns = 0
 
@@ -58,6 +61,7 @@ class PhraseCapture:
 
         A note that a pedal holds lasts until the pedal comes up, or until its key goes down again.
         """
+        self._events.append(timed)
         match timed.event:
             case NoteOn(pitch, _, channel):
                 self._release((channel, pitch), timed.at_ns)
@@ -88,6 +92,11 @@ class PhraseCapture:
         notes = [note for note in (*self._notes[-count:], *held) if note.onset_ns >= since_ns]
         return sorted(notes, key=lambda note: (note.onset_ns, note.pitch))[-count:]
 
+    @property
+    def events(self) -> tuple[Timed, ...]:
+        """All that was played since the last phrase was taken; first of all the pedals that were down then."""
+        return tuple(self._events)
+
     def has_ended(self, now_ns: int) -> bool:
         """Is the phrase over? The pause exceeds the settings' and the phrase's beat; keys are up, or held too long."""
         due_ns = self.due_ns
@@ -116,6 +125,8 @@ class PhraseCapture:
             self._release(key, self._last_ns)
         notes = sorted(self._notes, key=lambda note: (note.onset_ns, note.pitch))
         self._notes, self._onsets = [], []
+        down = [ControlChange(SUSTAIN_PEDAL, 127, channel) for channel in sorted(self._pedals)]
+        self._events = deque((Timed(self._last_ns, event) for event in down), maxlen=_MOST_EVENTS)
         self._channels = {channel for channel, _ in self._held}
         return notes
 

@@ -406,13 +406,13 @@ def test_a_piece_of_nothing_is_a_piece() -> None:
 # live
 
 
-def test_silence_is_told_in_the_longest_waits_and_the_rest_with_the_next_event() -> None:
+def test_silence_is_told_as_far_as_it_has_lasted_and_the_rest_with_the_next_event() -> None:
     writer, _ = begun(CODEC, CODEC.begin())
 
     writer, meanwhile = writer.wait(1200 * GRID_TICKS)
     writer, after = writer.hear(at(1234, NoteOn(60, 64)))
 
-    assert (texts(meanwhile), texts(after)) == (["5000 ms"] * 2, ["2000 ms", "340 ms", "velocity 64", "60 on"])
+    assert (texts(meanwhile), texts(after)) == (["5000 ms"] * 2 + ["2000 ms"], ["340 ms", "velocity 64", "60 on"])
 
 
 def test_what_is_late_is_told_while_nothing_happens() -> None:
@@ -422,7 +422,7 @@ def test_what_is_late_is_told_while_nothing_happens() -> None:
 
     writer, meanwhile = writer.wait(at(2, UP).tick)
 
-    assert (texts(tapped)[1:], off, texts(meanwhile)) == (["60 on"], (), ["10 ms", "60 off"])
+    assert (texts(tapped)[1:], off, texts(meanwhile)) == (["60 on"], (), ["10 ms", "60 off", "10 ms"])
 
 
 def test_a_player_goes_on_in_a_stream_in_which_the_model_has_played() -> None:
@@ -553,3 +553,25 @@ def test_of_notes_that_overlap_on_one_pitch_each_has_its_own_end() -> None:
     notes = [Note(0, 60, 480, 64), Note(160, 60, 960, 64), Note(160, 60, 160, 80)]
 
     assert CODEC.decode(CODEC.encode(notes)) == [Note(0, 60, 160, 64), Note(160, 60, 960, 64)]
+
+
+def test_another_pace_moves_every_moment_and_keeps_what_happens() -> None:
+    events = played(
+        (0, NoteOn(60, 64)), (10, DOWN), (30, NoteOff(60)), (31, NoteOn(64, 80)), (700, NoteOff(64)), (701, UP)
+    )
+    tokens = np.array(CODEC.encode_events(events))
+
+    slower, faster = (CODEC.decode_events(CODEC.paced(tokens, factor).tolist()) for factor in (1.5, 0.1))
+
+    assert [(ticked.tick // GRID_TICKS, ticked.event) for ticked in slower] == [
+        (step, ticked.event) for step, ticked in zip((0, 15, 45, 46, 1050, 1052), events, strict=True)
+    ]
+    assert [ticked.tick // GRID_TICKS for ticked in faster] == [0, 1, 3, 4, 71, 72]  # no moment joins the one before it
+    assert CODEC.paced(tokens, 1).tolist() == tokens.tolist()
+
+
+@pytest.mark.parametrize(("steps", "velocities"), [(2, [80, 120]), (9, [88, 127]), (-9, [8, 48]), (-1, [56, 96])])
+def test_what_is_louder_stays_within_the_loudest_and_the_softest(steps: int, velocities: list[int]) -> None:
+    tokens = np.array(CODEC.encode([Note(0, 60, 480, 64), Note(480, 62, 480, 104)]))
+
+    assert [note.velocity for note in CODEC.decode(CODEC.louder(tokens, steps).tolist())] == velocities

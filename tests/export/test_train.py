@@ -14,7 +14,9 @@ from export.corpora.work import Piece, concatenate
 from export.networks import make_network
 from export.recipes import Dropouts, Recipe, Rereading, Training, WindowedLstm
 from livegen.codecs.chorale import ChoraleCodec
+from livegen.codecs.performance import PerformanceCodec
 from livegen.errors import SettingsError
+from livegen.events import Note
 from tests.support.scales import stand_in
 
 CODEC = ChoraleCodec()
@@ -233,3 +235,26 @@ def test_the_average_follows_fast_at_first_and_then_slowly() -> None:
 
     torch.testing.assert_close(averages[0], 0.9 * weight.detach())
     torch.testing.assert_close(averages[10**6], 0.1 * weight.detach())
+
+
+def test_performances_are_learnt_at_other_tempos_louder_and_softer() -> None:
+    codec = PerformanceCodec()
+    training = TRAINING.model_copy(
+        update={"unshifted_first": 0.0, "unshifted_last": 0.0, "paces": (0.5, 2.0), "louder": 2}
+    )
+    piece = Piece("scale", np.array(codec.encode([Note(480 * step, 60 + step, 480, 64) for step in range(8)])))
+
+    epochs = [train.epoch_tokens([piece], codec, training, epoch).tolist() for epoch in range(40)]
+
+    texts = [[codec.vocabulary.text(token) for token in tokens] for tokens in epochs]
+    lengths = [sum(int(text[:-3]) for text in each if text.endswith(" ms")) / 2400 for each in texts]
+    assert 0.5 <= min(lengths) < 0.8 < 1.3 < max(lengths) <= 2.01
+    loud = {text for each in texts for text in each if text.startswith("velocity")}
+    assert loud == {f"velocity {velocity}" for velocity in (48, 56, 64, 72, 80)}
+
+
+def test_music_without_loudness_is_learnt_as_it_is() -> None:
+    training = TRAINING.model_copy(update={"shifts": (0, 0), "paces": (0.5, 2.0), "louder": 2})
+    piece = Piece("one", np.full(8, CODEC.note_token(60, tied=False)))
+
+    assert train.epoch_tokens([piece], CODEC, training, 0).tolist() == piece.tokens.tolist()
