@@ -297,8 +297,7 @@ class Composer:
         if self.key:
             strange = self.codec.out_of_scale(self.key.transposed(self._shift).scale)
             odds = odds + np.where(strange, np.float32(log(sampling.out_of_key)), np.float32(0))
-        stream.set_bias(odds)
-        stream.set_allowed_pitches(self._allowed())
+        stream.set_bias(odds, self._allowed())
 
     def _set_familiarity(self, part: Part) -> None:
         part.stream.set_familiarity(self.settings.sampling.familiarity * part.takes_up)

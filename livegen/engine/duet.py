@@ -72,7 +72,7 @@ class Duet(Part):
         self._beat = SteadyTempo(begin_ns - stream.cursor.tick * codec.beat_ns // TICKS_PER_QUARTER, codec.beat_ns)
         self.metre = Metre(begin_ns, 0, codec.beat_ns, 4)
         self._listener, tokens = codec.listen(stream.cursor)
-        stream.tell(tokens)
+        stream.write(tokens, is_own=False)
         self._trail = deque([_Point(self._now_ns, stream.checkpoint)])  # only the first one is certain
         self._planned: deque[Timed] = deque()
         self._lasting: frozenset[int] = frozenset()  # what of ours the last event of the player did not take back
@@ -104,7 +104,7 @@ class Duet(Part):
         kept_ns = self._go_back(timed.at_ns + _TOGETHER_NS)
         ticked = Ticked(self._beat.tick_at(timed.at_ns), timed.event)
         self._listener, tokens = self._listener.at(self.stream.cursor).hear(ticked)
-        self.stream.tell(tokens)
+        self.stream.write(tokens, is_own=False)
         self._give_way(kept_ns)
         return kept_ns if self._handed_ns > kept_ns else None
 
@@ -194,8 +194,8 @@ class Duet(Part):
             return
         tick = self._beat.tick_at(now_ns) if is_behind else late_tick or 0
         self._listener, tokens = self._listener.at(self.stream.cursor).wait(tick)
-        self.stream.tell(tokens)
-        self._settle(self._trail[-1])
+        self.stream.write(tokens, is_own=False)
+        self._confirm(self._trail[-1])
 
     def _go_back(self, after_ns: int) -> int:
         """Take back what was planned after a moment; return the moment after which nothing is planned."""
@@ -209,7 +209,7 @@ class Duet(Part):
         self._lasting = frozenset(pitches | ({PEDAL} if point.is_pedal_down else set()))
         return kept_ns
 
-    def _settle(self, point: _Point) -> None:
+    def _confirm(self, point: _Point) -> None:
         """The stream is at a point that nothing takes back."""
         self._trail = deque([replace(point, at_ns=self._now_ns, checkpoint=self.stream.checkpoint)])
 
@@ -222,7 +222,7 @@ class Duet(Part):
         if point.is_pedal_down and self._is_pedal_theirs:
             self._planned.append(Timed(at_ns, ControlChange(SUSTAIN_PEDAL, 0)))
             point = replace(point, is_pedal_down=False)
-        self._settle(point)
+        self._confirm(point)
 
     # our events
 

@@ -95,17 +95,16 @@ class TokenStream(Generic[C]):
         """The name of the codec of its tokens."""
         return self._codec.name
 
-    def set_bias(self, odds: Logits) -> None:
-        """From now on add these log-odds [vocab] to the logits."""
-        self._bias = odds
+    def set_bias(self, odds: Logits, pitches: PitchSet | None) -> None:
+        """From now on add these log-odds [vocab] to the logits, and begin only these ``pitches`` [128].
+
+        Another begins where no other token is allowed; None allows all.
+        """
+        self._bias, self._allowed = odds, pitches
 
     def set_familiarity(self, familiarity: float) -> None:
         """From now on what the session remembers counts so much; without a cache, nothing."""
         self._familiarity = familiarity
-
-    def set_allowed_pitches(self, pitches: PitchSet | None) -> None:
-        """From now on begin only these pitches [128], unless no other token is allowed; None allows all."""
-        self._allowed = pitches
 
     def may_begin(self, pitch: int) -> bool:
         """Is this pitch allowed?"""
@@ -139,11 +138,6 @@ class TokenStream(Generic[C]):
             events += settled
             if self._checkpoint.cursor.tick != begin or self._checkpoint.cursor.is_piece_end:
                 return tuple(events)
-
-    def tell(self, tokens: Iterable[int]) -> None:
-        """These tokens come next, from somebody else."""
-        for token in tokens:
-            self._take(token, is_own=False)
 
     def imagine_beside(self, others: Mask, waits: Mask) -> tuple[Ticked, ...]:
         """Draw the next event or wait; of what is in ``others``, somebody else decides, so that time goes on instead.
@@ -193,14 +187,15 @@ class TokenStream(Generic[C]):
                 ends.append(cursor.tick)
         return ends
 
-    def write(self, tokens: Iterable[int], until: float = inf) -> tuple[Ticked, ...]:
+    def write(self, tokens: Iterable[int], until: float = inf, *, is_own: bool = True) -> tuple[Ticked, ...]:
         """Go on with these tokens, which the grammar must allow, up to a tick; return the events that they settled.
 
+        Unless they are our own, somebody else has played them.
         Of an iterator no more is taken than is written; at least one token is.
         """
         events: list[Ticked] = []
         for token in tokens:
-            events += self._take(token)
+            events += self._take(token, is_own=is_own)
             if self.cursor.is_whole and self.cursor.tick >= until:
                 break
         return tuple(events)
