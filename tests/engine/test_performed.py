@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from livegen.clock import NS_PER_MS
 from livegen.codecs.performance import PerformanceCodec
 from livegen.codecs.performance_grammar import FIRST_KEY, FIRST_LOUDNESS, FIRST_WAIT, STEP_NS, WAITS
-from livegen.events import ControlChange, NoteOn
+from livegen.events import SUSTAIN_PEDAL, ControlChange, NoteOff, NoteOn, Timed
 from livegen.model.bundle import Bundle, load_bundle
 from livegen.model.stepper import State, Stepper
+from livegen.music.phrase_capture import PhraseCapture
 from tests.support.hall import Hall
 
 
@@ -24,10 +25,13 @@ class Monkey:
         self._odds[FIRST_WAIT:FIRST_LOUDNESS] = np.where(np.array(WAITS) > 30, -5, 0)
         self._odds[FIRST_KEY + 88 :] = 3
 
+        self.told: list[int] = []
+
     def initial(self, batch: int = 1) -> State:
         return {"nothing": np.zeros((batch, 1), np.float32)}
 
     def step(self, tokens: NDArray[np.int64], state: State) -> tuple[NDArray[np.float32], State]:
+        self.told += tokens[0].tolist()
         return np.broadcast_to(self._odds, (*tokens.shape, len(self._odds))), state
 
 
@@ -35,6 +39,12 @@ class Monkey:
 def performed() -> Bundle:
     codec = PerformanceCodec()
     return replace(load_bundle("bach"), codec=cast(Any, codec), stepper=cast(Stepper, Monkey(codec)))
+
+
+def texts_told(performed: Bundle) -> list[str]:
+    monkey, text = cast(Monkey, performed.stepper), performed.codec.vocabulary.text
+    told, monkey.told = monkey.told, []
+    return [text(token) for token in told]
 
 
 def test_a_solo_without_a_clock_is_in_real_time(performed: Bundle) -> None:
@@ -73,3 +83,80 @@ def test_a_player_who_interrupts_ends_its_notes_and_its_pedal(performed: Bundle)
 
     assert hall.ledger.lasting() == ()
     assert not [timed for timed in hall.onsets(hall.now_ns - 900 * NS_PER_MS)]
+
+
+def test_an_answer_is_told_the_touch_and_the_pedal_of_its_phrase_in_real_time(performed: Bundle) -> None:
+    texts_told(performed)
+    hall = Hall(performed, {"play": {"seed": 1}})
+    hall.play(ControlChange(SUSTAIN_PEDAL, 127))
+    hall.note(60, 50, 440, velocity=40)  # short, of 490 ms
+    hall.play(ControlChange(SUSTAIN_PEDAL, 0))
+    hall.note(64, 300, 190, velocity=90)
+    hall.wait_for_onset()
+
+    assert texts_told(performed)[:12] == [
+        *("START", "pedal down", "velocity 40", "60 on", "50 ms", "60 off", "440 ms", "pedal up"),
+        *("velocity 88", "64 on", "300 ms", "64 off"),
+    ]
+
+
+def test_the_first_note_of_an_answer_is_on_a_beat_of_its_phrase(performed: Bundle) -> None:
+    hall = Hall(performed, {"play": {"seed": 1}, "time": {"tempo_bpm": 120}})
+    begin_ns = hall.now_ns
+    for _ in range(8):
+        hall.note(60, 300, 200)
+    hall.wait_for_onset()
+
+    beats = (hall.sent[0].at_ns - begin_ns) / (500 * NS_PER_MS)
+    assert abs(beats - round(beats)) < 0.02
+    assert beats > 7.5
+
+
+def test_a_pedal_that_stays_down_from_before_the_phrase_is_told(performed: Bundle) -> None:
+    hall = Hall(performed, {"play": {"seed": 1}})
+    hall.play(ControlChange(SUSTAIN_PEDAL, 127))
+    hall.note(60, 300, 200)
+    hall.wait_for_onset()
+    hall.wait(300)
+    texts_told(performed)
+    hall.note(64, 300, 0)
+    hall.wait(200)
+    hall.wait_for_onset()
+
+    told = texts_told(performed)
+    assert "pedal down" in told[: told.index("64 on")]
+
+
+@pytest.mark.parametrize("velocity", [64, 127])
+def test_a_keyboard_without_velocity_is_answered(performed: Bundle, velocity: int) -> None:
+    hall = Hall(performed, {"play": {"seed": 1}})
+    for pitch in (60, 62, 64, 65) * 2:
+        hall.note(pitch, 450, 50, velocity)
+
+    hall.wait_for_onset()
+    hall.wait(20_000)
+
+    assert hall.ledger.lasting() == ()
+
+
+def test_forty_notes_in_a_second_are_all_told(performed: Bundle) -> None:
+    texts_told(performed)
+    hall = Hall(performed, {"play": {"seed": 1}})
+    for pitch in range(40, 80):
+        hall.note(pitch, 20, 5)
+    hall.wait_for_onset()
+
+    told = texts_told(performed)
+    assert [text for text in told if text.endswith(" on")][:40] == [f"{pitch} on" for pitch in range(40, 80)]
+
+
+def test_a_pedal_that_is_held_for_an_hour_fills_no_memory_and_is_answered(performed: Bundle) -> None:
+    capture = PhraseCapture(500 * NS_PER_MS)
+    capture.hear(Timed(0, ControlChange(SUSTAIN_PEDAL, 127)))
+    for second in range(3600 * 20):
+        capture.hear(Timed(second * 50 * NS_PER_MS, NoteOn(60 + second % 12, 64)))
+        capture.hear(Timed(second * 50 * NS_PER_MS + 20 * NS_PER_MS, NoteOff(60 + second % 12)))
+
+    assert len(capture.events) == 16_384
+    capture.take()
+    assert capture.events == (Timed(capture.events[0].at_ns, ControlChange(SUSTAIN_PEDAL, 127)),)
