@@ -4,8 +4,9 @@
 
 On a JACK server of its own, beside stress-ng (--workers processors' worth of it), each build in turn: visitors play to
 the role 'accompany' for --minutes; then ``livegen bench reaction`` with --notes; then the engine is stopped (SIGSTOP)
---hangs times, and killed --kills times, while it harmonises a held key: each time once the spare is ready, if the build
-has one. A line of JSON for each build, in the order given, also in FOLDER/figures.json.
+--hangs times, and killed --kills times, while it harmonises a held key, and killed --pedals times while its pedal is
+down in a solo of 'touch': each time once the spare is ready, if the build has one. A line of JSON for each build, in the
+order given, also in FOLDER/figures.json.
 """
 
 import argparse
@@ -20,11 +21,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import Any
 
 from livegen.clock import NS_PER_MS, now_ns
-from livegen.events import NoteOff, NoteOn, Timed, to_bytes
+from livegen.events import SUSTAIN_PEDAL, ControlChange, NoteOff, NoteOn, Timed, to_bytes
 from tests.conftest import start_jack, stop_jack, tidy_jack
 from tests.support.jack_stage import (
     Daemon,
@@ -75,10 +77,10 @@ class On:
 
 
 @contextmanager
-def playing(livegen: str, folder: Path, role: str) -> Iterator[On]:
+def playing(livegen: str, folder: Path, role: str, *options: str) -> Iterator[On]:
     """A daemon of this build, with a player and a receiver."""
     with ExitStack() as stack:
-        daemon = Daemon(_NAME, folder, "--role", role, livegen=(livegen,))
+        daemon = Daemon(_NAME, folder, "--role", role, *options, livegen=(livegen,))
         stack.callback(daemon.kill)
         wait_for(lambda: any("listening at" in line for line in daemon.lines()), "ports", _PATIENCE_S)
         player = Voice("play", f"{_NAME}-player", folder, f"{_NAME}:in")
@@ -152,6 +154,48 @@ def deaths(livegen: str, folder: Path, number: signal.Signals, count: int, seed:
     }
 
 
+def pedal_deaths(livegen: str, folder: Path, count: int, seed: int) -> dict[str, Any]:
+    """The engine is killed again and again in a solo of 'touch', each time while its pedal is down."""
+    chance, silences, lifts = random.Random(seed), [], []
+    with playing(livegen, folder, "solo", "--model", "touch") as on:
+        log = Log(on.receiver)
+        for _ in range(count):
+            wait_until_guarded(on, folder)
+            begun_ns = now_ns()
+            wait_for(lambda since=begun_ns: is_pedal_down(log.since(since)), "a pedal that goes down", _PATIENCE_S)
+            time.sleep(chance.uniform(0, 0.1))
+            if not is_pedal_down(log.since(begun_ns)):
+                wait_for(lambda since=begun_ns: is_pedal_down(log.since(since)), "the pedal again", _PATIENCE_S)
+            engine = wait_for(on.daemon.engine_pid, "an engine", _PATIENCE_S)
+            at_ns = now_ns()
+            os.kill(engine, signal.SIGKILL)
+            time.sleep(0.5)
+            moved = [each for each in log.since(at_ns) if is_sustain(each)]
+            lifts.append((moved[0].at_ns - at_ns) / NS_PER_MS if moved else inf)
+            silences.append(silence_ms(log, begun_ns, at_ns))
+        on.daemon.stop()
+        time.sleep(1)
+        events, lines = log.since(0), on.daemon.lines()
+    return {
+        "count": count,
+        "pedal_up_ms": spread(lifts),
+        "silence_ms": spread(silences),
+        "hanging": sum(hanging(events).values()) + is_pedal_down(events),
+        "restarts": sum("starting it again" in line for line in lines),
+    }
+
+
+def is_sustain(timed: Timed) -> bool:
+    """It moves the sustain pedal."""
+    return isinstance(timed.event, ControlChange) and timed.event.number == SUSTAIN_PEDAL
+
+
+def is_pedal_down(events: Sequence[Timed]) -> bool:
+    """Is the sustain pedal down after these events?"""
+    moved = [each.event.value for each in events if is_sustain(each) and isinstance(each.event, ControlChange)]
+    return bool(moved) and moved[-1] > 0
+
+
 def voices(events: Sequence[Timed]) -> int | None:
     """When the first note of a harmony of three voices began."""
     onsets = [timed.at_ns for timed in events if isinstance(timed.event, NoteOn)]
@@ -223,6 +267,7 @@ def measure(livegen: str, folder: Path, given: argparse.Namespace) -> dict[str, 
         "visitors": (given.minutes, lambda: visitors(livegen, folder / "visitors", given.minutes, given.seed)),
         "reaction": (given.notes, lambda: reaction(livegen, folder / "reaction", given.notes)),
         "hangs": (given.hangs, lambda: deaths(livegen, folder / "hangs", signal.SIGSTOP, given.hangs, given.seed)),
+        "pedals": (given.pedals, lambda: pedal_deaths(livegen, folder / "pedals", given.pedals, given.seed)),
         "kills": (given.kills, lambda: deaths(livegen, folder / "kills", signal.SIGKILL, given.kills, given.seed)),
     }
     found: dict[str, Any] = {"livegen": livegen}
@@ -242,6 +287,7 @@ def main() -> int:
     parser.add_argument("--notes", type=int, default=1_000, help="of bench reaction (1000); 0: none")
     parser.add_argument("--hangs", type=int, default=20, help="engines that are stopped (20)")
     parser.add_argument("--kills", type=int, default=200, help="engines that are killed (200)")
+    parser.add_argument("--pedals", type=int, default=50, help="engines that are killed with their pedal down (50)")
     workers = _WORKERS_A_CORE * (os.cpu_count() or 1)
     parser.add_argument("--workers", type=int, default=workers, help=f"of stress-ng beside it ({workers}); 0: none")
     parser.add_argument("--frames", type=int, default=64, help="a period of JACK (64)")
