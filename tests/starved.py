@@ -5,8 +5,8 @@
 On a JACK server of its own, beside stress-ng (--workers processors' worth of it), each build in turn: visitors play to
 the role 'accompany' for --minutes; then ``livegen bench reaction`` with --notes; then the engine is stopped (SIGSTOP)
 --hangs times, and killed --kills times, while it harmonises a held key, and killed --pedals times while its pedal is
-down in a solo of 'touch': each time once the spare is ready, if the build has one. A line of JSON for each build, in the
-order given, also in FOLDER/figures.json.
+down in a solo of 'touch': each time once the spare is ready, if the build has one. A line of JSON for each build, in
+the order given, also in FOLDER/figures.json.
 """
 
 import argparse
