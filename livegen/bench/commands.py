@@ -53,12 +53,19 @@ def bench_delivery(
 @bench.command("reaction", epilog="Example: livegen bench reaction --notes 1000 --json")
 def bench_reaction(
     notes: Annotated[int, typer.Option(min=10, help="How many notes to play, 0.12 to 0.4 s apart.")] = 1000,
+    together: Annotated[
+        str,
+        typer.Option(metavar="MODEL", help="Accompanied by this model: how soon it gives way to the player's keys."),
+    ] = "",
     as_json: AsJson = False,  # noqa: FBT002 (typer makes it a flag)
 ) -> None:
     """Measure how soon a note gets its harmony, on real ports."""
-    from livegen.bench.reaction import measure_reaction
+    from livegen.bench.reaction import measure_giving_way, measure_reaction
 
-    _print("notes", lambda report: measure_reaction(notes, report), as_json=as_json)
+    if together:
+        _print("notes", lambda report: measure_giving_way(notes, together, report), as_json=as_json)
+    else:
+        _print("notes", lambda report: measure_reaction(notes, report), as_json=as_json)
 
 
 @bench.command("clock", epilog="Example: livegen bench clock --json")

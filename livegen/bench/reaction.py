@@ -1,7 +1,11 @@
-"""Measures the reaction: from a note to the first note of its harmony; bare ports are the control."""
+"""Measures the reaction: from a note to the first note of its harmony, or to the end of the note that it takes over.
+
+Bare ports are the control.
+"""
 
 import random
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from livegen.bench.beside import MidiProbe, daemon, probes
@@ -16,6 +20,8 @@ _SOUNDING = 0.6  # a note sounds for this part of the time to the next note
 _VOICES = 3
 _STEPS = (-4, -2, -2, -1, 0, 1, 2, 2, 4)
 _LOW, _HIGH = 62, 79
+_HIGHEST = 91
+_TRIES = 10  # notes for each key that is taken over, at the most
 
 
 def measure_reaction(count: int, report: Report, *, seed: int = 0) -> dict[str, Any]:
@@ -49,6 +55,63 @@ def measure_reaction(count: int, report: Report, *, seed: int = 0) -> dict[str, 
         "unanswered": silent,
         "conditions": found,
     }
+
+
+def measure_giving_way(count: int, model: str, report: Report, *, seed: int = 0) -> dict[str, Any]:
+    """Play with a daemon in the role 'accompany' until ``count`` of its keys have been taken over while they sounded.
+
+    A key that the player takes ends our note: from the one to the other everything is heard, taken back and planned
+    anew. Milliseconds; PortError without a MIDI system.
+    """
+    lock_memory()
+    random_notes = random.Random(seed)
+    ends: list[int] = []
+    bare: list[int] = []
+    silent, pitch = 0, 76
+    with daemon("--role", "accompany", "--model", model), probes() as (system, through, control):
+        raise_thread(CARRYING)
+        for _ in range(count * _TRIES):
+            report(len(ends), count)
+            pitch = min(_HIGHEST, max(_HIGH, pitch + random_notes.choice(_STEPS)))
+            ours = sounding(through.arrived)
+            key = ours[-1] if ours else pitch
+            begin, sent_ns = len(through.arrived), through.send(NoteOn(key, 80))
+            time.sleep(_APART_MS[0] / 1000)
+            through.send(NoteOff(key))
+            if ours:
+                ended = (each.at_ns - sent_ns for each in through.arrived[begin:] if _is_end(each, key))
+                found = next(ended, None)
+                silent += found is None
+                ends += [] if found is None else [found]
+                bare.append(there_and_back(control, key))
+            time.sleep(random_notes.randint(*_APART_MS) / 1000)
+            if len(ends) == count:
+                break
+        found_conditions = conditions(provider="CPUExecutionProvider")
+    return {
+        "count": len(ends),
+        "port": system,
+        "model": model,
+        "gives_way_ms": _milliseconds(ends),
+        "bare_round_trip_ms": _milliseconds(bare),
+        "kept": silent,
+        "conditions": found_conditions,
+    }
+
+
+def sounding(arrived: Sequence[Timed]) -> list[int]:
+    """The pitches that sound after these events, the newest last."""
+    pitches: dict[int, None] = {}
+    for timed in arrived:
+        if isinstance(timed.event, NoteOn | NoteOff):
+            pitches.pop(timed.event.pitch, None)
+        if isinstance(timed.event, NoteOn):
+            pitches[timed.event.pitch] = None
+    return list(pitches)
+
+
+def _is_end(timed: Timed, pitch: int) -> bool:
+    return isinstance(timed.event, NoteOff) and timed.event.pitch == pitch
 
 
 def _note(probe: MidiProbe, pitch: int, apart_s: float) -> tuple[int, list[int]]:

@@ -5,10 +5,11 @@ not the player's to decide, is ours. An event of the player takes back what of o
 back with it, and the network draws again knowing what happened. Our keys are those that the player's hands leave free.
 """
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
@@ -46,13 +47,20 @@ _LOW = 55  # a hand with a mean pitch below this is accompanied from above
 _CLOSING_NS = 2 * NS_PER_S  # our last notes may last so long
 
 
+class _Sound(NamedTuple):
+    """A note of ours: its pitch, None where it was left out, and its onset."""
+
+    pitch: int | None
+    begun_ns: int
+
+
 @dataclass(frozen=True, slots=True)
 class _Point:
     """The stream after a token, and what of ours lasts then."""
 
     at_ns: int
     checkpoint: Checkpoint[Cursor]
-    sounding: dict[int, int | None] = field(default_factory=dict)  # the model's pitch → ours; None: left out. Unchanged
+    sounding: dict[int, "_Sound"] = field(default_factory=dict)  # by the model's pitch; never changed
     is_pedal_down: bool = False
 
 
@@ -105,7 +113,7 @@ class Duet(Part):
         ticked = Ticked(self._beat.tick_at(timed.at_ns), timed.event)
         self._listener, tokens = self._listener.at(self.stream.cursor).hear(ticked)
         self.stream.write(tokens, is_own=False)
-        self._give_way(kept_ns)
+        self._give_way(timed.at_ns, kept_ns)
         return kept_ns if self._handed_ns > kept_ns else None
 
     def plan(self, moment: Moment) -> Sequence[str]:
@@ -205,7 +213,7 @@ class Duet(Part):
         self.stream.go(point.checkpoint)
         kept_ns = max(after_ns, point.at_ns)
         self._planned = deque(timed for timed in self._planned if timed.at_ns <= kept_ns)
-        pitches = {pitch for pitch in point.sounding.values() if pitch is not None}
+        pitches = {sound.pitch for sound in point.sounding.values() if sound.pitch is not None}
         self._lasting = frozenset(pitches | ({PEDAL} if point.is_pedal_down else set()))
         return kept_ns
 
@@ -213,14 +221,17 @@ class Duet(Part):
         """The stream is at a point that nothing takes back."""
         self._trail = deque([replace(point, at_ns=self._now_ns, checkpoint=self.stream.checkpoint)])
 
-    def _give_way(self, at_ns: int) -> None:
-        """End those of our notes whose keys the player has taken, and lift our pedal where the player has one."""
+    def _give_way(self, at_ns: int, kept_ns: int) -> None:
+        """End those of our notes whose keys the player has taken, and lift our pedal where the player has one.
+
+        What we have begun up to ``kept_ns`` stays begun.
+        """
         point = self._trail[-1]
         taken = [pitch for pitch in point.sounding if pitch in self._listener.pitches]
         for pitch in taken:
-            point = self._end(point, pitch, at_ns)
+            point = self._end(point, pitch, max(at_ns, point.sounding[pitch].begun_ns + 1))
         if point.is_pedal_down and self._is_pedal_theirs:
-            self._planned.append(Timed(at_ns, ControlChange(SUSTAIN_PEDAL, 0)))
+            self._planned.append(Timed(kept_ns, ControlChange(SUSTAIN_PEDAL, 0)))
             point = replace(point, is_pedal_down=False)
         self._confirm(point)
 
@@ -241,17 +252,16 @@ class Duet(Part):
 
     def _begin(self, point: _Point, pitch: int, velocity: int, at_ns: int) -> _Point:
         ours, most = self._style.pitch(pitch), self._style.most_voices
-        voices = Counter(each for each in point.sounding.values() if each is not None)
-        if most and ours not in voices and len(voices) >= most:
-            return replace(point, sounding={**point.sounding, pitch: None})
-        if ours not in voices:
+        voices = {sound.pitch for sound in point.sounding.values()} - {None}
+        is_left_out = bool(most) and ours not in voices and len(voices) >= most
+        if ours not in voices and not is_left_out:
             self._planned.append(Timed(at_ns, NoteOn(ours, self._style.loudness(velocity))))
-        return replace(point, sounding={**point.sounding, pitch: ours})
+        return replace(point, sounding={**point.sounding, pitch: _Sound(None if is_left_out else ours, at_ns)})
 
     def _end(self, point: _Point, pitch: int, at_ns: int) -> _Point:
-        rest = {each: ours for each, ours in point.sounding.items() if each != pitch}
-        ours = point.sounding.get(pitch)
-        if ours is not None and ours not in rest.values():
+        rest = {each: sound for each, sound in point.sounding.items() if each != pitch}
+        ours = point.sounding[pitch].pitch if pitch in point.sounding else None
+        if ours is not None and ours not in {sound.pitch for sound in rest.values()}:
             self._planned.append(Timed(at_ns, NoteOff(ours)))
         return replace(point, sounding=rest)
 
