@@ -39,15 +39,21 @@ def bench_delivery(
     events: Annotated[int, typer.Option(min=100, help="How many events to send.")] = 20_000,
     load: Load = False,  # noqa: FBT002 (typer makes it a flag)
     stall: Stall = False,  # noqa: FBT002 (typer makes it a flag)
+    pedals: Annotated[  # noqa: FBT002 (typer makes it a flag)
+        bool, typer.Option("--pedals", help="Thirty notes a second with the pedal, as a pianist plays.")
+    ] = False,
     as_json: AsJson = False,  # noqa: FBT002 (typer makes it a flag)
 ) -> None:
     """Measure how late notes leave while a network thinks.
 
     The control: cyclictest, at the same priority.
     """
-    from livegen.bench.delivery import measure_delivery
+    from livegen.bench.delivery import measure_delivery, pianist, steady
 
-    _print("events", lambda report: measure_delivery(events, report, is_loaded=load, is_stalled=stall), as_json=as_json)
+    def measure(report: Report) -> dict[str, Any]:
+        return measure_delivery(events, report, of=pianist if pedals else steady, is_loaded=load, is_stalled=stall)
+
+    _print("events", measure, as_json=as_json)
 
 
 @bench.command("reaction", epilog="Example: livegen bench reaction --notes 1000 --json")

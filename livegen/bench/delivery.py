@@ -18,7 +18,7 @@ from livegen.bench.conditions import conditions
 from livegen.bench.waking import percentile, wake_ups
 from livegen.clock import NS_PER_MS, NS_PER_S, now_ns
 from livegen.errors import LivegenError, PortError
-from livegen.events import NoteOff, NoteOn, Timed
+from livegen.events import SUSTAIN_PEDAL, ControlChange, Event, NoteOff, NoteOn, Timed
 from livegen.latency import LatencyHistogram
 from livegen.midi_out.ledger import blank_ledger
 from livegen.midi_out.player import Player
@@ -31,18 +31,42 @@ from livegen.routing import OutputRoute
 _EVERY_NS = 2 * NS_PER_MS
 _AHEAD_NS = 60 * NS_PER_MS  # how far ahead events are handed over, as by an engine
 _BLOCK = 2_500  # events, then as many wake-ups of cyclictest
+_CHORD_NS = 100 * NS_PER_MS
+_CHORD: tuple[tuple[int, Event], ...] = (
+    *((0, NoteOff(pitch)) for pitch in (48, 60, 64)),
+    (0, ControlChange(SUSTAIN_PEDAL, 0)),
+    *((0, NoteOn(pitch)) for pitch in (48, 60, 64)),
+    (30 * NS_PER_MS, ControlChange(SUSTAIN_PEDAL, 127)),
+)
 _STALL_S, _BETWEEN_S = 0.2, 0.05
 _INFERRING = module_command("livegen.bench.inferring")
 
 
-def measure_delivery(
-    events: int, report: Callable[[int, int], None], *, is_loaded: bool = False, is_stalled: bool = False
-) -> dict[str, Any]:
-    """Send ``events``, one every 2 ms, by the real player to a real port (one in memory where there is no MIDI system).
+def steady(index: int) -> Timed:
+    """One event of as many as the player can be given: a note on, then off."""
+    return Timed(index * _EVERY_NS, NoteOff(60) if index % 2 else NoteOn(60))
 
-    Microseconds late; ``difference`` is ours minus cyclictest's, None where that is not installed. ``is_loaded``: every
-    core is kept busy by stress-ng. ``is_stalled``: in every other block the engine is stopped for 200 ms repeatedly;
-    ``stalled_us`` is of those blocks, ``late_us`` of the others.
+
+def pianist(index: int) -> Timed:
+    """One event of thirty notes a second: chords of three, with the pedal lifted at each and down again after it."""
+    chord, place = divmod(index, len(_CHORD))
+    after_ns, event = _CHORD[place]
+    return Timed(chord * _CHORD_NS + after_ns, event)
+
+
+def measure_delivery(
+    events: int,
+    report: Callable[[int, int], None],
+    *,
+    of: Callable[[int], Timed] = steady,
+    is_loaded: bool = False,
+    is_stalled: bool = False,
+) -> dict[str, Any]:
+    """Send ``events``, one every 2 ms or as ``of`` says, by the real player to a real port.
+
+    It is a port in memory where there is no MIDI system. Microseconds late; ``difference`` is ours minus cyclictest's,
+    None where that is not installed. ``is_loaded``: every core is kept busy by stress-ng. ``is_stalled``: in every
+    other block the engine is stopped for 200 ms repeatedly; ``stalled_us`` is of those blocks, ``late_us`` of the rest.
     """
     lock_memory()
     control: Counter[int] = Counter()
@@ -53,7 +77,7 @@ def measure_delivery(
             block = min(_BLOCK, events - done)
             stops = is_stalled and place % 2 == 1
             player.latency = late[stops]
-            carrier = threading.Thread(target=_deliver, args=(player, block))
+            carrier = threading.Thread(target=_deliver, args=(player, block, of))
             with _stalling(engine) if stops else nullcontext():
                 carrier.start()
                 carrier.join()
@@ -142,13 +166,13 @@ def _playing() -> Iterator[tuple[Player, str]]:
             port.close()
 
 
-def _deliver(player: Player, count: int) -> None:
+def _deliver(player: Player, count: int, of: Callable[[int], Timed]) -> None:
     """Hand events over as the daemon does, from a thread of raised priority."""
     raise_thread(CARRYING)
     first_ns = now_ns() + _AHEAD_NS
     for index in range(count):
-        at_ns = first_ns + index * _EVERY_NS
-        event = NoteOff(60) if index % 2 else NoteOn(60)
+        timed = of(index)
+        at_ns = first_ns + timed.at_ns
         time.sleep(max(at_ns - _AHEAD_NS - now_ns(), 0) / NS_PER_S)
-        player.play((Timed(at_ns, event),))
+        player.play((Timed(at_ns, timed.event),))
     time.sleep(2 * _AHEAD_NS / NS_PER_S)
