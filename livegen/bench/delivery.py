@@ -77,10 +77,8 @@ def measure_delivery(
             block = min(_BLOCK, events - done)
             stops = is_stalled and place % 2 == 1
             player.latency = late[stops]
-            carrier = threading.Thread(target=_deliver, args=(player, block, of))
             with _stalling(engine) if stops else nullcontext():
-                carrier.start()
-                carrier.join()
+                _carry(player, block, of)
             control += wake_ups(block, player.level, _EVERY_NS)
         found = conditions(provider="CPUExecutionProvider")
     report(events, events)
@@ -164,6 +162,12 @@ def _playing() -> Iterator[tuple[Player, str]]:
         thread.join()
         if port:
             port.close()
+
+
+def _carry(player: Player, count: int, of: Callable[[int], Timed]) -> None:
+    carrier = threading.Thread(target=_deliver, args=(player, count, of))
+    carrier.start()
+    carrier.join()
 
 
 def _deliver(player: Player, count: int, of: Callable[[int], Timed]) -> None:

@@ -154,8 +154,13 @@ class PlayedCodec(Codec[C], Protocol[C]):
     beat_ns: int  # the length of a quarter of its ticks
     waits: Mask  # its tokens in which time goes on [vocab]
 
-    def prompt_of_events(self, events: Iterable[Ticked], cursor: C, length: int) -> Prompt[C]:
-        """The prompt for what was played, with its pedal, up to tick ``length``; ticks count from 0."""
+    def prompt_of_events(
+        self, events: Iterable[Ticked], cursor: C, length: int, *, has_loudness: bool = True
+    ) -> Prompt[C]:
+        """The prompt for what was played, with its pedal, up to tick ``length``; ticks count from 0.
+
+        Where the keys do not say how loud they are, the prompt leaves loudness open.
+        """
 
     def listen(self, cursor: C) -> tuple["Listener[C]", tuple[int, ...]]:
         """Somebody whose keys are all up at ``cursor``, and the tokens that say so."""

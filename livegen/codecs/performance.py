@@ -30,7 +30,6 @@ from livegen.codecs.performance_grammar import (
     wait_tokens,
 )
 from livegen.codecs.performance_writing import PerformanceWriter, begun
-from livegen.codecs.prompt import TokenPrompt
 from livegen.codecs.vocabulary import Mask, PitchSet, Tokens
 from livegen.events import TICKS_PER_QUARTER, Note, NoteOff, NoteOn, Ticked
 from livegen.music.key import Key
@@ -152,15 +151,15 @@ class PerformanceCodec(PerformanceGrammar):
 
     def prompt(
         self, notes: Sequence[Note], cursor: PerformanceCursor, key: Key, bars: Bars | None = None
-    ) -> TokenPrompt[PerformanceCursor]:
+    ) -> "PerformancePrompt":
         """The tokens of the notes, up to the end of their last beat; what is down before them comes up."""
         length = next_multiple(max((note.end for note in notes), default=0), TICKS_PER_QUARTER)
         return self.prompt_of_events(_events(self._apart(notes)), cursor, length)
 
     def prompt_of_events(
-        self, events: Iterable[Ticked], cursor: PerformanceCursor, length: int
-    ) -> TokenPrompt[PerformanceCursor]:
-        """The tokens of what was played, with its pedal, up to tick ``length``; ticks count from 0."""
+        self, events: Iterable[Ticked], cursor: PerformanceCursor, length: int, *, has_loudness: bool = True
+    ) -> "PerformancePrompt":
+        """As ``PlayedCodec.prompt_of_events``."""
         writer, start = begun(self, cursor)
         writer, written = writer.let_go()
         origin, tokens = cursor.tick, list(written)
@@ -168,8 +167,7 @@ class PerformanceCodec(PerformanceGrammar):
             writer, written = writer.hear(replace(ticked, tick=origin + ticked.tick))
             tokens += written
         tokens += writer.let_go(origin + length)[1]
-        told = -len(start)  # START is not among them
-        return TokenPrompt(self, tokens, lambda cursor: replace(cursor, told=told))
+        return PerformancePrompt(self, tokens, -len(start), has_loudness=has_loudness)
 
     def listen(self, cursor: PerformanceCursor) -> tuple[PerformanceWriter, tuple[int, ...]]:
         """As ``PlayedCodec.listen``."""
@@ -202,6 +200,44 @@ class PerformanceCodec(PerformanceGrammar):
             last[self.fold(note.pitch)] = len(found)
             found.append(note)
         return found
+
+
+class PerformancePrompt:
+    """What was played, token by token; the cursor counts them in ``told``, from ``first`` on, without loudness.
+
+    Of hands whose keys do not say how loud they are, loudness is left open: the network hears them as it would play.
+    """
+
+    def __init__(self, codec: PerformanceCodec, tokens: Iterable[int], first: int, *, has_loudness: bool) -> None:
+        self._codec = codec
+        self._first = first
+        self._has_loudness = has_loudness
+        self._tokens: list[int] = []
+        self._loudnesses: dict[int, int] = {}  # by the place of the note-on that they come before
+        for token in tokens:
+            if FIRST_LOUDNESS <= token < FIRST_KEY:
+                self._loudnesses[len(self._tokens)] = token
+            else:
+                self._tokens.append(token)
+
+    def begin(self, cursor: PerformanceCursor) -> PerformanceCursor:
+        """As ``Prompt.begin``."""
+        return replace(cursor, told=self._first)
+
+    def mask(self, cursor: PerformanceCursor) -> Mask | None:
+        """The next token, after a start mark if no piece has begun; None after the last."""
+        if not cursor.is_inside:
+            return self._codec.mask(cursor)
+        if cursor.told >= len(self._tokens):
+            return None
+        token, loudness = self._tokens[cursor.told], self._loudnesses.get(cursor.told)
+        mask: Mask = np.arange(len(self._codec.vocabulary)) == token
+        if cursor.is_loudness_new or not FIRST_KEY <= token <= self._codec.on(self._codec.high):
+            return mask
+        if self._has_loudness:
+            return mask if loudness is None else np.arange(len(mask)) == loudness
+        mask[FIRST_LOUDNESS:FIRST_KEY] = True
+        return mask & self._codec.mask(cursor)
 
 
 def _events(notes: Iterable[Note]) -> list[Ticked]:

@@ -38,7 +38,7 @@ class PerformanceCursor:
     """The position in a performance; a moment is a step of the grid."""
 
     tick: int = 0
-    told: int = 0  # tokens since the last prompt began
+    told: int = 0  # tokens since the last prompt began, loudness not counted
     is_inside: bool = False  # between START and END
     begin: int = 0  # the tick of START
     last_onset: int = 0  # the tick of the last note-on, at the beginning of a piece that of START
@@ -130,7 +130,7 @@ class PerformanceGrammar(PitchRangeCodec[PerformanceCursor]):
         if token >= FIRST_KEY:
             return self._strike(cursor, self.low + token - FIRST_KEY)
         if token >= FIRST_LOUDNESS:
-            return replace(cursor, told=told, loudness=token - FIRST_LOUDNESS, is_loudness_new=True), ()
+            return replace(cursor, loudness=token - FIRST_LOUDNESS, is_loudness_new=True), ()
         if token >= FIRST_WAIT:
             return self._wait(cursor, WAITS[token - FIRST_WAIT]), ()
         if token in _PEDAL_VALUES:

@@ -36,7 +36,7 @@ from livegen.settings import Role as RoleName
 from livegen.settings import Settings
 
 _KEY_NOTES = 16  # newest notes that the key is found from during an accompaniment
-_FEWEST = 4  # notes that are needed to find the key of a whole phrase, or the register of a melody
+_FEWEST = 4  # notes that are needed to find the key of a whole phrase, the register of a melody, or its loudness
 _EARLY = TICKS_PER_QUARTER // 4  # how long before its beat a phrase's first note may come
 _A_SIXTH = TICKS_PER_QUARTER // 6  # of a beat: a sixteenth of a compound metre
 _DEFAULT_BPM = 100.0
@@ -205,7 +205,9 @@ class Composer:
         ]
         events = [Ticked(max(0, beat.tick_at(each.at_ns) - origin), each.event) for each in _since(beginning, begin_ns)]
         end = max(note.end for note in notes)
-        prompt = codec.prompt_of_events(events, stream.cursor, end)
+        loudnesses = {note.velocity for note in notes}
+        has_loudness = len(loudnesses) > 1 or len(notes) < _FEWEST  # else the keyboard has one for all keys
+        prompt = codec.prompt_of_events(events, stream.cursor, end, has_loudness=has_loudness)
         stream.begin(prompt)
         beat_ticks = round_div(phrase.tempo.beat_ns * TICKS_PER_QUARTER, beat.beat_ns)
         bar_ticks = beat_ticks * phrase.bars.ticks // TICKS_PER_QUARTER

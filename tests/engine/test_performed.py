@@ -128,14 +128,20 @@ def test_a_pedal_that_stays_down_from_before_the_phrase_is_told(performed: Bundl
 
 
 @pytest.mark.parametrize("velocity", [64, 127])
-def test_a_keyboard_without_velocity_is_answered(performed: Bundle, velocity: int) -> None:
+def test_a_keyboard_without_velocity_is_heard_as_the_network_would_play(performed: Bundle, velocity: int) -> None:
+    texts_told(performed)
     hall = Hall(performed, {"play": {"seed": 1}})
     for pitch in (60, 62, 64, 65) * 2:
         hall.note(pitch, 450, 50, velocity)
 
     hall.wait_for_onset()
+    told = texts_told(performed)
     hall.wait(20_000)
 
+    ons = [text for text in told if text.endswith(" on")]
+    assert ons[:8] == [f"{pitch} on" for pitch in (60, 62, 64, 65) * 2]
+    before = told[: [index for index, text in enumerate(told) if text.endswith(" on")][7]]
+    assert len({text for text in before if text.startswith("velocity")}) > 1  # imagined, for nothing was said
     assert hall.ledger.lasting() == ()
 
 
