@@ -20,6 +20,7 @@ from export.corpora import Corpus
 from export.corpora.work import Piece
 from export.measures.classifier import Features, Regression, cut, features, judge, learn
 from export.measures.continuations import Choice, Each, Plan, generate, opening_of
+from export.measures.interval import Estimate, estimate, resampled
 from export.measures.music import Event, read, without_opening
 from export.scoring import Predictor
 from livegen.codecs.codec import Codec
@@ -31,7 +32,6 @@ from livegen.settings import Sampling
 JUDGES = Path(__file__).with_name("judges")
 LEARNING = Plan(count=400)
 ASKING = Plan(count=500, seed=1000)  # other seeds than in learning
-DRAWS = 2000  # of the bootstrap
 
 Names = NDArray[np.str_]
 
@@ -62,24 +62,12 @@ class FrozenJudge:
 
 
 @dataclass(frozen=True, slots=True)
-class Accuracy:
-    """The share that was told aright, and the ends of its interval of 95 %."""
-
-    share: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        return f"{self.share:.2f} ({self.low:.2f} to {self.high:.2f})"
-
-
-@dataclass(frozen=True, slots=True)
 class Verdict:
-    """The accuracies of a judge. ``both`` is the mean of the two kinds': 0.5 means that it cannot tell."""
+    """The shares that a judge told aright. ``both`` is the mean of the two kinds': 0.5 means that it cannot tell."""
 
-    both: Accuracy
-    people: Accuracy
-    model: Accuracy
+    both: Estimate
+    people: Estimate
+    model: Estimate
 
 
 def people_of(codec: Codec[Any], pieces: Iterable[Piece], opening: int) -> list[Stretch]:
@@ -108,10 +96,10 @@ def continuations_of(
     told = [(name, opening) for name, opening in told if opening]
     told = [told[row % len(told)] for row in range(plan.count)]
     music = generate(predictor, codec, [opening for _, opening in told], choice, plan, each)
-    return [Stretch(name, _first(added.events)) for (name, _), added in zip(told, music, strict=True)]
+    return [Stretch(name, first_piece(added.events)) for (name, _), added in zip(told, music, strict=True)]
 
 
-def _first(events: Sequence[Event]) -> Sequence[Event]:
+def first_piece(events: Sequence[Event]) -> Sequence[Event]:
     """The events of the first piece."""
     return events[: next((place for place, event in enumerate(events) if event.is_end), len(events))]
 
@@ -151,10 +139,8 @@ def ask(frozen: FrozenJudge, model: Excerpts, people: Excerpts, seed: int = 0) -
     counts = np.zeros((len(names), 4))  # [pieces, of the model's: told aright, all; of people's: the same]
     for column, counted in enumerate((is_model & right, is_model, ~is_model & right, ~is_model)):
         np.add.at(counts[:, column], places[counted], 1)
-    draws = np.random.default_rng(seed).multinomial(len(names), np.full(len(names), 1 / len(names)), size=DRAWS)
-    found, drawn = _shares(counts.sum(axis=0)[None]), _shares(draws @ counts)
-    low, high = np.percentile(drawn, (2.5, 97.5), axis=0)
-    ours, theirs, both = (Accuracy(*map(float, ends)) for ends in zip(found[0], low, high, strict=True))
+    found, drawn = _shares(counts.sum(axis=0)[None]), _shares(resampled(len(names), seed) @ counts)
+    ours, theirs, both = map(estimate, found[0], drawn.T)
     return Verdict(both, theirs, ours)
 
 

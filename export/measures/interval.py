@@ -1,6 +1,26 @@
-"""The interval of a share that was counted."""
+"""Intervals of 95 %: of a share that was counted, and of figures of pieces, which come and go as wholes."""
 
+from dataclasses import dataclass
 from math import sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+
+DRAWS = 2000  # of the bootstrap
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A figure, and the ends of its interval of 95 %."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.2f} ({self.low:.2f} to {self.high:.2f})"
 
 
 def wilson(right: int, count: int) -> tuple[float, float, float]:
@@ -8,3 +28,30 @@ def wilson(right: int, count: int) -> tuple[float, float, float]:
     z, share = 1.96, right / count
     middle, half = share + z * z / (2 * count), z * sqrt(share * (1 - share) / count + z * z / (4 * count * count))
     return share, (middle - half) / (1 + z * z / count), (middle + half) / (1 + z * z / count)
+
+
+def resampled(count: int, seed: int) -> Floats:
+    """How often each of ``count`` pieces is drawn [draws, pieces]: a bootstrap over pieces (Efron, 1979)."""
+    return np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=DRAWS).astype(np.float64)
+
+
+def of_pieces(sums: Floats, weights: Floats, seed: int = 0) -> Estimate:
+    """A mean: the sums of the pieces [pieces] by their weights [pieces], with its interval over pieces.
+
+    Draws whose pieces have no weight are left out; without any weight all of it is nan.
+    """
+    draws = resampled(len(sums), seed)
+    drawn = draws @ np.stack([sums, weights], axis=1)  # [draws, 2]
+    return estimate(sums.sum() / weights.sum() if weights.any() else np.nan, _ratios(drawn))
+
+
+def estimate(value: float, drawn: Floats) -> Estimate:
+    """A figure, and the interval of 95 % of what was drawn in its place [draws]; nan counts for nothing."""
+    known = drawn[~np.isnan(drawn)]
+    low, high = np.percentile(known, (2.5, 97.5)) if len(known) else (np.nan, np.nan)
+    return Estimate(float(value), float(low), float(high))
+
+
+def _ratios(drawn: Floats) -> Floats:
+    found: Floats = drawn[drawn[:, 1] > 0]
+    return found[:, 0] / found[:, 1]

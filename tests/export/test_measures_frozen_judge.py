@@ -99,7 +99,7 @@ def test_music_that_moves_otherwise_is_told_apart_in_pieces_that_are_new() -> No
     verdict = ask(frozen, walks(20, WILD, 2, "new"), walks(10, GENTLE, 3, "new"))
 
     assert frozen.excerpts == 40
-    assert (verdict.model.share, verdict.people.share, verdict.both.low) == (1, 1, 1)
+    assert (verdict.model.value, verdict.people.value, verdict.both.low) == (1, 1, 1)
 
 
 def test_music_of_the_same_kind_is_not() -> None:
@@ -116,8 +116,8 @@ def test_what_gave_a_model_away_before_does_not_when_it_is_mended() -> None:
 
     verdict = ask(frozen, walks(100, GENTLE, 2, "new"), walks(100, GENTLE, 3, "new"))
 
-    assert abs(verdict.both.share - 0.5) < 0.1
-    assert verdict.people.share > 0.9
+    assert abs(verdict.both.value - 0.5) < 0.1
+    assert verdict.people.value > 0.9
 
 
 class Ending(Trilling):
@@ -138,7 +138,7 @@ def test_the_piece_that_a_model_begins_after_its_end_is_not_looked_at() -> None:
 def test_both_kinds_count_alike_however_many_excerpts_there_are() -> None:
     verdict = ask(leaning(), model=verdicts([[True]] * 90), people=verdicts([[True]] * 10))
 
-    assert (verdict.model.share, verdict.people.share, verdict.both.share) == (0, 1, 0.5)
+    assert (verdict.model.value, verdict.people.value, verdict.both.value) == (0, 1, 0.5)
 
 
 def test_interval_is_wider_where_excerpts_of_a_piece_agree() -> None:
@@ -147,7 +147,7 @@ def test_interval_is_wider_where_excerpts_of_a_piece_agree() -> None:
     alike = ask(leaning(), verdicts([[True] * 4, [False] * 4] * 15), people)
     mixed = ask(leaning(), verdicts([[True, False] * 2] * 30), people)
 
-    assert alike.both.share == mixed.both.share == 0.5
+    assert alike.both.value == mixed.both.value == 0.5
     assert (mixed.both.low, mixed.both.high) == (0.5, 0.5)
     assert 0.12 < alike.both.high - alike.both.low < 0.22  # 2 * 1.96 * sqrt(0.25 / 30) / 2 is 0.18
 
