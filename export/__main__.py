@@ -5,7 +5,7 @@ import logging
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +17,7 @@ from export import corpora, recipes
 from export.corpora.work import Piece, Report, concatenate
 from livegen.codecs import make_codec
 from livegen.codecs.codec import Codec
+from livegen.codecs.performance import PerformanceCodec
 from livegen.errors import LivegenError, SettingsError
 from livegen.files.target import check_target
 from livegen.model.card import Card
@@ -140,8 +141,6 @@ def tunes(
     as_json: AsJson = False,  # noqa: FBT002 (typer's way of a flag)
 ) -> None:
     """Generate tunes with a model of ABC, and let independent readers read them."""
-    from dataclasses import asdict
-
     from export import tunes as folk
     from export.evaluate import OnnxPredictor
     from livegen.codecs.abc.codec import AbcCodec
@@ -382,6 +381,37 @@ def session_cost(
     typer.echo(in_columns(found, ("seconds", "tokens", "alone", "with its cache", "change")))
 
 
+@app.command("touch-cost", epilog="Example: `python -m export touch-cost touch --music music/ --pieces 40`")
+def touch_cost(
+    name: Name,
+    music: Music = None,
+    pieces: Annotated[int, typer.Option(min=0, help="songs and pieces, as many of each; 0: all")] = 0,
+    familiarity: Annotated[str, typer.Option(help="values of the setting, in a row")] = "0,1",
+    as_json: AsJson = False,  # noqa: FBT002 (typer's way of a flag)
+) -> None:
+    """Measure what a note of held-out performances costs, in nats, on a grid of 10 ms and 8 steps of loudness."""
+    from export.corpora.performances import spread
+    from export.evaluate import OnnxPredictor
+    from export.measures.touch_cost import costs, known, table
+    from livegen.model.files import find_model
+
+    predictor = OnnxPredictor(find_model(name))
+    with _bar() as bar:
+        codec, test = _performances(predictor.card, music, bar)
+        values = known(codec, list(map(float, familiarity.split(","))))
+        chosen = spread(test, pieces) if pieces else test
+        rows = table(costs(predictor, codec, chosen, values, _each(bar)), values)
+    _print_rows(rows, as_json=as_json)
+
+
+def _performances(card: Card, music: Path | None, bar: Progress) -> tuple[PerformanceCodec, Sequence[Piece]]:
+    """The codec and the test part of a corpus of performances; SettingsError for a model of another corpus."""
+    codec, pieces = _held_out(card, music, "test", bar)
+    if not isinstance(codec, PerformanceCodec):
+        raise SettingsError(f"model '{card.name}' writes '{codec.name}'; give a model of performances: touch")
+    return codec, pieces
+
+
 @app.command(epilog="Example: `python -m export evening piano-lstm --music music/`")
 def evening(name: Name, music: Music = None) -> None:
     """Measure what the session's cache holds, costs and still knows in an evening of four hours."""
@@ -521,6 +551,16 @@ def _print(figures: Mapping[str, Any], *, as_json: bool) -> None:
     for figure, value in figures.items():
         if isinstance(value, int | float):
             typer.echo(f"{figure:28}{value:14,.4f}".rstrip("0").rstrip("."))
+
+
+def _print_rows(rows: list[dict[str, Any]], *, as_json: bool) -> None:
+    """A table, or its rows as JSON; an interval is a figure and its ends."""
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2, default=asdict))
+    else:
+        from livegen.terminal import table as in_columns
+
+        typer.echo(in_columns(rows, tuple(rows[0])))
 
 
 def _beside(ours: Mapping[str, float], theirs: Mapping[str, float]) -> str:

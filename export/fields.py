@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from export.corpora.performances import KINDS, kind
 from export.corpora.work import Piece
 from export.scoring import Predictor, foretold, log_probs
 from livegen.codecs.note_duration import NoteDurationCodec
@@ -46,14 +47,14 @@ def nats_per_played_note(predictor: Predictor, codec: PerformanceCodec, pieces: 
     begins = np.array([FIRST_WAIT, FIRST_LOUDNESS, FIRST_KEY, codec.off(codec.low)])
     nats, notes = np.zeros((2, len(OF_PERFORMANCE))), np.zeros(2)  # [songs and pieces, fields]
     for piece in pieces:
-        kind = 0 if piece.name.isdecimal() else 1
+        place = KINDS.index(kind(piece))
         for logits, targets in foretold(predictor, piece):
             fields = np.searchsorted(begins, targets[0], side="right")
             came = log_probs(logits)[0][np.arange(len(fields)), targets[0]]
-            nats[kind] -= np.bincount(fields, came, minlength=len(OF_PERFORMANCE))
-            notes[kind] += np.count_nonzero(fields == OF_PERFORMANCE.index("on"))
+            nats[place] -= np.bincount(fields, came, minlength=len(OF_PERFORMANCE))
+            notes[place] += np.count_nonzero(fields == OF_PERFORMANCE.index("on"))
     fields_of_all = dict(zip(OF_PERFORMANCE, nats.sum(axis=0) / notes.sum(), strict=True))
-    kinds = {name: nats[kind].sum() / notes[kind] for kind, name in enumerate(("songs", "pieces")) if notes[kind]}
+    kinds = {name: nats[place].sum() / notes[place] for place, name in enumerate(KINDS) if notes[place]}
     figures = {f"test_nats_per_note_{name}": float(figure) for name, figure in {**fields_of_all, **kinds}.items()}
     return {"test_nats_per_note": float(nats.sum() / notes.sum()), **figures}
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from export.corpora import piano
-from export.corpora.work import Report, Side, Source, Work, sides
+from export.corpora.work import Piece, Report, Side, Source, Work, sides
 from livegen.codecs.codec import Codec
 from livegen.codecs.performance import PerformanceCodec
 from livegen.codecs.performance_grammar import on_grid
@@ -22,6 +22,7 @@ from livegen.events import PERCUSSION, SUSTAIN_PEDAL, ControlChange, NoteOff, No
 from livegen.files.midi_file import read_midi
 
 SONGS, PIECES = "pop909", "piano-midi"
+KINDS = ("songs", "pieces")
 CREDIT = (
     "POP909, piano arrangements of pop songs (Wang and others, ISMIR 2020; MIT licence), the songs being their "
     f"composers'; {piano.CREDIT}"
@@ -72,6 +73,21 @@ def _place(timed: Timed) -> tuple[int, ...]:
 def is_song(work: Work) -> bool:
     """It is one of POP909."""
     return work.group.startswith(f"{SONGS}/")
+
+
+def kind(piece: Piece) -> str:
+    """Which of ``KINDS`` a piece of this corpus is; songs are named by their numbers."""
+    return KINDS[0] if piece.name.isdecimal() else KINDS[1]
+
+
+def spread(pieces: Sequence[Piece], count: int) -> list[Piece]:
+    """As many songs as pieces, from all over each kind, ``count`` together where there are enough of both."""
+    found = list[Piece]()
+    for name, wanted in zip(KINDS, (count - count // 2, count // 2), strict=True):
+        of_kind = [piece for piece in pieces if kind(piece) == name]
+        number = min(wanted, len(of_kind))
+        found += [of_kind[at * len(of_kind) // number] for at in range(number)]
+    return found
 
 
 def divide(works: Sequence[Work]) -> list[Side]:
