@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from export import corpora, recipes
-from export.corpora.work import Piece, Report, concatenate
+from export.corpora.work import Piece, Report, Split, concatenate
 from livegen.codecs import make_codec
 from livegen.codecs.codec import Codec
 from livegen.codecs.performance import PerformanceCodec
@@ -397,19 +397,49 @@ def touch_cost(
 
     predictor = OnnxPredictor(find_model(name))
     with _bar() as bar:
-        codec, test = _performances(predictor.card, music, bar)
+        codec, split = _performances(predictor.card, music, bar)
         values = known(codec, list(map(float, familiarity.split(","))))
-        chosen = spread(test, pieces) if pieces else test
+        chosen = spread(split.test, pieces) if pieces else split.test
         rows = table(costs(predictor, codec, chosen, values, _each(bar)), values)
-    _print_rows(rows, as_json=as_json)
+    _print_parts({"costs": rows}, as_json=as_json)
 
 
-def _performances(card: Card, music: Path | None, bar: Progress) -> tuple[PerformanceCodec, Sequence[Piece]]:
-    """The codec and the test part of a corpus of performances; SettingsError for a model of another corpus."""
-    codec, pieces = _held_out(card, music, "test", bar)
-    if not isinstance(codec, PerformanceCodec):
-        raise SettingsError(f"model '{card.name}' writes '{codec.name}'; give a model of performances: touch")
-    return codec, pieces
+@app.command("touch-music", epilog="Example: `python -m export touch-music touch --music music/`")
+def touch_music(
+    name: Name,
+    music: Music = None,
+    count: Annotated[int, typer.Option(min=2, help="continuations, half of songs")] = 200,
+    opening: Annotated[float, typer.Option(min=1, help="seconds that are told")] = 8,
+    seconds: Annotated[float, typer.Option(min=1, help="of a continuation")] = 20,
+    seed: int = 0,
+    as_json: AsJson = False,  # noqa: FBT002 (typer's way of a flag)
+) -> None:
+    """Measure what a model's performances are like, beside people's continuations of the same openings."""
+    from export.evaluate import OnnxPredictor
+    from export.measures.frozen_judge import as_is
+    from export.measures.performance_openings import openings
+    from export.measures.touch_music import compare_figures, compare_histograms, compare_repeats, continued
+    from livegen.model.files import find_model
+
+    predictor = OnnxPredictor(find_model(name))
+    with _bar() as bar:
+        codec, split = _performances(predictor.card, music, bar)
+        told = openings(codec, split.test, count, opening, seconds, _each(bar))
+        pairs = continued(predictor, codec, told, as_is(predictor.card), seed, _each(bar))
+        parts = {
+            "histograms": compare_histograms(pairs),
+            "figures": compare_figures(pairs),
+            "repeats": compare_repeats(codec, pairs, split.train),
+        }
+    _print_parts(parts, as_json=as_json)
+
+
+def _performances(card: Card, music: Path | None, bar: Progress) -> tuple[PerformanceCodec, Split]:
+    """The codec and the parts of a corpus of performances; SettingsError for a model of another corpus."""
+    corpus = corpora.load(card.trained_on.corpus, card.codec.name, music, _reading(bar))
+    if not isinstance(corpus.codec, PerformanceCodec):
+        raise SettingsError(f"model '{card.name}' writes '{corpus.codec.name}'; give a model of performances: touch")
+    return corpus.codec, corpus.split
 
 
 @app.command(epilog="Example: `python -m export evening piano-lstm --music music/`")
@@ -553,14 +583,14 @@ def _print(figures: Mapping[str, Any], *, as_json: bool) -> None:
             typer.echo(f"{figure:28}{value:14,.4f}".rstrip("0").rstrip("."))
 
 
-def _print_rows(rows: list[dict[str, Any]], *, as_json: bool) -> None:
-    """A table, or its rows as JSON; an interval is a figure and its ends."""
-    if as_json:
-        typer.echo(json.dumps(rows, indent=2, default=asdict))
-    else:
-        from livegen.terminal import table as in_columns
+def _print_parts(parts: Mapping[str, list[dict[str, Any]]], *, as_json: bool) -> None:
+    """Tables, one below the other, or their rows by name as JSON, where an interval is a figure and its ends."""
+    from livegen.terminal import table as in_columns
 
-        typer.echo(in_columns(rows, tuple(rows[0])))
+    if as_json:
+        typer.echo(json.dumps(parts, indent=2, default=asdict))
+        return
+    typer.echo("\n\n".join(in_columns(rows, tuple(rows[0])).rstrip() for rows in parts.values()))
 
 
 def _beside(ours: Mapping[str, float], theirs: Mapping[str, float]) -> str:

@@ -37,6 +37,7 @@ class Plan:
     opening: int = 16  # events, marks not counted
     events: int = 200  # of the model's own, marks not counted
     seed: int = 0
+    ticks: int = 0  # of the model's own, instead of events; 0: as many events
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +87,11 @@ def generate(
     """What the model adds to each opening; the same openings, choice and plan give the same music."""
     rows = [_Row(codec, tokens, choice, seed=plan.seed + place) for place, tokens in enumerate(told)]
     for begin in each(range(0, len(rows), TOGETHER), choice.title):
-        _run(predictor, rows[begin : begin + TOGETHER], plan.events)
+        _run(predictor, rows[begin : begin + TOGETHER], plan)
     return [row.reader.take() for row in rows]
 
 
-def _run(predictor: Predictor, rows: list["_Row"], events: int) -> None:
+def _run(predictor: Predictor, rows: list["_Row"], plan: Plan) -> None:
     """Advance all rows token by token; a row that is long enough leaves the batch."""
     state = predictor.begin(len(rows))
     tokens = [row.told[0] for row in rows]
@@ -101,7 +102,7 @@ def _run(predictor: Predictor, rows: list["_Row"], events: int) -> None:
         tokens = [row.choose(line) for row, line in zip(rows, logits[:, -1], strict=True)]
         for row, token in zip(rows, tokens, strict=True):
             row.advance(token)
-        left = [place for place, row in enumerate(rows) if not row.is_long(events)]
+        left = [place for place, row in enumerate(rows) if not row.is_long(plan)]
         if len(left) < len(rows):
             rows, tokens = [rows[place] for place in left], [tokens[place] for place in left]
             state = {name: part[left] for name, part in state.items()}
@@ -120,12 +121,16 @@ class _Row:
         self._sampler = Sampler(choice.sampling, seed)
         self._heard = 0  # of ``told``
         self._drawn = 0  # tokens of the model's own
+        self._begin = 0  # the tick of the first of them
         self._history = NO_HISTORY
 
-    def is_long(self, events: int) -> bool:
-        """As many events of the model's own are written, or so many marks that it will not come to that."""
-        is_told = self._heard >= len(self.told)
-        return is_told and (self.reader.count >= events or self._drawn >= events * MOST_TOKENS)
+    def is_long(self, plan: Plan) -> bool:
+        """As much of the model's own is written as planned, or so many marks that it will not come to that."""
+        if self._heard < len(self.told):
+            return False
+        lasted = self.reader.cursor.tick - self._begin
+        is_done = lasted >= plan.ticks if plan.ticks else self.reader.count >= plan.events
+        return is_done or self._drawn >= plan.events * MOST_TOKENS
 
     def choose(self, logits: NDArray[np.float32]) -> int:
         """The next token: what is told, then what is drawn from ``logits`` [vocab]."""
@@ -151,6 +156,7 @@ class _Row:
             self._heard += 1
             if self._heard == len(self.told):
                 self.reader.take()
+                self._begin = self.reader.cursor.tick
 
     def _mask(self) -> Mask:
         mask = self._codec.mask(self.reader.cursor)
