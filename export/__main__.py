@@ -434,6 +434,31 @@ def touch_music(
     _print_parts(parts, as_json=as_json)
 
 
+@app.command("touch-answers", epilog="Example: `python -m export touch-answers touch bach piano-lstm --music music/`")
+def touch_answers(
+    names: Annotated[list[str], typer.Argument(help="models, by name, or their paths")],
+    music: Music = None,
+    count: Annotated[int, typer.Option(min=2, help="phrases, half of songs")] = 200,
+    phrase: Annotated[float, typer.Option(min=1, help="seconds of a phrase")] = 8,
+    seconds: Annotated[float, typer.Option(min=1, help="that people go on, at the most")] = 12,
+    seed: int = 0,
+    as_json: AsJson = False,  # noqa: FBT002 (typer's way of a flag)
+) -> None:
+    """Measure how models answer phrases of held-out performances: motif, rhythm, loudness, and who tells them apart."""
+    from export.measures.performance_openings import openings
+    from export.measures.touch_answers import answers, compare
+    from livegen.model.bundle import load_bundle
+
+    bundles = [load_bundle(name) for name in names]
+    with _bar() as bar:
+        corpus = corpora.load("performances", PerformanceCodec.name, music, _reading(bar))
+        assert isinstance(corpus.codec, PerformanceCodec)
+        told = openings(corpus.codec, corpus.split.test, count, phrase, seconds, _each(bar))
+        found = {bundle.card.name: answers(bundle, told, seed, _each(bar)) for bundle in bundles}
+        rows = compare(found, told, seed)
+    _print_parts({"answers": rows}, as_json=as_json)
+
+
 def _performances(card: Card, music: Path | None, bar: Progress) -> tuple[PerformanceCodec, Split]:
     """The codec and the parts of a corpus of performances; SettingsError for a model of another corpus."""
     corpus = corpora.load(card.trained_on.corpus, card.codec.name, music, _reading(bar))

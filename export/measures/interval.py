@@ -35,6 +35,13 @@ def resampled(count: int, seed: int) -> Floats:
     return np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=DRAWS).astype(np.float64)
 
 
+def summed(values: Floats, places: NDArray[np.int64]) -> Floats:
+    """The sums [pieces, ...] of values [stretches, ...], by the number of the piece that each stretch is of."""
+    found = np.zeros((places.max() + 1, *values.shape[1:]))
+    np.add.at(found, places, values)
+    return found
+
+
 def of_pieces(sums: Floats, weights: Floats, seed: int = 0) -> Estimate:
     """A mean: the sums of the pieces [pieces] by their weights [pieces], with its interval over pieces.
 

@@ -14,7 +14,7 @@ from livegen.codecs.performance_grammar import END, FIRST_LOUDNESS, FIRST_WAIT, 
 from livegen.codecs.performance_writing import HALF_PEDAL, begun
 from livegen.events import SUSTAIN_PEDAL, ControlChange, NoteOff, NoteOn, Timed
 
-DOWN = ControlChange(SUSTAIN_PEDAL, 127)
+DOWN, UP = ControlChange(SUSTAIN_PEDAL, 127), ControlChange(SUSTAIN_PEDAL, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,7 @@ class Opening:
     """A stretch of a performance, from 0 ns on; what comes next begins at ``cut_ns``."""
 
     piece: str  # its name
+    kind: str  # of the piece, songs or pieces
     tokens: tuple[int, ...]  # from START to the wait before what comes next
     events: tuple[Timed, ...]  # in order, with those that come next
     cut_ns: int
@@ -69,7 +70,7 @@ def _of_piece(codec: PerformanceCodec, piece: Piece, number: int, phrase_ns: int
     begins = [each.at_ns for each in events if isinstance(each.event, NoteOn) and each.at_ns <= room]
     for place in range(number if begins else 0):
         begin = next(at for at in begins if at >= begins[-1] * place // number)
-        yield _opening(codec, piece.name, list(_from(events, begin)), phrase_ns, after_ns)
+        yield _opening(codec, piece, list(_from(events, begin)), phrase_ns, after_ns)
 
 
 def _from(events: Iterable[Timed], begin_ns: int) -> Iterator[Timed]:
@@ -89,7 +90,7 @@ def _from(events: Iterable[Timed], begin_ns: int) -> Iterator[Timed]:
             yield replace(each, at_ns=each.at_ns - begin_ns)
 
 
-def _opening(codec: PerformanceCodec, name: str, events: Sequence[Timed], phrase_ns: int, after_ns: int) -> Opening:
+def _opening(codec: PerformanceCodec, piece: Piece, events: Sequence[Timed], phrase_ns: int, after_ns: int) -> Opening:
     """The opening that lasts until the first event after ``phrase_ns``."""
     writer, start = begun(codec, codec.begin())
     tokens = list(start)
@@ -100,4 +101,4 @@ def _opening(codec: PerformanceCodec, name: str, events: Sequence[Timed], phrase
             tokens += told[: waits[-1] + 1]
             break
         tokens += told
-    return Opening(name, tuple(tokens), tuple(events), each.at_ns, each.at_ns + after_ns)
+    return Opening(piece.name, kind(piece), tuple(tokens), tuple(events), each.at_ns, each.at_ns + after_ns)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from export.corpora.work import Piece
 from export.measures.continuations import Choice, Each, Plan, generate
 from export.measures.copies import Codes, windows
-from export.measures.interval import Estimate, Floats, estimate, of_pieces, resampled, wilson
+from export.measures.interval import Estimate, Floats, estimate, of_pieces, resampled, summed, wilson
 from export.measures.loops import longest_real_run, loops
 from export.measures.music import Event, Music
 from export.measures.performance_openings import Opening
@@ -121,7 +121,7 @@ def compare_repeats(codec: PerformanceCodec, pairs: Sequence[Pair], trained: Seq
             for who, kind in (("model", ours), ("people", theirs))
         }
         counts = " + ".join(str(int(each[:, 1].sum())) for each in found.values())
-        estimates = {who: of_pieces(*_summed(each, _places(pairs)).T) for who, each in found.items()}
+        estimates = {who: of_pieces(*summed(each, _places(pairs)).T) for who, each in found.items()}
         rows.append({"in 100": f"windows that copy {length} onsets", "of": counts, **estimates})
     return rows
 
@@ -151,7 +151,7 @@ def notes_of(codec: PerformanceCodec, piece: Piece) -> list[Note]:
 def _by_piece(pairs: Sequence[Pair], who: str) -> Mapping[str, Floats]:
     """Histograms [pieces, bins] by name."""
     found = [histograms(getattr(pair, who)) for pair in pairs]
-    return {name: _summed(np.array([each[name] for each in found]), _places(pairs)) for name in found[0]}
+    return {name: summed(np.array([each[name] for each in found]), _places(pairs)) for name in found[0]}
 
 
 def _places(pairs: Sequence[Pair]) -> NDArray[np.int64]:
@@ -160,12 +160,5 @@ def _places(pairs: Sequence[Pair]) -> NDArray[np.int64]:
 
 
 def _estimate(found: Sequence[Mapping[str, tuple[float, float]]], name: str, places: NDArray[np.int64]) -> Estimate:
-    sums, weights = _summed(np.array([each[name] for each in found], np.float64), places).T
+    sums, weights = summed(np.array([each[name] for each in found], np.float64), places).T
     return of_pieces(sums, weights)
-
-
-def _summed(values: Floats, places: NDArray[np.int64]) -> Floats:
-    """The sums [pieces, ...] of the values [stretches, ...] of each piece."""
-    found = np.zeros((places.max() + 1, *values.shape[1:]))
-    np.add.at(found, places, values)
-    return found
