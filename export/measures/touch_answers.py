@@ -1,7 +1,8 @@
 """What models answer to phrases of held-out performances, beside how people went on.
 
-The engine answers as it does to a player who plays the phrase, in the time that it hears in it, at its usual settings.
-An answer and people's continuation begin with their first notes, and both end where the shorter one does.
+The engine answers as it does to a player who plays the phrase, in the time that it hears in it, at its usual settings;
+but a silence of up to two seconds does not end the phrase, so that all of it is answered. An answer and people's
+continuation begin with their first notes, and both end where the shorter one does.
 
 *Motif* and *copies* are those of ``motif``; what begins within 40 ms begins together. *Rhythm*: the same of the ratios
 of times between onsets, to the nearest half of a doubling, for nobody plays exactly. *Loudness*: the overlap of the
@@ -31,6 +32,7 @@ from livegen.music.skyline import intervals
 from livegen.settings import Play, Settings
 from livegen.tools.render import converse
 
+_PAUSE_MS = 2000  # a shorter silence within a phrase does not end it
 _MOST_HALVES = 6  # of a doubling
 
 Value = tuple[float, float]  # a sum and its weight
@@ -43,9 +45,10 @@ def answers(bundle: Bundle, told: Sequence[Opening], seed: int, each: Each) -> l
 
 def answer_of(bundle: Bundle, opening: Opening, seed: int) -> Playing:
     """The answer to one phrase, at the end of which all keys and the pedal come up."""
-    engine = Engine(bundle, Settings(play=Play(model=bundle.card.name, seed=seed)))
+    engine = Engine(bundle, Settings(play=Play(model=bundle.card.name, seed=seed, pause_ms=_PAUSE_MS)))
     played = converse(engine, _played(opening))
-    return heard(played, _first(played, 0), played[-1].at_ns) if played else Playing((), (), 0)
+    begin = _first(played, opening.cut_ns)
+    return heard(played, begin, max(begin, played[-1].at_ns)) if played else Playing((), (), 0)
 
 
 def people_of(opening: Opening) -> Playing:

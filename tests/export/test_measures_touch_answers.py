@@ -14,6 +14,7 @@ from export.measures.touch_answers import answer_of, compare, paces, people_of
 from livegen.engine.engine import Engine
 from livegen.events import SUSTAIN_PEDAL, ControlChange, Note, NoteOff, NoteOn, Timed
 from livegen.model.bundle import load_bundle
+from livegen.tools.render import converse
 
 MS = 1_000_000
 CUT_MS, END_MS = 4000, 8000
@@ -25,6 +26,10 @@ def events_of(notes: Sequence[Note]) -> list[Timed]:
     offs = [Timed(note.end * MS, NoteOff(note.pitch)) for note in notes]
     pedal = Timed(notes[0].onset * MS, ControlChange(SUSTAIN_PEDAL, 127))
     return sorted([*offs, *ons, pedal], key=lambda each: each.at_ns)
+
+
+def is_pedal(timed: Timed) -> bool:
+    return isinstance(timed.event, ControlChange)
 
 
 def line(seed: int, level: int, count: int = 32) -> list[Note]:
@@ -79,6 +84,32 @@ def test_all_keys_and_the_pedal_come_up_at_the_end_of_a_phrase(monkeypatch: pyte
     assert not down
     assert heard[-1] == Timed(CUT_MS * MS, ControlChange(SUSTAIN_PEDAL, 0))
     assert sum(isinstance(each.event, NoteOn) for each in heard) == CUT_MS // 250
+
+
+def test_an_answer_begins_after_the_whole_phrase(monkeypatch: pytest.MonkeyPatch) -> None:
+    early, late = Note(1000, 50, 100, 64), Note(5000, 60, 300, 64)
+    monkeypatch.setattr(touch_answers, "converse", lambda engine, events: events_of([early, late]))
+
+    answer = answer_of(load_bundle("bach"), TOLD[0], seed=1)
+
+    assert answer.notes == (Note(0, 60, 300, 64),)
+    assert answer.pedal == ((0, 300),)
+
+
+def test_a_silence_within_a_phrase_does_not_end_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    notes = [note for note in line(3, 60, 16) if not 1300 < note.onset < 2800]
+    paused = replace(TOLD[0], events=tuple(each for each in events_of(notes) if not is_pedal(each)))
+    played: list[Timed] = []
+
+    def kept(engine: Engine, events: Sequence[Timed]) -> list[Timed]:
+        played.extend(converse(engine, events))
+        return played
+
+    monkeypatch.setattr(touch_answers, "converse", kept)
+    answer_of(load_bundle("bach"), paused, seed=1)
+
+    onsets = [each.at_ns for each in played if isinstance(each.event, NoteOn)]
+    assert min(onsets) >= CUT_MS * MS
 
 
 def test_a_rhythm_is_the_same_when_it_is_played_unevenly_and_slower() -> None:
