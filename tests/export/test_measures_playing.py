@@ -22,11 +22,11 @@ def of(*events: tuple[int, NoteOn | NoteOff | ControlChange]) -> list[Timed]:
 
 
 def scale(name: str, seconds: int, *, pedal: bool = False) -> Piece:
-    """A note every half second, each 300 ms long; the pedal, if any, goes down a second late and stays there."""
-    events = [Timed(S, DOWN)] if pedal else []
+    """A note every half second, each 300 ms long; with a pedal, that goes down after a second and stays there, 700."""
+    events, length = ([Timed(S, DOWN)], 700 * MS) if pedal else (list[Timed](), 300 * MS)
     for at in range(2 * seconds):
         pitch = 60 + at % 12
-        events += [Timed(at * S // 2, NoteOn(pitch, 64)), Timed(at * S // 2 + 300 * MS, NoteOff(pitch))]
+        events += [Timed(at * S // 2, NoteOn(pitch, 64)), Timed(at * S // 2 + length, NoteOff(pitch))]
     events.sort(key=lambda each: each.at_ns)
     return Piece(name, np.array(CODEC.encode_events(map(on_grid, events))))
 
@@ -96,10 +96,15 @@ def test_a_dissonance_is_held_where_the_pedal_is_not_changed_with_the_bass() -> 
     assert figures(Playing(chord, ((0, 1100), (1200, 2000)), 2000))["held dissonance"] == (0, 0)  # changed with it
     assert figures(Playing(chord, (), 2000))["held dissonance"] == (0, 0)
     assert figures(Playing(chord, ((500, 2000),), 2000))["held dissonance"] == (0, 0)  # the keys were up before
-    assert figures(Playing((*first, Note(500, 53, 400)), ((0, 2000),), 2000))["held dissonance"] == (
-        0,
-        0,
-    )  # no new bass
+
+
+def test_nothing_is_held_over_a_bass_that_is_not_new_or_by_the_keys_themselves() -> None:
+    first, pedal = (Note(0, 48, 400), Note(0, 64, 400)), ((0, 2000),)
+    above, octave = (Note(500, 53, 400),), (Note(1000, 36, 400), Note(1000, 65, 400))
+    keys = (Note(0, 48, 1500), Note(0, 64, 1500), Note(1000, 41, 400))
+
+    for notes in ((*first, *above), (*first, *octave), keys):
+        assert figures(Playing(notes, pedal, 2000))["held dissonance"] == (0, 0)
 
 
 def test_figures_are_sums_by_weights() -> None:
@@ -141,6 +146,9 @@ def test_later_openings_begin_at_a_note_with_the_pedal_as_it_was() -> None:
     assert [each.phrase.notes[0].onset for each in found] == [0] * 6
     assert len({each.phrase.notes[0].pitch for each in ours}) > 1
     for each in ours:
+        struck = [event.event.pitch for event in each.events if isinstance(event.event, NoteOn)]
+        offs = [event.event.pitch for event in each.events if isinstance(event.event, NoteOff)]
+        assert offs[0] == struck[0]
         assert CODEC.decode_events(each.tokens)  # the grammar allows it
         assert heard(timed(CODEC, each.tokens), 0, each.cut_ns) == each.phrase
 

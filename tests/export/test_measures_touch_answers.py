@@ -165,6 +165,13 @@ def test_people_s_continuations_of_another_piece_are_of_the_same_kind() -> None:
     assert strangers["level"].value == pytest.approx(1)
 
 
+def test_another_piece_is_never_another_part_of_the_same() -> None:
+    soft, loud = (replace(opening("001", 1), events=tuple(events_of(line(0, level)))) for level in (40, 100))
+    told = [soft, replace(loud, piece="002"), replace(loud, piece="002")]
+
+    assert compare({}, told)[-1]["loudness"].value == 0
+
+
 # the judge
 
 

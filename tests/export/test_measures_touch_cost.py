@@ -116,6 +116,19 @@ def test_the_steps_of_loudness_share_one_chance() -> None:
     assert chances.sum() == pytest.approx(2)  # each step is there twice
 
 
+def test_no_loudness_is_the_loudness_of_before() -> None:
+    told = [CODEC.vocabulary.token(text) for text in ("START", "velocity 64", "60 on", "100 ms")]
+    (before,) = costs(Remembering(), CODEC, [Piece("001", np.array(told))])
+
+    (cost,) = costs(Remembering(), CODEC, [Piece("001", np.array([*told, CODEC.on(64)]))])
+
+    changed = {each: chance(told, FIRST_LOUDNESS + at) for at, each in enumerate(LOUDNESSES) if each != 64}
+    kept = sum(chance(told, CODEC.on(pitch)) for pitch in range(CODEC.low, CODEC.high + 1))
+    share = (kept + changed[56]) / (kept + sum(changed.values()))
+    found = (cost.nats - before.nats)[0, FIELDS.index("loudness")]
+    assert found == pytest.approx(-np.log(share), rel=1e-5)
+
+
 def test_pieces_cost_the_same_side_by_side_and_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     many = [piece(f"{at:03}", ",".join(SONG.split(",")[:at])) for at in (4, 8, 3, 14, 10, 6)]
     together = costs(Remembering(), CODEC, many)
