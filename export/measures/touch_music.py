@@ -116,20 +116,20 @@ def compare_repeats(codec: PerformanceCodec, pairs: Sequence[Pair], trained: Seq
         rows[0][who] = Estimate(100 * share, max(0.0, 100 * low), 100 * high)
     for length in LENGTHS:
         known = np.unique(windows((onsets_of(notes_of(codec, piece)) for piece in trained), length))
-        found = {
-            who: np.array([_copied(each, known, length) for each in kind], np.float64)
-            for who, kind in (("model", ours), ("people", theirs))
-        }
+        found = {who: _copied(kind, known, length) for who, kind in (("model", ours), ("people", theirs))}
         counts = " + ".join(str(int(each[:, 1].sum())) for each in found.values())
         estimates = {who: of_pieces(*summed(each, _places(pairs)).T) for who, each in found.items()}
         rows.append({"in 100": f"windows that copy {length} onsets", "of": counts, **estimates})
     return rows
 
 
-def _copied(stretch: Sequence[Event], known: Codes, length: int) -> tuple[int, int]:
-    """A hundred times how many windows of a stretch are known, and how many there are."""
-    found = windows([stretch], length)
-    return 100 * int(np.isin(found, known).sum()), len(found)
+def _copied(stretches: Sequence[Sequence[Event]], known: Codes, length: int) -> Floats:
+    """Of each stretch a hundred times how many of its windows are known, and how many it has; [stretches, 2]."""
+    found = [windows([stretch], length) for stretch in stretches]
+    is_known = np.isin(np.concatenate(found), known)
+    of = np.repeat(np.arange(len(found)), list(map(len, found)))
+    counts = [np.bincount(of, weights, len(found)) for weights in (100 * is_known, np.ones(len(of)))]
+    return np.stack(counts, axis=1)
 
 
 def onsets_of(notes: Sequence[Note]) -> tuple[Event, ...]:
