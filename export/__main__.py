@@ -412,6 +412,20 @@ def evening(name: Name, music: Music = None) -> None:
     typer.echo(in_columns(rows, tuple(rows[0])))
 
 
+@app.command("own-style", epilog="Example: `python -m export own-style my-music/ --from touch`")
+def own_style(
+    music: Annotated[Path, typer.Argument(metavar="FOLDER", help="files, or recorded sessions")],
+    base: Annotated[str, typer.Option("--from", help="the model that is tuned")],
+) -> None:
+    """Measure what `livegen train FOLDER --from MODEL` gains, with each file held out once."""
+    from export.own_style import measure
+    from livegen.terminal import progress
+    from livegen.terminal import table as in_columns
+
+    rows = measure(music, base, progress)
+    typer.echo(in_columns(rows, tuple(rows[0])))
+
+
 @app.command(epilog="Example: `python -m export dialogues --to docs/music`")
 def dialogues(to: Annotated[Path, typer.Option(help="the folder to write into")]) -> None:
     """Let every shipped model answer three phrases with three seeds; write MIDI files and pictures."""

@@ -13,7 +13,7 @@ from export import own_style, tuning
 from export.corpora.work import Report
 from export.evaluate import OnnxPredictor
 from export.networks.recurrent import Recurrent, Sizes
-from export.own_style import tune_to
+from export.own_style import measure, tune_to
 from export.ship import write
 from export.to_onnx import rounded, to_onnx, with_card
 from livegen.codecs.performance import PerformanceCodec
@@ -132,6 +132,16 @@ def test_recorded_sessions_are_tuned_to(tmp_path: Path, base: Path) -> None:
 
     assert "5 files, " in said
     assert (tmp_path / "mine.onnx").exists()
+
+
+def test_in_the_measure_every_file_is_held_out_once(tmp_path: Path, base: Path) -> None:
+    *turns, together = measure(music(tmp_path / "etudes", 6), str(base), no_bar)
+
+    held = [name for row in turns for name in row["held out"].split(", ")]
+    assert sorted(held) == [f"{number}.mid" for number in range(6)]
+    assert min(float(row["as it was"]) for row in turns) <= float(together["as it was"])
+    assert float(together["kept"]) < 0.95 * float(together["as it was"])
+    assert together["change"] == f"{100 * (float(together['kept']) / float(together['as it was']) - 1):+.1f} %"
 
 
 REFUSED = {
