@@ -12,7 +12,7 @@ of others, which no choice has seen, where there are files enough.
 import time
 from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -29,25 +29,29 @@ from export.training_loop import Learner, count, learn
 from livegen.codecs.codec import Codec
 from livegen.errors import SettingsError
 
-DROPOUT = Dropout(features=0.1, between=0.2, output=0.3)
+DROPOUT = Dropout(features=0.05, between=0.1, output=0.15)
 SETTINGS = Training(
-    epochs=24,
+    epochs=20,
     patience=4,
     parts={"": (1.0, 1.0)},
-    epoch_tokens=50_000,
-    streams=8,
+    epoch_tokens=60_000,
+    streams=32,
     chunk=192,
-    learning_rate=6e-4,
+    learning_rate=3e-4,
     warm_up_epochs=0.5,
     weight_decay=0.01,
     averaging=0.99,
     forgetting=0.05,
     shifts=(-5, 6),
-    unshifted_first=0.3,
-    unshifted_last=0.5,
+    paces=(0.9, 1.11),
+    louder=2,
+    unshifted_first=0.1,
+    unshifted_last=0.2,
     seed=1,
 )
 SHARES = (0.25, 0.5, 0.75, 1.0)  # of the way from the weights as they were to those that were learned
+LONGEST_S = 600.0  # for the weights: what takes longer ends with what was best so far
+LOOK_TOKENS = 12_000  # of the pieces that decide, each from its beginning
 ENOUGH = 5  # files: of fewer, one is held out, which both decides and reports
 STATE_ROUNDS, STATE_STEPS = 8, 12  # a round of steps, then a look at the held-out pieces
 STATE_TOKENS, STATE_BATCH, STATE_RATE = 256, 8, 0.02  # of the beginning of a piece; pieces; the rate of Adam
@@ -76,7 +80,6 @@ class Way:
     network: Network
     deciding: float
     reported: float
-    seconds: float = 0.0
 
 
 def divide(pieces: Sequence[Piece], turn: int = 0) -> Held:
@@ -112,18 +115,22 @@ def _of(pieces: Sequence[Piece], places: Sequence[int], is_wanted: Callable[[int
 def tune(base: Network, codec: Codec[Any], held: Held, report: Report) -> list[Way]:
     """The model as it was, its beginning learned, and its weights; the first is what the others are compared with."""
     base = base.to("cuda" if torch.cuda.is_available() else "cpu").eval()
-    ways = [_way("as it was", base, held, time.perf_counter())]
+    reported, held = held.reported, replace(held, deciding=beginnings(held.deciding))
+    ways = [_way("as it was", base, held.deciding, reported)]
     for name, tuned in (("its first state", tune_state), ("its weights", tune_weights)):
-        begun = time.perf_counter()
         if network := tuned(base, codec, held, report):
-            ways.append(_way(name, network, held, begun))
+            ways.append(_way(name, network, held.deciding, reported))
     return ways
 
 
-def _way(name: str, network: Network, held: Held, begun: float) -> Way:
-    deciding = score(network, held.deciding).per_token
-    reported = score(network, held.reported).per_token if held.is_apart else deciding
-    return Way(name, network, deciding, reported, time.perf_counter() - begun)
+def _way(name: str, network: Network, deciding: Sequence[Piece], reported: Sequence[Piece]) -> Way:
+    return Way(name, network, score(network, deciding).per_token, score(network, reported).per_token)
+
+
+def beginnings(pieces: Sequence[Piece]) -> tuple[Piece, ...]:
+    """The pieces, of which much is looked at often, cut so that they have ``LOOK_TOKENS`` or so together."""
+    most = max(STATE_TOKENS, LOOK_TOKENS // len(pieces))
+    return tuple(replace(piece, tokens=piece.tokens[:most]) for piece in pieces)
 
 
 # --- the weights
@@ -136,7 +143,10 @@ def tune_weights(base: Network, codec: Codec[Any], held: Held, report: Report) -
     network.dropout = DROPOUT
     learner = Learner(network, averaged, train.make_optimiser(network, training), train.Progress(), training)
     best = deepcopy(base)
+    ends = time.perf_counter() + LONGEST_S
     while (done := learner.progress).epoch < min(training.epochs, done.best_epoch + training.patience):
+        if time.perf_counter() > ends:
+            break
         report(STATE_ROUNDS + done.epoch, STEPS)
         learner.begun = time.perf_counter()
         tokens = train.epoch_tokens(held.learned, codec, training, done.epoch)

@@ -162,3 +162,27 @@ def test_a_network_that_remembers_tokens_has_no_first_state_to_learn() -> None:
     base = Rereading(RereadingSizes(len(CODEC.vocabulary), 8, 5, 24))
 
     assert tuning.tune_state(base, CODEC, Held(*[tuple(scales(2))] * 3), no_report) is None
+
+
+def test_of_long_pieces_the_beginnings_decide_and_all_of_them_is_reported_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tuning, "LOOK_TOKENS", 600)
+    pieces = (scale("long.mid", 0, 400), scale("short.mid", 1, 20))
+    base = network()
+
+    seen = tuning.beginnings(pieces)
+    (before, *_) = tuning.tune(base, CODEC, Held(pieces, pieces, pieces), no_report)
+
+    assert [len(piece.tokens) for piece in seen] == [300, len(pieces[1].tokens)]
+    assert before.reported == pytest.approx(score(base, pieces).per_token)
+    assert before.deciding == pytest.approx(score(base, seen).per_token)
+
+
+def test_what_takes_too_long_ends_with_what_was_best_so_far(monkeypatch: pytest.MonkeyPatch) -> None:
+    base, held, looks = network(), divide(scales(10)), list[int]()
+    monkeypatch.setattr(tuning, "SETTINGS", tuning.SETTINGS.model_copy(update={"epochs": 1000}))
+    monkeypatch.setattr(tuning, "LONGEST_S", 0.5)
+
+    tuned = tuning.tune_weights(base, CODEC, held, lambda done, whole: looks.append(done))
+
+    assert 1 < len(looks) < 500
+    assert score(tuned, held.deciding).nats < score(base, held.deciding).nats
