@@ -24,10 +24,11 @@ from export.networks.windowed_lstm import Sizes as WindowedSizes
 from export.networks.windowed_lstm import WindowedLstm
 from export.train import TorchPredictor
 from export.verify import verify
-from livegen.codecs import make_codec
 from livegen.codecs.codec import Codec
 from livegen.errors import ModelError
+from livegen.model.bundle import load_bundle
 from livegen.model.card import Card
+from livegen.shipped import shipped_models
 
 _HALF = ".half"  # ``to_onnx.store_as_half``
 _RECURRENT = ("LSTM", "GRU", "RNN")
@@ -55,9 +56,8 @@ class _Graph:
 
 def from_onnx(path: Path, dropout: Dropout) -> Restored:
     """The network in a model file; ModelError where it is none of ours, or where it would compute anything else."""
-    predictor = OnnxPredictor(path)
-    card = predictor.card
-    codec = make_codec(card.codec.name, card.codec.parameters)
+    bundle, predictor = load_bundle(str(path)), OnnxPredictor(path)
+    card, codec = bundle.card, bundle.codec
     model = onnx.load(str(path), load_external_data=False)
     try:
         graph = _read(model, len(codec.vocabulary))
@@ -66,7 +66,7 @@ def from_onnx(path: Path, dropout: Dropout) -> Restored:
     except (KeyError, RuntimeError, ValueError) as error:
         raise ModelError(
             f"{path.name}: its weights cannot be read back, for its graph was not made by livegen's own training "
-            f"({type(error).__name__}: {error}); models whose weights can be: touch, piano-lstm, elise-gru"
+            f"({type(error).__name__}: {error}); models whose weights can be: {', '.join(shipped_models())}"
         ) from None
     for part in card.state:
         if part.values is not None:

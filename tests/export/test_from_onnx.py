@@ -97,17 +97,28 @@ def test_a_weight_that_is_read_wrongly_is_found(tmp_path: Path, monkeypatch: pyt
 
 
 def test_a_graph_that_is_not_ours_is_refused_in_one_line(tmp_path: Path) -> None:
-    path = saved(tmp_path, stirred(NETWORKS["recurrent gru"]))
+    network = stirred(NETWORKS["recurrent gru"])
+    path = saved(tmp_path, network)
     model = onnx.load(str(path))
     for weight in model.graph.initializer:
         weight.name = weight.name.replace("cells", "heads")
     for node in model.graph.node:
         node.input[:] = [name.replace("cells", "heads") for name in node.input]
         node.output[:] = [name.replace("cells", "heads") for name in node.output]
-    write(model, path)
+    write(with_card(model, card_of(network)), path)
 
     with pytest.raises(ModelError, match=r"small\.onnx: its weights cannot be read back") as refusal:
         from_onnx(path, NO_DROPOUT)
+    assert "\n" not in str(refusal.value)
+
+
+def test_what_is_no_model_is_refused_as_it_is_for_playing(tmp_path: Path) -> None:
+    (tmp_path / "text.onnx").write_text("no model")
+
+    with pytest.raises(ModelError, match=r"none\.onnx: no such file; give a shipped model's name or the path"):
+        from_onnx(tmp_path / "none.onnx", NO_DROPOUT)
+    with pytest.raises(ModelError, match=r"text\.onnx: ") as refusal:
+        from_onnx(tmp_path / "text.onnx", NO_DROPOUT)
     assert "\n" not in str(refusal.value)
 
 
