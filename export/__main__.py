@@ -420,10 +420,9 @@ def own_style(
     """Measure what `livegen train FOLDER --from MODEL` gains, with each file held out once."""
     from export.own_style import measure
     from livegen.terminal import progress
-    from livegen.terminal import table as in_columns
 
-    rows = measure(music, base, progress)
-    typer.echo(in_columns(rows, tuple(rows[0])))
+    for row in measure(music, base, progress):  # each takes minutes
+        typer.echo("; ".join(f"{name}: {value}" for name, value in row.items()))
 
 
 @app.command(epilog="Example: `python -m export dialogues --to docs/music`")

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,7 +77,7 @@ def tune(base: Restored, held: Held, report: Report) -> Tuned:
     return Tuned(tuple(ways), kept, time.perf_counter() - begun)
 
 
-def measure(where: Path, model: str, bar: Bar) -> list[dict[str, str]]:
+def measure(where: Path, model: str, bar: Bar) -> Iterator[dict[str, str]]:
     """What tuning gains, in turns: in each other files are held out, so that in all every file is, once.
 
     A row for each turn and one for all, in nats per token of what is reported on: before, and after by each way.
@@ -86,17 +86,17 @@ def measure(where: Path, model: str, bar: Bar) -> list[dict[str, str]]:
     with bar("reading") as report:
         pieces = own_music.read(where, base.codec, report)
     turns = min(tuning.ENOUGH, len(_names(pieces)) if len(_names(pieces)) > 1 else len(pieces))
-    rows, sums, tokens, seconds = list[dict[str, str]](), dict[str, float](), 0, 0.0
+    sums, tokens, seconds = dict[str, float](), 0, 0.0
     for turn in range(turns):
         held = tuning.divide(pieces, turn)
         with bar(f"turn {turn + 1} of {turns}") as report:
             tuned = tune(base, held, report)
         here = sum(len(piece.tokens) - 1 for piece in held.reported)
         found = {way.name: way.reported for way in tuned.ways} | {"kept": tuned.kept.reported}
-        rows.append(_row(_list(held.reported), found, tuned.seconds))
+        yield _row(_list(held.reported), found, tuned.seconds)
         sums = {name: sums.get(name, 0.0) + nats * here for name, nats in found.items()}
         tokens, seconds = tokens + here, seconds + tuned.seconds
-    return [*rows, _row(f"all {tokens:,} tokens", {name: nats / tokens for name, nats in sums.items()}, seconds)]
+    yield _row(f"all {tokens:,} tokens", {name: nats / tokens for name, nats in sums.items()}, seconds)
 
 
 def _row(what: str, found: Mapping[str, float], seconds: float) -> dict[str, str]:
