@@ -24,6 +24,7 @@ from livegen.model.card import Card
 
 MODELS = Path(__file__).parents[1] / "livegen" / "models"
 MODEL = (".onnx",)  # the suffix of a model file
+FEW = 30  # pieces: a new network learns little from fewer
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="From music to a model.", rich_markup_mode="markdown"
@@ -60,20 +61,33 @@ def train(
 
     Of a folder of MIDI, MusicXML, kern and ABC files: read it, train, and write a model that plays.
     """
-    if not Path(what).is_dir():
+    if Path(what).is_dir():
+        train_folder(Path(what), to, is_tiny=tiny)
+    else:
         recipe = recipes.load(recipes.find(what))
         _train(recipe, music, _load(recipe, music))
-        return
+
+
+def train_folder(folder: Path, to: Path | None = None, *, is_tiny: bool = False) -> None:
+    """Train a new network on anybody's folder of music, and write a model that plays; also of ``livegen train``."""
     from export.ship import ship
 
-    recipe = recipes.of_folder(Path(what), is_tiny=tiny)
+    if not folder.is_dir():
+        raise SettingsError(f"{folder}: no such folder; give one with files of music")
+    recipe = recipes.of_folder(folder, is_tiny=is_tiny)
     target = to or Path(f"{recipe.name}.onnx")
     check_target(target, MODEL)
-    corpus = _load(recipe, Path(what))
-    run = _train(recipe, Path(what), corpus)
+    corpus = _load(recipe, folder)
+    if (files := len({piece.name for part in _parts(corpus) for piece in part})) < FEW:
+        typer.echo(f"{files} pieces teach a new network little; to tune one that knows music: --from piano-lstm")
+    run = _train(recipe, folder, corpus)
     with _bar() as bar:
         ship(run, target, corpus, _each(bar))
     typer.echo(f"{target}: plays with `livegen jam --model {target}`")
+
+
+def _parts(corpus: corpora.Corpus) -> tuple[Sequence[Piece], ...]:
+    return corpus.split.train, corpus.split.valid, corpus.split.test
 
 
 @app.command(epilog="Example: `python -m export onnx bach`")
@@ -481,6 +495,19 @@ def evening(name: Name, music: Music = None) -> None:
         pieces = [*corpus.split.test, *corpus.split.valid, *corpus.split.train]
         rows = measured(predictor, corpus.codec, pieces, _each(bar))
     typer.echo(in_columns(rows, tuple(rows[0])))
+
+
+@app.command("own-style", epilog="Example: `python -m export own-style my-music/ --from touch`")
+def own_style(
+    music: Annotated[Path, typer.Argument(metavar="FOLDER", help="files, or recorded sessions")],
+    base: Annotated[str, typer.Option("--from", help="the model that is tuned")],
+) -> None:
+    """Measure what `livegen train FOLDER --from MODEL` gains, with each file held out once."""
+    from export.own_style import measure
+    from livegen.terminal import progress
+
+    for row in measure(music, base, progress):  # each takes minutes
+        typer.echo("; ".join(f"{name}: {value}" for name, value in row.items()))
 
 
 @app.command(epilog="Example: `python -m export dialogues --to docs/music`")

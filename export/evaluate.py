@@ -19,6 +19,7 @@ from livegen.codecs.chorale_frames import FRAME_END
 from livegen.codecs.note_duration import NoteDurationCodec
 from livegen.codecs.performance import PerformanceCodec
 from livegen.errors import ModelError
+from livegen.model.bundle import initial
 from livegen.model.card import Card
 
 Each = Callable[[Sequence[Any], str], Iterable[Any]]  # goes through a sequence, and may show how far it is
@@ -39,7 +40,7 @@ class OnnxPredictor:
 
     def begin(self, batch: int) -> Arrays:
         """The state before anything is heard, by the card."""
-        return {part.name: np.full((batch, *part.shape), part.fill, np.dtype(part.dtype)) for part in self.card.state}
+        return {part.name: initial(part, batch) for part in self.card.state}
 
     def step(self, tokens: Tokens, state: Arrays) -> tuple[Logits, Arrays]:
         """Logits after each token, and the state after all."""

@@ -8,11 +8,12 @@ from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from export import places
 from livegen.errors import SettingsError, did_you_mean
 from livegen.wrong_value import remedy
 
-CONFIGS = Path(__file__).parents[1] / "configs" / "train"
-RUNS = Path(__file__).parents[1] / "runs"
+CONFIGS = places.CONFIGS / "train"
+RUNS = places.RUNS
 
 
 class _Frozen(BaseModel):

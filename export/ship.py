@@ -1,6 +1,7 @@
 """From a finished run to the shipped file: graph, figures, card, proof, and only then the move into place."""
 
 import subprocess
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from math import isfinite
 from pathlib import Path
@@ -13,12 +14,15 @@ from export.evaluate import Each, OnnxPredictor, evaluate
 from export.measures.continuations import Plan
 from export.measures.loops import longest_real_run
 from export.measures.music import read
+from export.networks.network import Network
+from export.places import IS_PACKED
 from export.to_onnx import rounded, state_parts, to_onnx, with_card
 from export.train import Trained
 from export.verify import verify
 from livegen.errors import SettingsError
 from livegen.model.card import Card, CodecCard, SamplingDefaults, TrainedOn
 from livegen.model.checksum import with_checksum
+from livegen.version import RUNNING
 
 PIECES = 80
 
@@ -29,16 +33,25 @@ def ship(run: Path, target: Path, corpus: Corpus, each: Each) -> Card:
     if trained.digest != corpus.digest:
         raise SettingsError(f"{run}: was trained on other music than this; run `python -m export train` first")
     trained = replace(trained, network=rounded(trained.network))
-    graph = to_onnx(trained.network)
-    card = make_card(trained, longest_run(corpus))
+
+    def figures(partial: Path) -> Mapping[str, float]:
+        return evaluate(OnnxPredictor(partial), corpus, each)
+
+    return save(trained.network, make_card(trained, longest_run(corpus)), target, figures)
+
+
+def save(
+    network: Network, card: Card, target: Path, figures: Callable[[Path], Mapping[str, float]] = lambda _: {}
+) -> Card:
+    """Write a ``rounded`` network as a verified model file whose card has the file's ``figures``, too; the card."""
+    graph = to_onnx(network)
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_suffix(".partial")
     try:
         write(with_card(graph, card), partial)
-        figures = evaluate(OnnxPredictor(partial), corpus, each)
-        card = card.model_copy(update={"metrics": {**card.metrics, **figures}})
+        card = card.model_copy(update={"metrics": {**card.metrics, **figures(partial)}})
         write(with_card(graph, card), partial)
-        verify(partial, train.TorchPredictor(trained.network))
+        verify(partial, train.TorchPredictor(network))
         partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
@@ -84,7 +97,9 @@ def training_figures(progress: train.Progress) -> dict[str, float]:
 
 
 def commit() -> str:
-    """The commit of this code, or "uncommitted"."""
+    """The commit of this code, or "uncommitted"; of an installed livegen its version."""
+    if IS_PACKED:
+        return f"livegen {RUNNING}"
     folder = Path(__file__).parent
     try:
         done = subprocess.run(

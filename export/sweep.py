@@ -22,12 +22,12 @@ from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, TrialState
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from export import recipes
+from export import places, recipes
 from export.recipes import Recipe
 from livegen.errors import SettingsError, did_you_mean
 from livegen.wrong_value import remedy
 
-SWEEPS = Path(__file__).parents[1] / "configs" / "sweep"
+SWEEPS = places.CONFIGS / "sweep"
 Value = bool | int | float | str
 
 Report = Callable[[int, int, Mapping[str, Value], float], None]  # (trials done, trials, settings, nats)

@@ -30,8 +30,15 @@ def rounded(network: Network) -> Network:
 
 def state_parts(network: Network) -> tuple[StatePart, ...]:
     """The card's table of the network's state."""
+    learned = {name: tuple(part.detach().flatten().tolist()) for name, part in network.initial.items()}
     return tuple(
-        StatePart(name=name, shape=shape, fill=fill, dtype="int64" if isinstance(fill, int) else "float32")
+        StatePart(
+            name=name,
+            shape=shape,
+            fill=fill,
+            dtype="int64" if isinstance(fill, int) else "float32",
+            values=learned.get(name),
+        )
         for name, (shape, fill) in network.state_parts().items()
     )
 

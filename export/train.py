@@ -116,7 +116,7 @@ class TorchPredictor:
 
     def begin(self, batch: int) -> scoring.Arrays:
         """The state before anything is heard."""
-        return {name: part.cpu().numpy() for name, part in self._network.begin(batch).items()}
+        return {name: part.detach().cpu().numpy() for name, part in self._network.begin(batch).items()}
 
     def step(self, tokens: scoring.Tokens, state: scoring.Arrays) -> tuple[scoring.Logits, scoring.Arrays]:
         """Logits after each token, and the state after all; in float32, nothing left out."""
@@ -174,7 +174,7 @@ def train(recipe: Recipe, folder: Path, music: Path | None = None, report: Repor
             tokens = epoch_tokens(corpus.split.train, corpus.codec, training, epoch)
             parts = batches(tokens, training, epoch)
             torch.manual_seed(hash((training.seed, epoch, processes.rank)))
-            figures = {"train_nats": learn(learner, _losses(network, parts, training, processes), len(parts))}
+            figures = {"train_nats": learn(learner, losses(network, parts, training, processes), len(parts))}
             heard, predictor = concatenate(corpus.split.valid), TorchPredictor(averaged)
             valid = scoring.in_streams(predictor, heard, streams=VALID_STREAMS)
             count(learner, figures | {"valid_nats": valid.per_token})
@@ -209,7 +209,7 @@ def _with_tensorboard(folder: Path, report: Report | None) -> Report | None:
     return show
 
 
-def _losses(network: Network, parts: Sequence[Tokens], training: Training, processes: Processes) -> Iterator[Tensor]:
+def losses(network: Network, parts: Sequence[Tokens], training: Training, processes: Processes) -> Iterator[Tensor]:
     """The loss of each batch, one after the other; the state goes from each to the next."""
     device, state = next(network.parameters()).device, None
     for part in parts:

@@ -287,6 +287,43 @@ def harmonise(
     show(said)
 
 
+@app.command(epilog="Example: livegen train my-music/ --from piano-lstm --to mine.onnx")
+def train(
+    music: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="Your music: MIDI, MusicXML, kern, ABC; recorded sessions.")
+    ],
+    base: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="MODEL",
+            help="Tune this model, in minutes: a shipped model's name, or the path of an .onnx file.",
+            callback=_from_here,
+            autocompletion=lambda: list(shipped_models()),
+        ),
+    ] = None,
+    to: Annotated[Path | None, typer.Option(help="The model file to write; the default is FOLDER.onnx, here.")] = None,
+    tiny: Annotated[bool, typer.Option("--tiny", help="Without --from: a small network, in minutes.")] = False,  # noqa: FBT002
+) -> None:
+    """Make a model of your own music.
+
+    With --from a model is tuned to it, in minutes; without, a new one is trained, in an hour or more.
+    """
+    from livegen.installed import check_extra
+
+    check_extra("train", "livegen train", ("torch", "onnx", "onnxscript", "music21", "safetensors"))
+    if base and tiny:
+        raise CommandError("--tiny is for a new network; one that --from names keeps its size")
+    if base:
+        from export.own_style import tune_to
+
+        tune_to(music, base, to or Path(f"{music.resolve().stem}.onnx"), show, progress)
+    else:
+        from export.__main__ import train_folder
+
+        train_folder(music, to, is_tiny=tiny)
+
+
 @app.command(epilog="Example: livegen ports")
 def ports(as_json: AsJson = False) -> None:  # noqa: FBT002 (typer makes it a flag)
     """List the MIDI ports, and which of them jam would listen to."""

@@ -3,10 +3,13 @@
 import json
 import shlex
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, distribution
+from importlib.util import find_spec
 from pathlib import Path
 
+from livegen.errors import LivegenError
 from livegen.own_process import module_command
 
 
@@ -22,13 +25,26 @@ def removal() -> str:
     return shlex.join(module_command("pip", "uninstall", "livegen"))
 
 
-def addition(library: str) -> str:
-    """The command that adds a library to livegen."""
+def addition(*libraries: str) -> str:
+    """The command that adds libraries to livegen."""
     if _is_by_uv():
-        return shlex.join(["uv", "pip", "install", "--python", sys.prefix, library])
+        return shlex.join(["uv", "pip", "install", "--python", sys.prefix, *libraries])
     if _is_by_pipx():
-        return shlex.join(["pipx", "inject", "livegen", library])
-    return shlex.join(module_command("pip", "install", library))
+        return shlex.join(["pipx", "inject", "livegen", *libraries])
+    return shlex.join(module_command("pip", "install", *libraries))
+
+
+def check_extra(extra: str, what: str, libraries: Iterable[str]) -> None:
+    """LivegenError, with the command that adds the libraries of ``extra``, where ``what`` needs one that is missing.
+
+    They are named one by one: an index may hold another program that is called livegen.
+    """
+    if missing := [library for library in libraries if find_spec(library) is None]:
+        wanted = (requirement.partition(";") for requirement in distribution("livegen").requires or [])
+        named = [name.strip() for name, _, marker in wanted if f"extra == '{extra}'" in marker.replace('"', "'")]
+        raise LivegenError(
+            f"{what} needs {' and '.join(missing)}; to add what it needs, 1 GB or more: {addition(*named)}"
+        )
 
 
 def _is_by_uv() -> bool:

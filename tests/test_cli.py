@@ -46,6 +46,11 @@ def livegen(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
         (["render"], "render needs IN.mid and OUT.mid; for example: livegen render tune.mid answer.mid --seed 7"),
         (["jam", "--tempo", "900"], "livegen: --tempo 900: write a number from 0 to 400, in beats a minute"),
         (["render", "a.mid", "b.mid", "--seed", "x"], "livegen: --seed x: write a whole number, at least -1"),
+        (["train", "none"], "none: no such folder; give one with files of music"),
+        (["train", "none", "--from", "elise-gru"], "none: no such folder; give one with MIDI files, or with recorded"),
+        (["train", "none", "--from", "pinao-lstm"], "unknown model 'pinao-lstm'; did you mean 'piano-lstm'?"),
+        (["train", "none", "--from", "bach", "--tiny"], "--tiny is for a new network; one that --from names keeps its"),
+        (["train"], "train needs FOLDER; for example: livegen train my-music/ --from "),
         (["harmonise", "a.mid", "b.mid", "--beam", "x"], "--beam x: write a whole number; for example: "),
     ],
 )

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from livegen import installed
-from livegen.installed import addition, removal
+from livegen.errors import LivegenError
+from livegen.installed import addition, check_extra, removal
 
 ROOT = Path(__file__).parents[1]
 PIP = "python -P -m pip"
@@ -48,6 +49,29 @@ def test_livegen_is_removed_and_added_to_by_its_installer(
     monkeypatch.setattr(installed, "distribution", lambda _: PathDistribution(about))
 
     assert (removal(), addition("aalink")) == tuple(line.replace("CLONE", str(clone)) for line in (removes, adds))
+
+
+def test_a_missing_library_of_an_extra_is_one_line_with_the_command_that_adds_all_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "METADATA").write_text(
+        "Name: livegen\nRequires-Dist: numpy\nRequires-Dist: torch<3,>=2.13; extra == 'train'\n"
+        "Requires-Dist: onnx; extra == \"train\"\nRequires-Dist: aalink; extra == 'link'\n"
+    )
+    monkeypatch.setattr(installed, "distribution", lambda _: PathDistribution(tmp_path))
+    monkeypatch.setattr(sys, "executable", "python")
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+
+    with pytest.raises(LivegenError) as refusal:
+        check_extra("train", "livegen train", ("json", "no_such_torch"))
+
+    assert str(refusal.value) == (
+        f"livegen train needs no_such_torch; to add what it needs, 1 GB or more: {PIP} install 'torch<3,>=2.13' onnx"
+    )
+
+
+def test_an_extra_that_is_there_is_not_asked_for() -> None:
+    check_extra("train", "livegen train", ("json", "re"))
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from export import places
 from export.corpora.work import Piece, Report, Source, Split, concatenate
 from livegen.codecs import make_codec
 from livegen.codecs.codec import Codec
 from livegen.errors import SettingsError, did_you_mean
 
-CACHE = Path(__file__).parents[2] / ".cache"
+CACHE = places.CACHE
 READERS = ("music21",)  # libraries that read music, each of their versions perhaps in its own way
 CORPORA = {
     "bach-chorales": ("chorales", "SOURCE"),

@@ -46,14 +46,20 @@ def read(folder: Path, report: Report) -> Iterator[Work]:
 
 
 def heard(path: Path) -> tuple[Timed, ...]:
-    """What the keys and the sustain pedal of a file do, from its first note on; MidiFileError as for ``read_midi``.
+    """What the keys and the sustain pedal of a file do, from its first note on; MidiFileError as for ``read_midi``."""
+    return of_events(read_midi(path), path)
+
+
+def of_events(played: Iterable[Timed], path: Path) -> tuple[Timed, ...]:
+    """What the keys and the sustain pedal do in ``played``, read from ``path``, from the first note on.
 
     Of what comes at the same time, keys that come up are first and keys that go down last, from the lowest up.
+    MidiFileError when there is no note.
     """
-    events = [timed for timed in read_midi(path) if _place(timed)]
+    events = [timed for timed in played if _place(timed)]
     begin = next((timed.at_ns for timed in events if isinstance(timed.event, NoteOn)), None)
     if begin is None:
-        raise MidiFileError(f"{path}: the file has no pitched notes")
+        raise MidiFileError(f"{path}: the file has no pitched notes; give one with a melody")
     moved = (Timed(max(0, timed.at_ns - begin), timed.event) for timed in events)
     return tuple(sorted(moved, key=lambda timed: (timed.at_ns, _place(timed))))
 

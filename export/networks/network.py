@@ -27,6 +27,11 @@ class Network(nn.Module, ABC):
     """Tokens in, logits out; ``forward`` takes and returns the state."""
 
     vocab: int
+    dropout: Dropout
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.initial = nn.ParameterDict()  # a learned beginning, by the part of the state, without the batch
 
     @abstractmethod
     def forward(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
@@ -47,7 +52,10 @@ class Network(nn.Module, ABC):
         """The state before anything is heard."""
         device = next(self.parameters()).device
         parts = self.state_parts().items()
-        return {name: torch.full((batch, *shape), fill, device=device) for name, (shape, fill) in parts}
+        blank = {name: torch.full((batch, *shape), fill, device=device) for name, (shape, fill) in parts}
+        return {
+            name: self.initial[name].expand_as(part) if name in self.initial else part for name, part in blank.items()
+        }
 
     def last(self, tokens: Tensor) -> Tensor:
         """Logits [batch, vocab] after all of ``tokens`` [batch, time], from a blank state: many to one."""

@@ -25,8 +25,17 @@ _STATE = (
     "*.status.json",
     "*.status.part",
     "models-tried-*",
+    "training/cache/*.npz",
+    "training/runs/*/*",
 )
-_STATE_FOLDERS = ("*.receivers/*", "*.receivers")  # the inner ones first
+_STATE_FOLDERS = (  # the inner ones first
+    "*.receivers/*",
+    "*.receivers",
+    "training/runs/*",
+    "training/runs",
+    "training/cache",
+    "training",
+)
 _SETTINGS = ("jam.toml", "jam.toml.*.bak", "jam.part")
 _SERVICE_STATE = Path("/var/lib")  # systemd's folder for the state of services
 _COMPLETIONS = (".bash_completions/livegen.sh", ".zfunc/_livegen", ".config/fish/completions/livegen.fish")
@@ -68,7 +77,7 @@ class Unit:
 
 
 def find_state() -> Found:
-    """The notes of what sounds, the last minutes, the status; and the list of models that were checked."""
+    """The notes of what sounds, the last minutes, the status; the list of checked models; what training keeps."""
     files = tuple(path for folder in _state_folders() for path in _files(folder, _STATE))
     folders = tuple(path for folder in _state_folders() for name in _STATE_FOLDERS for path in folder.glob(name))
     return Found("state", files, " (the last minutes of music, and which notes sound)", folders)

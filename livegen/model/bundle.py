@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 import onnxruntime as ort
+from numpy.typing import NDArray
 
 from livegen.codecs import make_codec
 from livegen.codecs.codec import Codec, Cursor
 from livegen.errors import ModelError
-from livegen.model.card import CONTRACT, Card
+from livegen.model.card import CONTRACT, Card, StatePart
 from livegen.model.files import find_model, read_model
 from livegen.model.stepper import State, Stepper
 from livegen.model.validation import validate_model
@@ -117,6 +118,14 @@ def _check(where: str, what: str, tensors: Any, name: str, kind: str, shape: tup
 
 def _initial(where: str, card: Card) -> State:
     try:
-        return {f"state.{part.name}": np.full((1, *part.shape), part.fill, np.dtype(part.dtype)) for part in card.state}
+        return {f"state.{part.name}": initial(part, 1) for part in card.state}
     except OverflowError:
         raise ModelError(f"{where}: the 'fill' of a state in its card is too large for the state's type") from None
+
+
+def initial(part: StatePart, batch: int) -> NDArray[np.generic]:
+    """What is in a part of the state before the first token: [batch, *shape], by the card."""
+    filled = np.full((batch, *part.shape), part.fill, np.dtype(part.dtype))
+    if part.values is not None:
+        filled[:] = np.reshape(part.values, part.shape)
+    return filled

@@ -29,12 +29,16 @@ class CodecCard(_Frozen):
 
 
 class StatePart(_Frozen):
-    """One tensor of a state: its shape without the batch, and the number that fills it before the first token."""
+    """One tensor of a state: its shape without the batch, and what is in it before the first token.
+
+    That is ``fill``, everywhere; or ``values``, one for each number of it in row order, where a beginning was learned.
+    """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     shape: tuple[Annotated[int, Field(ge=1)], ...]
     dtype: Dtype
     fill: int | float
+    values: tuple[float, ...] | None = None
 
     @property
     def bytes(self) -> int:
@@ -77,6 +81,13 @@ class Card(_Frozen):
     def _is_small_enough(self) -> Self:
         if (size := sum(part.bytes for part in self.state)) > _MOST_STATE_BYTES:
             raise ValueError(f"its state takes {size} bytes; the limit is {_MOST_STATE_BYTES}")
+        return self
+
+    @model_validator(mode="after")
+    def _has_a_value_for_each_number(self) -> Self:
+        for part in self.state:
+            if part.values is not None and len(part.values) != prod(part.shape):
+                raise ValueError(f"state '{part.name}' has {len(part.values)} values, but {prod(part.shape)} numbers")
         return self
 
     def to_json(self) -> str:

@@ -41,6 +41,10 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             Receivers(ledger_folder() / "livegen.receivers" / port).see([("Synth:in", 7)], lambda *_: False)
         (ledger_folder() / "livegen.1.ring").write_bytes(b"music")
     save_session(b"music", sessions_folder())
+    for kept in ("runs/my-music-0123/last.safetensors", "cache/folder-note_duration-v2-0123.npz"):
+        path = sessions_folder().parent / "training" / kept
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"weights")
     for name in NEVER:
         (own_file().parent / name).write_text("mine")
     return tmp_path

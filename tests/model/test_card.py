@@ -53,6 +53,7 @@ def test_a_card_may_leave_sampling_to_the_player() -> None:
         ("codec", None, "'codec' is missing"),
         ("state.0.shape", None, "'state.0.shape' is missing"),
         ("state.1.dtype", "float64", "'state.1.dtype' is 'float64'"),
+        ("state.0.values", [0.5] * 6, "state 'window' has 6 values, but 7 numbers"),
         ("state.1.name", "h.1", "'state.1.name' is 'h.1'"),
         ("state", [], r"'state' is \[\]"),
         ("sampling.temperature", 0, "'sampling.temperature' is 0"),
