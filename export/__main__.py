@@ -586,6 +586,57 @@ def hear_metre(
     typer.echo(in_columns(table(found), ("phrases", "count", "metre", "tempo", "swung")))
 
 
+@app.command("fit-phrasing", epilog="Example: `python -m export fit-phrasing --music music/`")
+def fit_phrasing(
+    music: Annotated[Path, typer.Option(envvar="LIVEGEN_MUSIC", help="holds pop909/ and piano-midi/")],
+    epochs: Annotated[int, typer.Option(min=1)] = 14,
+) -> None:
+    """Learn how loud people play each note and when they move the pedal; write the file that the engine reads."""
+    from export.phrasing.examples import sing
+    from export.phrasing.fit import Training, fit
+    from export.phrasing.music import read_music
+    from livegen.music.phrasing import FILE, save_phrasing
+
+    with _bar() as bar:
+        sung = [sing(each) for each in _each(bar)(read_music(music, _reading(bar)), "performances")]
+        task = bar.add_task("epochs", total=epochs)
+
+        def show(done: int, whole: int, cost: float) -> None:
+            bar.update(task, completed=done, total=whole)
+            bar.console.print(f"epoch {done}: {cost:.4f}")
+
+        found = fit(sung, Training(epochs=epochs), show)
+    save_phrasing(found)
+    typer.echo(f"{FILE}: {FILE.stat().st_size / 1000:.0f} kB, {found.spread}")
+
+
+@app.command(epilog="Example: `python -m export phrasing --music music/`")
+def phrasing(
+    music: Annotated[Path, typer.Option(envvar="LIVEGEN_MUSIC", help="holds pop909/ and piano-midi/")],
+) -> None:
+    """Measure the loudness and the pedal that are foretold beside people's, on performances that were held out.
+
+    With scikit-learn installed, boosted trees are learnt from the same notes, and stand beside them.
+    """
+    from export.phrasing.examples import sing
+    from export.phrasing.measure import correlations, foretell, played, trees
+    from export.phrasing.music import read_music
+    from livegen.music.phrasing import load_phrasing
+    from livegen.terminal import table as in_columns
+
+    found = load_phrasing()
+    with _bar() as bar:
+        sung = [sing(each) for each in _each(bar)(read_music(music, _reading(bar)), "performances")]
+        test = [each for each in sung if each.played.side == "test"]
+        foretold = {"livegen": [foretell(found, each) for each in _each(bar)(test, "loudness")]}
+        if by_trees := trees([each for each in sung if each.played.side == "train"], test):
+            foretold["boosted trees"] = by_trees
+        rows = list(correlations(test, foretold))
+        figures = list(played(found, test, _each(bar)))
+    typer.echo(in_columns(rows, tuple(rows[0])))
+    typer.echo(in_columns(figures, tuple(figures[0])))
+
+
 def main() -> None:
     """Run; every foreseeable failure is one line."""
     logging.basicConfig(format="%(message)s")

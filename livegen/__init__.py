@@ -105,6 +105,7 @@ The engine process. The engine does no input or output, and is told the time:
     engine/turn_taking.py        turns, events and roles
     engine/part.py               what is planned, promised and ended
     engine/parts.py              an answer; a solo
+    engine/phrasing.py           the loudness and the pedal of models that write neither
     engine/endings.py            how an answer ends: the best of several futures
     engine/finale.py             looks for an end, then writes it
     engine/form.py               the form of a solo: which bars come back, which sections close
@@ -132,6 +133,9 @@ Music, and how it is written as tokens:
     music/beat_tracker.py        the beat of music while somebody plays it
     music/metre_detection.py     the tempo, the bars and the swing of a phrase
     music/metre_profiles.py      ... from what music in each metre is like
+    music/phrasing.py            how loud people play a note, and when they move the pedal
+    music/note_features.py       ... from what can be heard of notes as they begin
+    music/pedalling.py           ... and from what the pedal holds
     music/tempo_map.py           ticks and nanoseconds
     music/metre.py               bars; and tempo, bars and key from a moment on
     music/transport.py           the song position of a clock

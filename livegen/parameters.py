@@ -80,4 +80,6 @@ KNOBS: dict[Parameter, Knob] = {
     "horizon_ms": _logarithmic("play", "horizon_ms", 60, 2_000, is_whole=True),
     "velocity_follow": _linear("play", "velocity_follow", 0, 1),
     "familiarity": _linear("sampling", "familiarity", 0, 2),
+    "phrasing": _linear("play", "phrasing", 0, 2),
+    "pedal": Knob("play", "pedal", lambda position: position > MOST // 2, lambda found: MOST * found),
 }

@@ -33,6 +33,8 @@ Parameter = Literal[
     "horizon_ms",
     "velocity_follow",
     "familiarity",
+    "phrasing",
+    "pedal",
 ]
 
 
@@ -123,6 +125,8 @@ class Play(_Frozen):
     answer_bars: int = Field(8, ge=0, le=256)  # the longest answer, in bars; 0: off
     octaves: int = Field(0, ge=-3, le=3)  # transposes the machine's music by octaves
     velocity_follow: float = Field(1.0, ge=0, le=1)  # 1: velocities follow the player's; 0: they are all the same
+    phrasing: float = Field(1.0, ge=0, le=2)  # how much louder and softer notes are than their mean; 0: not at all
+    pedal: bool = True  # the sustain pedal is pressed for piano models that do not write it
     horizon_ms: int = Field(150, ge=20, le=5_000)  # how far ahead music is planned
     commit_ms: int = Field(40, ge=5, le=1_000)  # how far ahead it is handed over: only a retraction changes it then
     horizon_beats: float = Field(0.0, ge=0, le=16)  # with a clock, instead of horizon_ms; 0: off

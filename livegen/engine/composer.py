@@ -14,6 +14,7 @@ from livegen.engine.duet import Duet
 from livegen.engine.endings import Wish
 from livegen.engine.part import Part, PlaybackStyle
 from livegen.engine.parts import Answer, Solo, Start
+from livegen.engine.phrasing import PIANO_CODECS, Lines, Phraser, Told, mixed, told
 from livegen.engine.repetition import RepetitionGuard
 from livegen.engine.sampler import Sampler
 from livegen.engine.session_cache import cache_for
@@ -187,7 +188,10 @@ class Composer:
         felt = bars_by_end(notes, bars)
         ahead = replace(felt, upbeat=(felt.upbeat - phrase.length) % felt.ticks)
         wish = Wish(min(length, longest or length), longest, home, ahead, tuple(notes))
-        return Answer(stream, prompt, style, beat, start, wish)
+        answer = Answer(stream, prompt, style, beat, start, wish)
+        lines = Lines(bars if is_timed else None, start.line)
+        answer.phraser = self._phraser(stream, lines, told(phrase, origin))
+        return answer
 
     def _played_answer(
         self, codec: PlayedCodec[Cursor], stream: TokenStream[Cursor], beginning: Beginning, phrase: Phrase
@@ -236,7 +240,9 @@ class Composer:
         self.key = self.key or self._fixed_key
         stream = self._continue(is_same_key=True)
         self.apply_bias(stream)
-        return Solo(stream, self._line_style(()), self._beat(beginning), Start(metre=self._own_metre(beginning)))
+        solo = Solo(stream, self._line_style(()), self._beat(beginning), Start(metre=self._own_metre(beginning)))
+        solo.phraser = self._phraser(stream, Lines(), Told())
+        return solo
 
     def _accompaniment(self, role: Role, beginning: Beginning) -> Accompaniment:
         """Voices that accompany the player, whose first note is known."""
@@ -313,12 +319,25 @@ class Composer:
             highest=limits.highest,
             most_voices=limits.most_voices,
             velocity_follow=play.velocity_follow,
+            phrasing=play.phrasing,
+            pedal=play.pedal,
         )
 
     def _line_style(self, notes: Sequence[Note]) -> PlaybackStyle:
         """How an answer or a solo is played; ``notes`` are the phrase that it answers."""
         loudness = sum(note.velocity for note in notes) // len(notes) if notes else 64
-        return self._style().shifted(-self._shift, None if self.codec.has_velocities else max(1, loudness))
+        is_own = self.codec.has_velocities or self.settings.play.phrasing > 0
+        return self._style().shifted(-self._shift, None if is_own else max(1, loudness))
+
+    def _phraser(self, stream: TokenStream[Cursor], lines: Lines, said: Told) -> Phraser | None:
+        """What gives the notes the loudness, and the pedal, that the model does not write."""
+        play, codec = self.settings.play, self.codec
+        is_loud = not codec.has_velocities and play.phrasing > 0
+        if not is_loud and codec.name not in PIANO_CODECS:
+            return None
+        pitches = [pitch for _, together, _ in said.onsets for pitch in together]
+        seed = mixed(max(0, play.seed), stream.cursor.tick, *pitches)
+        return Phraser(seed, lines.place, said, is_loud=is_loud, is_pedalled=codec.name in PIANO_CODECS)
 
     def _beat(self, beginning: Beginning) -> TempoMap:
         """The clock's beat, or the set or usual tempo from that moment on."""

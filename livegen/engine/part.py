@@ -26,6 +26,8 @@ class PlaybackStyle:
     most_voices: int = 0  # 0 is any number
     velocity: int | None = None  # None: each note has its own
     velocity_follow: float = 1.0
+    phrasing: float = 1.0  # how far loudness goes from its mean: 1 as far as people's
+    pedal: bool = True  # pressed for piano models that do not write it
 
     def pitch(self, pitch: int) -> int:
         """The pitch at which a pitch of the model sounds."""

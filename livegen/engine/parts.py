@@ -13,6 +13,7 @@ from livegen.engine.endings import End, Wish
 from livegen.engine.finale import LEAD_NS, Finale
 from livegen.engine.form import TAKES_UP, Form, closing
 from livegen.engine.part import Moment, Part, PlaybackStyle
+from livegen.engine.phrasing import LIFT, Phraser
 from livegen.engine.plan import LookAhead
 from livegen.engine.token_stream import TokenStream
 from livegen.engine.turn_taking import TurnEvent
@@ -31,6 +32,7 @@ from livegen.music.tempo_map import TempoMap, next_multiple
 from livegen.music.transport import TransportState
 
 _TOKENS_A_CALL = 32  # of a prompt: a call lasts some milliseconds at the most
+_ONSETS_A_CALL = 16  # of a phrase that loudness and pedal begin from
 _MARGIN_NS = NS_PER_S // 50  # before the commit time: so long a call may last
 _NEWEST = 512  # events that a close of a solo is chosen by
 BREATH = 2 * TICKS_PER_QUARTER  # between two pieces, at the least
@@ -68,6 +70,7 @@ class Line(Part):
         self._voices: Counter[int] = Counter()  # voices on each pitch: octave folding can put two on one
         self._held: dict[Event, None] = {}  # the events that lift pressed pedals and centre pitch bends
         self._is_paused = False
+        self.phraser: Phraser | None = None  # what decides the loudness and the pedal of a model that writes none
 
     @property
     def is_behind(self) -> bool:
@@ -84,6 +87,7 @@ class Line(Part):
         if not moment.is_stopped:
             ahead = moment.ahead
             self._write_until(moment.now_ns + ahead.horizon_ns, moment.now_ns + ahead.commit_ns + _MARGIN_NS)
+            self._phrase()
         return lines
 
     def hand_over(self, until_ns: int) -> tuple[Timed, ...]:
@@ -105,6 +109,8 @@ class Line(Part):
         self._held.clear()
         heard = self._beat.tick_at(after_ns) - self._offset
         self.stream.retract(max(heard, self._begin_tick))
+        if self.phraser:
+            self.phraser.retract(heard + self._offset)
 
     def follow(self, transport: TransportState, moment: Moment, *, is_same_run: bool) -> bool:
         """As ``Part.follow``: after a stop or a jump it goes on at the same position within the beat."""
@@ -139,7 +145,7 @@ class Line(Part):
 
     def _prepare(self) -> bool:
         """Do a limited amount of the work before the beginning; True when the part is ready to begin."""
-        return True
+        return self.phraser is None or self.phraser.prime(self._beat, _ONSETS_A_CALL)
 
     def _begin(self, moment: Moment) -> Sequence[str]:
         """Put the first note on the grid, not before the commit time."""
@@ -220,8 +226,20 @@ class Line(Part):
             if is_beginning(event):
                 self._held[lift] = None
 
+    def _phrase(self) -> None:
+        """Phrase what is planned, as far as everything that begins together is known."""
+        if self.phraser and self._planned:
+            known = self.stream.cursor.tick + self._offset if self._is_going_on else inf
+            self._planned = self.phraser.phrase(self._planned, known, self._beat, self.style)
+
+    @property
+    def _is_going_on(self) -> bool:
+        """More is to be written."""
+        return True
+
     def _release_all(self, tick: int) -> None:
-        for ending in (*map(NoteOff, sorted(+self._voices)), *self._held):
+        lift = (LIFT,) if self.phraser and self.phraser.is_pedalled else ()
+        for ending in (*map(NoteOff, sorted(+self._voices)), *self._held, *lift):
             self._planned.append(Ticked(tick, ending))
         self._voices.clear()
         self._begun.clear()
@@ -296,11 +314,16 @@ class Answer(Line):
         return self._beat.ns_at(self._end) if self._end is not None else self._end_ns
 
     @property
+    def _is_going_on(self) -> bool:
+        return self._end is None
+
+    @property
     def _is_open(self) -> bool:
         return self._end is None and self._end_ns is None and not self._is_paused
 
     def _prepare(self) -> bool:
-        return self.stream.prime(self._prompt, _TOKENS_A_CALL)
+        is_ready = super()._prepare()
+        return self.stream.prime(self._prompt, _TOKENS_A_CALL) and is_ready
 
     def _begin(self, moment: Moment) -> Sequence[str]:
         waits = super()._begin(moment)

@@ -37,6 +37,7 @@ from livegen.ipc.pulse import HEARTBEAT_NS, LoopProgress, Pulse, SharedConnectio
 from livegen.model.bundle import Bundle
 from livegen.model.loader import Loader
 from livegen.music.metre_profiles import load_metres
+from livegen.music.phrasing import load_phrasing
 from livegen.realtime import die_first, raise_process
 from livegen.settings import Settings
 
@@ -241,6 +242,7 @@ def main(handle: int, *, is_spare: bool) -> None:
     die_first()
     import_codecs()
     load_metres()
+    load_phrasing()
     confine()
 
     def load(settings: Settings) -> Engine:
