@@ -13,6 +13,7 @@ PLAYS = {  # what each plays, for a musician; its card has the network
     "folk-char": "jigs, hornpipes and reels, in one voice; the smaller of two",
     "folk-lstm": "jigs, hornpipes and reels, in one voice",
     "piano-lstm": "piano music with chords and a rhythm of its own, after Albeniz to Tchaikovsky",
+    "touch": "the piano as hands play it, with loudness, timing and pedal, after pop songs and classical pieces",
 }
 
 

@@ -92,7 +92,7 @@ class Card(_Frozen):
 
     def to_json(self) -> str:
         """The card as JSON, as it is kept in the model file."""
-        return self.model_dump_json()
+        return self.model_dump_json(exclude_none=True)
 
     @classmethod
     def from_json(cls, text: str, where: str = "card") -> Self:

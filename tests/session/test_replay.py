@@ -57,6 +57,9 @@ SCENES: dict[str, Scene] = {
     "solo": (left_alone, {"play": {"seed": 7, "role": "solo"}}),
     "clock": (answers(), {"play": {"seed": 8}, "time": {"clock": "internal", "begin_on": "bar", "tempo_bpm": 140}}),
     "piano": (answers(), {"play": {"seed": 9, "model": "piano-lstm"}}),
+    "touch": (answers(), {"play": {"seed": 11, "model": "touch"}}),
+    "together": (played_along, {"play": {"seed": 12, "model": "touch", "role": "accompany"}}),
+    "killed touch": (killed_in_mid_answer(), {"play": {"seed": 13, "model": "touch"}}),
     "killed solo": (killed_in_mid_answer(2), {"play": {"seed": 10, "role": "solo", "role_after_touch": "solo"}}),
 }
 
