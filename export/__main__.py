@@ -5,7 +5,7 @@ import logging
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -155,6 +155,8 @@ def tunes(
     as_json: AsJson = False,  # noqa: FBT002 (typer's way of a flag)
 ) -> None:
     """Generate tunes with a model of ABC, and let independent readers read them."""
+    from dataclasses import asdict
+
     from export import tunes as folk
     from export.evaluate import OnnxPredictor
     from livegen.codecs.abc.codec import AbcCodec
@@ -691,7 +693,7 @@ def _print_parts(parts: Mapping[str, list[dict[str, Any]]], *, as_json: bool) ->
     from livegen.terminal import table as in_columns
 
     if as_json:
-        typer.echo(json.dumps(parts, indent=2, default=asdict))
+        typer.echo(json.dumps(parts, indent=2, default=lambda estimate: estimate.to_json()))
         return
     typer.echo("\n\n".join(in_columns(rows, tuple(rows[0])).rstrip() for rows in parts.values()))
 

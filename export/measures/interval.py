@@ -1,7 +1,7 @@
 """Intervals of 95 %: of a share that was counted, and of figures of pieces, which come and go as wholes."""
 
-from dataclasses import dataclass
-from math import sqrt
+from dataclasses import asdict, dataclass
+from math import isnan, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,14 +13,18 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A figure, and the ends of its interval of 95 %."""
+    """A figure, and the ends of its interval of 95 %; nan where there is nothing to measure."""
 
     value: float
     low: float
     high: float
 
     def __str__(self) -> str:
-        return f"{self.value:.2f} ({self.low:.2f} to {self.high:.2f})"
+        return "-" if isnan(self.value) else f"{self.value:.2f} ({self.low:.2f} to {self.high:.2f})"
+
+    def to_json(self) -> dict[str, float | None]:
+        """Plain values, None for nan."""
+        return {name: None if isnan(value) else value for name, value in asdict(self).items()}
 
 
 def wilson(right: int, count: int) -> tuple[float, float, float]:

@@ -6,12 +6,12 @@ import pytest
 from export.corpora.performances import kind, spread
 from export.corpora.work import Piece
 from export.measures import touch_cost
-from export.measures.touch_cost import FIELDS, STEPS, costs, table
+from export.measures.touch_cost import FIELDS, STEPS, costs, known, table
 from export.scoring import Arrays, Logits, Tokens, log_probs
 from livegen.codecs.performance import PerformanceCodec
 from livegen.codecs.performance_grammar import FIRST_KEY, FIRST_LOUDNESS, LOUDNESSES
 from livegen.engine import session_cache
-from livegen.engine.session_cache import WEIGHTS, SessionCache
+from livegen.engine.session_cache import cache_for
 
 CODEC = PerformanceCodec()
 VOCAB = len(CODEC.vocabulary)
@@ -49,7 +49,8 @@ def chance(told: list[int], token: int, familiarity: float = 0) -> float:
     logits, _ = Remembering().step(np.array([told]), Remembering().begin(1))
     odds = logits[0, -1]
     if familiarity:
-        cache = SessionCache(WEIGHTS["abc"])
+        cache = cache_for(CODEC)
+        assert cache
         for each in told:
             cache.add(each)
         odds = cache.mixed(odds, np.ones(VOCAB, np.bool_), familiarity)
@@ -140,8 +141,7 @@ def test_pieces_cost_the_same_side_by_side_and_alone(monkeypatch: pytest.MonkeyP
     assert len({round(cost.nats.sum(), 6) for cost in found}) > 3
 
 
-def test_what_is_remembered_of_the_session_takes_part_in_every_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session_cache, "WEIGHTS", {CODEC.name: WEIGHTS["abc"]})
+def test_what_is_remembered_of_the_session_takes_part_in_every_way() -> None:
     tune = "velocity 64,60 on,velocity 72,64 on,67 on,20 ms,60 off,64 off,67 off,30 ms"
     again = piece("002", ",".join(["START"] + [tune] * 4))
 
@@ -151,6 +151,14 @@ def test_what_is_remembered_of_the_session_takes_part_in_every_way(monkeypatch: 
     expected = [nats_of_notes(tokens), nats_of_notes(tokens, 0.5)]
     assert [of_notes(nats) for nats in cost.nats] == pytest.approx(expected, rel=1e-4)
     assert cost.nats[1].sum() < 0.9 * cost.nats[0].sum()
+
+
+def test_without_a_cache_there_is_nothing_to_remember(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert known(CODEC, [0, 0.5, 1]) == [0, 0.5, 1]
+
+    monkeypatch.setattr(session_cache, "WEIGHTS", {})
+
+    assert known(CODEC, [0, 0.5, 1]) == [0]
 
 
 def test_songs_and_pieces_have_rows_of_their_own_a_note() -> None:
