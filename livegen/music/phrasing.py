@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from livegen.music.note_features import KEYS, LOWEST, ONSET_FEATURES, Onset, Recent, note_features, onset_features
+from livegen.music.note_features import KEYS, LOWEST, ONSET_FEATURES, Onset, Recent
+from livegen.music.note_features import features as features_of
 from livegen.music.pedalling import Pedal, PedalMove, blurs, pedal_features
 
 INPUTS = ONSET_FEATURES + KEYS + 12  # its features, the keys that go down, their distance from the lowest, in semitones
@@ -75,14 +76,13 @@ class Phrasing:
     def hear(self, heard: Heard, onset: Onset) -> tuple[Heard, Floats]:
         """Go on to the next onset; the loudness [notes] of its notes, the highest first, as velocities."""
         each = self.weights
-        features = onset_features(heard.recent, onset)
+        features, notes = features_of(heard.recent, onset)
         gates = each.new_bias + np.maximum(self._input(features, onset.pitches), 0) @ each.new
         past = each.old_bias + heard.hidden @ each.old
         units = len(heard.hidden)
         reset, update = np.split(_sigmoid(gates[: 2 * units] + past[: 2 * units]), 2)
         new = np.tanh(gates[2 * units :] + reset * past[2 * units :])
         hidden = new + update * (heard.hidden - new)
-        notes = note_features(heard.recent, onset)
         known = units + ONSET_FEATURES
         shared = each.loud_bias + np.concatenate([hidden, features]) @ each.loud[:known]
         loud = np.tanh(shared + notes @ each.loud[known:]) @ each.loud_out[:-1] + each.loud_out[-1]
