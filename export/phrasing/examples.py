@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 
 from export.phrasing.music import Played
 from livegen.music.note_features import KEYS, LOWEST, ONSET_FEATURES, TOGETHER_S, BarPosition, Onset, Recent
-from livegen.music.note_features import note_features as of_notes
-from livegen.music.note_features import onset_features as of_onset
+from livegen.music.note_features import features as features_of
 from livegen.music.pedalling import Pedal, PedalMove, pedal_features
 from livegen.music.phrasing import INPUTS
 
@@ -84,8 +83,9 @@ def sing(played: Played) -> Sung:
     onsets = tuple(onset for onset, _ in found)
     moves = moves_of(played, [onset.at_s for onset in onsets])
     for (onset, loud), move in zip(found, moves, strict=True):
-        features.append(of_onset(recent, onset))
-        notes.append(of_notes(recent, onset))
+        of_onset, of_notes = features_of(recent, onset)
+        features.append(of_onset)
+        notes.append(of_notes)
         pedals.append(pedal_features(pedal, onset))
         loudness += loud
         first.append(len(loudness))

@@ -132,12 +132,16 @@ class Phraser:
         self._is_loud, self.is_pedalled = is_loud, is_pedalled
         self._waiting = deque(said.onsets)
         self._said = said
+        self._goes_on_from = -1  # the tick after a phrase that had our foot on the pedal
         self._centre = Centre(said.centre)
         self._off: list[tuple[float, float]] = []  # (moment, velocities beyond what was foretold)
         self._states: deque[_State] = deque([_State(0, self._phrasing.begin(), Pedal())], maxlen=_MOST_STATES)
 
     def prime(self, beat: TempoMap, most: int) -> bool:
-        """Hear up to ``most`` onsets of the player's phrase; True when it was heard."""
+        """Hear up to ``most`` onsets of the player's phrase; True when it was heard.
+
+        The foot goes along as if it were ours: where it was down at last, it presses anew with the first notes.
+        """
         for _ in range(min(most, len(self._waiting))):
             tick, pitches, velocity = self._waiting.popleft()
             onset = self._onset(beat, tick, pitches)
@@ -145,9 +149,13 @@ class Phraser:
             heard, loudness = self._phrasing.hear(state.heard, onset)
             mean = float(loudness.mean())
             self._off.append((onset.at_s, velocity - mean))
-            self._states.append(state.foretold(heard, mean, tick))
+            pedal = state.pedal if state.count else Pedal(since_s=onset.at_s)
+            pedal = pedal.after(onset, self._move(heard, pedal, onset, tick, is_rest=not self.is_pedalled))
             if not self._waiting:
                 self._centre = self._carried()
+                self._goes_on_from = tick + 1 if pedal.is_down else -1
+                pedal = Pedal(since_s=onset.at_s)
+            self._states.append(replace(state.foretold(heard, mean, tick), pedal=pedal))
         return not self._waiting
 
     def _carried(self) -> Centre:
@@ -162,7 +170,8 @@ class Phraser:
         """Go back to the state before the beat's tick; the scheduler has lifted the pedal."""
         while len(self._states) > 1 and self._states[-1].tick > tick:
             self._states.pop()
-        self._states[-1] = replace(self._states[-1], pedal=Pedal())
+        last = self._states[-1]
+        self._states[-1] = replace(last, pedal=Pedal(since_s=last.heard.recent.at_s))
 
     def phrase(self, planned: Iterable[Ticked], until: float, beat: TempoMap, style: PlaybackStyle) -> deque[Ticked]:
         """The events planned, in order, phrased up to the beat's tick ``until``, before which all is known.
@@ -196,16 +205,22 @@ class Phraser:
         lifts = [Ticked(tick, LIFT)] if is_down else []
         if not pitches:
             if is_rest:
-                self._states.append(replace(before, tick=tick + 1, pedal=Pedal()))
+                at_s = beat.ns_at(tick) / NS_PER_S
+                self._states.append(replace(before, tick=tick + 1, pedal=Pedal(since_s=at_s)))
                 return [*events, *lifts], None
             return events, press
         onset = self._onset(beat, tick, tuple(sorted(pitches, reverse=True)))
+        if not before.count:
+            before = replace(before, pedal=Pedal(since_s=onset.at_s))
         heard, loudness = self._phrasing.hear(before.heard, onset)
         state = before.foretold(heard, float(loudness.mean()), tick)
         state = replace(state, drift=self._drift(before.drift, tick))
         if self._is_loud:
             events = self._loud(events, onset, before.mean if before.count else state.mean, loudness, state, style)
-        move = self._move(heard, before.pedal, onset, tick, is_rest=is_rest or not (style.pedal and self.is_pedalled))
+        is_rest = is_rest or not (style.pedal and self.is_pedalled)
+        move = self._move(heard, before.pedal, onset, tick, is_rest=is_rest)
+        if before.tick == self._goes_on_from and not is_rest:
+            move = PedalMove.CHANGE
         self._states.append(replace(state, pedal=before.pedal.after(onset, move)))
         if move == PedalMove.KEEP:
             return events, press

@@ -23,6 +23,10 @@ _LONG_S = 8.0  # ago: as good as never
 _OCTAVE = 12.0
 
 
+_Ages = list[tuple[float, int]]  # (how long ago, pitch) of the notes before, the newest last
+_Windows = list[tuple[int, int] | None]  # the highest and the lowest pitch of each; None: no note
+
+
 @dataclass(frozen=True, slots=True)
 class BarPosition:
     """Where an onset is in the bar, as far as it is known."""
@@ -62,8 +66,18 @@ class Recent:
         return Recent(tuple(kept), at_s, onset.pitches, gap_s, begun_s)
 
 
-def onset_features(recent: Recent, onset: Onset) -> Floats:
-    """Of all notes of an onset [ONSET_FEATURES]."""
+def features(recent: Recent, onset: Onset) -> tuple[Floats, Floats]:
+    """Of all notes of an onset together [ONSET_FEATURES], and of each [notes, NOTE_FEATURES], the highest first."""
+    ages = [(_ago(onset.at_s, moment), pitch) for moment, pitch in recent.notes]
+    windows = []
+    for window_s in _WINDOWS_S:
+        heard = [pitch for age, pitch in ages if age <= window_s]
+        windows.append((max(heard), min(heard)) if heard else None)
+    notes = [_note(ages, windows, onset.pitches, index) for index in range(len(onset.pitches))]
+    return np.array(_onset(recent, ages, windows, onset), np.float32), np.array(notes, np.float32)
+
+
+def _onset(recent: Recent, ages: _Ages, windows: _Windows, onset: Onset) -> list[float]:
     top, bottom = onset.pitches[0], onset.pitches[-1]
     at_s = onset.at_s
     first = not recent.pitches
@@ -84,34 +98,28 @@ def onset_features(recent: Recent, onset: Onset) -> Floats:
         _clip((bottom - last_bottom) / _OCTAVE),
         float(top == last_top),
         float(bottom == last_bottom),
-        sum(_ago(at_s, note[0]) < 1.0 for note in recent.notes) / 8,
+        sum(age < 1.0 for age, _ in ages) / 8,
     ]
-    for window_s in _WINDOWS_S:
-        heard = [pitch for moment, pitch in recent.notes if _ago(at_s, moment) <= window_s] or [last_top, last_bottom]
-        found += [_clip((top - max(heard)) / _OCTAVE), _clip((bottom - min(heard)) / _OCTAVE)]
-    return np.array(found + _place(onset.place), np.float32)
+    none = max(last_top, last_bottom), min(last_top, last_bottom)
+    for highest, lowest in (window or none for window in windows):
+        found += [_clip((top - highest) / _OCTAVE), _clip((bottom - lowest) / _OCTAVE)]
+    return found + _place(onset.place)
 
 
-def note_features(recent: Recent, onset: Onset) -> Floats:
-    """Of each note of an onset [notes, NOTE_FEATURES], the highest first."""
-    return np.array([_note(recent, onset, index) for index in range(len(onset.pitches))], np.float32)
-
-
-def _note(recent: Recent, onset: Onset, index: int) -> list[float]:
-    pitches, at_s = onset.pitches, onset.at_s
+def _note(ages: _Ages, windows: _Windows, pitches: tuple[int, ...], index: int) -> list[float]:
     pitch = pitches[index]
     voice, voice_s, same_s, higher_s, lower_s = 0, _LONG_S, _LONG_S, _LONG_S, _LONG_S
     nearest = _NEAR + 1
-    for moment, other in reversed(recent.notes):
-        ago = _ago(at_s, moment)
-        if other > pitch:
-            higher_s = min(higher_s, ago)
-        elif other < pitch:
-            lower_s = min(lower_s, ago)
+    for age, other in reversed(ages):
+        step = pitch - other
+        if step < 0:
+            higher_s = age if age < higher_s else higher_s
+        elif step > 0:
+            lower_s = age if age < lower_s else lower_s
         else:
-            same_s = min(same_s, ago)
-        if abs(other - pitch) < nearest:
-            nearest, voice, voice_s = abs(other - pitch), pitch - other, ago
+            same_s = age if age < same_s else same_s
+        if -nearest < step < nearest:
+            nearest, voice, voice_s = abs(step), step, age
     found = [
         (pitch - 64) / 24,
         (pitches[0] - pitch) / _OCTAVE,
@@ -129,12 +137,8 @@ def _note(recent: Recent, onset: Onset, index: int) -> list[float]:
         float(index + 1 < len(pitches) and pitch - 12 in pitches),
         float(pitch + 12 in pitches),
     ]
-    for window_s in _WINDOWS_S:
-        heard = [other for moment, other in recent.notes if _ago(at_s, moment) <= window_s]
-        found += [
-            _clip((pitch - max(heard, default=pitch)) / _OCTAVE),
-            _clip((pitch - min(heard, default=pitch)) / _OCTAVE),
-        ]
+    for highest, lowest in (window or (pitch, pitch) for window in windows):
+        found += [_clip((pitch - highest) / _OCTAVE), _clip((pitch - lowest) / _OCTAVE)]
     return found
 
 
@@ -165,5 +169,5 @@ def _clip(value: float) -> float:
 
 
 PLACE_FEATURES = (len(_place(None)), 6)  # of an onset's, the last are its place: in the beat and the bar; in the bar
-ONSET_FEATURES = len(onset_features(Recent(), Onset(0.0, (60,))))
-NOTE_FEATURES = note_features(Recent(), Onset(0.0, (60,))).shape[1]
+_OF_ONSET, _OF_NOTES = features(Recent(), Onset(0.0, (60,)))
+ONSET_FEATURES, NOTE_FEATURES = len(_OF_ONSET), _OF_NOTES.shape[1]

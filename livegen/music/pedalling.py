@@ -10,6 +10,7 @@ PEDAL_FEATURES = 8
 CHANGE_S, PRESS_S = 0.14, 0.04  # after notes begin: a pedal that came up with them goes down again; one that was up
 _LONGEST_S = 8.0
 _SEMITONE = (1, 11)
+_BASS = 60  # a bass is no higher
 
 
 class PedalMove(IntEnum):
@@ -42,6 +43,14 @@ def clashes(held: frozenset[int], begun: frozenset[int]) -> int:
     """Pitch classes that are held a semitone away from one that begins."""
     classes = {pitch % 12 for pitch in begun}
     return sum(any((held_class - each) % 12 in _SEMITONE for each in classes) for held_class in {p % 12 for p in held})
+
+
+def blurs(pedal: Pedal, onset: Onset) -> bool:
+    """A new bass comes, and what rings is a semitone from one of its chord's notes."""
+    bottom, ringing = onset.pitches[-1], pedal.ringing
+    if not ringing or bottom > _BASS or bottom % 12 == min(ringing) % 12:
+        return False
+    return clashes(ringing, frozenset(onset.pitches)) > 0
 
 
 def pedal_features(pedal: Pedal, onset: Onset) -> list[float]:

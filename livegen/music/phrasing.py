@@ -13,11 +13,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from livegen.music.note_features import KEYS, LOWEST, ONSET_FEATURES, Onset, Recent, note_features, onset_features
-from livegen.music.pedalling import Pedal, PedalMove, pedal_features
+from livegen.music.note_features import KEYS, LOWEST, ONSET_FEATURES, Onset, Recent
+from livegen.music.note_features import features as features_of
+from livegen.music.pedalling import Pedal, PedalMove, blurs, pedal_features
 
 INPUTS = ONSET_FEATURES + KEYS + 12  # its features, the keys that go down, their distance from the lowest, in semitones
 FILE = Path(__file__).with_name("phrasing.npz")
+_FOOT_TEMPERATURE = 0.8  # of the foot's odds; with the two below, chosen on the validation part: a foot that is drawn
+_FOOT_CHANGE = 0.3  # ... misses a change now and then, and what it then holds is heard for long
+_FOOT_CLEAR = 1.5  # ... where the chord before would blur the new one
 MIDDLE, UNIT = 70.0, 16.0  # the network's 0 as a velocity, and its 1 in velocities
 
 Floats = NDArray[np.float32]
@@ -72,14 +76,13 @@ class Phrasing:
     def hear(self, heard: Heard, onset: Onset) -> tuple[Heard, Floats]:
         """Go on to the next onset; the loudness [notes] of its notes, the highest first, as velocities."""
         each = self.weights
-        features = onset_features(heard.recent, onset)
+        features, notes = features_of(heard.recent, onset)
         gates = each.new_bias + np.maximum(self._input(features, onset.pitches), 0) @ each.new
         past = each.old_bias + heard.hidden @ each.old
         units = len(heard.hidden)
         reset, update = np.split(_sigmoid(gates[: 2 * units] + past[: 2 * units]), 2)
         new = np.tanh(gates[2 * units :] + reset * past[2 * units :])
         hidden = new + update * (heard.hidden - new)
-        notes = note_features(heard.recent, onset)
         known = units + ONSET_FEATURES
         shared = each.loud_bias + np.concatenate([hidden, features]) @ each.loud[:known]
         loud = np.tanh(shared + notes @ each.loud[known:]) @ each.loud_out[:-1] + each.loud_out[-1]
@@ -90,7 +93,8 @@ class Phrasing:
         each, units = self.weights, len(heard.hidden)
         by = np.array(pedal_features(pedal, onset), np.float32)
         inner = np.tanh(each.foot_bias + heard.hidden @ each.foot[:units] + by @ each.foot[units:])
-        odds = inner @ each.foot_out[:-1] + each.foot_out[-1]
+        odds = (inner @ each.foot_out[:-1] + each.foot_out[-1]) / _FOOT_TEMPERATURE
+        odds[PedalMove.CHANGE] += _FOOT_CHANGE + _FOOT_CLEAR * blurs(pedal, onset)
         if not pedal.is_down:
             odds[PedalMove.LIFT] = -np.inf
         chance = np.exp(odds - odds.max())
