@@ -74,7 +74,7 @@ WEIGHTS: Mapping[str, Weights] = {  # by codec
     "abc": _CHARACTERS,
     "note_duration": _NOTES,
     "notes": replace(_NOTES, lift=1.25),
-    "performance": replace(_NOTES, lift=1.0, quote=48),  # four tokens a note
+    "performance": replace(_NOTES, quote=48),  # four tokens a note
 }
 
 
