@@ -70,11 +70,17 @@ _NOTES = _weights(
     lift=2.35,
     own=0.3,
 )
+_PLAYED = replace(  # four tokens a note
+    _NOTES,
+    shares=np.array((0, 0, 0, 0.02, 0.2, 0.36, 0.48, 0.62, 0.66, 0.69, 0.72, 0.73, 0.75, 0.78, 0.80, 0.82, 0.88)),
+    lift=1.6,
+    quote=48,
+)
 WEIGHTS: Mapping[str, Weights] = {  # by codec
     "abc": _CHARACTERS,
     "note_duration": _NOTES,
     "notes": replace(_NOTES, lift=1.25),
-    "performance": replace(_NOTES, quote=48),  # four tokens a note
+    "performance": _PLAYED,
 }
 
 
