@@ -3,7 +3,7 @@
 A wait is a number of steps of 10 ms. A tick is a 960th of a quarter everywhere, and a step has to be a whole number of
 them: so the ticks of a performance are those of 100 bpm, at which a step is 16 (at 120 bpm it would be 19.2). 16 ticks
 also divide every sixteenth, triplet and beat. A solo without a clock is played at 100 bpm, in the time of the hands
-that it was learnt from. At another tempo, as in an answer to a phrase, all of it is slower or faster.
+that it was learnt from. At another tempo, as under a clock, all of it is slower or faster.
 """
 
 from dataclasses import dataclass, replace

@@ -8,6 +8,7 @@ import numpy as np
 
 from livegen.clock import NS_PER_S
 from livegen.codecs.codec import Codec, Cursor, FrameCodec, PlayedCodec
+from livegen.codecs.performance_writing import HALF_PEDAL
 from livegen.codecs.vocabulary import PitchSet
 from livegen.engine.accompaniment import Accompaniment, KeySetting
 from livegen.engine.duet import Duet
@@ -20,7 +21,17 @@ from livegen.engine.sampler import Sampler
 from livegen.engine.session_cache import cache_for
 from livegen.engine.token_stream import TokenStream
 from livegen.engine.turn_taking import OTHERWISE, ROLES, Role
-from livegen.events import TICKS_PER_QUARTER, ControlChange, Note, NoteOff, NoteOn, Ticked, Timed
+from livegen.events import (
+    SUSTAIN_PEDAL,
+    TICKS_PER_QUARTER,
+    ControlChange,
+    Event,
+    Note,
+    NoteOff,
+    NoteOn,
+    Ticked,
+    Timed,
+)
 from livegen.model.bundle import Bundle
 from livegen.model.card import SamplingDefaults
 from livegen.music.beat_tracker import FASTEST_NS, BeatTracker
@@ -56,6 +67,7 @@ class Beginning:
     pitch: int = 60  # the first note of the player that it accompanies
     newest: Callable[[int, int], Sequence[HeardNote]] = lambda count, now_ns: ()  # so many of the newest since then
     hands: Hands = field(default_factory=Hands)
+    down: Sequence[Event] = ()  # what says which keys and pedals have been down since before
 
 
 def playable_roles(codec: Codec[Cursor]) -> tuple[RoleName, ...]:
@@ -204,8 +216,8 @@ class Composer:
         notes = [
             Note(tick, note.pitch, max(codec.grid_ticks, beat.tick_at(note.end_ns) - origin - tick), note.velocity)
             for note in beginning.played
-            for tick in (beat.tick_at(note.onset_ns) - origin,)
-            if tick >= 0
+            for tick in (max(0, beat.tick_at(note.onset_ns) - origin),)
+            if note.end_ns > begin_ns or note.onset_ns >= begin_ns
         ]
         events = [Ticked(max(0, beat.tick_at(each.at_ns) - origin), each.event) for each in _since(beginning, begin_ns)]
         end = max(note.end for note in notes)
@@ -223,7 +235,8 @@ class Composer:
             None if beginning.transport else _metre_of(phrase),
             beat.tick_at(phrase.tempo.ns_at(phrase.bars.upbeat)) % grid,
         )
-        length = next_multiple(round(end * self.settings.play.answer_length), TICKS_PER_QUARTER)
+        whole = end + origin - beat.tick_at(beginning.played[0].onset_ns)
+        length = next_multiple(round(whole * self.settings.play.answer_length), TICKS_PER_QUARTER)
         longest = bar_ticks * self.settings.play.answer_bars or None
         assert self.key
         wish = Wish(min(length, longest or length), longest, self.key, Bars(), tuple(notes))
@@ -269,10 +282,22 @@ class Composer:
 
     def _duet(self, role: Role, beginning: Beginning, codec: PlayedCodec[Cursor]) -> Duet:
         """What is played with the player, in real time; it continues the last stream, if there is one."""
-        self._shift, self.key = 0, self.key or self._fixed_key
+        self._shift = 0
         stream = self._continue(is_same_key=True)
-        self.apply_bias(stream)
-        return Duet(codec, stream, self._line_style(()), beginning.at_ns, role.patience_ns)
+
+        def update_key(now_ns: int) -> None:
+            if heard := [note.pitch for note in beginning.newest(_KEY_NOTES, now_ns)]:
+                is_opening = len(heard) < _KEY_NOTES
+                self.key = self._fixed_key or hear_key(heard, self.key, is_opening=is_opening)
+            self.key = self._fixed_key or self.key
+            self.apply_bias(stream)
+
+        update_key(beginning.at_ns)
+        part = Duet(codec, stream, self._line_style(()), beginning.at_ns, role.patience_ns, update_key)
+        part.metre = self._own_metre(beginning)
+        for event in beginning.down:
+            part.hear(Timed(beginning.at_ns, event))
+        return part
 
     def update_key(self, heard: Sequence[HeardNote], melody: Sequence[int]) -> KeySetting | None:
         """Find the key anew; another ``KeySetting`` when the transposition changes with the key or the register."""
@@ -479,8 +504,23 @@ def _metre_of(phrase: Phrase) -> Metre:
 
 
 def _since(beginning: Beginning, begin_ns: int) -> list[Timed]:
-    """What was played from a moment on; of what was before it the pedal only."""
-    return [each for each in beginning.events if each.at_ns >= begin_ns or isinstance(each.event, ControlChange)]
+    """What was played from a moment on, without what a pedal does on one side; before it, what lasts then."""
+    lasting = {(note.onset_ns, note.pitch) for note in beginning.played if note.onset_ns < begin_ns < note.end_ns}
+    found: list[Timed] = []
+    before: dict[int, Timed] = {}  # by the channel, the pedal's last move before the moment
+    sides: dict[int, bool] = {}
+    for each in beginning.events:
+        event = each.event
+        if isinstance(event, ControlChange) and event.number == SUSTAIN_PEDAL:
+            is_down = event.value >= HALF_PEDAL
+            if each.at_ns < begin_ns:
+                before[event.channel] = each
+            elif sides.get(event.channel) != is_down:
+                found.append(each)
+            sides[event.channel] = is_down
+        elif each.at_ns >= begin_ns or (isinstance(event, NoteOn) and (each.at_ns, event.pitch) in lasting):
+            found.append(each)
+    return sorted([*before.values(), *found], key=lambda each: each.at_ns)
 
 
 def _transposed(phrase: Phrase, semitones: int) -> list[Note]:

@@ -6,7 +6,7 @@ back with it, and the network draws again knowing what happened. Our keys are th
 """
 
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import NamedTuple
@@ -15,6 +15,7 @@ import numpy as np
 
 from livegen.clock import NS_PER_MS, NS_PER_S
 from livegen.codecs.codec import Cursor, PlayedCodec
+from livegen.codecs.performance_writing import HALF_PEDAL
 from livegen.codecs.vocabulary import PitchSet
 from livegen.engine.checkpoint import Checkpoint
 from livegen.engine.part import Moment, Part, PlaybackStyle
@@ -33,7 +34,6 @@ from livegen.events import (
     Ticked,
     Timed,
 )
-from livegen.music.metre import Metre
 from livegen.music.tempo_map import SteadyTempo
 from livegen.music.transport import TransportState
 
@@ -45,6 +45,8 @@ _DISTANCE = 3  # semitones from what a hand plays to our keys, at the least
 _TWO_HANDS = 9  # semitones without a key between two hands, at the least
 _LOW = 55  # a hand with a mean pitch below this is accompanied from above
 _CLOSING_NS = 2 * NS_PER_S  # our last notes may last so long
+_HELD_NS = 60 * NS_PER_S  # a key that is down for so long is stuck
+_PITCHES = range(128)
 
 
 class _Sound(NamedTuple):
@@ -74,16 +76,20 @@ class Duet(Part):
         style: PlaybackStyle,
         begin_ns: int,
         patience_ns: int,
+        update_key: Callable[[int], None],
     ) -> None:
-        self._codec, self.stream, self._style = codec, stream, style
+        """``update_key`` finds the key anew; it is called with the time, when nothing else is to be done."""
+        self._codec, self.stream = codec, stream
+        self.apply_settings(style, 0, 1)
         self._patience_ns = patience_ns
+        self._update_key = update_key
+        self._is_key_known = True
         self._beat = SteadyTempo(begin_ns - stream.cursor.tick * codec.beat_ns // TICKS_PER_QUARTER, codec.beat_ns)
-        self.metre = Metre(begin_ns, 0, codec.beat_ns, 4)
         self._listener, tokens = codec.listen(stream.cursor)
         stream.write(tokens, is_own=False)
         self._trail = deque([_Point(self._now_ns, stream.checkpoint)])  # only the first one is certain
         self._planned: deque[Timed] = deque()
-        self._lasting: frozenset[int] = frozenset()  # what of ours the last event of the player did not take back
+        self._lasting: frozenset[int] = frozenset()  # what of ours the player's events since ``hand_over`` left
         self._handed_ns = 0  # up to where events have been handed over
         self._recent: deque[tuple[int, int]] = deque(maxlen=64)  # moments and pitches of the player's notes
         self._is_pedal_theirs = False
@@ -107,7 +113,8 @@ class Duet(Part):
             return None
         if isinstance(timed.event, NoteOn):
             self._recent.append((timed.at_ns, timed.event.pitch))
-        self._is_pedal_theirs = self._is_pedal_theirs or isinstance(timed.event, ControlChange)
+            self._is_key_known = False
+        self._is_pedal_theirs = self._is_pedal_theirs or _presses(timed.event)
         self._touched_ns = max(self._touched_ns, timed.at_ns)
         kept_ns = self._go_back(timed.at_ns + _TOGETHER_NS)
         ticked = Ticked(self._beat.tick_at(timed.at_ns), timed.event)
@@ -121,9 +128,8 @@ class Duet(Part):
         if self._is_closed:
             return ()
         now_ns = moment.now_ns
-        silent_ns = 0 if moment.is_held else now_ns - self._touched_ns
-        is_closing = silent_ns > self._patience_ns
-        if is_closing and (not self._trail[-1].sounding or silent_ns > self._patience_ns + _CLOSING_NS):
+        is_closing = now_ns > self._until_ns
+        if is_closing and (not self._trail[-1].sounding or now_ns > self._until_ns + _CLOSING_NS):
             self.retract(now_ns)
             return ()
         self._catch_up(now_ns)
@@ -133,6 +139,9 @@ class Duet(Part):
             if not self._is_behind:
                 break
             self._write(mine)
+        if not self._is_behind and not self._is_key_known:
+            self._update_key(now_ns)
+            self._is_key_known = True
         while len(self._trail) > 1 and self._trail[1].at_ns <= now_ns - _LATEST_NS:
             self._trail.popleft()
         return ()
@@ -140,6 +149,7 @@ class Duet(Part):
     def hand_over(self, until_ns: int) -> tuple[Timed, ...]:
         """As ``Part.hand_over``."""
         self._handed_ns = max(self._handed_ns, until_ns)
+        self._lasting = frozenset()
         events = []
         while self._planned and self._planned[0].at_ns <= until_ns:
             events.append(self._planned.popleft())
@@ -167,7 +177,7 @@ class Duet(Part):
         """As ``Part.due_ns``."""
         if self._is_behind or self._is_closed:
             return 0
-        due_ns = min(self._now_ns - ahead.horizon_ns, self._touched_ns + self._patience_ns)
+        due_ns = min(self._now_ns - ahead.horizon_ns, self._until_ns)
         return min(due_ns, self._planned[0].at_ns - ahead.commit_ns) if self._planned else due_ns
 
     def ending(self, now_ns: int) -> TurnEvent | None:
@@ -177,6 +187,12 @@ class Duet(Part):
     def apply_settings(self, style: PlaybackStyle, shift: int, candidates: int) -> None:
         """As ``Part.apply_settings``."""
         self._style = style.shifted(shift, None)
+        self._sounds_at = np.array([self._style.pitch(pitch) for pitch in _PITCHES])  # [128], by the model's pitch
+
+    @property
+    def _until_ns(self) -> int:
+        """From when on nothing of ours begins, if the player does no more."""
+        return self._touched_ns + (_HELD_NS if self._listener.pitches else self._patience_ns)
 
     # the stream
 
@@ -195,7 +211,12 @@ class Duet(Part):
         self._trail.append(replace(point, at_ns=self._now_ns, checkpoint=self.stream.checkpoint))
 
     def _catch_up(self, now_ns: int) -> None:
-        """Tell what is late, and where the stream has stayed behind, that nothing has happened."""
+        """Tell what is late, and where the stream has stayed behind, that nothing has happened.
+
+        What should have been handed over long ago is taken back.
+        """
+        if self._planned and self._planned[0].at_ns < now_ns - _LATEST_NS:
+            self._go_back(self._handed_ns)
         late_tick = self._listener.late_tick
         is_behind = self._now_ns < now_ns - _LATEST_NS
         if late_tick is None and not is_behind:
@@ -211,10 +232,10 @@ class Duet(Part):
             self._trail.pop()
         point = self._trail[-1]
         self.stream.go(point.checkpoint)
-        kept_ns = max(after_ns, point.at_ns)
+        kept_ns = max(after_ns, point.at_ns) + 1  # the end of a note that begins at the last moment is kept, too
         self._planned = deque(timed for timed in self._planned if timed.at_ns <= kept_ns)
         pitches = {sound.pitch for sound in point.sounding.values() if sound.pitch is not None}
-        self._lasting = frozenset(pitches | ({PEDAL} if point.is_pedal_down else set()))
+        self._lasting |= pitches | ({PEDAL} if point.is_pedal_down else set())
         return kept_ns
 
     def _confirm(self, point: _Point) -> None:
@@ -226,10 +247,11 @@ class Duet(Part):
 
         What we have begun up to ``kept_ns`` stays begun.
         """
-        point = self._trail[-1]
-        taken = [pitch for pitch in point.sounding if pitch in self._listener.pitches]
+        point, theirs = self._trail[-1], self._listener.pitches
+        taken = [pitch for pitch, sound in point.sounding.items() if pitch in theirs or sound.pitch in theirs]
         for pitch in taken:
             point = self._end(point, pitch, max(at_ns, point.sounding[pitch].begun_ns + 1))
+        self._planned = deque(sorted(self._planned, key=lambda timed: timed.at_ns))
         if point.is_pedal_down and self._is_pedal_theirs:
             self._planned.append(Timed(kept_ns, ControlChange(SUSTAIN_PEDAL, 0)))
             point = replace(point, is_pedal_down=False)
@@ -253,7 +275,7 @@ class Duet(Part):
     def _begin(self, point: _Point, pitch: int, velocity: int, at_ns: int) -> _Point:
         ours, most = self._style.pitch(pitch), self._style.most_voices
         voices = {sound.pitch for sound in point.sounding.values()} - {None}
-        is_left_out = bool(most) and ours not in voices and len(voices) >= most
+        is_left_out = ours in self._listener.pitches or (bool(most) and ours not in voices and len(voices) >= most)
         if ours not in voices and not is_left_out:
             self._planned.append(Timed(at_ns, NoteOn(ours, self._style.loudness(velocity))))
         return replace(point, sounding={**point.sounding, pitch: _Sound(None if is_left_out else ours, at_ns)})
@@ -268,7 +290,8 @@ class Duet(Part):
     def _mine(self, now_ns: int) -> PitchSet:
         """The model's pitches whose keys the player's hands leave free [128]."""
         recent = {pitch for at_ns, pitch in self._recent if now_ns - at_ns < _MEMORY_NS}
-        return free_keys(recent | self._listener.pitches)
+        mine: PitchSet = free_keys(recent | self._listener.pitches)[self._sounds_at]
+        return mine
 
 
 def free_keys(pitches: Collection[int]) -> PitchSet:
@@ -290,6 +313,10 @@ def free_keys(pitches: Collection[int]) -> PitchSet:
     else:
         free[: max(0, keys[0] - _DISTANCE + 1)] = True
     return free
+
+
+def _presses(event: Event) -> bool:
+    return isinstance(event, ControlChange) and event.number == SUSTAIN_PEDAL and event.value >= HALF_PEDAL
 
 
 def _counts(event: Event) -> bool:

@@ -229,7 +229,8 @@ class Engine:
         def newest(count: int, until_ns: int) -> Sequence[HeardNote]:
             return self._capture.newest(count, until_ns, now_ns)
 
-        beginning = Beginning(now_ns, self._transport, played, events, pitch, newest, self._hands)
+        down = self._capture.down_since(now_ns)
+        beginning = Beginning(now_ns, self._transport, played, events, pitch, newest, self._hands, down)
         return self._composer.make(self._role, beginning)
 
     def _play(self, part: Part, now_ns: int) -> tuple[Timed, ...]:

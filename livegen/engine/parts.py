@@ -124,6 +124,8 @@ class Line(Part):
             lag = earliest - (self.stream.cursor.tick + self._offset)
             self._offset += next_multiple(lag, TICKS_PER_QUARTER)
             self._is_paused = False
+            if self.phraser:
+                self.phraser.move()
         return True
 
     def due_ns(self, ahead: LookAhead) -> int:

@@ -173,6 +173,10 @@ class Phraser:
         last = self._states[-1]
         self._states[-1] = replace(last, pedal=Pedal(since_s=last.heard.recent.at_s))
 
+    def move(self) -> None:
+        """The beat's ticks have begun anew, as when a clock starts again: what was heard stays."""
+        self._states = deque([replace(self._states[-1], tick=0)], maxlen=_MOST_STATES)
+
     def phrase(self, planned: Iterable[Ticked], until: float, beat: TempoMap, style: PlaybackStyle) -> deque[Ticked]:
         """The events planned, in order, phrased up to the beat's tick ``until``, before which all is known.
 

@@ -143,7 +143,10 @@ class Heartbeat:
 
 @dataclass(frozen=True, slots=True)
 class Retract:
-    """From the engine: forget events due after this moment, and end notes that would hang, except ``kept`` pitches."""
+    """From the engine: forget events due after this moment, and end what would hang.
+
+    ``kept`` lasts: pitches, and ``PEDAL``.
+    """
 
     after_ns: int
     kept: tuple[int, ...] = ()

@@ -12,6 +12,7 @@ from livegen.events import (
     SOSTENUTO_PEDAL,
     SUSTAIN_PEDAL,
     ControlChange,
+    Event,
     NoteOff,
     NoteOn,
     Timed,
@@ -96,6 +97,11 @@ class PhraseCapture:
     def events(self) -> tuple[Timed, ...]:
         """All that was played since the last phrase was taken; first of all the pedals that were down then."""
         return tuple(self._events)
+
+    def down_since(self, before_ns: int) -> list[Event]:
+        """What says which keys and sustain pedals are down that were pressed before a moment."""
+        keys = [on.event for key, on in self._held.items() if key not in self._sustained and on.at_ns < before_ns]
+        return [*(ControlChange(SUSTAIN_PEDAL, 127, channel) for channel in sorted(self._pedals)), *keys]
 
     def has_ended(self, now_ns: int) -> bool:
         """Is the phrase over? The pause exceeds the settings' and the phrase's beat; keys are up, or held too long."""

@@ -7,7 +7,10 @@ import livegen.codecs
 from livegen.codecs import CODECS
 
 _PREFIX = f"{livegen.codecs.__name__}."
-_OF_SEVERAL = {("codec", "Codec"), ("codec", "FrameCodec"), ("pitch_range", "PitchRangeCodec")}  # protocols and a base
+_OF_SEVERAL = {  # protocols and a base
+    *(("codec", name) for name in ("Codec", "FrameCodec", "PlayedCodec")),
+    ("pitch_range", "PitchRangeCodec"),
+}
 
 
 def test_each_codec_of_the_folder_has_a_name() -> None:

@@ -1,5 +1,6 @@
 """What is played together with the player in real time: it gives way, and it never hangs."""
 
+import random
 from collections import Counter
 from dataclasses import replace
 from typing import Any, cast
@@ -14,7 +15,17 @@ from livegen.engine.composer import playable_roles
 from livegen.engine.duet import free_keys
 from livegen.engine.sampler import Sampler
 from livegen.engine.token_stream import TokenStream
-from livegen.events import PEDAL, SUSTAIN_PEDAL, ControlChange, NoteOff, NoteOn, ending_of, is_beginning
+from livegen.events import (
+    ALL_NOTES_OFF,
+    PEDAL,
+    SUSTAIN_PEDAL,
+    ControlChange,
+    NoteOff,
+    NoteOn,
+    Timed,
+    ending_of,
+    is_beginning,
+)
 from livegen.midi_out.scheduler import Scheduler
 from livegen.model.bundle import Bundle, load_bundle
 from livegen.model.stepper import Stepper
@@ -96,7 +107,7 @@ def test_our_pedal_gives_way_to_the_player_s_and_is_not_pressed_again(played: Bu
         hall.note(76, 180, 20)
 
     hall.play(ControlChange(SUSTAIN_PEDAL, 127))
-    hall.step()
+    hall.wait(30)
     from_now_ns = hall.now_ns
     for pitch in RIGHT_HAND:
         hall.note(pitch, 180, 20)
@@ -168,3 +179,91 @@ def test_the_hands_leave_keys_free(hands: tuple[int, ...], free: range) -> None:
 
 def test_a_player_of_performances_accompanies_and_does_not_harmonise() -> None:
     assert playable_roles(cast(Any, CODEC)) == ("respond", "accompany", "solo")
+
+
+def test_a_key_that_the_player_takes_is_ours_no_longer_an_octave_away_too(played: Bundle) -> None:
+    hall = accompanied(played, seed=1, octaves=1)
+    hall.wait(300)
+
+    assert not {timed.event.pitch for timed in hall.onsets() if isinstance(timed.event, NoteOn)} & set(RIGHT_HAND)
+    while not (ours := [each for each in hall.ledger.lasting() if isinstance(each, NoteOff)]):
+        hall.step()
+    hall.play(NoteOn(ours[0].pitch, 80))
+    hall.step()
+    assert ours[0] not in hall.ledger.lasting()
+
+
+@pytest.mark.parametrize("commit_ms", [5, 40])
+@pytest.mark.parametrize("seed", range(12))
+def test_keys_taken_together_at_any_moment_leave_nothing_hanging(played: Bundle, seed: int, commit_ms: int) -> None:
+    chance = random.Random(seed)
+    hall = accompanied(played, seed, commit_ms=commit_ms)
+    for _ in range(60):
+        ours = [each.pitch for each in hall.ledger.lasting() if isinstance(each, NoteOff)]
+        soon = [each.event.pitch for each in hall.engine.pending() if isinstance(each.event, NoteOn)]
+        for pitch in dict.fromkeys([*ours[-1:], *soon[:1], 76]):
+            hall.engine.hear(Timed(hall.now_ns, NoteOn(pitch, 80)))
+        hall.wait(chance.choice((10, 20, 50, 130)))
+        for pitch in dict.fromkeys([*ours[-1:], *soon[:1], 76]):
+            hall.engine.hear(Timed(hall.now_ns, NoteOff(pitch)))
+        hall.wait(chance.choice((0, 10, 40)))
+    hall.wait(7_000)
+
+    assert hall.ledger.lasting() == ()
+    begun = Counter(timed.event.pitch for timed in hall.sent if isinstance(timed.event, NoteOn))
+    ended = Counter(timed.event.pitch for timed in hall.sent if isinstance(timed.event, NoteOff))
+    assert begun == ended
+
+
+def test_a_pedal_and_a_key_that_were_down_before_are_known(played: Bundle) -> None:
+    hall = Hall(played, {"play": {"role": "accompany", "seed": 1}})
+    hall.engine.hear(Timed(hall.now_ns, ControlChange(SUSTAIN_PEDAL, 127)))
+    for pitch in RIGHT_HAND * 2:
+        hall.note(pitch, 180, 20)
+
+    assert not [each for each in hall.sent if isinstance(each.event, ControlChange)]
+    assert hall.onsets()
+
+
+def test_an_end_of_all_notes_is_no_pedal(played: Bundle) -> None:
+    hall = accompanied(played, seed=1)
+    hall.play(ControlChange(ALL_NOTES_OFF, 0))
+    hall.play(ControlChange(SUSTAIN_PEDAL, 0))
+    before_ns = hall.now_ns
+    for pitch in RIGHT_HAND * 4:
+        hall.note(pitch, 180, 20)
+
+    assert [each for each in hall.sent if each.at_ns > before_ns and isinstance(each.event, ControlChange)]
+
+
+def test_a_key_that_is_stuck_does_not_keep_it_for_ever(played: Bundle) -> None:
+    hall = accompanied(played, seed=1)
+    hall.play(NoteOn(76, 80))
+    hall.wait(64_000)
+    after_ns = hall.now_ns
+    hall.wait(3_000)
+
+    assert not hall.onsets(after_ns)
+
+
+def test_after_a_standstill_no_note_comes_late(played: Bundle) -> None:
+    hall = Hall(played, {"play": {"role": "accompany", "seed": 1, "horizon_ms": 1000}})
+    for pitch in RIGHT_HAND:
+        hall.note(pitch, 180, 20)
+    begun_ns = hall.now_ns
+    hall.engine.hear(Timed(hall.now_ns, NoteOn(76, 80)))
+    hall.step(0)
+    hall.step(3 * NS_PER_S)
+    hall.wait(500)
+
+    late = [each for each in hall.onsets(begun_ns) if each.at_ns < begun_ns + 2 * NS_PER_S]
+    assert not [each for each in late if each.at_ns > begun_ns + 60 * NS_PER_MS]
+
+
+def test_the_key_that_is_set_goes_before_the_one_that_was_heard(played: Bundle) -> None:
+    hall = Hall(played, {"play": {"role": "accompany", "seed": 1, "key": "F# major"}, "limits": {"scale_lock": True}})
+    for pitch in (78, 80, 82, 83) * 3:
+        hall.note(pitch, 180, 20)
+
+    pitches = {each.event.pitch % 12 for each in hall.onsets() if isinstance(each.event, NoteOn)}
+    assert pitches <= {(step + 6) % 12 for step in (0, 2, 4, 5, 7, 9, 11)}

@@ -166,3 +166,33 @@ def test_a_pedal_that_is_held_for_an_hour_fills_no_memory_and_is_answered(perfor
     assert len(capture.events) == 16_384
     capture.take()
     assert capture.events == (Timed(capture.events[0].at_ns, ControlChange(SUSTAIN_PEDAL, 127)),)
+
+
+def test_a_phrase_that_ends_in_a_long_chord_is_answered(performed: Bundle) -> None:
+    texts_told(performed)
+    hall = Hall(performed, {"play": {"seed": 1}})
+    for pitch in (60, 62, 64, 65):
+        hall.note(pitch, 120, 5)
+    for pitch in (48, 55, 64):
+        hall.play(NoteOn(pitch, 80))
+    hall.wait(30_000)
+    for pitch in (48, 55, 64):
+        hall.play(NoteOff(pitch))
+    hall.wait_for_onset()
+
+    told = texts_told(performed)
+    assert [text for text in told if text.endswith(" on")][:3] == ["48 on", "55 on", "64 on"]
+
+
+def test_of_a_pedal_that_trembles_only_its_sides_are_told(performed: Bundle) -> None:
+    texts_told(performed)
+    hall = Hall(performed, {"play": {"seed": 1}})
+    for value in (10, 90, 91, 92, 80, 70, 64):
+        hall.play(ControlChange(SUSTAIN_PEDAL, value))
+    hall.note(60, 200, 0)
+    for value in (90, 30, 20, 10):
+        hall.play(ControlChange(SUSTAIN_PEDAL, value))
+    hall.wait_for_onset()
+
+    told = texts_told(performed)
+    assert [text for text in told[: told.index("60 off") + 2] if text.startswith("pedal")] == ["pedal down", "pedal up"]

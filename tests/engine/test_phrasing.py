@@ -15,6 +15,7 @@ from livegen.music.metre import Bars
 from livegen.music.metre_detection import HeardMetre
 from livegen.music.phrase import Phrase
 from livegen.music.tempo_map import SteadyTempo
+from livegen.music.transport import TransportState
 from tests.support.hall import Hall
 
 BEAT = SteadyTempo(0, NS_PER_S // 2)
@@ -231,3 +232,17 @@ def test_chance_is_even() -> None:
 
     assert np.mean(found) == pytest.approx(0.5, abs=0.02)
     assert np.histogram(found, 10, (0, 1))[0].min() > 320
+
+
+def test_a_clock_that_starts_again_from_the_beginning_is_phrased_on() -> None:
+    hall = Hall(load_bundle("bach"), {"play": {"role": "solo", "seed": 1}})
+    hall.engine.follow(TransportState(True, 0, hall.now_ns, 500_000_000, 1), hall.now_ns)
+    hall.wait(12_000)
+    hall.engine.follow(TransportState(False, 0, hall.now_ns, 500_000_000, 2), hall.now_ns)
+    hall.wait(300)
+    begun_ns = hall.now_ns
+    hall.engine.follow(TransportState(True, 0, hall.now_ns, 500_000_000, 3), hall.now_ns)
+    hall.wait(8_000)
+
+    velocities = {timed.event.velocity for timed in hall.onsets(begun_ns) if isinstance(timed.event, NoteOn)}
+    assert len(velocities) > 8

@@ -81,7 +81,7 @@ def test_what_is_in_order_is_said_without_technical_words() -> None:
 
     assert not re.search(TECHNICAL, fine.as_text())
     assert "onnxruntime" in fine.as_text(details=True)
-    assert "models: 6, all of them whole" in fine.as_text()
+    assert "models: 7, all of them whole" in fine.as_text()
 
 
 def test_a_fallback_model_that_is_not_there_is_found_before_it_is_needed() -> None:
