@@ -236,12 +236,18 @@ def test_chance_is_even() -> None:
 
 def test_a_clock_that_starts_again_from_the_beginning_is_phrased_on() -> None:
     hall = Hall(load_bundle("bach"), {"play": {"role": "solo", "seed": 1}})
-    hall.engine.follow(TransportState(True, 0, hall.now_ns, 500_000_000, 1), hall.now_ns)
+    hall.engine.follow(
+        TransportState(is_running=True, tick=0, at_ns=hall.now_ns, beat_ns=500_000_000, discontinuities=1), hall.now_ns
+    )
     hall.wait(12_000)
-    hall.engine.follow(TransportState(False, 0, hall.now_ns, 500_000_000, 2), hall.now_ns)
+    hall.engine.follow(
+        TransportState(is_running=False, tick=0, at_ns=hall.now_ns, beat_ns=500_000_000, discontinuities=2), hall.now_ns
+    )
     hall.wait(300)
     begun_ns = hall.now_ns
-    hall.engine.follow(TransportState(True, 0, hall.now_ns, 500_000_000, 3), hall.now_ns)
+    hall.engine.follow(
+        TransportState(is_running=True, tick=0, at_ns=hall.now_ns, beat_ns=500_000_000, discontinuities=3), hall.now_ns
+    )
     hall.wait(8_000)
 
     velocities = {timed.event.velocity for timed in hall.onsets(begun_ns) if isinstance(timed.event, NoteOn)}
