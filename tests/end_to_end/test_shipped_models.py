@@ -23,8 +23,8 @@ PHRASES = (
 )
 
 
-def test_six_models_are_shipped() -> None:
-    assert MODELS == ["bach", "elise-bilstm", "elise-gru", "folk-char", "folk-lstm", "piano-lstm"]
+def test_seven_models_are_shipped() -> None:
+    assert MODELS == ["bach", "elise-bilstm", "elise-gru", "folk-char", "folk-lstm", "piano-lstm", "touch"]
 
 
 @pytest.mark.jack

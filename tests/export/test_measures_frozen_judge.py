@@ -255,8 +255,9 @@ def test_three_judges_are_asked_about_the_same_music() -> None:
     ]
 
 
-def test_each_shipped_model_has_a_judge() -> None:
-    judges = [restore(frozen_file(name)) for name in shipped_models()]
+def test_each_shipped_model_of_written_music_has_a_judge() -> None:
+    judged = shipped_models().keys() - {"touch"}  # of performances: ``playing_judge``, learnt anew
+    judges = [restore(frozen_file(name)) for name in judged]
 
     assert len(judges) == 6
     assert all(judge.regression.weights.shape == (BUCKETS + 2,) and judge.excerpts > 300 for judge in judges)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from statistics import fmean
 
 import numpy as np
 import pytest
@@ -55,13 +56,15 @@ def flat(playing: Playing) -> Playing:
     return replace(playing, notes=tuple(replace(note, velocity=mean) for note in playing.notes))
 
 
-def test_an_answer_begins_with_its_first_note_at_the_phrase_s_mean_velocity_where_it_has_none_of_its_own() -> None:
+def test_an_answer_begins_with_its_first_note_and_about_as_loud_as_its_phrase_where_the_model_has_no_loudness() -> None:
     answer = answer_of(load_bundle("bach"), TOLD[0], seed=1)
 
     phrase = [note.velocity for note in TOLD[0].phrase.notes]
     assert answer.notes[0].onset == 0
     assert len(answer.notes) > 8
-    assert {note.velocity for note in answer.notes} == {sum(phrase) // len(phrase)}
+    loudness = [note.velocity for note in answer.notes]
+    assert abs(fmean(loudness) - fmean(phrase)) < 12
+    assert len(set(loudness)) > 4
     assert answer.length >= max(note.end for note in answer.notes)
 
 
