@@ -39,7 +39,7 @@ from livegen.music.transport import TransportState
 
 _TOGETHER_NS = 10 * NS_PER_MS  # what we play so soon after an event of the player is not taken back: it may have left
 _LATEST_NS = 30 * NS_PER_MS  # what should have begun longer ago is not played: time has gone on without it
-_TOKENS_A_CALL = 16  # a call lasts some milliseconds
+_TOKENS_A_CALL = 8  # a call lasts a millisecond or two
 _MEMORY_NS = 4 * NS_PER_S  # where a hand has played is its own for so long
 _DISTANCE = 3  # semitones from what a hand plays to our keys, at the least
 _TWO_HANDS = 9  # semitones without a key between two hands, at the least
