@@ -68,7 +68,7 @@ class PerformanceCodec(PerformanceGrammar):
 
     def paced(self, tokens: Tokens, factor: float) -> Tokens:
         """The same performance, ``factor`` times as long: every wait is nearest to that, and a step or longer."""
-        is_wait = (tokens >= FIRST_WAIT) & (tokens < FIRST_LOUDNESS)
+        is_wait = self.waits[tokens]
         steps = np.where(is_wait, np.array(WAITS)[np.where(is_wait, tokens - FIRST_WAIT, 0)], 0)
         moved = np.flatnonzero(~is_wait)
         moments = np.cumsum(steps)[moved]  # of each token that is no wait, in steps

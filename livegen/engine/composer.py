@@ -286,10 +286,9 @@ class Composer:
         stream = self._continue(is_same_key=True)
 
         def update_key(now_ns: int) -> None:
-            if heard := [note.pitch for note in beginning.newest(_KEY_NOTES, now_ns)]:
-                is_opening = len(heard) < _KEY_NOTES
-                self.key = self._fixed_key or hear_key(heard, self.key, is_opening=is_opening)
-            self.key = self._fixed_key or self.key
+            heard = [note.pitch for note in beginning.newest(_KEY_NOTES, now_ns)]
+            found = hear_key(heard, self.key, is_opening=len(heard) < _KEY_NOTES) if heard else self.key
+            self.key = self._fixed_key or found
             self.apply_bias(stream)
 
         update_key(beginning.at_ns)
