@@ -20,6 +20,8 @@ from export.networks.recurrent import Recurrent
 from export.networks.recurrent import Sizes as RecurrentSizes
 from export.networks.rereading import Rereading
 from export.networks.rereading import Sizes as RereadingSizes
+from export.networks.timed_lstm import Sizes as TimedSizes
+from export.networks.timed_lstm import TimedLstm, timing_of
 from export.networks.windowed_lstm import Sizes as WindowedSizes
 from export.networks.windowed_lstm import WindowedLstm
 from export.train import TorchPredictor
@@ -31,6 +33,8 @@ from livegen.model.card import Card
 from livegen.shipped import shipped_models
 
 _HALF = ".half"  # ``to_onnx.store_as_half``
+_MADE_UP = "val_"  # the beginning of names that the exporter gives
+_UNBIASED = "onsets.weight"  # the one matrix after which no bias is added
 _RECURRENT = ("LSTM", "GRU", "RNN")
 
 Weights = dict[str, NDArray[np.float32]]  # by their names in the network
@@ -61,7 +65,7 @@ def from_onnx(path: Path, dropout: Dropout) -> Restored:
     model = onnx.load(str(path), load_external_data=False)
     try:
         graph = _read(model, len(codec.vocabulary))
-        network = _make(graph, card, predictor, dropout)
+        network = _make(graph, card, codec, predictor, dropout)
         _fill(network, graph)
     except (KeyError, RuntimeError, ValueError) as error:
         raise ModelError(
@@ -78,22 +82,27 @@ def from_onnx(path: Path, dropout: Dropout) -> Restored:
 def _read(model: ModelProto, vocab: int) -> _Graph:
     graph = model.graph
     found = {each.name.removesuffix(_HALF): numpy_helper.to_array(each) for each in graph.initializer}
-    weights = {name: array.astype(np.float32) for name, array in found.items() if array.dtype.kind == "f"}
+    weights = {
+        name: array.astype(np.float32) for name, array in found.items() if array.dtype.kind == "f" and array.ndim
+    }
     kinds = {node.op_type for node in graph.node if node.op_type in _RECURRENT}
     if len(kinds) != 1:
         raise ValueError(f"its recurrent layers are {sorted(kinds)}")
     sums = {name: node for node in graph.node if node.op_type == "Add" for name in node.input}
     for node in graph.node:  # a matrix of a dense layer stands transposed under another name, before its bias is added
-        if node.op_type == "MatMul" and node.output[0] in sums and node.input[1] in weights:
-            bias = next(name for name in sums[node.output[0]].input if name in weights)
+        if node.op_type == "MatMul" and node.input[1].startswith(_MADE_UP) and node.input[1] in weights:
+            added = sums[node.output[0]].input if node.output[0] in sums else ()
+            bias = next((name for name in added if name in weights), _UNBIASED)
             weights[bias.replace(".bias", ".weight")] = weights.pop(node.input[1]).T
     return _Graph(weights, kinds.pop().lower(), vocab)
 
 
-def _make(graph: _Graph, card: Card, predictor: OnnxPredictor, dropout: Dropout) -> Network:
+def _make(graph: _Graph, card: Card, codec: Codec[Any], predictor: OnnxPredictor, dropout: Dropout) -> Network:
     """A network of the graph's shape, untrained."""
     weights = graph.weights
     embedding = weights["embedding.weight"].shape[1]
+    if "memory.by_rank" in weights:
+        return TimedLstm(_timed(graph, card, codec), dropout)
     if "window.weight" in weights:
         return WindowedLstm(_windowed(graph, predictor), dropout)
     layers = sum(name.startswith("cells.") and name.endswith(".r") for name in weights)
@@ -105,6 +114,29 @@ def _make(graph: _Graph, card: Card, predictor: OnnxPredictor, dropout: Dropout)
     return Rereading(sizes, dropout)
 
 
+def _timed(graph: _Graph, card: Card, codec: Codec[Any]) -> TimedSizes:
+    weights, parts = graph.weights, {part.name: part.shape for part in card.state}
+    features, embedding, window = weights["window.weight"].shape
+    onsets, (heads, places, key) = parts["onsets"][0], parts["keys"]
+    return TimedSizes(
+        **timing_of(codec),
+        embedding=embedding,
+        window=window,
+        features=features,
+        hidden=weights["lstms.0.r"].shape[2],
+        layers=_layers(weights),
+        onsets=onsets,
+        bins=weights["onsets.weight"].shape[1] // onsets,
+        notes=places - 1,
+        heads=heads,
+        key=key,
+    )
+
+
+def _layers(weights: Weights) -> int:
+    return sum(name.startswith("lstms.") and name.endswith(".r") for name in weights)
+
+
 def _windowed(graph: _Graph, predictor: OnnxPredictor) -> WindowedSizes:
     weights = graph.weights
     features, embedding, window = weights["window.weight"].shape
@@ -114,7 +146,7 @@ def _windowed(graph: _Graph, predictor: OnnxPredictor) -> WindowedSizes:
         window=window,
         features=features,
         hidden=weights["lstms.0.r"].shape[2],
-        layers=sum(name.startswith("lstms.") and name.endswith(".r") for name in weights),
+        layers=_layers(weights),
         head=len(weights["head.bias"]) if "head.bias" in weights else 0,
         bar=len(weights["position.weight"]) if "position.weight" in weights else 0,
         beat_token=_beat_token(predictor, graph.vocab) if "position.weight" in weights else -1,
@@ -131,7 +163,8 @@ def _beat_token(predictor: OnnxPredictor, vocab: int) -> int:
 def _fill(network: Network, graph: _Graph) -> None:
     """Give the network its weights; every one must be there, in its shape, and none left over."""
     layers = {name: module for name, module in network.named_modules() if isinstance(module, nn.RNNBase)}
-    state, left = dict[str, Tensor](), dict(graph.weights)
+    state = dict[str, Tensor]()
+    left = {name: weight for name, weight in graph.weights.items() if name not in dict(network.named_buffers())}
     for name, layer in layers.items():
         w, r, b = (torch.from_numpy(left.pop(f"{name}.{part}").copy()) for part in "wrb")
         for direction, end in enumerate(("", "_reverse")[: len(w)]):

@@ -40,6 +40,22 @@ class WindowedLstm(_Frozen):
     copies: bool = False  # it says of each of the last tokens how likely it comes again
 
 
+class TimedLstm(_Frozen):
+    """The shape of the network; see ``networks.timed_lstm``."""
+
+    kind: Literal["timed-lstm"]
+    embedding: int = Size
+    window: int = Field(ge=2, le=64)
+    features: int = Size
+    hidden: int = Size
+    layers: int = Layers
+    onsets: int = Field(ge=3, le=64)
+    bins: int = Field(ge=2, le=256)
+    notes: int = Field(ge=1, le=1024)
+    heads: int = Field(ge=1, le=16)
+    key: int = Field(ge=1, le=256)
+
+
 class Recurrent(_Frozen):
     """The shape of the network; see ``networks.recurrent``."""
 
@@ -115,7 +131,7 @@ class Recipe(_Frozen):
     title: str
     corpus: str
     codec: str
-    network: WindowedLstm | Recurrent | Rereading = Field(discriminator="kind")
+    network: WindowedLstm | TimedLstm | Recurrent | Rereading = Field(discriminator="kind")
     dropout: Dropouts = Dropouts()
     training: Training
     sampling: Defaults = Defaults()

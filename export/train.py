@@ -233,8 +233,8 @@ def _loss(network: Network, batch: Tensor, state: State | None, training: Traini
 def forget(state: State, blank: State, chance: float) -> State:
     """The state, of which each stream loses its own, all of it, with this chance."""
     some = next(iter(state.values()))
-    lost = torch.rand(len(some), 1, device=some.device) < chance  # [batch, 1]
-    return {name: torch.where(lost, blank[name], part) for name, part in state.items()}
+    lost = torch.rand(len(some), device=some.device) < chance  # [batch]
+    return {name: torch.where(lost.view(-1, *[1] * (part.ndim - 1)), blank[name], part) for name, part in state.items()}
 
 
 def _reported_test(learner: Learner[Progress], predictor: TorchPredictor, tokens: Tokens) -> float:

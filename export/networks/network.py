@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
 State = dict[str, Tensor]
 """What a network remembers between calls, part by part, batch first."""
@@ -61,6 +62,22 @@ class Network(nn.Module, ABC):
         """Logits [batch, vocab] after all of ``tokens`` [batch, time], from a blank state: many to one."""
         logits: Tensor = self(tokens, self.begin(len(tokens)))[0]
         return logits[:, -1]
+
+
+def locked(x: Tensor, share: float, *, is_on: bool) -> Tensor:
+    """Leave out the same numbers at every moment of the chunk (Gal and Ghahramani, 2016); x: [time, batch, width]."""
+    if not is_on or not share:
+        return x
+    kept = torch.rand(1, *x.shape[1:], device=x.device) >= share
+    return x * (kept / (1 - share))
+
+
+def pointed_at(last: Tensor, odds: Tensor, logits: Tensor) -> Tensor:
+    """The logits [batch, time, vocab], to which the odds of the tokens ``last`` are added, both [batch, time, n].
+
+    The token ``vocab`` is none: nothing heard yet.
+    """
+    return pad(logits, (0, 1)).scatter_add(2, last, odds)[:, :, :-1]
 
 
 def gates(cell: str) -> int:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from export.networks.network import NO_DROPOUT, Dropout, Network, State
+from export.networks.network import NO_DROPOUT, Dropout, Network, State, locked, pointed_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +66,18 @@ class WindowedLstm(Network):
             beat = state["beat"] + torch.cumsum((tokens == self.sizes.beat_token).long(), dim=1)  # [batch, time]
             near = near + self.position(beat.transpose(0, 1) % self.sizes.bar)  # [time, batch, features]
             after["beat"] = beat[:, -1:]
-        levels = [self._lock(torch.relu(near), self.dropout.features)]
+        levels = [locked(torch.relu(near), self.dropout.features, is_on=self.training)]
         for layer, lstm in enumerate(self.lstms, 1):
             start = state[f"h{layer}"].unsqueeze(0), state[f"c{layer}"].unsqueeze(0)  # [1, batch, hidden]
             x, (h, c) = lstm(levels[-1], start)  # x: [time, batch, hidden]
             after |= {f"h{layer}": h.squeeze(0).float(), f"c{layer}": c.squeeze(0).float()}
-            is_top = layer == self.sizes.layers
-            levels.append(self._lock(x, self.dropout.output if is_top else self.dropout.between))
+            share = self.dropout.output if layer == self.sizes.layers else self.dropout.between
+            levels.append(locked(x, share, is_on=self.training))
         x = torch.cat(levels, dim=2)
         logits = self.output(self.head(x) if self.head else x).transpose(0, 1).float()  # [batch, time, vocab]
         if self.pointer:
-            logits = self._pointed_at(heard, self.pointer(x).transpose(0, 1).float(), logits)
+            odds = self.pointer(x).transpose(0, 1).float()  # of the last tokens, from the oldest [batch, time, window]
+            logits = pointed_at(heard.unfold(1, self.sizes.window, 1), odds, logits)
         return logits, after
 
     def state_parts(self) -> Mapping[str, tuple[tuple[int, ...], int | float]]:
@@ -95,19 +96,6 @@ class WindowedLstm(Network):
         first = (sizes.features, sizes.embedding * sizes.window)
         small = [(each.out_features, each.in_features) for each in (self.head, self.pointer) if each]
         return first, *layers, *small, (sizes.vocab, self.output.in_features)
-
-    def _pointed_at(self, heard: Tensor, odds: Tensor, logits: Tensor) -> Tensor:
-        """The logits with the odds [batch, time, window] of the last tokens, from the oldest, added to theirs."""
-        last = heard.unfold(1, self.sizes.window, 1)  # [batch, time, window]
-        nothing = logits[:, :, :1]  # stands at the place of the token of nothing heard yet
-        return torch.cat([logits, nothing], dim=2).scatter_add(2, last, odds)[:, :, :-1]
-
-    def _lock(self, x: Tensor, share: float) -> Tensor:
-        """Leave out the same numbers at every moment of the chunk; x: [time, batch, width]."""
-        if not self.training or not share:
-            return x
-        kept = torch.rand(1, *x.shape[1:], device=x.device) >= share
-        return x * (kept / (1 - share))
 
 
 def _input_widths(sizes: Sizes) -> list[int]:

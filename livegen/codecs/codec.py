@@ -153,6 +153,9 @@ class PlayedCodec(Codec[C], Protocol[C]):
 
     beat_ns: int  # the length of a quarter of its ticks
     waits: Mask  # its tokens in which time goes on [vocab]
+    steps: Tokens  # for how long, in steps of its grid; 0 for the others [vocab]
+    coarse: int  # steps: of a longer wait, a multiple of this is told first
+    begins: Mask  # its tokens that begin a note [vocab]
 
     def prompt_of_events(
         self, events: Iterable[Ticked], cursor: C, length: int, *, has_loudness: bool = True

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from livegen.codecs.decoding import ends, followed, paired
 from livegen.codecs.performance_grammar import (
     BEAT_NS,
+    COARSE,
     END,
     FIRST_KEY,
     FIRST_LOUDNESS,
@@ -50,8 +51,12 @@ class PerformanceCodec(PerformanceGrammar):
 
     def __init__(self, low: int = 21, high: int = 108) -> None:
         super().__init__(low, high)
-        tokens = np.arange(len(self.vocabulary))
-        self.waits: Mask = (tokens >= FIRST_WAIT) & (tokens < FIRST_LOUDNESS)
+        self.steps: Tokens = np.zeros(len(self.vocabulary), np.int64)
+        self.steps[FIRST_WAIT:FIRST_LOUDNESS] = WAITS
+        self.coarse = COARSE
+        self.waits: Mask = self.steps > 0
+        self.begins: Mask = np.zeros(len(self.vocabulary), np.bool_)
+        self.begins[self.on(low) : self.on(high) + 1] = True
 
     def shift(self, key: Key, pitches: Sequence[int]) -> int:
         """0: the model is trained in every key."""
@@ -68,9 +73,8 @@ class PerformanceCodec(PerformanceGrammar):
 
     def paced(self, tokens: Tokens, factor: float) -> Tokens:
         """The same performance, ``factor`` times as long: every wait is nearest to that, and a step or longer."""
-        is_wait = self.waits[tokens]
-        steps = np.where(is_wait, np.array(WAITS)[np.where(is_wait, tokens - FIRST_WAIT, 0)], 0)
-        moved = np.flatnonzero(~is_wait)
+        steps = self.steps[tokens]
+        moved = np.flatnonzero(steps == 0)
         moments = np.cumsum(steps)[moved]  # of each token that is no wait, in steps
         before = np.diff(np.rint(moments * factor).astype(np.int64), prepend=0)
         before = np.maximum(before, np.diff(moments, prepend=0) > 0)

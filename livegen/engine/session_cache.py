@@ -7,7 +7,7 @@ longest agreement is. No weight of the network changes. Nothing is stored twice,
 """
 
 from array import array
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from sys import getsizeof
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.random import default_rng  # by name: numpy imports it when it is first used, and the engine can read no file
 from numpy.typing import NDArray
 
-from livegen.codecs.codec import Codec, Cursor
+from livegen.codecs.codec import Codec, Cursor, PlayedCodec
 from livegen.codecs.vocabulary import Mask, Tokens
 from livegen.model.stepper import Logits
 
@@ -34,6 +34,7 @@ _TINY = 1e-12
 _LOWEST = -700.0  # log-odds below the highest: in 64 bits these odds are more than 0
 _FEW = 8  # tokens: after so many new ones the agreement is brought forward, else it is counted anew
 _SILENCE = -1  # no sound
+_MOST_BEGUN = 8 * LONGEST * 16  # notes that can be taken back
 _FAINT = 9.0  # nats: a vote that is so much weaker than the strongest is not counted
 
 
@@ -76,6 +77,14 @@ _PLAYED = replace(  # four tokens a note
     lift=1.6,
     quote=48,
 )
+_INTERVALS = replace(  # of performances, from note to note
+    _NOTES,
+    shares=np.array(
+        (0, 0.02, 0.08, 0.16, 0.38, 0.59, 0.64, 0.74, 0.79, 0.80, 0.81, 0.83, 0.86, 0.88, 0.90, 0.92, 0.97)
+    ),
+    lift=1.0,
+    quote=16,
+)
 WEIGHTS: Mapping[str, Weights] = {  # by codec
     "abc": _CHARACTERS,
     "note_duration": _NOTES,
@@ -90,9 +99,10 @@ class SessionCache:
     A place is where a token is kept; nothing is kept at place 0.
     """
 
-    def __init__(self, weights: Weights, kin: Tokens | None = None) -> None:
+    def __init__(self, weights: Weights, vocab: int, kin: Tokens | None = None) -> None:
         """``kin`` [vocab]: tokens with the same number differ in their length only; None where none do."""
         self._weights = weights
+        self._vocab = vocab
         self._kin = None if kin is None else np.unique(kin, return_inverse=True)[1]  # numbered without gaps
         self._played = np.zeros(CAPACITY + 1, np.uint16)  # twice the token, and one more if it is our own
         self._sounds = np.full(CAPACITY + 1, _SILENCE, np.int16)
@@ -157,25 +167,32 @@ class SessionCache:
 
         ``familiarity`` is a factor of the votes' share: 0 leaves the network alone, 1 takes up as much as people do.
         """
-        if not familiarity:
+        found = self.votes(familiarity) if familiarity else None
+        if found is None:
             return logits
-        after, agreeing, longest = self._counted()
-        weights = self._votes.take(agreeing) * self._ages[-self._end :].take(after)
-        said = np.bincount(self._played.take(after), weights, minlength=2 * len(logits)).reshape(-1, 2)
-        votes = said.dot(self._say)  # of what people said, and of what we said
+        votes, share = found
         allowed = votes.dot(mask)
         if not allowed:
             return logits
-        share = self._share(longest) * familiarity
-        if self._weights.own < 1:
-            share *= np.add.reduce(votes) / np.add.reduce(weights)
-        share = min(share, _MOST)
         own = np.exp(np.maximum(logits - logits.max(), _LOWEST), dtype=np.float64)
         votes *= share / (1 - share) * own.dot(mask) / allowed
         if self._kin is not None:
             votes = self._in_any_length(votes, own, mask)
         votes += own
         return np.asarray(np.log(votes), np.float32)
+
+    def votes(self, familiarity: float) -> tuple[NDArray[np.float64], float] | None:
+        """The votes for each token to come [vocab], and their share of the probability; None without any."""
+        after, agreeing, longest = self._counted()
+        if not len(after):
+            return None
+        weights = self._votes.take(agreeing) * self._ages[-self._end :].take(after)
+        said = np.bincount(self._played.take(after), weights, minlength=2 * self._vocab).reshape(-1, 2)
+        votes = said.dot(self._say)  # of what people said, and of what we said
+        share = self._share(longest) * familiarity
+        if self._weights.own < 1:
+            share *= np.add.reduce(votes) / np.add.reduce(weights)
+        return votes, min(share, _MOST)
 
     def _in_any_length(self, votes: NDArray[np.float64], own: NDArray[np.float64], mask: Mask) -> NDArray[np.float64]:
         """The votes; of those for each sound a part is divided among its lengths as the network divides them."""
@@ -261,7 +278,67 @@ class SessionCache:
         self._agreed = 0
 
 
+class PlayedCache(SessionCache):
+    """As ``SessionCache``, of performances: it also knows which note followed the same intervals, in any time and key.
+
+    Between two notes of a performance lie loudness, key-ups, pedal and waits, which nobody plays twice alike. So the
+    notes have a cache of their own, of the intervals from one note to the next. It says which note begins, if one does:
+    how likely that is stays as it was.
+    """
+
+    def __init__(self, weights: Weights, of_intervals: Weights, begins: Mask, kin: Tokens | None = None) -> None:
+        """``begins`` [vocab]: the tokens that begin notes, side by side, from the lowest pitch up."""
+        super().__init__(weights, len(begins), kin)
+        first, count = int(begins.argmax()), int(begins.sum())
+        self._notes = slice(first, first + count)
+        self._range = count - 1  # semitones: the widest interval
+        self._intervals = SessionCache(of_intervals, 2 * count - 1)
+        self._begun: deque[tuple[int, int]] = deque(maxlen=_MOST_BEGUN)  # (position, token) of the last notes
+
+    @property
+    def nbytes(self) -> int:
+        """As ``SessionCache.nbytes``."""
+        return super().nbytes + self._intervals.nbytes
+
+    def add(self, token: int, *, is_own: bool = False) -> None:
+        """As ``SessionCache.add``."""
+        if self._notes.start <= token < self._notes.stop:
+            if self._begun:
+                self._intervals.add(token - self._begun[-1][1] + self._range, is_own=is_own)
+            self._begun.append((self.position, token))
+        super().add(token, is_own=is_own)
+
+    def go(self, position: int) -> None:
+        """As ``SessionCache.go``."""
+        while self._begun and self._begun[-1][0] >= position:
+            self._begun.pop()
+            if self._begun:
+                self._intervals.go(self._intervals.position - 1)
+        super().go(position)
+
+    def mixed(self, logits: Logits, mask: Mask, familiarity: float) -> Logits:
+        """As ``SessionCache.mixed``."""
+        odds = super().mixed(logits, mask, familiarity)
+        found = self._intervals.votes(familiarity) if familiarity and self._begun else None
+        if found is None:
+            return odds
+        lowest = self._range - (self._begun[-1][1] - self._notes.start)  # the interval down to the lowest note
+        votes, share = found[0][lowest : lowest + self._range + 1] * mask[self._notes], found[1]
+        said, notes = np.add.reduce(votes), odds[self._notes]
+        if not said:
+            return odds
+        own = np.exp(np.maximum(notes - notes.max(), _LOWEST), dtype=np.float64) * mask[self._notes]
+        votes *= share * np.add.reduce(own) / said
+        mixed = odds.copy()
+        mixed[self._notes] = np.log(np.maximum(own * (1 - share) + votes, _TINY)) + notes.max()
+        return mixed
+
+
 def cache_for(codec: Codec[Cursor]) -> SessionCache | None:
     """An empty cache; None for a codec of which it would save nothing."""
     weights = WEIGHTS.get(codec.name)
-    return SessionCache(weights, codec.kin()) if weights else None
+    if not weights:
+        return None
+    if isinstance(codec, PlayedCodec):
+        return PlayedCache(weights, _INTERVALS, codec.begins, codec.kin())
+    return SessionCache(weights, len(codec.vocabulary), codec.kin())

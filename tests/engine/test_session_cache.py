@@ -5,9 +5,11 @@ import pytest
 
 from livegen.clock import NS_PER_MS, NS_PER_S
 from livegen.codecs.note_duration import NoteDurationCodec
+from livegen.codecs.performance import PerformanceCodec
+from livegen.codecs.performance_grammar import FIRST_WAIT
 from livegen.engine import session_cache
 from livegen.engine.engine import Engine
-from livegen.engine.session_cache import CAPACITY, LONGEST, WEIGHTS, SessionCache
+from livegen.engine.session_cache import CAPACITY, LONGEST, WEIGHTS, PlayedCache, SessionCache, cache_for
 from livegen.events import NoteOff, NoteOn, Timed
 from livegen.model.bundle import load_bundle
 from livegen.settings import load
@@ -21,7 +23,7 @@ EVEN = np.zeros(VOCABULARY, np.float32)
 
 
 def cache_of(*tokens: int) -> SessionCache:
-    cache = SessionCache(WEIGHTS["note_duration"])
+    cache = SessionCache(WEIGHTS["note_duration"], VOCABULARY)
     for token in tokens:
         cache.add(token)
     return cache
@@ -117,7 +119,7 @@ def test_what_is_long_ago_fades_and_does_not_end_at_once() -> None:
 
 
 def test_a_full_memory_of_hundreds_of_sounds_is_small() -> None:
-    cache = SessionCache(WEIGHTS["note_duration"], np.arange(2_500) // 4)
+    cache = SessionCache(WEIGHTS["note_duration"], 2_500, np.arange(2_500) // 4)
     cache.extend(np.random.default_rng(2).integers(0, 2_500, CAPACITY).tolist())
 
     cache.mixed(np.zeros(2_500, np.float32), np.ones(2_500, np.bool_), 1.0)
@@ -209,7 +211,7 @@ KIN = np.array([0, 1, 2, 3, 4, 5, 2, 3, 4, 5])  # 6 to 9 are 2 to 5 in another l
 
 
 def cache_with_lengths(*tokens: int) -> SessionCache:
-    cache = SessionCache(WEIGHTS["note_duration"], KIN)
+    cache = SessionCache(WEIGHTS["note_duration"], VOCABULARY, KIN)
     for token in tokens:
         cache.add(token)
     return cache
@@ -328,7 +330,7 @@ def test_the_cache_says_what_a_plain_one_says(
     for name, count in (("CAPACITY", 256), ("_FORGOTTEN", 32), ("_OLDER", 192), ("_BLOCK", 8)):
         monkeypatch.setattr(session_cache, name, count)
     chance = np.random.default_rng(seed)
-    cache, plain = SessionCache(WEIGHTS[codec], kin), PlainCache(WEIGHTS[codec], kin)
+    cache, plain = SessionCache(WEIGHTS[codec], VOCABULARY, kin), PlainCache(WEIGHTS[codec], kin)
     alphabet = chance.choice(VOCABULARY, 2 + 2 * seed, replace=False)
     longest = 0
 
@@ -378,3 +380,66 @@ def test_what_we_played_ourselves_has_less_of_a_say() -> None:
             cache.add(token)
 
     assert EVEN[4] < chances(own)[4] < 0.6 * chances(told)[4]
+
+
+PLAYED = PerformanceCodec()
+
+
+def played_cache(*pitches: int) -> PlayedCache:
+    """Notes, each after a wait of another length, with key-ups in between."""
+    cache = cache_for(PLAYED)
+    assert isinstance(cache, PlayedCache)
+    for place, pitch in enumerate(pitches):
+        for token in (FIRST_WAIT + 3 * place, PLAYED.on(pitch), FIRST_WAIT + 5 + place, PLAYED.off(pitch)):
+            cache.add(token)
+    return cache
+
+
+def notes_of(cache: PlayedCache, familiarity: float = 1.0) -> np.ndarray:
+    """Chances of the notes from even odds, among all tokens [pitches]."""
+    vocab = len(PLAYED.vocabulary)
+    odds = cache.mixed(np.zeros(vocab, np.float32), np.ones(vocab, np.bool_), familiarity).astype(np.float64)
+    return np.asarray((np.exp(odds) / np.exp(odds).sum())[PLAYED.begins])
+
+
+def test_a_note_is_known_from_the_intervals_before_it_in_another_time_and_key() -> None:
+    cache = played_cache(60, 62, 65, 64, 72, 50, 65, 67, 70)
+
+    chances = notes_of(cache)
+
+    assert chances.argmax() + 21 == 69
+    assert chances[69 - 21] > 2 * np.delete(chances, 69 - 21).max()
+
+
+def test_the_intervals_say_which_note_begins_and_not_whether_one_does() -> None:
+    cache = played_cache(60, 62, 65, 64, 72, 50, 65, 67, 70)
+
+    with_them, without = notes_of(cache).sum(), notes_of(cache, 0.0).sum()
+
+    assert with_them == pytest.approx(without, rel=1e-5)
+
+
+def test_notes_that_are_taken_back_are_not_known() -> None:
+    cache, position = played_cache(60, 62, 65), played_cache(60, 62).position
+    for token in (PLAYED.on(64), PLAYED.off(64)):
+        cache.add(token)
+
+    cache.go(position)
+    plain = played_cache(60, 62)
+
+    assert notes_of(cache).tolist() == notes_of(plain).tolist()
+    for each in (cache, plain):
+        for pitch in (60, 62):
+            each.add(PLAYED.on(pitch))
+    assert notes_of(cache).tolist() == notes_of(plain).tolist()
+
+
+def test_a_note_that_is_known_but_not_allowed_is_not_said() -> None:
+    cache = played_cache(60, 62, 65, 64, 72, 50, 65, 67, 70)
+    mask = PLAYED.begins.copy()
+    mask[PLAYED.on(69)] = False
+
+    odds = cache.mixed(np.zeros(len(mask), np.float32), mask, 1.0)
+
+    assert np.isfinite(odds[mask]).all()
+    assert odds[PLAYED.on(69)] <= odds[mask].min()

@@ -13,6 +13,8 @@ from export.networks.recurrent import Recurrent
 from export.networks.recurrent import Sizes as RecurrentSizes
 from export.networks.rereading import Rereading
 from export.networks.rereading import Sizes as RereadingSizes
+from export.networks.timed_lstm import Sizes as TimedSizes
+from export.networks.timed_lstm import TimedLstm, timing_of
 from export.networks.windowed_lstm import Sizes, WindowedLstm
 from export.ship import write
 from export.to_onnx import rounded, state_parts, to_onnx, with_card
@@ -27,6 +29,20 @@ from livegen.shipped import shipped_models
 CODEC = CodecCard(name="notes", parameters={"low": 48, "high": 83})
 VOCAB = len(make_codec(CODEC.name, CODEC.parameters).vocabulary)
 WINDOWED = Sizes(VOCAB, embedding=8, window=4, features=16, hidden=24, layers=2)
+PLAYED = CodecCard(name="performance", parameters={"low": 48, "high": 72})
+TIMED = TimedSizes(
+    **timing_of(make_codec(PLAYED.name, PLAYED.parameters)),
+    embedding=8,
+    window=4,
+    features=20,
+    hidden=24,
+    layers=2,
+    onsets=4,
+    bins=5,
+    notes=6,
+    heads=2,
+    key=8,
+)
 NETWORKS: dict[str, Network] = {
     "windowed": WindowedLstm(WINDOWED),
     "windowed, with all that it may have": WindowedLstm(replace(WINDOWED, head=20, bar=16, beat_token=7, copies=True)),
@@ -35,7 +51,9 @@ NETWORKS: dict[str, Network] = {
     "recurrent rnn": Recurrent(RecurrentSizes(VOCAB, 8, 24, 1, "rnn")),
     "rereading in both directions": Rereading(RereadingSizes(VOCAB, 8, 5, 24, 2, "lstm", bidirectional=True)),
     "rereading gru": Rereading(RereadingSizes(VOCAB, 8, 5, 24, 1, "gru")),
+    "timed": TimedLstm(TIMED),
 }
+CODECS = {"timed": PLAYED}  # of the others, CODEC
 
 
 def card_of(network: Network, codec: CodecCard = CODEC) -> Card:
@@ -51,9 +69,9 @@ def card_of(network: Network, codec: CodecCard = CODEC) -> Card:
     )
 
 
-def saved(folder: Path, network: Network) -> Path:
+def saved(folder: Path, network: Network, codec: CodecCard = CODEC) -> Path:
     """A model file of a network; ``rounded`` is what it holds."""
-    write(with_card(to_onnx(network), card_of(network)), folder / "small.onnx")
+    write(with_card(to_onnx(network), card_of(network, codec)), folder / "small.onnx")
     return folder / "small.onnx"
 
 
@@ -68,15 +86,15 @@ def stirred(network: Network) -> Network:
 
 @pytest.mark.parametrize("kind", NETWORKS)
 def test_the_weights_in_a_file_are_read_back(tmp_path: Path, kind: str) -> None:
-    network = stirred(NETWORKS[kind])
+    network, codec = stirred(NETWORKS[kind]), CODECS.get(kind, CODEC)
 
-    restored = from_onnx(saved(tmp_path, network), NO_DROPOUT)
+    restored = from_onnx(saved(tmp_path, network, codec), NO_DROPOUT)
 
     wanted = network.state_dict()
     assert type(restored.network) is type(network)
     assert list(restored.network.state_dict()) == list(wanted)
     assert [name for name, weight in restored.network.state_dict().items() if not weight.equal(wanted[name])] == []
-    assert restored.card == card_of(network)
+    assert restored.card == card_of(network, codec)
 
 
 @pytest.mark.parametrize("name", shipped_models())
