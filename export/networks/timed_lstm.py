@@ -185,11 +185,14 @@ class Memory(nn.Module):
     The memory is a ring: note n lies at n modulo its size. Its last place is none.
     """
 
+    far: Tensor
+
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
         self.sizes = sizes
         width = sizes.heads * sizes.key
         self.query, self.key, self.value = (nn.Linear(sizes.hidden, width) for _ in range(3))
+        self.register_buffer("far", torch.log2(1.0 + torch.arange(sizes.notes)), persistent=False)
         self.by_rank = nn.Parameter(torch.zeros(sizes.heads, 1, 1))
 
     def parts(self) -> dict[str, tuple[tuple[int, ...], int | float]]:
@@ -216,7 +219,7 @@ class Memory(nn.Module):
         rank = count.unsqueeze(2) - self._numbers(count, begins, state["count"]).unsqueeze(1)  # [batch, time, entries]
         since = rank.clamp(0, self.sizes.notes - 1)  # how many notes came after an entry's
         scores = self._split(self.query(read)).float() @ keys.transpose(2, 3) / math.sqrt(self.sizes.key)
-        scores = scores + self.by_rank * torch.log2(1.0 + since).unsqueeze(1)
+        scores = scores + self.by_rank * self.far[since].unsqueeze(1)
         scores = scores.masked_fill((since != rank).unsqueeze(1), -math.inf)
         weights = softmax(pad(scores, (1, 0)), dim=3)[..., 1:]  # a head may attend to nothing
         found = (weights @ values).transpose(1, 2).flatten(2)
@@ -233,7 +236,7 @@ class Memory(nn.Module):
         The entries are the ring's places, then the tokens.
         """
         size = self.sizes.notes
-        held = before - (before - 1 - torch.arange(size, device=count.device)) % size
+        held = before - (before - torch.arange(1, size + 1, device=count.device)) % size
         nothing = torch.full_like(before, NONE)
         return torch.cat([torch.where(held > 0, held, NONE), nothing, torch.where(begins, count, NONE)], dim=1)
 

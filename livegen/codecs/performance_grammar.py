@@ -86,6 +86,10 @@ class PerformanceGrammar(PitchRangeCodec[PerformanceCursor]):
         self._first_off = FIRST_KEY + len(keys)
         self._pitches = PitchTable([*[()] * FIRST_KEY, *((pitch,) for pitch in keys), *[()] * len(keys)])
         self._outside = self.vocabulary.only(START)
+        tokens = np.arange(len(self.vocabulary))
+        self._keys: Mask = (tokens >= FIRST_KEY) & (tokens < self._first_off)
+        self._first_moves: Mask = (tokens >= FIRST_WAIT) & (tokens < FIRST_KEY)  # before any loudness is known
+        self._moves: Mask = self._keys | self._first_moves
 
     def on(self, pitch: int) -> int:
         """The token of a key that goes down."""
@@ -107,17 +111,20 @@ class PerformanceGrammar(PitchRangeCodec[PerformanceCursor]):
         """
         if not cursor.is_inside:
             return self._outside.copy()
-        mask = np.zeros(len(self.vocabulary), np.bool_)
-        mask[FIRST_KEY : self._first_off] = cursor.loudness != _UNKNOWN
-        mask[[self.on(pitch) for pitch in cursor.down]] = False
         if cursor.is_loudness_new:
-            return mask
-        mask[FIRST_WAIT:FIRST_LOUDNESS] = True
-        if len(cursor.down) <= self.high - self.low:
-            mask[FIRST_LOUDNESS:FIRST_KEY] = np.arange(len(LOUDNESSES)) != cursor.loudness
-        mask[[self.off(pitch) for pitch in cursor.down if pitch not in cursor.struck]] = True
-        mask[PEDAL_UP if cursor.is_pedal_down else PEDAL_DOWN] = not cursor.is_pedal_moved
-        mask[END] = not cursor.down and not cursor.is_pedal_down and cursor.tick > cursor.begin
+            mask = self._keys.copy()
+        else:
+            mask = (self._moves if cursor.loudness != _UNKNOWN else self._first_moves).copy()
+            if len(cursor.down) > self.high - self.low:
+                mask[FIRST_LOUDNESS:FIRST_KEY] = False
+            elif cursor.loudness != _UNKNOWN:
+                mask[FIRST_LOUDNESS + cursor.loudness] = False
+            mask[PEDAL_UP if cursor.is_pedal_down else PEDAL_DOWN] = not cursor.is_pedal_moved
+            mask[END] = not cursor.down and not cursor.is_pedal_down and cursor.tick > cursor.begin
+        for pitch in cursor.down:  # one by one: faster than a list of places, for they are few
+            mask[self.on(pitch)] = False
+            if not cursor.is_loudness_new and pitch not in cursor.struck:
+                mask[self.off(pitch)] = True
         return mask
 
     def step(self, cursor: PerformanceCursor, token: int) -> tuple[PerformanceCursor, tuple[Ticked, ...]]:
