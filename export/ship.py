@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from math import isfinite
 from pathlib import Path
+from typing import Any
 
 from onnx import ModelProto
 
@@ -13,12 +14,14 @@ from export.corpora import Corpus
 from export.evaluate import Each, OnnxPredictor, evaluate
 from export.measures.continuations import Plan
 from export.measures.loops import longest_real_run
-from export.measures.music import read
+from export.measures.music import Event, Music, read
 from export.networks.network import Network
 from export.places import IS_PACKED
 from export.to_onnx import rounded, state_parts, to_onnx, with_card
 from export.train import Trained
 from export.verify import verify
+from livegen.codecs.codec import Codec, PlayedCodec
+from livegen.codecs.vocabulary import Tokens
 from livegen.errors import SettingsError
 from livegen.model.card import Card, CodecCard, SamplingDefaults, TrainedOn
 from livegen.model.checksum import with_checksum
@@ -62,7 +65,15 @@ def longest_run(corpus: Corpus) -> int:
     """How long real music goes on repeating itself: measured on up to ``PIECES`` or so of what it learns from."""
     own = [piece for piece in corpus.split.train if not piece.part]
     pieces = own[:: max(1, len(own) // PIECES)]
-    return longest_real_run([read(corpus.codec, piece.tokens) for piece in pieces], Plan().events)
+    return longest_real_run([_guarded(corpus.codec, piece.tokens) for piece in pieces], Plan().events)
+
+
+def _guarded(codec: Codec[Any], tokens: Tokens) -> Music:
+    """A piece as events that the guard compares: of a performance each note is one, without its time."""
+    if not isinstance(codec, PlayedCodec):
+        return read(codec, tokens)
+    notes = [(token,) for token in tokens[codec.begins[tokens]].tolist()]
+    return Music(tuple(Event(note, 1, note, (), is_end=False) for note in notes), ())
 
 
 def make_card(trained: Trained, run: int | None = None) -> Card:

@@ -16,7 +16,7 @@ from export.measures.music import Music, Reader
 from export.scoring import Predictor
 from livegen.codecs.codec import Codec
 from livegen.codecs.vocabulary import Mask
-from livegen.engine.repetition import NO_HISTORY, RepetitionGuard
+from livegen.engine.repetition import RepetitionGuard, no_history
 from livegen.engine.sampler import Sampler
 from livegen.engine.session_cache import cache_for
 from livegen.settings import Sampling
@@ -122,7 +122,7 @@ class _Row:
         self._heard = 0  # of ``told``
         self._drawn = 0  # tokens of the model's own
         self._begin = 0  # the tick of the first of them
-        self._history = NO_HISTORY
+        self._history = no_history(codec)
 
     def is_long(self, plan: Plan) -> bool:
         """As much of the model's own is written as planned, or so many marks that it will not come to that."""

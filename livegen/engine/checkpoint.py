@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Generic
 
 from livegen.codecs.codec import C, Codec
-from livegen.engine.repetition import NO_HISTORY, RepetitionHistory
+from livegen.engine.repetition import RepetitionHistory, no_history
 from livegen.events import Ticked
 from livegen.model.stepper import State
 
@@ -31,4 +31,4 @@ class Checkpoint(Generic[C]):
 
 def beginning(codec: Codec[C], state: State, *, is_guarded: bool, remembered: int = 0) -> Checkpoint[C]:
     """The checkpoint before the first token of a stream; in a session that went on before it."""
-    return Checkpoint(codec.begin(), state, (), NO_HISTORY if is_guarded else None, remembered)
+    return Checkpoint(codec.begin(), state, (), no_history(codec) if is_guarded else None, remembered)

@@ -1,6 +1,7 @@
 """Breaks loops: detects music that repeats itself for longer than real music does, and prevents the next repetition.
 
-An event is the tokens from one complete time step to the next. A run is a number of events that each equal the one
+An event is the tokens from one complete time step to the next; of a performance, whose time steps never come again
+exactly, it is a note that begins, whatever its time and loudness. A run is a number of events that each equal the one
 ``period`` events before; real music has runs too, so a model's card gives the longest run of its corpus. At that
 length the temperature rises and the token that would continue the run is masked; shorter runs change nothing.
 Once the run is broken, its count begins again at 0, and the sampler is as before.
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from livegen.codecs.codec import C, Codec, PlayedCodec
 from livegen.codecs.vocabulary import Mask
 
 PERIODS = 16  # events: the longest pattern whose repetition is detected
@@ -24,9 +26,16 @@ class RepetitionHistory:
     events: tuple[tuple[int, ...], ...] = ()  # the last complete ones, at most PERIODS
     runs: tuple[int, ...] = (0,) * PERIODS  # how long each period has been repeated, in events
     tokens: tuple[int, ...] = ()  # of the event being written
+    notes: frozenset[int] | None = (
+        None  # the tokens that are events each, and the only ones that count; None: all count
+    )
 
     def after(self, token: int, *, is_whole: bool) -> "RepetitionHistory":
         """The history after one more token, which may complete an event."""
+        if self.notes is not None:
+            if token not in self.notes:
+                return self
+            is_whole = True
         tokens = (*self.tokens, token)
         if not is_whole:
             return RepetitionHistory(self.events, self.runs, tokens)
@@ -35,7 +44,7 @@ class RepetitionHistory:
             run + 1 if period <= count and self.events[-period] == tokens else 0
             for period, run in enumerate(self.runs, 1)
         )
-        return RepetitionHistory((*self.events, tokens)[-PERIODS:], runs)
+        return RepetitionHistory((*self.events, tokens)[-PERIODS:], runs, notes=self.notes)
 
     def next_of(self, period: int) -> int | None:
         """The token that would continue the repetition of this period; None when the event already differs."""
@@ -44,7 +53,11 @@ class RepetitionHistory:
         return again[written] if again[:written] == self.tokens and written < len(again) else None
 
 
-NO_HISTORY = RepetitionHistory()
+def no_history(codec: Codec[C]) -> RepetitionHistory:
+    """The history of a stream of this codec's tokens before the first one."""
+    if isinstance(codec, PlayedCodec):
+        return RepetitionHistory(notes=frozenset(np.flatnonzero(codec.begins).tolist()))
+    return RepetitionHistory()
 
 
 @dataclass(frozen=True, slots=True)

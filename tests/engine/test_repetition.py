@@ -3,14 +3,16 @@
 import numpy as np
 import pytest
 
-from livegen.engine.repetition import NO_HISTORY, PERIODS, RepetitionGuard, RepetitionHistory, longest_run
+from livegen.codecs.performance import PerformanceCodec
+from livegen.codecs.performance_grammar import FIRST_LOUDNESS, FIRST_WAIT
+from livegen.engine.repetition import PERIODS, RepetitionGuard, RepetitionHistory, longest_run, no_history
 
 GUARD = RepetitionGuard(longest_run=10)
 EVERYTHING = np.ones(8, np.bool_)
 
 
 def history_of(events: list[tuple[int, ...]], then: tuple[int, ...] = ()) -> RepetitionHistory:
-    history = NO_HISTORY
+    history = RepetitionHistory()
     for event in events:
         for checkpoint, token in enumerate(event, 1):
             history = history.after(token, is_whole=checkpoint == len(event))
@@ -74,3 +76,17 @@ def test_the_longest_run_counts_the_events_that_repeat(events: str, expected: in
 
 def test_a_pattern_longer_than_the_periods_is_no_run() -> None:
     assert longest_run([*range(PERIODS + 1)] * 3) == 0
+
+
+def test_of_a_performance_only_the_notes_that_begin_count() -> None:
+    codec = PerformanceCodec()
+    history = no_history(codec)
+    line = [codec.on(60), codec.on(64)]
+
+    for place in range(12):  # two notes in turn, each after another wait, louder and louder
+        for token in (FIRST_WAIT + place, FIRST_LOUDNESS + place, line[place % 2], codec.off(60 + 4 * (place % 2))):
+            history = history.after(token, is_whole=token < FIRST_LOUDNESS)
+
+    assert history.runs[1] == 10
+    mask = np.ones(len(codec.vocabulary), np.bool_)
+    assert np.flatnonzero(~GUARD.allowed(history, mask)).tolist() == [codec.on(60)]
