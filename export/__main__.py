@@ -102,7 +102,7 @@ def onnx(
     check_target(target, MODEL)
     corpus = _load(recipe, music)
     with _bar() as bar:
-        card = ship(recipes.run_folder(recipe, corpus.digest), target, corpus, _each(bar))
+        card = ship(recipes.run_folder(recipe, corpus.digest), target, corpus, _each(bar), recipe.sampling)
     megabytes, nats = target.stat().st_size / 1e6, card.metrics["test_nats"]
     typer.echo(f"{target}: {megabytes:.2f} MB, verified; {nats:.4f} nats per token of the test part")
 
@@ -239,13 +239,12 @@ def chorales(
     from export.evaluate import OnnxPredictor
     from export.voice_leading import Plan, generate, report
     from livegen.codecs.chorale import ChoraleCodec
-    from livegen.model.card import SamplingDefaults
     from livegen.model.files import find_model
     from livegen.settings import Sampling
 
     predictor = OnnxPredictor(find_model(name))
     card = predictor.card
-    own = card.sampling or SamplingDefaults(temperature=1, top_p=1)
+    own = card.own_sampling
     with _bar() as bar:
         corpus = corpora.load(card.trained_on.corpus, card.codec.name, None, _reading(bar))
         if not isinstance(corpus.codec, ChoraleCodec):

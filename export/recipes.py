@@ -122,6 +122,7 @@ class Defaults(_Frozen):
 
     temperature: float = Field(0.8, gt=0, le=5)
     top_p: float = Field(0.95, gt=0, le=1)
+    timing_temperature: float = Field(1.0, gt=0, le=5)  # times the temperature, for waits
 
 
 class Recipe(_Frozen):
@@ -155,9 +156,14 @@ def of_folder(folder: Path, *, is_tiny: bool) -> Recipe:
 
 
 def run_folder(recipe: Recipe, digest: str, name: str = "") -> Path:
-    """Where this recipe is trained on music of this digest: other music, or another recipe, has a folder of its own."""
-    key = hashlib.sha256(f"{recipe.model_dump_json()}\n{digest}".encode()).hexdigest()
+    """Where this recipe is trained on music of this digest: other music, or another training, has its own."""
+    key = hashlib.sha256(f"{trained_by(recipe)}\n{digest}".encode()).hexdigest()
     return RUNS / f"{name or recipe.name}-{key[:12]}"
+
+
+def trained_by(recipe: Recipe) -> str:
+    """The part of a recipe that decides the weights, as JSON: all but how the model is sampled."""
+    return recipe.model_dump_json(exclude={"sampling"})
 
 
 def load(path: Path) -> Recipe:

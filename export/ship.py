@@ -17,6 +17,7 @@ from export.measures.loops import longest_real_run
 from export.measures.music import Event, Music, read
 from export.networks.network import Network
 from export.places import IS_PACKED
+from export.recipes import Defaults
 from export.to_onnx import rounded, state_parts, to_onnx, with_card
 from export.train import Trained
 from export.verify import verify
@@ -30,8 +31,11 @@ from livegen.version import RUNNING
 PIECES = 80
 
 
-def ship(run: Path, target: Path, corpus: Corpus, each: Each) -> Card:
-    """Write the best network of a run as a verified model file with its own figures in its card."""
+def ship(run: Path, target: Path, corpus: Corpus, each: Each, sampling: Defaults | None = None) -> Card:
+    """Write the best network of a run as a verified model file with its own figures in its card.
+
+    It is sampled by ``sampling``, or as the recipe that it was trained by says.
+    """
     trained = train.restore_best(run)
     if trained.digest != corpus.digest:
         raise SettingsError(f"{run}: was trained on other music than this; run `python -m export train` first")
@@ -40,6 +44,8 @@ def ship(run: Path, target: Path, corpus: Corpus, each: Each) -> Card:
     def figures(partial: Path) -> Mapping[str, float]:
         return evaluate(OnnxPredictor(partial), corpus, each)
 
+    if sampling:
+        trained = replace(trained, recipe=trained.recipe.model_copy(update={"sampling": sampling}))
     return save(trained.network, make_card(trained, longest_run(corpus)), target, figures)
 
 

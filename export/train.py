@@ -25,7 +25,7 @@ from export.half_precision import half_precision
 from export.networks import make_network
 from export.networks.network import Network, State
 from export.processes import Processes, joined
-from export.recipes import Recipe, Training
+from export.recipes import Recipe, Training, trained_by
 from export.training_loop import Learner, Report, count, epochs, learn
 from livegen.codecs import make_codec
 from livegen.codecs.codec import Codec, PlayedCodec
@@ -185,7 +185,7 @@ def train(recipe: Recipe, folder: Path, music: Path | None = None, report: Repor
 
 def _refuse_another(recipe: Recipe, digest: str, path: Path) -> None:
     kept = checkpoints.metadata(path)
-    if kept and Recipe.model_validate_json(kept["recipe"]) != recipe:
+    if kept and trained_by(Recipe.model_validate_json(kept["recipe"])) != trained_by(recipe):
         raise SettingsError(f"{path}: was trained by another recipe; move its folder away, or restore the recipe")
     if kept and kept.get("music") != digest:
         raise SettingsError(f"{path}: was trained on other music; move its folder away, or restore the music")

@@ -71,6 +71,7 @@ def _choice(section: str, key: str, names: Callable[[], tuple[str, ...]]) -> Kno
 KNOBS: dict[Parameter, Knob] = {
     "temperature": _logarithmic("sampling", "temperature", 0.25, 4),
     "top_p": _linear("sampling", "top_p", 0.5, 1),
+    "timing_temperature": _logarithmic("sampling", "timing_temperature", 0.25, 4),
     "density": _logarithmic("sampling", "density", 0.1, 10),
     "octaves": _linear("play", "octaves", -3, 3, is_whole=True),
     "scale_lock": Knob("limits", "scale_lock", lambda position: position > MOST // 2, lambda found: MOST * found),

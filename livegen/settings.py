@@ -24,6 +24,7 @@ Role = Literal["respond", "accompany", "harmonise", "solo"]
 Parameter = Literal[
     "temperature",
     "top_p",
+    "timing_temperature",
     "density",
     "octaves",
     "scale_lock",
@@ -147,6 +148,7 @@ class Sampling(_Frozen):
     """How tokens are drawn from the logits."""
 
     temperature: float = Field(0.0, ge=0, le=5)  # 0: the model's own
+    timing_temperature: float = Field(0.0, ge=0, le=5)  # times the temperature, for waits; 0: the model's own
     top_k: int = Field(0, ge=0)  # 0: off
     top_p: float = Field(0.0, ge=0, le=1)  # 0: the model's own; 1: off
     min_p: float = Field(0.0, ge=0, lt=1)  # 0: off

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from export.corpora.work import Piece, Split
 from export.measures.music import Music, Reader
 from export.scoring import Predictor
-from livegen.codecs.codec import Codec
+from livegen.codecs.codec import Codec, PlayedCodec
 from livegen.codecs.vocabulary import Mask
 from livegen.engine.repetition import RepetitionGuard, no_history
 from livegen.engine.sampler import Sampler
@@ -119,6 +119,7 @@ class _Row:
         self._cache = cache_for(codec) if choice.has_cache else None
         self._familiarity = choice.sampling.familiarity
         self._sampler = Sampler(choice.sampling, seed)
+        self._waits = codec.waits if isinstance(codec, PlayedCodec) else None
         self._heard = 0  # of ``told``
         self._drawn = 0  # tokens of the model's own
         self._begin = 0  # the tick of the first of them
@@ -141,7 +142,7 @@ class _Row:
             return int(mask.argmax())
         if self._cache:
             logits = self._cache.mixed(logits, mask, self._familiarity)
-        return self._sampler.choose(logits, mask, temperature_factor)
+        return self._sampler.choose(logits, mask, temperature_factor, self._waits)
 
     def advance(self, token: int) -> None:
         """Take the next token."""

@@ -26,7 +26,7 @@ from export.scoring import Predictor
 from livegen.codecs.codec import Codec
 from livegen.engine.repetition import RepetitionGuard
 from livegen.errors import SettingsError
-from livegen.model.card import Card, SamplingDefaults
+from livegen.model.card import Card
 from livegen.settings import Sampling
 
 JUDGES = Path(__file__).with_name("judges")
@@ -215,9 +215,8 @@ def check_tokens(file: str, card: Card, codec: Codec[Any]) -> None:
 
 def as_was(card: Card) -> Choice:
     """How a model played before it had a cache of the session: by its card, with the guard."""
-    own = card.sampling or SamplingDefaults(temperature=1, top_p=1)
     guard = RepetitionGuard(card.longest_run) if card.longest_run else None
-    return Choice(Sampling(temperature=own.temperature, top_p=own.top_p), guard)
+    return Choice(Sampling(**card.own_sampling.model_dump()), guard)
 
 
 def as_is(card: Card) -> Choice:

@@ -21,7 +21,6 @@ from export.measures.music import Music, Reader, read
 from livegen.codecs.codec import Codec
 from livegen.engine.repetition import RepetitionGuard
 from livegen.events import Note
-from livegen.model.card import SamplingDefaults
 from livegen.music.skyline import intervals, runs, skyline
 from livegen.settings import Sampling
 
@@ -112,8 +111,7 @@ def answers_of(
     each: Each,
 ) -> list[Music]:
     """What a model answers to each, at its own temperature and top-p."""
-    own = predictor.card.sampling or SamplingDefaults(temperature=1, top_p=1)
-    sampling = Sampling(temperature=own.temperature, top_p=own.top_p, familiarity=familiarity)
+    sampling = Sampling(**predictor.card.own_sampling.model_dump(), familiarity=familiarity)
     guard = RepetitionGuard(predictor.card.longest_run) if predictor.card.longest_run else None
     choice = Choice(sampling, guard, has_cache=True)
     return generate(

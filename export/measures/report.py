@@ -15,7 +15,7 @@ from export.measures.music import Event, Music, excerpts, read, without_opening
 from export.measures.overlap import Overlap, lengths, overlap, pitch_classes
 from export.scoring import Predictor
 from livegen.engine.repetition import RepetitionGuard
-from livegen.model.card import Card, SamplingDefaults
+from livegen.model.card import Card
 from livegen.settings import Sampling
 
 
@@ -74,8 +74,8 @@ def measure_predictor(
     predictor: Predictor, card: Card, corpus: Corpus, each: Each, plan: Plan, nats: Mapping[str, float]
 ) -> Report:
     """The same of any network with a card."""
-    own = card.sampling or SamplingDefaults(temperature=1, top_p=1)
-    free = Choice(Sampling(temperature=own.temperature, top_p=own.top_p))
+    own = card.own_sampling
+    free = Choice(Sampling(**own.model_dump()))
     parts = _read(corpus, plan, each)
     limit = card.longest_run or longest_real_run(parts.kin, plan.events)
     unguarded, guarded = (

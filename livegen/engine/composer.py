@@ -33,7 +33,6 @@ from livegen.events import (
     Timed,
 )
 from livegen.model.bundle import Bundle
-from livegen.model.card import SamplingDefaults
 from livegen.music.beat_tracker import FASTEST_NS, BeatTracker
 from livegen.music.cadence import bars_by_end
 from livegen.music.hands import Hands
@@ -117,9 +116,8 @@ class Composer:
         if bundle:
             self._bundle, self._stream = bundle, None
             self._cache = cache_for(bundle.codec)
-        own = self._bundle.card.sampling or SamplingDefaults(temperature=1, top_p=1)
-        asked = settings.sampling
-        defaults = {"temperature": asked.temperature or own.temperature, "top_p": asked.top_p or own.top_p}
+        asked, own = settings.sampling, self._bundle.card.own_sampling.model_dump()
+        defaults = {key: getattr(asked, key) or value for key, value in own.items()}
         self._sampler.settings = asked.model_copy(update=defaults)
 
     @property

@@ -33,11 +33,17 @@ class Sampler:
         """The next random number, from 0 up to 1."""
         return float(self._random.random())
 
-    def choose(self, logits: NDArray[np.float32], mask: Mask, temperature_factor: float = 1.0) -> int:
+    def choose(
+        self, logits: NDArray[np.float32], mask: Mask, temperature_factor: float = 1.0, waits: Mask | None = None
+    ) -> int:
         """A token that ``mask`` [vocab] allows, drawn by ``logits`` [vocab]; the temperature is scaled by a factor.
 
+        ``waits`` [vocab]: the tokens in which time goes on, for ``timing_temperature``, where the codec has such.
         ModelError when the highest logit is not finite: the network's output is meaningless.
         """
+        timing = self.settings.timing_temperature
+        if waits is not None and timing not in (0, 1):
+            logits = self._timed(logits, waits, self.settings.temperature * temperature_factor, timing)
         allowed = np.flatnonzero(mask)
         logits = logits[allowed]
         top = float(logits.max())
@@ -49,6 +55,20 @@ class Sampler:
         kept = self._count_kept(odds[order], cumulated)
         draw = self.draw_chance() * float(cumulated[kept - 1])  # not in 32 bits, where 0.99999999 is 1
         return int(allowed[order[np.searchsorted(cumulated[:kept], draw, side="right")]])
+
+    @staticmethod
+    def _timed(logits: NDArray[np.float32], waits: Mask, temperature: float, timing: float) -> NDArray[np.float32]:
+        """The logits; among the waits the temperature is ``timing`` times as high.
+
+        How likely all of them are together stays as it was: whether time goes on is drawn as before.
+        """
+        found = logits[waits]
+        top = found.max()
+        found = (found - top) / temperature
+        sharper = found / timing
+        changed = logits.copy()
+        changed[waits] = (sharper + np.log(np.exp(found).sum() / np.exp(sharper).sum())) * temperature + top
+        return changed
 
     def _count_kept(self, odds: NDArray[np.float32], cumulated: NDArray[np.float32]) -> int:
         """How many of the likeliest tokens, [count] in falling order, top-k, top-p and min-p keep."""

@@ -14,7 +14,7 @@ from typing import Generic
 import numpy as np
 
 from livegen.codecs.chorale_frames import FramePrompt
-from livegen.codecs.codec import C, Codec, Prompt
+from livegen.codecs.codec import C, Codec, PlayedCodec, Prompt
 from livegen.codecs.vocabulary import Mask, PitchSet
 from livegen.engine.best_of_n import (
     Branch,
@@ -74,6 +74,7 @@ class TokenStream(Generic[C]):
         self._cache = cache
         self._familiarity = 0.0
         self._avoids_errors = avoids_errors
+        self._waits = codec.waits if isinstance(codec, PlayedCodec) else None
         self._checkpoint = beginning(
             codec,
             stepper.initial(),
@@ -319,7 +320,7 @@ class TokenStream(Generic[C]):
         temperature_factor = (
             self._repetition.temperature_factor(checkpoint.history) if self._repetition and checkpoint.history else 1.0
         )
-        return sampler.choose(odds, mask, temperature_factor)
+        return sampler.choose(odds, mask, temperature_factor, self._waits)
 
     def _logits(self) -> Logits:
         """Logits [vocab] of the next token; when all of the draft was drawn, the state after it is kept."""

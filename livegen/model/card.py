@@ -55,10 +55,11 @@ class TrainedOn(_Frozen):
 
 
 class SamplingDefaults(_Frozen):
-    """The model's own temperature and top-p, used where the settings give 0."""
+    """The model's own temperatures and top-p, used where the settings give 0."""
 
     temperature: float = Field(gt=0, le=5)
     top_p: float = Field(gt=0, le=1)
+    timing_temperature: float = Field(1.0, gt=0, le=5)  # times the temperature, for waits
 
 
 class Card(_Frozen):
@@ -76,6 +77,11 @@ class Card(_Frozen):
     commit: str  # the commit of the code that made the file
     sampling: SamplingDefaults | None = None
     longest_run: int | None = Field(None, ge=4)  # of events, in real music (``repetition``); None: loops are allowed
+
+    @property
+    def own_sampling(self) -> SamplingDefaults:
+        """How it is sampled unless the player says otherwise."""
+        return self.sampling or SamplingDefaults(temperature=1, top_p=1)
 
     @model_validator(mode="after")
     def _is_small_enough(self) -> Self:

@@ -62,3 +62,28 @@ def test_the_outermost_random_numbers_choose_something(number: float, monkeypatc
 def test_logits_that_mean_nothing_are_refused(damage: float) -> None:
     with pytest.raises(ModelError, match="not finite"):
         Sampler(Sampling(temperature=1, top_p=1), seed=1).choose(np.full(4, damage, np.float32), ALL)
+
+
+def test_the_waits_have_a_temperature_of_their_own_and_together_the_same_odds() -> None:
+    odds = np.log(np.array([0.4, 0.3, 0.2, 0.1], np.float32))
+    waits = np.array([False, True, True, False])
+    steady = Sampling(temperature=1, top_p=1, timing_temperature=0.5)
+    drawn = Sampler(steady, seed=3)
+
+    counts = np.bincount([drawn.choose(odds, ALL, waits=waits) for _ in range(20_000)], minlength=4) / 20_000
+
+    assert counts == pytest.approx([0.4, 0.5 * 9 / 13, 0.5 * 4 / 13, 0.1], abs=0.02)
+
+
+def test_without_waits_or_at_their_own_temperature_nothing_changes() -> None:
+    odds = np.log(np.array([0.4, 0.3, 0.2, 0.1], np.float32))
+    waits = np.array([False, True, True, False])
+    steady = Sampling(temperature=1, top_p=1, timing_temperature=0.5)
+    even = Sampling(temperature=1, top_p=1, timing_temperature=1)
+
+    lines = [
+        [sampler.choose(odds, ALL, waits=given) for _ in range(50)]
+        for sampler, given in ((Sampler(steady, 3), None), (Sampler(even, 3), waits), (Sampler(even, 3), None))
+    ]
+
+    assert lines[0] == lines[1] == lines[2]

@@ -7,7 +7,7 @@ import pytest
 
 from export import corpora, ship, train
 from export.evaluate import OnnxPredictor, evaluate
-from export.recipes import CONFIGS, Recipe, load
+from export.recipes import Defaults, CONFIGS, Recipe, load
 from livegen.errors import SettingsError
 from livegen.model.bundle import load_bundle
 from livegen.model.checksum import has_checksum
@@ -28,12 +28,14 @@ def test_a_shipped_file_tells_its_own_figures_and_plays(tmp_path: Path, recipe: 
     progress = train.train(recipe, tmp_path / "run")
 
     corpus = corpora.load("bach-chorales", "chorale")
-    card = ship.ship(tmp_path / "run", target, corpus, lambda items, _: items)
+    steady = Defaults(temperature=0.7, timing_temperature=0.6)
+    card = ship.ship(tmp_path / "run", target, corpus, lambda items, _: items, steady)
 
     figures = evaluate(OnnxPredictor(target), corpus)
     assert load_bundle(str(target)).card == card
     assert has_checksum(target.read_bytes())
     assert {name: card.metrics[name] for name in figures} == figures
+    assert card.own_sampling.model_dump() == steady.model_dump()
     assert card.metrics["valid_nats"] == progress.best_nats
     assert (card.trained_on.corpus, card.trained_on.credit) == ("bach-chorales", "us")
     assert list(target.parent.iterdir()) == [target]
