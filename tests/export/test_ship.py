@@ -7,7 +7,7 @@ import pytest
 
 from export import corpora, ship, train
 from export.evaluate import OnnxPredictor, evaluate
-from export.recipes import Defaults, CONFIGS, Recipe, load
+from export.recipes import CONFIGS, Defaults, Recipe, load
 from livegen.errors import SettingsError
 from livegen.model.bundle import load_bundle
 from livegen.model.checksum import has_checksum
