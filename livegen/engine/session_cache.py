@@ -11,6 +11,7 @@ from collections import defaultdict, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from sys import getsizeof
+from typing import NamedTuple
 
 import numpy as np
 from numpy.random import default_rng  # by name: numpy imports it when it is first used, and the engine can read no file
@@ -34,7 +35,10 @@ _TINY = 1e-12
 _LOWEST = -700.0  # log-odds below the highest: in 64 bits these odds are more than 0
 _FEW = 8  # tokens: after so many new ones the agreement is brought forward, else it is counted anew
 _SILENCE = -1  # no sound
-_MOST_BEGUN = 8 * LONGEST * 16  # notes that can be taken back
+_CHORD = 4  # steps: notes that begin sooner after each other are one onset
+_NO_KEY = -1
+_WANTED = 200.0  # so much likelier is a note for which all votes of the line are; chosen on the validation
+_MOST_ONSETS = 4_096  # of the newest ones, waits counted, that can be taken back
 _FAINT = 9.0  # nats: a vote that is so much weaker than the strongest is not counted
 
 
@@ -77,13 +81,8 @@ _PLAYED = replace(  # four tokens a note
     lift=1.6,
     quote=48,
 )
-_INTERVALS = replace(  # of performances, from note to note
-    _NOTES,
-    shares=np.array(
-        (0, 0.02, 0.08, 0.16, 0.38, 0.59, 0.64, 0.74, 0.79, 0.80, 0.81, 0.83, 0.86, 0.88, 0.90, 0.92, 0.97)
-    ),
-    lift=1.0,
-    quote=16,
+_LINE = replace(  # of performances, of the line of their highest notes
+    _NOTES, shares=np.array((0, 0.16, 0.64, *[_MOST] * 14)), lift=1.0, own=1.0, quote=16
 )
 WEIGHTS: Mapping[str, Weights] = {  # by codec
     "abc": _CHARACTERS,
@@ -278,60 +277,95 @@ class SessionCache:
         self._agreed = 0
 
 
-class PlayedCache(SessionCache):
-    """As ``SessionCache``, of performances: it also knows which note followed the same intervals, in any time and key.
+class _Onset(NamedTuple):
+    """The newest onset of a performance. Keys are counted from the lowest one."""
 
-    Between two notes of a performance lie loudness, key-ups, pedal and waits, which nobody plays twice alike. So the
-    notes have a cache of their own, of the intervals from one note to the next. It says which note begins, if one does:
-    how likely that is stays as it was.
+    position: int = 0  # of the cache, after the token that made it so
+    steps: int = _CHORD  # since its newest note
+    top: int = _NO_KEY  # its highest key ...
+    is_own: bool = False  # ... and who played that
+    before: int = _NO_KEY  # the highest key of the onset before it
+    line: int = 0  # the position of the line's cache, to which an onset comes when it is over
+
+    @property
+    def is_over(self) -> bool:
+        """The next note is of another onset."""
+        return self.steps >= _CHORD
+
+
+class PlayedCache(SessionCache):
+    """As ``SessionCache``, of performances: it also knows how the line of the highest notes went on, in any key.
+
+    Between two notes of a line lie chords, loudness, key-ups, pedal and waits, which nobody plays twice alike. So the
+    line has a cache of its own, of the intervals from each onset's highest note to that of the next; notes that come
+    again are left out, as ``skyline.intervals`` does. It makes the note likelier that follows in the line, where the
+    network thinks it possible: the odds are multiplied, not mixed. How likely it is that a note begins stays as it was.
     """
 
-    def __init__(self, weights: Weights, of_intervals: Weights, begins: Mask, kin: Tokens | None = None) -> None:
-        """``begins`` [vocab]: the tokens that begin notes, side by side, from the lowest pitch up."""
-        super().__init__(weights, len(begins), kin)
-        first, count = int(begins.argmax()), int(begins.sum())
+    def __init__(self, weights: Weights, of_line: Weights, codec: PlayedCodec[Cursor]) -> None:
+        super().__init__(weights, len(codec.begins), codec.kin())
+        first, count = int(codec.begins.argmax()), int(codec.begins.sum())
         self._notes = slice(first, first + count)
+        self._steps: list[int] = codec.steps.tolist()
         self._range = count - 1  # semitones: the widest interval
-        self._intervals = SessionCache(of_intervals, 2 * count - 1)
-        self._begun: deque[tuple[int, int]] = deque(maxlen=_MOST_BEGUN)  # (position, token) of the last notes
+        self._line = SessionCache(of_line, 2 * count - 1)
+        self._onsets: deque[_Onset] = deque([_Onset()], maxlen=_MOST_ONSETS)  # the newest last
 
     @property
     def nbytes(self) -> int:
         """As ``SessionCache.nbytes``."""
-        return super().nbytes + self._intervals.nbytes
+        return super().nbytes + self._line.nbytes
 
     def add(self, token: int, *, is_own: bool = False) -> None:
         """As ``SessionCache.add``."""
-        if self._notes.start <= token < self._notes.stop:
-            if self._begun:
-                self._intervals.add(token - self._begun[-1][1] + self._range, is_own=is_own)
-            self._begun.append((self.position, token))
         super().add(token, is_own=is_own)
+        newest, key = self._onsets[-1], token - self._notes.start
+        if 0 <= key <= self._range:
+            self._onsets.append(self._struck(newest, key, is_own=is_own))
+        elif steps := self._steps[token]:
+            self._onsets.append(self._waited(newest, newest.steps + steps))
 
     def go(self, position: int) -> None:
         """As ``SessionCache.go``."""
-        while self._begun and self._begun[-1][0] >= position:
-            self._begun.pop()
-            if self._begun:
-                self._intervals.go(self._intervals.position - 1)
         super().go(position)
+        while len(self._onsets) > 1 and self._onsets[-1].position > position:
+            self._onsets.pop()
+        self._line.go(self._onsets[-1].line)
 
     def mixed(self, logits: Logits, mask: Mask, familiarity: float) -> Logits:
         """As ``SessionCache.mixed``."""
-        odds = super().mixed(logits, mask, familiarity)
-        found = self._intervals.votes(familiarity) if familiarity and self._begun else None
+        odds, newest = super().mixed(logits, mask, familiarity), self._onsets[-1]
+        base = newest.top if newest.is_over else newest.before
+        found = self._line.votes(familiarity) if familiarity and base != _NO_KEY else None
         if found is None:
             return odds
-        lowest = self._range - (self._begun[-1][1] - self._notes.start)  # the interval down to the lowest note
+        lowest = self._range - base  # the interval down to the lowest note
         votes, share = found[0][lowest : lowest + self._range + 1] * mask[self._notes], found[1]
+        if not newest.is_over:
+            votes[: newest.top + 1] = 0  # of a chord, the highest note is of the line
         said, notes = np.add.reduce(votes), odds[self._notes]
         if not said:
             return odds
         own = np.exp(np.maximum(notes - notes.max(), _LOWEST), dtype=np.float64) * mask[self._notes]
-        votes *= share * np.add.reduce(own) / said
+        wanted = own * (1 + _WANTED * share * votes / said)
+        wanted *= np.add.reduce(own) / np.add.reduce(wanted)
         mixed = odds.copy()
-        mixed[self._notes] = np.log(np.maximum(own * (1 - share) + votes, _TINY)) + notes.max()
+        mixed[self._notes] = np.log(np.maximum(wanted, _TINY)) + notes.max()
         return mixed
+
+    def _struck(self, newest: _Onset, key: int, *, is_own: bool) -> _Onset:
+        """The newest onset with one more note, or the next one."""
+        if newest.is_over:
+            return _Onset(self.position, 0, key, is_own, newest.top, newest.line)
+        if key < newest.top:
+            return newest._replace(position=self.position, steps=0)
+        return newest._replace(position=self.position, steps=0, top=key, is_own=is_own)
+
+    def _waited(self, newest: _Onset, steps: int) -> _Onset:
+        """The newest onset so many steps after its newest note; when it is over, the line goes on to its top."""
+        if steps >= _CHORD and not newest.is_over and newest.before not in (_NO_KEY, newest.top):
+            self._line.add(newest.top - newest.before + self._range, is_own=newest.is_own)
+        return newest._replace(position=self.position, steps=steps, line=self._line.position)
 
 
 def cache_for(codec: Codec[Cursor]) -> SessionCache | None:
@@ -340,5 +374,5 @@ def cache_for(codec: Codec[Cursor]) -> SessionCache | None:
     if not weights:
         return None
     if isinstance(codec, PlayedCodec):
-        return PlayedCache(weights, _INTERVALS, codec.begins, codec.kin())
+        return PlayedCache(weights, _LINE, codec)
     return SessionCache(weights, len(codec.vocabulary), codec.kin())

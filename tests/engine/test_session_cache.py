@@ -402,7 +402,7 @@ def notes_of(cache: PlayedCache, familiarity: float = 1.0) -> np.ndarray:
     return np.asarray((np.exp(odds) / np.exp(odds).sum())[PLAYED.begins])
 
 
-def test_a_note_is_known_from_the_intervals_before_it_in_another_time_and_key() -> None:
+def test_a_note_is_known_from_the_line_before_it_in_another_time_and_key() -> None:
     cache = played_cache(60, 62, 65, 64, 72, 50, 65, 67, 70)
 
     chances = notes_of(cache)
@@ -411,7 +411,7 @@ def test_a_note_is_known_from_the_intervals_before_it_in_another_time_and_key() 
     assert chances[69 - 21] > 2 * np.delete(chances, 69 - 21).max()
 
 
-def test_the_intervals_say_which_note_begins_and_not_whether_one_does() -> None:
+def test_the_line_says_which_note_begins_and_not_whether_one_does() -> None:
     cache = played_cache(60, 62, 65, 64, 72, 50, 65, 67, 70)
 
     with_them, without = notes_of(cache).sum(), notes_of(cache, 0.0).sum()
@@ -420,18 +420,35 @@ def test_the_intervals_say_which_note_begins_and_not_whether_one_does() -> None:
 
 
 def test_notes_that_are_taken_back_are_not_known() -> None:
-    cache, position = played_cache(60, 62, 65), played_cache(60, 62).position
-    for token in (PLAYED.on(64), PLAYED.off(64)):
+    cache, plain = played_cache(60, 62, 65), played_cache(60, 62, 65)
+    position = cache.position
+    for token in (FIRST_WAIT + 9, PLAYED.on(64), FIRST_WAIT + 9, PLAYED.off(64), PLAYED.on(60), FIRST_WAIT + 9):
         cache.add(token)
 
     cache.go(position)
-    plain = played_cache(60, 62)
-
-    assert notes_of(cache).tolist() == notes_of(plain).tolist()
     for each in (cache, plain):
         for pitch in (60, 62):
             each.add(PLAYED.on(pitch))
+            each.add(FIRST_WAIT + 9)
+
+    assert notes_of(cache).argmax() + 21 == 65
     assert notes_of(cache).tolist() == notes_of(plain).tolist()
+
+
+def test_of_a_chord_the_highest_note_is_of_the_line_in_whatever_order_it_is_struck() -> None:
+    cache = played_cache(60, 62, 65, 64, 50)
+    for chord in ((55, 67, 48), (69, 52)):
+        for token in (*map(PLAYED.on, chord), FIRST_WAIT + 9, *map(PLAYED.off, chord)):
+            cache.add(token)
+
+    before = notes_of(cache)
+    cache.add(PLAYED.on(47))
+    within = notes_of(cache)
+    cache.add(PLAYED.on(76))
+    above = notes_of(cache)
+
+    assert before.argmax() + 21 == within.argmax() + 21 == 72  # three semitones above 69, as after 62
+    assert above[72 - 21] <= above[75 - 21]
 
 
 def test_a_note_that_is_known_but_not_allowed_is_not_said() -> None:
