@@ -2,9 +2,11 @@
 
 import json
 import logging
+import math
 import sys
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,7 +15,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from export import corpora, recipes
+from export import corpora, recipes, sweep_plan
 from export.corpora.work import Piece, Report, Split, concatenate
 from livegen.codecs import make_codec
 from livegen.codecs.codec import Codec
@@ -24,6 +26,7 @@ from livegen.model.card import Card
 
 MODELS = Path(__file__).parents[1] / "livegen" / "models"
 MODEL = (".onnx",)  # the suffix of a model file
+BEST = 10  # points of a halving that are printed
 FEW = 30  # pieces: a new network learns little from fewer
 
 app = typer.Typer(
@@ -180,31 +183,67 @@ def tunes(
 def sweep(
     config: Annotated[str, typer.Argument(help="a sweep in configs/sweep, by name, or the path of one")],
     music: Music = None,
+    minutes: Annotated[float | None, typer.Option(min=0, help="then stop after the epoch under way")] = None,
 ) -> None:
     """Try many settings of a recipe; any number of these share one journal, and a kill loses nothing."""
     from export import sweep as sweeping
-    from export import train as training
     from export.sweep_picture import draw
 
-    plan = sweeping.load(sweeping.find(config))
-    recipe = recipes.load(recipes.find(plan.recipe))
+    plan = sweep_plan.load(sweep_plan.find(config))
+    recipe = sweep_plan.recipe_of(plan, {})
     folder = recipes.RUNS / "sweep" / recipes.run_folder(recipe, _load(recipe, music).digest, plan.name).name
-    with _bar() as bar:
-        task = bar.add_task("trials", total=sweeping.count(plan), completed=len(sweeping.results(plan, folder)))
-
-        def show(done: int, whole: int, settings: Mapping[str, Any], nats: float) -> None:
-            bar.update(task, completed=done, total=whole)
-            bar.console.print(f"{nats:.4f} nats per token: {dict(settings)}")
-
-        def one(recipe: recipes.Recipe, run: Path) -> float:
-            return training.train(recipe, run, music).best_nats
-
-        sweeping.run(plan, folder, one, show)
-    trials = sweeping.results(plan, folder)
-    for trial in trials:
-        typer.echo(f"{trial.nats:.4f}  " + "  ".join(f"{name}={value}" for name, value in trial.settings.items()))
-    draw(f"sweep '{plan.name}'", trials, folder / "sweep.png")
+    _sweep(plan, folder, music, minutes)
+    if not (trials := sweeping.results(plan, folder)):
+        typer.echo("no trial is finished yet")
+        return
+    for trial in trials[:BEST] if plan.halving else trials:
+        typer.echo(str(trial))
+    if plan.marked:
+        places = sweeping.ranks(trials, plan.marked.settings)
+        for epochs, (place, among) in places.items():
+            typer.echo(f"{plan.marked.name}: {place} of {among}" + (f" after epoch {epochs}" if epochs else ""))
+        if not places:
+            typer.echo(f"{plan.marked.name}: not tried yet")
+    draw(f"sweep '{plan.name}'", trials, folder / "sweep.png", plan.marked)
     typer.echo(f"picture: {folder / 'sweep.png'}")
+
+
+def _sweep(plan: sweep_plan.Sweep, folder: Path, music: Path | None, minutes: float | None) -> None:
+    """Try what is still to be tried, on one core; stop after the epoch in which the minutes are over."""
+    import torch
+
+    from export import sweep as sweeping
+    from export import train as training
+
+    torch.set_num_threads(1)  # a second core does more for a second sweep
+    end_s = time.monotonic() + (math.inf if minutes is None else 60 * minutes)
+    with _bar(over_s=3600) as bar:
+        task = bar.add_task("epochs" if plan.halving else "trials")
+
+        def stop_in_time() -> None:
+            if time.monotonic() > end_s:
+                raise sweeping.OutOfTime
+
+        def one(recipe: recipes.Recipe, run: Path, epochs: int) -> float:
+            until = epochs or recipe.training.epochs
+
+            def check(done: int, whole: int, figures: Mapping[str, float]) -> None:
+                if done < until:
+                    bar.advance(task, 1 if plan.halving else 0)
+                    stop_in_time()
+
+            return training.train(recipe, run, music, check, until).best_nats
+
+        def show(trial: sweeping.Trial | None = None) -> None:
+            done, whole = sweeping.progress(plan, sweeping.results(plan, folder))
+            bar.update(task, completed=done, total=whole)
+            if trial:
+                bar.console.print(str(trial))
+                stop_in_time()
+
+        show()
+        with suppress(sweeping.OutOfTime):
+            sweeping.run(plan, folder, one, show)
 
 
 @app.command(epilog="Example: `python -m export eager bach`")
@@ -714,9 +753,10 @@ def _reading(bar: Progress) -> Report:
 
 
 @contextmanager
-def _bar() -> Iterator[Progress]:
+def _bar(over_s: float = 30) -> Iterator[Progress]:
+    """Bars; the time left is reckoned from the last ``over_s``."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
+    with Progress(*columns, console=console, transient=True, speed_estimate_period=over_s) as bar:
         yield bar
 
 

@@ -100,7 +100,7 @@ class Training(_Frozen):
     epoch_tokens: int = Field(0, ge=0)  # with parts: of an epoch
     optimiser: Literal["adamw", "adam", "rmsprop", "sgd"] = "adamw"
     learning_rate: float = Field(2e-3, gt=0)
-    schedule: Literal["cosine", "constant"] = "cosine"
+    schedule: Literal["cosine", "constant", "warm-up"] = "cosine"  # "warm-up": constant once it is over
     warm_up_epochs: float = Field(1, ge=0)
     weight_decay: float = Field(0.01, ge=0)
     clip: float = Field(1.0, gt=0)  # norm of the gradient

@@ -1,60 +1,38 @@
 """Sweeps: many settings of one recipe, tried by any number of processes, with one journal of what came out.
 
-A trial that was killed is taken up again by the next process that looks, from its last checkpoint: its folder is named
-after its settings.
+A trial is one point, trained to the end, or, in a halving, until the epochs of a rung. A trial that was killed is
+taken up again by the next process that looks, from its last checkpoint: its folder is named after its settings.
 """
 
 import json
 import os
+import shutil
 import socket
-import tomllib
+import time
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import product
+from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import optuna
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, TrialState
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from export import places, recipes
 from export.recipes import Recipe
-from livegen.errors import SettingsError, did_you_mean
-from livegen.wrong_value import remedy
+from export.sweep_plan import Interval, Rung, Sweep, Value, points, recipe_of, rungs
 
-SWEEPS = places.CONFIGS / "sweep"
-Value = bool | int | float | str
+ASK_AGAIN_S = 1.0  # while other processes finish a rung
 
-Report = Callable[[int, int, Mapping[str, Value], float], None]  # (trials done, trials, settings, nats)
-
-
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+Train = Callable[[Recipe, Path, int], float]  # (recipe, folder, epochs to stop at or 0) → nats
+_Key = tuple[str, int]  # what a trial tries: settings in JSON, epochs
 
 
-class Interval(_Frozen):
-    """Numbers between two, both included."""
-
-    low: float
-    high: float
-    log: bool = False
-
-
-class Sweep(_Frozen):
-    """What is tried, as read from TOML; settings are named as in the recipe, ``network.hidden``."""
-
-    name: str = Field(pattern=r"^[a-z0-9_-]{1,32}$")
-    recipe: str
-    search: Literal["grid", "random", "tpe"]
-    trials: int = Field(0, ge=0)  # 0: a grid's every point
-    seed: int = 0
-    fixed: dict[str, Value] = {}
-    space: dict[str, list[Value] | Interval] = Field(min_length=1)
+class OutOfTime(Exception):
+    """Raised by a training that stops at the end of an epoch, to be taken up again later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,82 +41,62 @@ class Trial:
 
     settings: Mapping[str, Value]
     nats: float  # per token of the validation
+    epochs: int = 0  # of its rung; 0: trained to the end
+
+    def __str__(self) -> str:
+        """One line."""
+        settings = "  ".join(f"{name}={value}" for name, value in self.settings.items())
+        return f"{self.nats:.4f}  " + (f"epoch {self.epochs}  " if self.epochs else "") + settings
 
 
-def find(config: str) -> Path:
-    """The path of a sweep, given as a path or as the name of one in ``configs/sweep``."""
-    named = SWEEPS / f"{config}.toml"
-    if named.exists():
-        return named
-    if Path(config).exists():
-        return Path(config)
-    raise SettingsError(f"no sweep '{config}'{did_you_mean(config, (path.stem for path in SWEEPS.glob('*.toml')))}")
+Report = Callable[[Trial], None]
 
 
-def load(path: Path) -> Sweep:
-    """The sweep in a TOML file; SettingsError names the file and the key."""
-    try:
-        sweep = Sweep.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise SettingsError(f"{path}: cannot be read as TOML: {error}") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise SettingsError(f"{path}: '{'.'.join(map(str, first['loc']))}': {remedy(first)}") from None
-    if sweep.search == "grid" and not all(isinstance(values, list) for values in sweep.space.values()):
-        raise SettingsError(f"{path}: a grid is made of lists of values; for an interval search 'random' or 'tpe'")
-    if sweep.search != "grid" and not sweep.trials:
-        raise SettingsError(f"{path}: 'trials' is missing; how many are to be tried")
-    return sweep
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """What is known of a rung; points are settings in JSON."""
+
+    rung: Rung
+    waiting: Sequence[str]  # its points that are not done, in the order in which they are tried
+    ranked: Sequence[str]  # those that are, best first
 
 
-def recipe_of(sweep: Sweep, settings: Mapping[str, Value]) -> Recipe:
-    """The sweep's recipe with these settings in place of its own; SettingsError names what it does not have."""
-    content = recipes.load(recipes.find(sweep.recipe)).model_dump()
-    for name, value in {**sweep.fixed, **settings}.items():
-        *path, key = name.split(".")
-        place = content
-        for part in path:
-            inner = place.get(part)
-            place = inner if isinstance(inner, dict) else {}
-        if key not in place:
-            raise SettingsError(f"sweep '{sweep.name}': recipe '{sweep.recipe}' has no setting '{name}'")
-        place[key] = value
-    try:
-        return Recipe.model_validate(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise SettingsError(f"sweep '{sweep.name}': '{first['loc'][-1]}': {remedy(first)}") from None
-
-
-def run(sweep: Sweep, folder: Path, train: Callable[[Recipe, Path], float], report: Report | None = None) -> None:
-    """Try what is still to be tried; ``train`` gives a recipe's nats, and may be killed at any moment."""
+def run(sweep: Sweep, folder: Path, train: Train, report: Report | None = None) -> None:
+    """Try what is still to be tried, until the end or OutOfTime; ``train`` may be killed at any moment."""
     study = _study(sweep, folder)
     while (trial := _next(sweep, study, folder)) is not None:
-        settings = settings_of(sweep, trial)
-        nats = train(recipe_of(sweep, settings), folder / _folder_name(settings))
+        settings, epochs = _settings(trial.user_attrs["settings"]), trial.user_attrs["epochs"]
+        try:
+            nats = train(recipe_of(sweep, settings), folder / _folder_name(settings), epochs)
+        except OutOfTime:
+            study.tell(trial, state=TrialState.FAIL)
+            raise
         study.tell(trial, nats)
+        _delete_dropped(sweep, study, folder)
         if report:
-            report(len(results(sweep, folder)), count(sweep), settings, nats)
+            report(Trial(settings, nats, epochs))
 
 
 def results(sweep: Sweep, folder: Path) -> list[Trial]:
-    """The finished trials, best first."""
+    """The finished trials, the furthest rung first, and in each the best first."""
     done = _study(sweep, folder).get_trials(states=[TrialState.COMPLETE])
-    return sorted(
-        (Trial(_settings(trial.user_attrs["settings"]), float(trial.value or 0.0)) for trial in done),
-        key=lambda trial: trial.nats,
-    )
+    found = [Trial(_settings(each.user_attrs["settings"]), float(each.value or 0.0), _key(each)[1]) for each in done]
+    return sorted(found, key=lambda trial: (-trial.epochs, trial.nats))
 
 
-def count(sweep: Sweep) -> int:
-    """How many trials the sweep is made of."""
-    points = len(_grid(sweep)) if sweep.search == "grid" else 0
-    return min(points, sweep.trials or points) if points else sweep.trials
+def progress(sweep: Sweep, trials: Sequence[Trial]) -> tuple[int, int]:
+    """The work that is done, and the whole: in epochs for a halving, else in trials."""
+    further = {rung.epochs: rung.further for rung in rungs(sweep)}
+    return sum(further.get(trial.epochs, 0) for trial in trials), sum(r.points * r.further for r in rungs(sweep))
 
 
-def settings_of(sweep: Sweep, trial: optuna.Trial) -> Mapping[str, Value]:
-    """The settings that a trial tries."""
-    return _settings(trial.user_attrs["settings"])
+def ranks(trials: Sequence[Trial], settings: Mapping[str, Value]) -> dict[int, tuple[int, int]]:
+    """For each rung that these settings have reached, by its epochs: their place from 1, and among how many."""
+    found = {}
+    for own in (trial for trial in trials if trial.settings == settings):
+        others = [trial.nats for trial in trials if trial.epochs == own.epochs]
+        found[own.epochs] = sum(nats < own.nats for nats in others) + 1, len(others)
+    return dict(sorted(found.items()))
 
 
 def _study(sweep: Sweep, folder: Path) -> optuna.Study:
@@ -152,39 +110,82 @@ def _study(sweep: Sweep, folder: Path) -> optuna.Study:
     return optuna.create_study(storage=storage, sampler=sampler, study_name=sweep.name, load_if_exists=True)
 
 
+# --- what is next
+
+
 def _next(sweep: Sweep, study: optuna.Study, folder: Path) -> optuna.Trial | None:
-    """The next trial to try, or None when the others are done or in good hands; one process at a time asks."""
-    with _only_one(folder):
-        trials = study.get_trials(deepcopy=False)
-        orphan = next((trial for trial in trials if trial.state is TrialState.RUNNING and not _is_alive(trial)), None)
-        if orphan:
-            study.tell(orphan.number, state=TrialState.FAIL)
-            return _begin(study, _settings(orphan.user_attrs["settings"]))
-        known = [trial for trial in trials if trial.state in (TrialState.RUNNING, TrialState.COMPLETE)]
-        if len(known) >= count(sweep):
+    """The next trial to try, or None when the others are done or in good hands; waits while others finish a rung."""
+    while True:
+        with _only_one(folder):
+            _release_orphans(study)
+            trials = study.get_trials(deepcopy=False)
+            *_, standing = _climb(sweep, trials)
+            held = [_key(trial) for trial in trials if trial.state in (TrialState.RUNNING, TrialState.COMPLETE)]
+            for point in standing.waiting:
+                if (point, standing.rung.epochs) not in held:
+                    return _own(study.ask(), point, standing.rung.epochs)
+            if not points(sweep) and len(held) < sweep.trials:
+                trial = study.ask()
+                settings = {name: _suggest(trial, name, values) for name, values in sweep.space.items()}
+                return _own(trial, json.dumps(settings), 0)
+        if standing.rung == rungs(sweep)[-1]:
             return None
-        tried = {trial.user_attrs["settings"] for trial in known}
-        if sweep.search == "grid":
-            return _begin(study, next(point for point in _grid(sweep) if json.dumps(point) not in tried))
-        trial = study.ask()
-        settings = {name: _suggest(trial, name, values) for name, values in sweep.space.items()}
-        return _own(trial, settings)
+        time.sleep(ASK_AGAIN_S)
 
 
-def _begin(study: optuna.Study, settings: Mapping[str, Value]) -> optuna.Trial:
-    study.enqueue_trial(dict(settings))
-    return _own(study.ask(), settings)
+def _climb(sweep: Sweep, trials: Sequence[FrozenTrial]) -> Iterator[_Standing]:
+    """Rung by rung from the first, as far as the one before is complete."""
+    nats = {_key(trial): trial.value for trial in trials if trial.state is TrialState.COMPLETE}
+    failed = [_key(trial)[0] for trial in trials if trial.state is TrialState.FAIL and "settings" in trial.user_attrs]
+    chosen: Sequence[str] = [json.dumps(point) for point in points(sweep)] or failed
+    for rung in rungs(sweep):
+        chosen = chosen[: rung.points]
+        outcome = {point: nats[point, rung.epochs] for point in chosen if (point, rung.epochs) in nats}
+        ranked = sorted(outcome, key=lambda point: (outcome[point], point))
+        yield _Standing(rung, [point for point in chosen if point not in outcome], ranked)
+        if len(ranked) < len(chosen):
+            return
+        chosen = ranked
 
 
-def _own(trial: optuna.Trial, settings: Mapping[str, Value]) -> optuna.Trial:
-    """Say whose trial it is; a process is known by its host, its number and when it began."""
-    trial.set_user_attr("settings", json.dumps(settings))
-    trial.set_user_attr("owner", _owner(os.getpid()))
+def _delete_dropped(sweep: Sweep, study: optuna.Study, folder: Path) -> None:
+    """Delete the checkpoints of the points that as many as go on have beaten already."""
+    with _only_one(folder):
+        standings = _climb(sweep, study.get_trials(deepcopy=False))
+        for standing, (_, above) in zip(standings, pairwise(rungs(sweep)), strict=False):
+            for point in standing.ranked[above.points :]:
+                shutil.rmtree(folder / _folder_name(_settings(point)), ignore_errors=True)
+
+
+def _suggest(trial: optuna.Trial, name: str, values: list[Value] | Interval) -> Value:
+    if isinstance(values, list):
+        chosen: Any = trial.suggest_categorical(name, values)
+        return values[values.index(chosen)]
+    return trial.suggest_float(name, values.low, values.high, log=values.log)
+
+
+def _key(trial: FrozenTrial) -> _Key:
+    return trial.user_attrs.get("settings", ""), trial.user_attrs.get("epochs", 0)
+
+
+def _settings(text: str) -> dict[str, Value]:
+    settings: dict[str, Value] = json.loads(text)
+    return settings
+
+
+def _folder_name(settings: Mapping[str, Value]) -> str:
+    return f"{zlib.crc32(json.dumps(settings).encode()):08x}"
+
+
+# --- whose trial it is
+
+
+def _own(trial: optuna.Trial, settings: str, epochs: int) -> optuna.Trial:
+    """Say what it tries and whose it is; a process is known by its host, its number and when it began."""
+    trial.set_user_attr("settings", settings)
+    trial.set_user_attr("epochs", epochs)
+    trial.set_user_attr("owner", f"{socket.gethostname()} {os.getpid()} {_began(os.getpid())}")
     return trial
-
-
-def _owner(pid: int) -> str:
-    return f"{socket.gethostname()} {pid} {_began(pid)}"
 
 
 def _began(pid: int) -> str:
@@ -196,30 +197,21 @@ def _began(pid: int) -> str:
 
 
 def _is_alive(trial: FrozenTrial) -> bool:
-    """Of a trial on another machine nothing is known: it is left alone."""
-    host, pid, began = trial.user_attrs.get("owner", "  ").split(" ")
+    """Of a trial on another machine nothing is known: it is left alone.
+
+    One without an owner was asked for by a process that was killed before it could say so.
+    """
+    if "owner" not in trial.user_attrs:
+        return False
+    host, pid, began = trial.user_attrs["owner"].split(" ")
     return host != socket.gethostname() or (bool(began) and _began(int(pid)) == began)
 
 
-def _suggest(trial: optuna.Trial, name: str, values: list[Value] | Interval) -> Value:
-    if isinstance(values, list):
-        chosen: Any = trial.suggest_categorical(name, values)
-        return values[values.index(chosen)]
-    return trial.suggest_float(name, values.low, values.high, log=values.log)
-
-
-def _grid(sweep: Sweep) -> list[dict[str, Value]]:
-    lists = [values for values in sweep.space.values() if isinstance(values, list)]
-    return [dict(zip(sweep.space, point, strict=True)) for point in product(*lists)]
-
-
-def _settings(text: str) -> dict[str, Value]:
-    settings: dict[str, Value] = json.loads(text)
-    return settings
-
-
-def _folder_name(settings: Mapping[str, Value]) -> str:
-    return f"{zlib.crc32(json.dumps(settings).encode()):08x}"
+def _release_orphans(study: optuna.Study) -> None:
+    """Let go of what a process that is gone was trying."""
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        if not _is_alive(trial):
+            study.tell(trial.number, state=TrialState.FAIL)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ was killed goes on exactly where its last checkpoint stands. Started by torchrun
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -155,10 +156,15 @@ class Progress(training_loop.Progress):
     bachbot_s: float = math.inf  # ``wall_s`` when the test figure was first seen at BachBot's; decides nothing
 
 
-def train(recipe: Recipe, folder: Path, music: Path | None = None, report: Report | None = None) -> Progress:
-    """Train to the end, from the last checkpoint in ``folder`` if there is one; leaves ``best.safetensors``."""
+def train(
+    recipe: Recipe, folder: Path, music: Path | None = None, report: Report | None = None, until: int | None = None
+) -> Progress:
+    """Train to the end, from the last checkpoint in ``folder`` if there is one; leaves ``best.safetensors``.
+
+    ``until``: stop after this epoch; the next call goes on as if it had not.
+    """
     training = recipe.training
-    with joined() as processes:
+    with joined() as processes, _with_tensorboard(folder, report, is_first=processes.is_first) as shown:
         corpus = corpora.load(recipe.corpus, recipe.codec, music)
         torch.manual_seed(training.seed)
         network = make_network(recipe, corpus.codec).to("cuda" if torch.cuda.is_available() else "cpu")
@@ -170,7 +176,9 @@ def train(recipe: Recipe, folder: Path, music: Path | None = None, report: Repor
             "codec": json.dumps(corpus.codec.parameters()),
             "music": corpus.digest,
         }
-        for epoch in epochs(learner, folder, text, _with_tensorboard(folder, report) if processes.is_first else None):
+        for epoch in epochs(learner, folder, text, shown):
+            if epoch == until:
+                break
             tokens = epoch_tokens(corpus.split.train, corpus.codec, training, epoch)
             parts = batches(tokens, training, epoch)
             torch.manual_seed(hash((training.seed, epoch, processes.rank)))
@@ -191,12 +199,17 @@ def _refuse_another(recipe: Recipe, digest: str, path: Path) -> None:
         raise SettingsError(f"{path}: was trained on other music; move its folder away, or restore the music")
 
 
-def _with_tensorboard(folder: Path, report: Report | None) -> Report | None:
-    """The report, and TensorBoard where there is one."""
+@contextmanager
+def _with_tensorboard(folder: Path, report: Report | None, *, is_first: bool) -> Iterator[Report | None]:
+    """The report of the first process, and TensorBoard where there is one."""
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
-        return report
+        yield report if is_first else None
+        return
+    if not is_first:
+        yield None
+        return
     board: Any = SummaryWriter(str(folder))
 
     def show(done: int, whole: int, figures: Mapping[str, float]) -> None:
@@ -206,7 +219,8 @@ def _with_tensorboard(folder: Path, report: Report | None) -> Report | None:
         if report:
             report(done, whole, figures)
 
-    return show
+    with closing(board):
+        yield show
 
 
 def losses(network: Network, parts: Sequence[Tokens], training: Training, processes: Processes) -> Iterator[Tensor]:

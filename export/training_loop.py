@@ -34,7 +34,7 @@ class Pace(Protocol):
     @property
     def learning_rate(self) -> float: ...
     @property
-    def schedule(self) -> str: ...  # "cosine" or "constant"
+    def schedule(self) -> str: ...  # "cosine", "constant" or "warm-up"
     @property
     def warm_up_epochs(self) -> float: ...
     @property
@@ -117,13 +117,15 @@ def learn(learner: Learner[Any], losses: Iterable[Tensor], per_epoch: int) -> fl
 
 
 def learning_rate(pace: Pace, updates: int, per_epoch: int) -> float:
-    """A straight warm-up, then a cosine down to a hundredth; or always the same."""
+    """A straight warm-up, then a cosine down to a hundredth or always the same; or always the same from the first."""
     if pace.schedule == "constant":
         return pace.learning_rate
     warm_up = max(1.0, pace.warm_up_epochs * per_epoch)
+    risen = pace.learning_rate * min(1.0, (updates + 1) / warm_up)
+    if pace.schedule == "warm-up":
+        return risen
     progress = (updates - warm_up) / max(1.0, pace.epochs * per_epoch - warm_up)
-    cosine = 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, max(0.0, progress))))
-    return pace.learning_rate * min(1.0, (updates + 1) / warm_up) * cosine
+    return risen * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, max(0.0, progress)))))
 
 
 def count(learner: Learner[Any], figures: Mapping[str, float]) -> None:

@@ -30,9 +30,10 @@ def test_installed_it_finds_its_recipes_and_writes_nothing_beside_itself(tmp_pat
         shutil.copytree(ROOT / name, site / name, ignore=shutil.ignore_patterns("models", "__pycache__"))
     shutil.copytree(ROOT / "configs", site / "export" / "configs")
     program = (
-        "import json; from export import corpora, recipes, ship, sweep; folder = recipes.of_folder(recipes.Path('a'), "
-        "is_tiny=True); print(json.dumps([str(each) for each in (recipes.CONFIGS, recipes.RUNS, corpora.CACHE, "
-        "sweep.SWEEPS, ship.commit(), folder.name)]))"
+        "import json; from export import corpora, recipes, ship, sweep_plan; "
+        "folder = recipes.of_folder(recipes.Path('a'), is_tiny=True); "
+        "print(json.dumps([str(each) for each in (recipes.CONFIGS, recipes.RUNS, corpora.CACHE, "
+        "sweep_plan.SWEEPS, ship.commit(), folder.name)]))"
     )
 
     done = subprocess.run(

@@ -1,6 +1,7 @@
 """Training: it learns, goes on where it was killed, and is never led by the test part."""
 
 import json
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -68,6 +69,26 @@ def test_a_run_that_was_killed_goes_on_exactly_where_it_was(tmp_path: Path) -> N
     assert whole.keys() == killed.keys()
     assert all(torch.equal(whole[name], killed[name]) for name in whole)
     assert [line["epoch"] for line in lines(tmp_path / "killed")] == [1, 2, 3]
+
+
+def test_a_run_that_was_told_to_stop_goes_on_as_if_it_had_not(tmp_path: Path) -> None:
+    train.train(RECIPE, tmp_path / "whole")
+    first = train.train(RECIPE, tmp_path / "stopped", until=1)
+    again = train.train(RECIPE, tmp_path / "stopped", until=1)
+    train.train(RECIPE, tmp_path / "stopped")
+
+    whole, stopped = (load_file(tmp_path / name / "last.safetensors") for name in ("whole", "stopped"))
+    assert (first.epoch, again) == (1, first)
+    assert all(torch.equal(whole[name], stopped[name]) for name in whole)
+    assert [line["epoch"] for line in lines(tmp_path / "stopped")] == [1, 2, 3]
+
+
+def test_a_run_leaves_no_thread_behind(tmp_path: Path) -> None:
+    before = threading.active_count()
+
+    train.train(RECIPE, tmp_path)  # TensorBoard's writer has one
+
+    assert threading.active_count() <= before
 
 
 def test_a_finished_run_is_not_trained_again(tmp_path: Path) -> None:

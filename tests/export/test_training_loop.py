@@ -109,6 +109,15 @@ def test_the_learning_rate_warms_up_and_then_falls_to_a_hundredth(training: Trai
     assert rates == pytest.approx([0.5, 1.0, 1.0, 0.855, 0.505, 0.155, 0.01], abs=1e-3)
 
 
+def test_a_learning_rate_can_stay_the_same_after_its_warm_up_however_long_the_training() -> None:
+    short, long = (
+        Training(epochs=epochs, warm_up_epochs=0.5, learning_rate=1.0, schedule="warm-up") for epochs in (1, 50)
+    )
+
+    assert [learning_rate(short, updates, 4) for updates in range(4)] == [0.5, 1.0, 1.0, 1.0]
+    assert [learning_rate(long, updates, 4) for updates in range(4)] == [0.5, 1.0, 1.0, 1.0]
+
+
 def test_a_learning_rate_can_stay_the_same() -> None:
     training = Training(epochs=10, warm_up_epochs=1, learning_rate=1.0, schedule="constant")
 
