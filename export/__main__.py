@@ -238,7 +238,7 @@ def _sweep(plan: sweep_plan.Sweep, folder: Path, music: Path | None, minutes: fl
             done, whole = sweeping.progress(plan, sweeping.results(plan, folder))
             bar.update(task, completed=done, total=whole)
             if trial:
-                bar.console.print(str(trial))
+                bar.console.print(str(trial), soft_wrap=True)
                 stop_in_time()
 
         show()

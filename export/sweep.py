@@ -10,10 +10,11 @@ import shutil
 import socket
 import time
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,7 @@ class _Standing:
 
     rung: Rung
     waiting: Sequence[str]  # its points that are not done, in the order in which they are tried
-    ranked: Sequence[str]  # those that are, best first
+    dropped: Sequence[str]  # its points that can no longer go on
 
 
 def run(sweep: Sweep, folder: Path, train: Train, report: Report | None = None) -> None:
@@ -78,16 +79,23 @@ def run(sweep: Sweep, folder: Path, train: Train, report: Report | None = None) 
 
 
 def results(sweep: Sweep, folder: Path) -> list[Trial]:
-    """The finished trials, the furthest rung first, and in each the best first."""
+    """The finished trials, the furthest rung first, and in each the best first; none of what the plan was before."""
     done = _study(sweep, folder).get_trials(states=[TrialState.COMPLETE])
     found = [Trial(_settings(each.user_attrs["settings"]), float(each.value or 0.0), _key(each)[1]) for each in done]
+    grid = {json.dumps(point) for point in points(sweep)}
+    found = [
+        trial
+        for trial in found
+        if (json.dumps(trial.settings) in grid if grid else trial.settings.keys() == sweep.space.keys())
+    ]
     return sorted(found, key=lambda trial: (-trial.epochs, trial.nats))
 
 
 def progress(sweep: Sweep, trials: Sequence[Trial]) -> tuple[int, int]:
     """The work that is done, and the whole: in epochs for a halving, else in trials."""
-    further = {rung.epochs: rung.further for rung in rungs(sweep)}
-    return sum(further.get(trial.epochs, 0) for trial in trials), sum(r.points * r.further for r in rungs(sweep))
+    done = Counter(trial.epochs for trial in trials)
+    whole = {rung: max(rung.points, done[rung.epochs]) for rung in rungs(sweep)}  # a marked point may be one more
+    return sum(done[rung.epochs] * rung.further for rung in whole), sum(whole[rung] * rung.further for rung in whole)
 
 
 def ranks(trials: Sequence[Trial], settings: Mapping[str, Value]) -> dict[int, tuple[int, int]]:
@@ -121,9 +129,10 @@ def _next(sweep: Sweep, study: optuna.Study, folder: Path) -> optuna.Trial | Non
             trials = study.get_trials(deepcopy=False)
             *_, standing = _climb(sweep, trials)
             held = [_key(trial) for trial in trials if trial.state in (TrialState.RUNNING, TrialState.COMPLETE)]
+            taken, epochs = set(held), standing.rung.epochs
             for point in standing.waiting:
-                if (point, standing.rung.epochs) not in held:
-                    return _own(study.ask(), point, standing.rung.epochs)
+                if (point, epochs) not in taken:
+                    return _own(study.ask(), point, epochs)
             if not points(sweep) and len(held) < sweep.trials:
                 trial = study.ask()
                 settings = {name: _suggest(trial, name, values) for name, values in sweep.space.items()}
@@ -137,30 +146,31 @@ def _climb(sweep: Sweep, trials: Sequence[FrozenTrial]) -> Iterator[_Standing]:
     """Rung by rung from the first, as far as the one before is complete."""
     nats = {_key(trial): trial.value for trial in trials if trial.state is TrialState.COMPLETE}
     failed = [_key(trial)[0] for trial in trials if trial.state is TrialState.FAIL and "settings" in trial.user_attrs]
-    chosen: Sequence[str] = [json.dumps(point) for point in points(sweep)] or failed
-    for rung in rungs(sweep):
-        chosen = chosen[: rung.points]
+    chosen = [json.dumps(point) for point in points(sweep)] or failed
+    marked = [json.dumps(point) for point in points(sweep) if sweep.marked and point == sweep.marked.settings]
+    for rung, above in zip_longest(rungs(sweep), rungs(sweep)[1:]):
         outcome = {point: nats[point, rung.epochs] for point in chosen if (point, rung.epochs) in nats}
         ranked = sorted(outcome, key=lambda point: (outcome[point], point))
-        yield _Standing(rung, [point for point in chosen if point not in outcome], ranked)
-        if len(ranked) < len(chosen):
+        many = above.points if above else len(ranked)
+        waiting = [point for point in chosen if point not in outcome]
+        yield _Standing(rung, waiting, [point for point in ranked[many:] if point not in marked])
+        if waiting:
             return
-        chosen = ranked
+        chosen = ranked[:many] + [point for point in ranked[many:] if point in marked]
 
 
 def _delete_dropped(sweep: Sweep, study: optuna.Study, folder: Path) -> None:
     """Delete the checkpoints of the points that as many as go on have beaten already."""
     with _only_one(folder):
-        standings = _climb(sweep, study.get_trials(deepcopy=False))
-        for standing, (_, above) in zip(standings, pairwise(rungs(sweep)), strict=False):
-            for point in standing.ranked[above.points :]:
+        for standing in _climb(sweep, study.get_trials(deepcopy=False)):
+            for point in standing.dropped:
                 shutil.rmtree(folder / _folder_name(_settings(point)), ignore_errors=True)
 
 
 def _suggest(trial: optuna.Trial, name: str, values: list[Value] | Interval) -> Value:
     if isinstance(values, list):
-        chosen: Any = trial.suggest_categorical(name, values)
-        return values[values.index(chosen)]
+        choices: list[Any] = values
+        return values[choices.index(trial.suggest_categorical(name, choices))]
     return trial.suggest_float(name, values.low, values.high, log=values.log)
 
 

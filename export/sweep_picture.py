@@ -62,8 +62,12 @@ def _panel(axis: Any, name: str, trials: Sequence[Trial], marked: Mapping[str, V
 
 def _places(axis: Any, values: Sequence[Value]) -> Any:
     """Where a value stands: a few of them side by side, many numbers as they are."""
-    distinct = sorted(set(values), key=lambda value: (isinstance(value, str), value))
-    if len(distinct) > FEW and not any(isinstance(value, str) for value in distinct):
+    distinct = list[Value]()
+    for value in values:
+        if value not in distinct:
+            distinct.append(value)
+    distinct.sort(key=lambda value: (isinstance(value, str), value))
+    if len(distinct) > FEW and not any(isinstance(value, str | list) for value in distinct):
         return float
-    axis.set_xticks(range(len(distinct)), [str(value) for value in distinct])
+    axis.set_xticks(range(len(distinct)), [str(value).strip("[]") for value in distinct])
     return distinct.index

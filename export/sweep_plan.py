@@ -17,7 +17,7 @@ from livegen.wrong_value import remedy
 
 SWEEPS = places.CONFIGS / "sweep"
 EPOCHS = "training.epochs"
-Value = bool | int | float | str
+Value = bool | int | float | str | list[bool | int | float | str]
 
 
 class _Frozen(BaseModel):
@@ -44,7 +44,7 @@ class Halving(_Frozen):
 
 
 class Marked(_Frozen):
-    """A point of the grid whose rank is told."""
+    """A point of the grid whose rank is told; it goes on to the last rung beside the best."""
 
     name: str
     settings: dict[str, Value]
@@ -62,7 +62,7 @@ class Rung:
 class Sweep(_Frozen):
     """What is tried; settings are named as in the recipe, ``network.hidden``.
 
-    ``dropout.between and dropout.output`` is one setting that gives both the same value.
+    ``dropout.between and dropout.output`` is one setting that gives both the same value, or each its own of a list.
     """
 
     name: str = Field(pattern=r"^[a-z0-9_-]{1,32}$")
@@ -105,7 +105,7 @@ def recipe_of(sweep: Sweep, settings: Mapping[str, Value]) -> Recipe:
     content = recipes.load(recipes.find(sweep.recipe)).model_dump()
     planned = {EPOCHS: sweep.halving.last_epochs} if sweep.halving else {}
     for names, value in {**sweep.fixed, **planned, **settings}.items():
-        for name in names.split(" and "):
+        for name, own in _each(sweep, names, value):
             *path, key = name.split(".")
             place = content
             for part in path:
@@ -113,12 +113,21 @@ def recipe_of(sweep: Sweep, settings: Mapping[str, Value]) -> Recipe:
                 place = inner if isinstance(inner, dict) else {}
             if key not in place:
                 raise SettingsError(f"sweep '{sweep.name}': recipe '{sweep.recipe}' has no setting '{name}'")
-            place[key] = value
+            place[key] = own
     try:
         return Recipe.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
         raise SettingsError(f"sweep '{sweep.name}': '{first['loc'][-1]}': {remedy(first)}") from None
+
+
+def _each(sweep: Sweep, names: str, value: Value) -> Iterator[tuple[str, Value]]:
+    """The settings of the recipe that one of the sweep gives, with their values."""
+    many = names.split(" and ")
+    values: list[Value] = [*value] if isinstance(value, list) and len(many) > 1 else [value] * len(many)
+    if len(values) != len(many):
+        raise SettingsError(f"sweep '{sweep.name}': '{names}': write one value, or a list of {len(many)}: {value}")
+    yield from zip(many, values, strict=True)
 
 
 def points(sweep: Sweep) -> list[dict[str, Value]]:
@@ -150,7 +159,7 @@ def _complaints(sweep: Sweep) -> Iterator[str]:
     for name, values in sweep.space.items():
         if is_grid and isinstance(values, Interval):
             yield f"'space.{name}': a grid is made of lists of values; for an interval search 'random' or 'tpe'"
-        elif isinstance(values, list) and not 0 < len(set(values)) == len(values):
+        elif isinstance(values, list) and not 0 < len(set(map(str, values))) == len(values):
             yield f"'space.{name}': write each value once, and at least one"
     if not is_grid and not sweep.trials:
         yield "'trials' is missing; how many are to be tried"

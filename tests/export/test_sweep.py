@@ -167,6 +167,25 @@ def test_a_marked_point_has_a_rank_at_each_rung_that_it_reached(tmp_path: Path) 
     assert sweep.ranks(trials, unknown) == {}
 
 
+def test_a_marked_point_goes_on_beside_the_best(tmp_path: Path) -> None:
+    worst: dict[str, Value] = {"network.hidden": 64, "training.learning_rate": 2e-3}
+    plan = HALVING.model_copy(update={"marked": Marked(name="published", settings=worst)})
+
+    sweep.run(plan, tmp_path, with_checkpoints)
+
+    trials = sweep.results(plan, tmp_path)
+    assert sweep.ranks(trials, worst) == {1: (6, 6), 2: (4, 4), 4: (2, 2)}
+    assert (64, 2e-3, 2.0, 4.0) in trained(tmp_path)
+    assert sweep.progress(plan, trials) == (6 + 4 + 2 * 2, 6 + 4 + 2 * 2)
+
+
+def test_what_a_plan_no_longer_has_is_no_result(tmp_path: Path) -> None:
+    sweep.run(GRID, tmp_path, by_size)
+    smaller = GRID.model_copy(update={"space": {"network.hidden": [32, 64], "training.learning_rate": RATES}})
+
+    assert tried(smaller, tmp_path) == [point for point in EVERY if point[0] != 16]
+
+
 CHILD = """
 import sys, time
 from pathlib import Path
@@ -247,6 +266,18 @@ def test_a_setting_may_give_two_of_the_recipe_one_value() -> None:
     recipe = recipe_of(GRID, {"dropout.between and dropout.output": 0.25})
 
     assert (recipe.dropout.between, recipe.dropout.output, recipe.dropout.features) == (0.25, 0.25, 0.0)
+
+
+def test_a_setting_may_give_each_of_two_its_own_value() -> None:
+    recipe = recipe_of(GRID, {"training.chunk and training.streams": [128, 16]})
+
+    assert (recipe.training.chunk, recipe.training.streams) == (128, 16)
+
+
+def test_a_list_of_another_length_is_refused() -> None:
+    names = "training.chunk and training.streams"
+    with pytest.raises(SettingsError, match=f"'{names}': write one value, or a list of 2"):
+        recipe_of(GRID, {names: [128, 16, 8]})
 
 
 HEAD = 'name = "small"\nrecipe = "tiny"\nsearch = "halving"\n'
