@@ -138,6 +138,8 @@ def points(sweep: Sweep) -> list[dict[str, Value]]:
     found = [dict(zip(sweep.space, point, strict=True)) for point in product(*lists)]
     if sweep.halving:  # the first hundred tell something of every setting
         random.Random(sweep.seed).shuffle(found)
+    if marked := sweep.marked:  # its rank is told from the first on
+        found.sort(key=lambda point: point != marked.settings)
     return found[: sweep.trials or None]
 
 

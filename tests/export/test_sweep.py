@@ -174,6 +174,7 @@ def test_a_marked_point_goes_on_beside_the_best(tmp_path: Path) -> None:
     sweep.run(plan, tmp_path, with_checkpoints)
 
     trials = sweep.results(plan, tmp_path)
+    assert points(plan)[0] == worst  # it is tried first
     assert sweep.ranks(trials, worst) == {1: (6, 6), 2: (4, 4), 4: (2, 2)}
     assert (64, 2e-3, 2.0, 4.0) in trained(tmp_path)
     assert sweep.progress(plan, trials) == (6 + 4 + 2 * 2, 6 + 4 + 2 * 2)
