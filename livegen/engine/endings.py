@@ -24,6 +24,7 @@ from livegen.music.tempo_map import next_multiple
 COUNT = 8  # futures: a batch of eight costs a fifth of a call a row
 LENGTH = 8 * TICKS_PER_QUARTER  # of a future, up to the intended end, at the most ...
 LATER = 4 * TICKS_PER_QUARTER  # ... and beyond it
+_LEAST = 4 * TICKS_PER_QUARTER  # that an answer may last, however short its phrase
 _EARLIER = 4 * TICKS_PER_QUARTER  # than intended: no end lies further before it
 _ENDS = 4  # that are weighed in one step: some milliseconds
 _NEAR_KEY = 0.5  # how much a cadence in a near key counts
@@ -94,8 +95,9 @@ class Endings(Generic[C]):
         self._known = frozenset(runs(intervals(skyline(wish.phrase)), _RUN))  # the phrase's motifs ...
         self._register = fmean(note.pitch for note in wish.phrase) if wish.phrase else None  # ... and its mean pitch
         self._fork = stream.cursor.tick
-        until = begin + wish.length + LATER
-        self._latest = until if wish.longest is None else min(until, begin + wish.longest)
+        longest = max(2 * wish.length - TICKS_PER_QUARTER, _LEAST)  # to be heard as of the phrase's length
+        self._longest = longest if wish.longest is None else min(longest, wish.longest)
+        self._latest = begin + min(wish.length + LATER, longest - wish.held, self._longest)
         self.end: End | None = None  # the best one; none where the futures have no note to end on
         self._work = self._find(stream.futures(COUNT, max(self._latest, self._fork + 1)))
 
@@ -143,9 +145,7 @@ class Endings(Generic[C]):
         lasts = max(note.duration for note in kept if note.onset == onset)
         lasts = min(max(lasts, least), 4 * TICKS_PER_QUARTER)
         over = self._begin + next_multiple(onset + lasts - self._begin, TICKS_PER_QUARTER)
-        if self._wish.longest is not None:
-            over = min(over, self._begin + self._wish.longest)
-        over = max(over, onset + 1)
+        over = max(min(over, self._begin + self._longest), onset + 1)
         return [replace(note, duration=(over if note.end > onset else note.end) - note.onset) for note in kept]
 
     def _closing(self, notes: Sequence[Note]) -> float:

@@ -1,7 +1,7 @@
 """Which of several futures an answer ends with, and on which of its chords."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -88,6 +88,14 @@ def test_it_is_never_longer_than_the_longest() -> None:
     end = chosen(([64, 65, 62, 59, 60, 64, 67], -1), wish=wish)
 
     assert end.last < end.over <= 8 * BEAT
+
+
+def test_it_is_never_twice_as_long_as_a_short_phrase() -> None:
+    wish = replace(WISH, length=5 * BEAT)
+
+    end = chosen(([64, 65, 62, 59, 60, 64, 67], -1), wish=wish)
+
+    assert (end.last, end.over) == (4 * BEAT, 5 * BEAT)  # the cadence would be over after ten
 
 
 def test_futures_without_a_note_have_no_end() -> None:
