@@ -39,6 +39,7 @@ app.add_typer(bench, name="bench")
 app.add_typer(service, name="service")
 app.add_typer(session, name="session")
 
+JAM_MODEL = "touch"  # a pianist; a settings file that runs unattended keeps the model of ``Play``
 _SEEDS = 1_000_000  # fresh seeds are short enough to be typed
 
 
@@ -131,7 +132,7 @@ def jam(
         "sound": {"on": sound or None},
         "daemon": {"record": record},
     }
-    _play(config or own_file(), overrides, learn, is_there=config is not None and learn is None)
+    _play(config or own_file(), overrides, learn, is_there=config is not None and learn is None, model=JAM_MODEL)
 
 
 @app.command(epilog="Example: livegen run band.toml")
@@ -411,8 +412,13 @@ def _fail(message: str, status: int) -> NoReturn:
     sys.exit(status)
 
 
-def _play(path: Path, overrides: dict[str, dict[str, Any]], learn: str | None, *, is_there: bool) -> None:
-    """Run the daemon until Ctrl-C or SIGTERM, then print its figures. Unless ``is_there``, the file may be missing."""
+def _play(
+    path: Path, overrides: dict[str, dict[str, Any]], learn: str | None, *, is_there: bool, model: str = ""
+) -> None:
+    """Run the daemon until Ctrl-C or SIGTERM, then print its figures. Unless ``is_there``, the file may be missing.
+
+    ``model`` plays where no other is named.
+    """
     from livegen.daemon.foreground import play
     from livegen.daemon.now_playing import NowPlaying
 
@@ -422,7 +428,8 @@ def _play(path: Path, overrides: dict[str, dict[str, Any]], learn: str | None, *
         say_once = functools.cache(say)
 
         def read() -> Settings:
-            return load(path if is_there or path.exists() else None, overrides, say_once).with_seed(seed)
+            settings = load(path if is_there or path.exists() else None, overrides, say_once).with_seed(seed)
+            return settings.with_model(model) if model else settings
 
         settings = read()
         greetings = _greetings(settings, is_fresh=settings.play.seed == seed)

@@ -264,6 +264,13 @@ class Settings(_Frozen):
             return self
         return self.model_copy(update={"play": self.play.model_copy(update={"seed": seed})})
 
+    def with_model(self, model: str) -> Self:
+        """The same settings with this model, unless they name one, or a role asks for several voices at a time."""
+        roles = (self.play.role, self.play.role_after_touch)
+        if "model" in self.play.model_fields_set or "harmonise" in roles:
+            return self
+        return self.model_copy(update={"play": self.play.model_copy(update={"model": model})})
+
     @model_validator(mode="before")
     @classmethod
     def _with_new_names(cls, given: Any) -> Any:

@@ -245,3 +245,23 @@ def test_where_a_setting_is_given_by_both_names_the_new_one_counts(monkeypatch: 
 
 def test_settings_that_an_earlier_livegen_recorded_are_read() -> None:
     assert Settings.model_validate_json('{"play": {"touched_role": "solo"}}').play.role_after_touch == "solo"
+
+
+@pytest.mark.parametrize(
+    ("play", "expected"),
+    [
+        ({}, "touch"),
+        ({"role": "accompany"}, "touch"),
+        ({"model": "bach"}, "bach"),
+        ({"role": "harmonise"}, "bach"),
+        ({"role": "solo", "role_after_touch": "harmonise"}, "bach"),
+    ],
+)
+def test_a_usual_model_plays_where_none_is_named_and_the_role_can_be_its(play: dict[str, str], expected: str) -> None:
+    assert load(None, {"play": play}).with_model("touch").play.model == expected
+
+
+def test_a_model_that_the_environment_names_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIVEGEN_PLAY__MODEL", "bach")
+
+    assert load(None, {"play": {"model": None}}).with_model("touch").play.model == "bach"
