@@ -6,7 +6,7 @@ On a JACK server of its own, beside stress-ng (--workers processors' worth of it
 the role 'accompany' for --minutes; then ``livegen bench reaction`` with --notes; then the engine is stopped (SIGSTOP)
 --hangs times, and killed --kills times, while it harmonises a held key, and killed --pedals times while its pedal is
 down in a solo of 'touch': each time once the spare is ready, if the build has one. A line of JSON for each build, in
-the order given, also in FOLDER/figures.json.
+the order given, also in FOLDER/figures.json; a line on stderr for each death.
 """
 
 import argparse
@@ -141,6 +141,7 @@ def deaths(livegen: str, folder: Path, number: signal.Signals, count: int, seed:
             again_ns = wait_for(lambda since=at_ns: voices(log.since(since)), "the harmony again", _PATIENCE_S)
             returns.append((again_ns - at_ns) / NS_PER_MS)
             silences.append(silence_ms(log, struck_ns, at_ns))
+            report(number.name, len(returns), count, silence_ms=silences[-1], music_again_ms=returns[-1])
             on.player.play([(0, list(to_bytes(NoteOff(pitch))))])
         time.sleep(2)
         lines, left = on.daemon.lines(), sum(hanging(log.since(0)).values())
@@ -173,6 +174,7 @@ def pedal_deaths(livegen: str, folder: Path, count: int, seed: int) -> dict[str,
             moved = [each for each in log.since(at_ns) if is_sustain(each)]
             lifts.append((moved[0].at_ns - at_ns) / NS_PER_MS if moved else inf)
             silences.append(silence_ms(log, begun_ns, at_ns))
+            report("pedal", len(lifts), count, silence_ms=silences[-1], pedal_up_ms=lifts[-1])
         on.daemon.stop()
         time.sleep(1)
         events, lines = log.since(0), on.daemon.lines()
@@ -183,6 +185,12 @@ def pedal_deaths(livegen: str, folder: Path, count: int, seed: int) -> dict[str,
         "hanging": sum(hanging(events).values()) + is_pedal_down(events),
         "restarts": sum("starting it again" in line for line in lines),
     }
+
+
+def report(what: str, done: int, count: int, **figures: float) -> None:
+    """A line on stderr for each death: a long run shows how far it is, and leaves figures where it is cut short."""
+    text = ", ".join(f"{name} {value:.1f}" for name, value in figures.items())
+    sys.stderr.write(f"{what} {done}/{count}: {text}\n")
 
 
 def is_sustain(timed: Timed) -> bool:
