@@ -2,8 +2,8 @@
 
 from collections.abc import Collection, Iterable
 
-from livegen.events import Timed
-from livegen.midi_out.ledger import blank_ledger
+from livegen.events import Timed, to_bytes
+from livegen.midi_out.ledger import blank_ledger, changes
 from livegen.midi_out.scheduler import Scheduler
 
 
@@ -41,6 +41,7 @@ class OfflinePlayer:
             self._sound(Timed(now_ns, event))
 
     def _sound(self, timed: Timed) -> None:
-        self._ledger.leaves(timed.event)
+        written = changes([to_bytes(timed.event)])
+        self._ledger.leaves(written)
         self.sounded.append(timed)
-        self._ledger.has_left(timed.event)
+        self._ledger.has_left(written)

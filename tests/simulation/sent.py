@@ -77,7 +77,8 @@ class Tap:
         self._output = output
         self._sent = sent
 
-    def send(self, message: bytes) -> None:
+    def send(self, *messages: bytes) -> None:
         """As ``Output.send``."""
-        self._sent.take(self._number, message)
-        self._output.send(message)
+        for message in messages:
+            self._sent.take(self._number, message)
+        self._output.send(*messages)
