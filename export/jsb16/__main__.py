@@ -2,10 +2,10 @@
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -14,9 +14,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from export.jsb16 import data, settings
 from livegen.errors import LivegenError
 
+if TYPE_CHECKING:
+    from export.training_loop import Progress as Trained
+
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / "configs" / "train" / "jsb16.toml"
+DISTILLED_CONFIG = ROOT / "configs" / "train" / "jsb16-distilled.toml"
 RUN = ROOT / "runs" / "jsb16"
+DISTILLED_RUN = ROOT / "runs" / "jsb16-distilled"
 MODEL = RUN / "jsb16.onnx"
 
 app = typer.Typer(
@@ -44,14 +49,31 @@ def train(
 
     whole, chorales = settings.load(config), data.read(data_file)
     with _bar() as bar:
-        task = bar.add_task("epochs", total=whole.training.epochs)
+        progress = training.train(whole, chorales, run, _epochs(bar, whole))
+    _print_best(progress)
 
-        def show(done: int, count: int, figures: Mapping[str, float]) -> None:
-            bar.update(task, completed=done, total=count)
-            bar.console.print(f"epoch {done}: " + ", ".join(f"{name} {value:.4f}" for name, value in figures.items()))
 
-        progress = training.train(whole, chorales, run, show)
-    typer.echo(f"best epoch {progress.best_epoch}: {progress.best_nats:.4f} nats per frame of the validation")
+@app.command(epilog="Example: `python -m export.jsb16 distil --teacher runs/jsb16 --teacher runs/jsb16-second`")
+def distil(
+    data_file: Data,
+    teacher: Annotated[list[Path], typer.Option(help="the folder of a finished run; best several")],
+    config: Annotated[Path, typer.Option(help="what the run is made of")] = DISTILLED_CONFIG,
+    run: Run = DISTILLED_RUN,
+) -> None:
+    """Train one network on what several say together, of Bach's pieces and of their own; a kill is no harm."""
+    from export.jsb16 import distil as distillation
+
+    whole, chorales = settings.load(config), data.read(data_file)
+    with _bar() as bar:
+        progress = distillation.distil(
+            whole,
+            teacher,
+            chorales,
+            run,
+            lambda items, what: bar.track(items, description=what),
+            _epochs(bar, whole),
+        )
+    _print_best(progress)
 
 
 @app.command(epilog="Example: `python -m export.jsb16 evaluate --part valid --json`")
@@ -141,6 +163,21 @@ def _print(figures: Mapping[str, Any], *, as_json: bool) -> None:
                 f"{key} {value:.4f}" if isinstance(value, float) else f"{key} {value}" for key, value in figure.items()
             )
         typer.echo(f"{name:12}{figure}")
+
+
+def _epochs(bar: Progress, whole: settings.Settings) -> Callable[[int, int, Mapping[str, float]], None]:
+    """What shows a training's epochs and prints their figures."""
+    task = bar.add_task("epochs", total=whole.training.epochs)
+
+    def show(done: int, count: int, figures: Mapping[str, float]) -> None:
+        bar.update(task, completed=done, total=count)
+        bar.console.print(f"epoch {done}: " + ", ".join(f"{name} {value:.4f}" for name, value in figures.items()))
+
+    return show
+
+
+def _print_best(progress: "Trained") -> None:
+    typer.echo(f"best epoch {progress.best_epoch}: {progress.best_nats:.4f} nats per frame of the validation")
 
 
 def _bar() -> Progress:

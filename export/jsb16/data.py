@@ -96,17 +96,24 @@ def epoch_batches(
     pieces: Sequence[Frames], reach: Range, batch: int, random: np.random.Generator
 ) -> Iterator[tuple[Frames, NDArray[np.bool_]]]:
     """All pieces once, each in a key drawn among those within ``reach``, in batches of about equal lengths."""
-    order = random.permutation(len(pieces))
+    for group in epoch_groups([len(piece) for piece in pieces], batch, random):
+        yield padded([transposed(pieces[piece], drawn_shift(pieces[piece], reach, random)) for piece in group])
+
+
+def epoch_groups(lengths: Sequence[int], batch: int, random: np.random.Generator) -> Iterator[list[int]]:
+    """The indices of all ``lengths`` once, in random groups of about equal lengths."""
+    order = random.permutation(len(lengths))
     chunk = batch * CHUNK_OF_LENGTHS
     sorted_chunks = [
-        sorted(order[begin : begin + chunk], key=lambda index: len(pieces[index]))
+        sorted(order[begin : begin + chunk].tolist(), key=lambda index: lengths[index])
         for begin in range(0, len(order), chunk)
     ]
     groups = [part[begin : begin + batch] for part in sorted_chunks for begin in range(0, len(part), batch)]
     for index in random.permutation(len(groups)):
-        yield padded([_in_some_key(pieces[piece], reach, random) for piece in groups[index]])
+        yield groups[index]
 
 
-def _in_some_key(piece: Frames, reach: Range, random: np.random.Generator) -> Frames:
+def drawn_shift(piece: Frames, reach: Range, random: np.random.Generator) -> int:
+    """Semitones, drawn among those that keep every voice within ``reach``; 0 where none does."""
     lowest, highest = shifts_within(piece, reach)
-    return transposed(piece, int(random.integers(lowest, highest + 1)))
+    return int(random.integers(lowest, highest + 1)) if lowest <= highest else 0

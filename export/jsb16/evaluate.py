@@ -5,12 +5,13 @@ hearings, each weighted by how well it foretold the piece so far (the product of
 ``sharpness``: Bayes' mixture where that is 1). Causal, and a distribution like any other.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 
 import torch
 from torch import Tensor
+from torch.nn.functional import cross_entropy
 
 from export.jsb16.data import ALTO, BASS, SOPRANO, TENOR, VOICES, Frames, padded
 from export.jsb16.harmonise import BeamSearch, harmonised, transposed, untransposed
@@ -18,6 +19,7 @@ from export.jsb16.network import ChoraleNetwork
 from export.jsb16.train import canonical
 
 BATCH = 16
+TEMPERATURES = tuple(percent / 100 for percent in range(80, 161))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,24 +68,59 @@ def nats_per_frame(
     return Nats(whole / count, soprano / count, (whole - soprano) / count)
 
 
+@torch.no_grad()
+def calibration(network: ChoraleNetwork, pieces: Sequence[Frames]) -> float:
+    """The temperature of ``TEMPERATURES`` at which a network foretells these pieces best (Guo et al. 2017)."""
+    network.eval()
+    sums = torch.zeros(len(TEMPERATURES), dtype=torch.float64)
+    for part in batches(pieces):
+        whole, is_music = padded(part)
+        frames, counts = torch.from_numpy(whole), torch.from_numpy(is_music)
+        logits, came = network(frames, frames, canonical(frames))[counts], frames[counts].flatten()
+        each = [cross_entropy(logits.flatten(0, 1) / by, came, reduction="sum") for by in TEMPERATURES]
+        sums += torch.stack(each).double()
+    return TEMPERATURES[int(sums.argmin())]
+
+
 def mixed(log_probs: Tensor, sharpness: float) -> tuple[Tensor, Tensor]:
     """Of ways to hear [ways, pieces, frames, voices], the mixture's log p of the soprano, and of the frame."""
     frame = log_probs.sum(-1)
-    past = sharpness * (frame.cumsum(2) - frame)
-    weights = past.log_softmax(0)
+    weights = _trust(log_probs, sharpness).log_softmax(0)
     return (weights + log_probs[..., SOPRANO]).logsumexp(0), (weights + frame).logsumexp(0)
 
 
 def hearings(networks: Sequence[ChoraleNetwork], frames: Tensor, hearing: Hearing) -> Tensor:
     """log p of each voice of each frame, by each network in each key."""
-    ways = []
+    each = _every_pitch(networks, frames, hearing)
+    return torch.stack([log_probs.gather(-1, frames[..., None])[..., 0] for log_probs in each])
+
+
+@torch.no_grad()
+def foretold(networks: Sequence[ChoraleNetwork], frames: Tensor, hearing: Hearing) -> Tensor:
+    """The mixture's log p of every pitch of each voice [pieces, frames, voices, pitches].
+
+    Given the frames before and, in the canonical order, the voices of the same frame before it: their product over the
+    voices of a frame is what ``mixed`` says of the frame.
+    """
+    every = torch.stack(list(_every_pitch(networks, frames, hearing)))
+    came = every.gather(-1, frames.expand(every.shape[:-1])[..., None])[..., 0].double()
+    earlier = (canonical(frames).double() @ came[..., None])[..., 0]  # of the voices that each voice sees
+    weights = (_trust(came, hearing.sharpness)[..., None] + earlier).log_softmax(0)
+    return (weights[..., None].float() + every).logsumexp(0)
+
+
+def _trust(log_probs: Tensor, sharpness: float) -> Tensor:
+    """The weight in logs, unnormalised, that each way has at each frame [ways, pieces, frames]."""
+    frame = log_probs.sum(-1)
+    return sharpness * (frame.cumsum(2) - frame)
+
+
+def _every_pitch(networks: Sequence[ChoraleNetwork], frames: Tensor, hearing: Hearing) -> Iterator[Tensor]:
+    """log p of each pitch of each voice of each frame, by each network in each key."""
     for network, shift in product(networks, hearing.shifts):
         moved = transposed(frames, torch.tensor(shift))
         logits = network.eval()(moved, moved, canonical(moved)) / hearing.temperature
-        log_probs = logits.log_softmax(-1)
-        back = untransposed(log_probs[..., None, :], torch.tensor([shift]))[..., 0, :]
-        ways.append(back.gather(-1, frames[..., None])[..., 0])
-    return torch.stack(ways)
+        yield untransposed(logits.log_softmax(-1)[..., None, :], torch.tensor([shift]))[..., 0, :]
 
 
 @dataclass(frozen=True, slots=True)

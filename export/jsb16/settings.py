@@ -68,6 +68,17 @@ class Training(_Frozen):
     seed: int = 1
 
 
+class Distillation(_Frozen):
+    """What a network learns from others (Hinton, Vinyals and Dean 2015)."""
+
+    temperature: float = Field(gt=0)  # the teachers' logits are divided by it
+    keys: tuple[int, ...] = Field(min_length=1)  # semitones: the teachers hear every piece in these at once
+    labels: float = Share  # how much Bach's own notes count beside the teachers, in Bach's pieces
+    drawn: int = Field(ge=0)  # pieces that the teachers write
+    drawn_per_epoch: int = Field(ge=0)  # those of an epoch, beside all of Bach's
+    given_soprano: float = Share  # of the pieces drawn, those that are written to a soprano by Bach
+
+
 class Settings(_Frozen):
     """A whole run."""
 
@@ -75,6 +86,7 @@ class Settings(_Frozen):
     dropout: Dropout
     hiding: Hiding
     training: Training
+    distillation: Distillation | None = None
 
 
 def load(path: Path) -> Settings:

@@ -8,9 +8,11 @@ from numpy.typing import NDArray
 
 from export.evaluate import Each, OnnxPredictor
 from export.jsb16.data import VOICES, Chorales, Frames
-from export.jsb16.streaming import CODEC, ORDER, Streaming
+from export.jsb16.evaluate import calibration
+from export.jsb16.settings import Settings
+from export.jsb16.streaming import CODEC, Streaming
 from export.jsb16.to_onnx import to_onnx
-from export.jsb16.train import restore_best
+from export.jsb16.train import ORDER, restore_best
 from export.scoring import Predictor, Score, surprise
 from export.ship import commit, write
 from export.to_onnx import rounded, state_parts, with_card
@@ -19,15 +21,16 @@ from export.training_loop import Progress
 from export.verify import verify
 from livegen.model.card import Card, CodecCard, SamplingDefaults, TrainedOn
 
-SPAN = 128  # frames that the memory of the playing network holds; 256 are no better, 64 cost 0.03 nats a frame
+SPAN = 256  # frames that the memory of the playing network holds; 128 cost 0.003 nats a frame, 64 cost 0.03
 
 
 def ship(run: Path, target: Path, chorales: Chorales, each: Each) -> Card:
     """Write the best network of a run as a verified model file with its own figures in its card."""
-    _, network, progress = restore_best(run)
-    streaming = rounded(Streaming(network, SPAN))
+    settings, network, progress = restore_best(run)
+    temperature = calibration(network, chorales.valid)
+    streaming = rounded(Streaming(network, SPAN, temperature))
     assert isinstance(streaming, Streaming)
-    graph, card = to_onnx(streaming), make_card(streaming, progress)
+    graph, card = to_onnx(streaming), make_card(streaming, progress, settings, temperature)
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_suffix(".partial")
     write(with_card(graph, card), partial)
@@ -43,8 +46,9 @@ def ship(run: Path, target: Path, chorales: Chorales, each: Each) -> Card:
     return card
 
 
-def make_card(network: Streaming, progress: Progress) -> Card:
-    """The card of a trained network."""
+def make_card(network: Streaming, progress: Progress, settings: Settings, temperature: float) -> Card:
+    """The card of a trained network, calibrated by ``temperature``."""
+    training = "distil" if settings.distillation else "train"
     return Card(
         name="jsb16",
         title="Four voices, sixteenth by sixteenth",
@@ -60,8 +64,9 @@ def make_card(network: Streaming, progress: Progress) -> Card:
             "parameters": sum(weight.numel() for weight in network.parameters()),
             "epochs": progress.best_epoch,
             "train_wall_s": round(progress.wall_s, 1),
+            "calibration": temperature,
         },
-        command="python -m export.jsb16 train && python -m export.jsb16 onnx",
+        command=f"python -m export.jsb16 {training} && python -m export.jsb16 onnx",
         commit=commit(),
         sampling=SamplingDefaults(temperature=0.9, top_p=0.95),
     )

@@ -12,23 +12,25 @@ from torch.nn.functional import pad
 
 from export.jsb16.data import HIGHEST, LOWEST, PITCHES, START, VOICES
 from export.jsb16.network import ChoraleNetwork, Context, State
-from export.jsb16.train import RANKS, canonical
+from export.jsb16.train import ORDER, canonical
 from export.networks.network import Network
 from export.networks.network import State as Parts
 from livegen.codecs.voices import VoicesCodec
 
 CODEC = VoicesCodec(LOWEST, HIGHEST)
-ORDER = tuple(RANKS.index(place) for place in range(VOICES))  # the voice at each place of a frame's tokens
 NEVER = -30.0  # the logit of START, which no frame brings
 
 
 class Streaming(Network):
-    """A trained network, token by token; its memory is a ring of ``span`` frames."""
+    """A trained network, token by token; its memory is a ring of ``span`` frames.
 
-    def __init__(self, network: ChoraleNetwork, span: int) -> None:
+    Its logits are divided by ``temperature``, which costs nothing: the weights that make them are.
+    """
+
+    def __init__(self, network: ChoraleNetwork, span: int, temperature: float = 1.0) -> None:
         super().__init__()
         self.vocab = len(CODEC.vocabulary)
-        self.network, self.span = _summed(network), span
+        self.network, self.span = _folded(network, temperature), span
 
     def state_parts(self) -> Mapping[str, tuple[tuple[int, ...], int | float]]:
         """What the network carries from frame to frame, and what is known of the frame being written."""
@@ -90,8 +92,8 @@ class Streaming(Network):
         return State(**{name: parts[name] for name in State.__dataclass_fields__})
 
 
-def _summed(network: ChoraleNetwork) -> ChoraleNetwork:
-    """A copy whose tables by pitch hold the parts by pitch class, so that what is rounded is what is used."""
+def _folded(network: ChoraleNetwork, temperature: float) -> ChoraleNetwork:
+    """A copy whose tables by pitch hold the parts by class and the temperature: what is rounded is what is used."""
     twin = copy.deepcopy(network).eval()
     with torch.no_grad():
         for pitches in (twin.pitches, twin.voices.pitches):
@@ -99,6 +101,8 @@ def _summed(network: ChoraleNetwork) -> ChoraleNetwork:
             pitches.pitch_class.zero_()
         twin.voices.output.copy_(twin.voices.whole_output())
         twin.voices.by_class.zero_()
+        for weight in (twin.voices.output, twin.voices.by_leap, twin.voices.bias):
+            weight.div_(temperature)
     return twin
 
 

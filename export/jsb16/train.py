@@ -7,8 +7,9 @@ seed, so a run that was killed goes on exactly where its last checkpoint stands.
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ from export.training_loop import Learner, Progress, Report, count, epochs, learn
 from livegen.errors import SettingsError
 
 RANKS = (0, 2, 3, 1)  # soprano, bass, alto, tenor: the place of each voice in the order of prediction
+ORDER = tuple(RANKS.index(place) for place in range(VOICES))  # the voice at each place of that order
 STRETCH = 32  # frames that are hidden or shown together
 LARGEST = 10_000_000  # parameters that the benchmark allows
 
@@ -110,8 +112,26 @@ def make_optimiser(network: ChoraleNetwork, training: Training) -> torch.optim.A
 # --- loop
 
 
+Losses = Callable[[ChoraleNetwork, np.random.Generator], Sequence[Callable[[], Tensor]]]  # of an epoch's batches
+
+
 def train(settings: Settings, chorales: Chorales, folder: Path, report: Report | None = None) -> Progress:
     """Train to the end, from the last checkpoint in ``folder`` if there is one; leaves ``best.safetensors``."""
+    if settings.distillation:
+        raise SettingsError("'distillation': a network with teachers; run `python -m export.jsb16 distil`")
+    reach = range_of(chorales.train)
+
+    def losses(network: ChoraleNetwork, random: np.random.Generator) -> Sequence[Callable[[], Tensor]]:
+        parts = epoch_batches(chorales.train, reach, settings.training.batch, random)
+        return [partial(_loss, network, *part, settings) for part in parts]
+
+    return fit(settings, losses, chorales.valid, folder, report)
+
+
+def fit(
+    settings: Settings, losses: Losses, valid: Sequence[Frames], folder: Path, report: Report | None = None
+) -> Progress:
+    """Train by any ``losses``; the best epoch is the one that foretells the ``valid`` pieces best."""
     training = settings.training
     torch.manual_seed(training.seed)
     network = make_network(settings)
@@ -121,10 +141,10 @@ def train(settings: Settings, chorales: Chorales, folder: Path, report: Report |
     for epoch in epochs(learner, folder, {"settings": settings.model_dump_json()}, report, halves=True):
         random = np.random.default_rng([training.seed, epoch])
         torch.manual_seed(int(random.integers(1 << 62)))
-        parts = list(epoch_batches(chorales.train, range_of(chorales.train), training.batch, random))
-        figures = {"train_nats": learn(learner, (_loss(network, *part, settings) for part in parts), len(parts))}
+        each = losses(network, random)
+        figures = {"train_nats": learn(learner, (loss() for loss in each), len(each))}
         if (epoch + 1) % training.valid_every == 0 or epoch + 1 == training.epochs:
-            voices = per_voice(averaged, chorales.valid)
+            voices = per_voice(averaged, valid)
             below = voices.sum() - voices[SOPRANO]
             figures |= {"valid_nats": voices.sum().item(), "valid_below_soprano": below.item()}
         count(learner, figures)

@@ -10,6 +10,10 @@ from typer.testing import CliRunner
 
 from export.jsb16 import data
 from export.jsb16.__main__ import app, main
+from export.jsb16.settings import Distillation, Settings
+from export.jsb16.ship import make_card
+from export.jsb16.streaming import Streaming
+from export.jsb16.train import restore_best
 from livegen.model.bundle import load_bundle
 from tests.support.scales_in_four import CHORALES, SETTINGS, pitches_of
 
@@ -24,15 +28,20 @@ def chorales(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def written(settings: Settings, config: Path) -> Path:
+    """The settings as a file."""
+    lines = []
+    for section, values in settings.model_dump(exclude_none=True).items():
+        lines += [f"[{section}]", *(f"{name} = {json.dumps(value)}" for name, value in values.items())]
+    config.write_text("\n".join(lines))
+    return config
+
+
 @pytest.fixture(scope="module")
 def run(chorales: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a finished run."""
     folder = tmp_path_factory.mktemp("run")
-    config = folder / "small.toml"
-    lines = []
-    for section, values in SETTINGS.model_dump().items():
-        lines += [f"[{section}]", *(f"{name} = {json.dumps(value)}" for name, value in values.items())]
-    config.write_text("\n".join(lines))
+    config = written(SETTINGS, folder / "small.toml")
     done = RUNNER.invoke(
         app, ["train", "--data", str(chorales), "--config", str(config), "--run", str(folder)], catch_exceptions=False
     )
@@ -86,8 +95,22 @@ def test_a_run_becomes_a_model_that_plays(chorales: Path, run: Path) -> None:
     bundle = load_bundle(str(model))
     logits, _ = bundle.stepper.step(np.array([[60, 38, 19]]), bundle.stepper.initial())
     assert "verified; valid_nats_per_frame" in done.output
+    assert 0.8 <= bundle.card.metrics["calibration"] <= 1.6
     assert (bundle.card.name, bundle.codec.name, logits.shape) == ("jsb16", "voices", (1, 3, 61))
     assert not model.with_suffix(".partial").exists()
+
+
+def test_a_run_teaches_another(chorales: Path, run: Path, tmp_path: Path) -> None:
+    distillation = Distillation(temperature=1.1, keys=(0, 1), labels=0.1, drawn=2, drawn_per_epoch=1, given_soprano=0.5)
+    config = written(SETTINGS.model_copy(update={"distillation": distillation}), tmp_path / "student.toml")
+    options = ("--data", str(chorales), "--config", str(config), "--teacher", str(run), "--run", str(tmp_path))
+
+    taught = RUNNER.invoke(app, ["distil", *options], catch_exceptions=False)
+
+    assert taught.output.splitlines()[-1].startswith("best epoch 4: ")
+    settings, network, progress = restore_best(tmp_path)
+    card = make_card(Streaming(network, 8), progress, settings, 1.1)
+    assert card.command == "python -m export.jsb16 distil && python -m export.jsb16 onnx"
 
 
 def test_what_is_foreseeable_is_one_line(

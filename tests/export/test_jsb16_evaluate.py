@@ -108,3 +108,27 @@ def test_a_mixture_costs_little_more_than_the_best_in_it(network: ChoraleNetwork
     )
 
     assert both <= min(one, another) + np.log(2) / len(CHORALES.valid[0]) + 1e-6
+
+
+def test_what_is_foretold_of_the_voices_is_what_the_mixture_says_of_the_frame(network: ChoraleNetwork) -> None:
+    piece = torch.from_numpy(CHORALES.valid[0])[None]
+    with torch.no_grad():
+        soprano, frame = evaluate.mixed(evaluate.hearings([network], piece, WIDE).double(), WIDE.sharpness)
+
+    every = evaluate.foretold([network], piece, WIDE)
+
+    came = every.gather(-1, piece[..., None])[..., 0].double()
+    torch.testing.assert_close(came[..., SOPRANO], soprano, atol=1e-5, rtol=0)
+    torch.testing.assert_close(came.sum(-1), frame, atol=1e-5, rtol=0)
+    total = every.exp().sum(-1)
+    assert ((total > 0.5) & (total < 1 + 1e-5)).all()  # what a key cannot reach is lost
+
+
+def test_a_calibration_is_the_temperature_that_foretells_best(network: ChoraleNetwork) -> None:
+    best = evaluate.calibration(network, CHORALES.valid)
+
+    def nats(temperature: float) -> float:
+        hearing = evaluate.Hearing(temperature=temperature)
+        return evaluate.nats_per_frame([network], evaluate.batches(CHORALES.valid), hearing).frame
+
+    assert best == min(evaluate.TEMPERATURES, key=nats)

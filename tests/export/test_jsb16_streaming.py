@@ -6,8 +6,8 @@ import torch
 from export.jsb16 import evaluate
 from export.jsb16.network import ChoraleNetwork
 from export.jsb16.ship import nats_per_frame, stream
-from export.jsb16.streaming import CODEC, ORDER, Streaming
-from export.jsb16.train import make_network
+from export.jsb16.streaming import CODEC, Streaming
+from export.jsb16.train import ORDER, make_network
 from export.train import TorchPredictor
 from livegen.events import Note
 from tests.support.scales_in_four import CHORALES, SETTINGS, some_network
@@ -31,6 +31,14 @@ def test_token_by_token_the_figures_are_those_of_whole_pieces(network: ChoraleNe
     )
     remembered.load_state_dict(network.state_dict())
     whole = evaluate.nats_per_frame([remembered], evaluate.batches(CHORALES.valid))
+    assert nats == pytest.approx(whole.frame, abs=1e-4)
+
+
+def test_a_temperature_lies_in_the_weights(network: ChoraleNetwork) -> None:
+    nats = nats_per_frame(TorchPredictor(Streaming(network, 64, 1.3)), CHORALES.valid)
+
+    hearing = evaluate.Hearing(temperature=1.3)
+    whole = evaluate.nats_per_frame([network], evaluate.batches(CHORALES.valid), hearing)
     assert nats == pytest.approx(whole.frame, abs=1e-4)
 
 
