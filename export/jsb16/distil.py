@@ -29,7 +29,7 @@ from export.jsb16.drawing import drawn
 from export.jsb16.evaluate import BATCH, Hearing, foretold
 from export.jsb16.network import ChoraleNetwork
 from export.jsb16.settings import Distillation, Settings
-from export.jsb16.train import canonical, drawn_order, drawn_view, fit, restore_best
+from export.jsb16.train import Weights, canonical, drawn_order, drawn_view, fit, restore_best
 from export.training_loop import Progress, Report
 from livegen.errors import SettingsError
 
@@ -56,7 +56,16 @@ def distil(
         raise SettingsError("'distillation': it is missing; there is configs/train/jsb16-distilled.toml")
     lessons = lessons_of(teachers, chorales.train, settings, folder, each)
     losses = partial(_losses, lessons, range_of(chorales.train), settings)
-    return fit(settings, losses, chorales.valid, folder, report)
+    first = _weights(teachers[0], settings) if settings.distillation.from_teacher else None
+    return fit(settings, losses, chorales.valid, folder, report, first)
+
+
+def _weights(teacher: Path, settings: Settings) -> Weights:
+    """Of a teacher of the same shape as the student."""
+    known, network, _ = restore_best(teacher)
+    if known.network != settings.network:
+        raise SettingsError("'distillation.from_teacher': the first teacher is a network of another shape")
+    return network.state_dict()
 
 
 # --- what the teachers say

@@ -71,6 +71,7 @@ class Training(_Frozen):
 class Distillation(_Frozen):
     """What a network learns from others (Hinton, Vinyals and Dean 2015)."""
 
+    from_teacher: bool  # it begins with the weights of the first teacher, else with random ones
     temperature: float = Field(gt=0)  # the teachers' logits are divided by it
     keys: tuple[int, ...] = Field(min_length=1)  # semitones: the teachers hear every piece in these at once
     labels: float = Share  # how much Bach's own notes count beside the teachers, in Bach's pieces

@@ -7,7 +7,7 @@ seed, so a run that was killed goes on exactly where its last checkpoint stands.
 
 import json
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from functools import partial
 from pathlib import Path
@@ -113,6 +113,7 @@ def make_optimiser(network: ChoraleNetwork, training: Training) -> torch.optim.A
 
 
 Losses = Callable[[ChoraleNetwork, np.random.Generator], Sequence[Callable[[], Tensor]]]  # of an epoch's batches
+Weights = Mapping[str, Tensor]
 
 
 def train(settings: Settings, chorales: Chorales, folder: Path, report: Report | None = None) -> Progress:
@@ -129,12 +130,19 @@ def train(settings: Settings, chorales: Chorales, folder: Path, report: Report |
 
 
 def fit(
-    settings: Settings, losses: Losses, valid: Sequence[Frames], folder: Path, report: Report | None = None
+    settings: Settings,
+    losses: Losses,
+    valid: Sequence[Frames],
+    folder: Path,
+    report: Report | None = None,
+    first: Weights | None = None,
 ) -> Progress:
-    """Train by any ``losses``; the best epoch is the one that foretells the ``valid`` pieces best."""
+    """Train by any ``losses``, perhaps from ``first`` weights; the best epoch foretells ``valid`` best."""
     training = settings.training
     torch.manual_seed(training.seed)
     network = make_network(settings)
+    if first:
+        network.load_state_dict(first)
     averaged, optimiser = deepcopy(network), make_optimiser(network, training)
     learner = Learner(network, averaged, optimiser, Progress(), training)
     _refuse_others(settings, folder / "last.safetensors")

@@ -101,7 +101,9 @@ def test_a_run_becomes_a_model_that_plays(chorales: Path, run: Path) -> None:
 
 
 def test_a_run_teaches_another(chorales: Path, run: Path, tmp_path: Path) -> None:
-    distillation = Distillation(temperature=1.1, keys=(0, 1), labels=0.1, drawn=2, drawn_per_epoch=1, given_soprano=0.5)
+    distillation = Distillation(
+        from_teacher=True, temperature=1.1, keys=(0, 1), labels=0.1, drawn=2, drawn_per_epoch=1, given_soprano=0.5
+    )
     config = written(SETTINGS.model_copy(update={"distillation": distillation}), tmp_path / "student.toml")
     options = ("--data", str(chorales), "--config", str(config), "--teacher", str(run), "--run", str(tmp_path))
 

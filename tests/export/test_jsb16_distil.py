@@ -18,7 +18,7 @@ from tests.support.scales_in_four import CHORALES, SETTINGS
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "train"
 DISTILLATION = settings.Distillation(
-    temperature=1.1, keys=(-1, 0, 1), labels=0.0, drawn=5, drawn_per_epoch=3, given_soprano=0.5
+    from_teacher=False, temperature=1.1, keys=(-1, 0, 1), labels=0.0, drawn=5, drawn_per_epoch=3, given_soprano=0.5
 )
 STUDENT = SETTINGS.model_copy(update={"distillation": DISTILLATION})
 LENGTH = 6
@@ -113,6 +113,26 @@ def test_a_student_knows_more_than_it_was_taught_by_one_epoch(teachers: list[Pat
     progress = distilled(teachers, tmp_path, longer)
 
     assert progress.best_nats < 8.0  # knowing nothing costs four times log 60 = 16.4
+
+
+def test_a_student_may_begin_as_its_first_teacher(teachers: list[Path], tmp_path: Path) -> None:
+    begins = DISTILLATION.model_copy(update={"from_teacher": True})
+    still = STUDENT.training.model_copy(update={"learning_rate": 1e-12, "epochs": 1})
+    whole = STUDENT.model_copy(update={"distillation": begins, "training": still})
+
+    distilled(teachers, tmp_path / "student", whole)
+
+    taught, teacher = (train.restore_best(folder)[1].state_dict() for folder in (tmp_path / "student", teachers[0]))
+    assert all(torch.allclose(weight, teacher[name], atol=1e-3) for name, weight in taught.items())
+
+
+def test_a_student_of_another_shape_cannot_begin_as_its_teacher(teachers: list[Path], tmp_path: Path) -> None:
+    begins = DISTILLATION.model_copy(update={"from_teacher": True})
+    larger = STUDENT.network.model_copy(update={"hidden": 20})
+    whole = STUDENT.model_copy(update={"distillation": begins, "network": larger})
+
+    with pytest.raises(SettingsError, match="the first teacher is a network of another shape"):
+        distilled(teachers, tmp_path, whole)
 
 
 def test_a_student_that_was_killed_goes_on_exactly_where_it_was(teachers: list[Path], tmp_path: Path) -> None:
