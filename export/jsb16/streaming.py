@@ -18,6 +18,7 @@ from export.networks.network import State as Parts
 from livegen.codecs.voices import VoicesCodec
 
 CODEC = VoicesCodec(LOWEST, HIGHEST)
+RINGS = ("keys", "values")  # neither emptied nor put back: to copy them cost a third of a token, see ``advance``
 NEVER = -30.0  # the logit of START, which no frame brings
 
 
@@ -70,18 +71,26 @@ class Streaming(Network):
         return torch.stack(logits, 1), state
 
     def advance(self, token: Tensor, before: Parts) -> tuple[Tensor, Parts]:
-        """Logits [batch, vocab] after one token [batch]; a frame is read when its last voice has come."""
+        """Logits [batch, vocab] after one token [batch]; a frame is read when its last voice has come.
+
+        A frame that is not whole yet is read as well, into the place of the rings that the whole one overwrites; its
+        other parts are left. What the rings hold from before a START is not seen, for their frames are told by time.
+        """
         order = torch.tensor(ORDER)
         is_start = token == CODEC.start
         is_whole = is_start | (before["place"] == VOICES - 1)
         is_voice = torch.arange(VOICES) == order[before["place"]][:, None]
         frame = torch.where(is_voice, token[:, None], before["frame"])
         shown = torch.where(is_start[:, None], START, frame)
-        context, read = self.network.step(shown, self._state(_chosen(is_start, self.begin(token.shape[0]), before)))
+        rings = {name: before[name] for name in RINGS}
+        rest = {name: part for name, part in before.items() if name not in RINGS}
+        begun = {**_chosen(is_start, self.begin(token.shape[0]), rest), **rings}
+        context, read = self.network.step(shown, self._state(begun))
         after = {name: getattr(read, name) for name in State.__dataclass_fields__}
         after |= {"features": context.features, "whole": context.reading}
         after |= {"frame": torch.zeros_like(frame), "place": torch.zeros_like(token)}
-        after = _chosen(is_whole, after, {**before, "frame": frame, "place": before["place"] + 1})
+        left = _chosen(is_whole, after, {**rest, "frame": frame, "place": before["place"] + 1})
+        after = {name: after[name] if name in RINGS else left[name] for name in before}
         now = Context(after["features"], after["whole"], after["last"])
         every = self.network.voices(now, after["frame"], canonical(after["frame"]))  # [batch, voices, pitches]
         voice = order[after["place"]][:, None, None].expand(-1, 1, PITCHES)
