@@ -50,7 +50,7 @@ class Livegen:
     def __init__(self, *options: str, **settings: str) -> None:
         self.lines: list[str] = []
         self.process = subprocess.Popen(
-            ["livegen", "jam", *options],
+            ["livegen", "jam", "--model", "bach", *options],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -99,7 +99,9 @@ class Voice:
 
 
 class Daemon:
-    """A running ``livegen jam``, its command ``within`` another's, such as one that shuts it in.
+    """A running ``livegen jam``, its command ``within`` another's, such as one that shuts it in; it plays 'bach'.
+
+    Another model plays if ``options`` name one, or a settings file.
 
     With ``script`` its engine is a scripted one. ``home`` is where its own files go.
     """
@@ -114,7 +116,8 @@ class Daemon:
         within: Sequence[str] = (),
         livegen: Sequence[str] = LIVEGEN,
     ) -> None:
-        command = (*_SCRIPTED, script, name) if script else (*livegen, "jam", "--name", name, *options)
+        named = () if {"--model", "--config"} & set(options) else ("--model", "bach")
+        command = (*_SCRIPTED, script, name) if script else (*livegen, "jam", "--name", name, *named, *options)
         self.begun_ns = now_ns()
         self.log = folder / f"{name}.out"
         with self.log.open("ab") as log:
