@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.jack, pytest.mark.usefixtures("jack_server")]
 
 @contextmanager
 def jam(folder: Path, *options: str, columns: int = 100, term: str = "xterm") -> Iterator[Terminal]:
-    fixed = "--name seen --midi jack --model bach --tempo 150 --seed 3".split()
+    fixed = ["--name", "seen", "--midi", "jack", "--model", "bach", "--tempo", "150", "--seed", "3"]
     command = [*LIVEGEN, "jam", *fixed, *options]
     environment = {**dict.fromkeys(OWN_FOLDERS, str(folder)), "COLUMNS": "120"}  # of another terminal
     with Terminal(command, environment, columns=columns, term=term) as terminal:
