@@ -82,7 +82,7 @@ _PLAYED = replace(  # four tokens a note
     quote=48,
 )
 _LINE = replace(  # of performances, of the line of their highest notes
-    _NOTES, shares=np.array((0, 0.16, 0.64, *[_MOST] * 14)), lift=1.0, own=1.0, quote=16
+    _NOTES, shares=np.array((0, 0.16, 0.64, *[_MOST] * 14)), lift=1.0, own=0.0, quote=16
 )
 WEIGHTS: Mapping[str, Weights] = {  # by codec
     "abc": _CHARACTERS,
