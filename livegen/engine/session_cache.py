@@ -37,7 +37,7 @@ _FEW = 8  # tokens: after so many new ones the agreement is brought forward, els
 _SILENCE = -1  # no sound
 _CHORD = 4  # steps: notes that begin sooner after each other are one onset
 _NO_KEY = -1
-_WANTED = 500.0  # so much likelier is a note for which all votes of the line are; chosen on the validation
+_WANTED = 200.0  # so much likelier is a note for which all votes of the line are; chosen on the validation
 _MOST_ONSETS = 4_096  # of the newest ones, waits counted, that can be taken back
 _FAINT = 9.0  # nats: a vote that is so much weaker than the strongest is not counted
 
