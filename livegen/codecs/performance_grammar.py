@@ -63,9 +63,8 @@ class PerformanceCursor:
 
     @property
     def is_phrase_end(self) -> bool:
-        """A nominal beat or more without an onset; every key is up, and the pedal."""
-        is_quiet = not self.down and not self.is_pedal_down
-        return self.is_whole and is_quiet and self.tick - self.last_onset >= TICKS_PER_QUARTER
+        """A nominal beat or more without an onset: a rest, or a chord that is held, as at the end of most phrases."""
+        return self.is_whole and self.tick - self.last_onset >= TICKS_PER_QUARTER
 
 
 class PerformanceGrammar(PitchRangeCodec[PerformanceCursor]):

@@ -506,8 +506,8 @@ def test_a_phrase_ends_where_nobody_has_played_for_a_beat() -> None:
         ends.append(cursor.is_phrase_end)
 
     assert ends == [False, False, False, True, True, True]
-    assert not after("START", "pedal down", "1000 ms").is_phrase_end
-    assert not after("START", "velocity 64", "60 on", "1000 ms").is_phrase_end
+    assert after("START", "velocity 64", "60 on", "pedal down", "1000 ms").is_phrase_end  # a chord that is held
+    assert not after("START", "velocity 64", "60 on", "500 ms", "62 on", "500 ms").is_phrase_end
 
 
 @pytest.mark.parametrize("semitones", [-39, -1, 5, 41])

@@ -57,8 +57,8 @@ def test_whatever_a_shipped_model_imagines_its_grammar_allows(model: str) -> Non
     chosen: list[bool] = []
 
     class Watched(Sampler):
-        def choose(self, logits, mask, temperature_factor=1.0):  # type: ignore[no-untyped-def]
-            token = super().choose(logits, mask, temperature_factor)
+        def choose(self, logits, mask, *others):  # type: ignore[no-untyped-def]
+            token = super().choose(logits, mask, *others)
             chosen.append(bool(codec.mask(stream.cursor)[token]))
             return token
 
