@@ -25,15 +25,13 @@ A folder runs in one process. The port process owns the ports and the time; it n
     midi_in/input_filter.py      makes one input well-formed: each note-on has one note-off
     midi_in/loop_detector.py     detects our own notes coming back to us
     midi_out/port.py             the output; also a port in memory
-    midi_out/sender.py           sends the messages of a moment together, after recording each note in the ledger
+    midi_out/sender.py           sends messages one at a time, after recording each note in the ledger
     midi_out/control_loop.py     tells a controller that has come back to us from one that a player repeats
     midi_out/limiter.py          how loud and how long notes may be
     midi_out/sounding.py         what sounds at one output
     midi_out/receivers.py        what each receiver was sent and is owed, in files that outlive the process
     midi_out/ledger.py           every note that sounds, in a file that outlives the process
     midi_out/scheduler.py        the events that are still to be played
-    midi_out/output_queue.py     the events that wait for one output, routed
-    midi_out/rehearsal.py        brings what sending needs into the processor's caches
     midi_out/player.py           the thread that waits for each event's moment and sends the event
     midi_out/offline.py          plays without threads and ports
     sync/clock_message.py        a message of an external MIDI clock

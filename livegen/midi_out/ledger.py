@@ -11,9 +11,8 @@ import mmap
 import os
 import struct
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
@@ -30,7 +29,6 @@ from livegen.events import (
     NoteOff,
     NoteOn,
     PitchBend,
-    from_bytes,
     is_beginning,
 )
 from livegen.log_line import WarningLine
@@ -57,10 +55,7 @@ _SIZE = _END + _TO_UNCONFIRMED
 _NO_NOTES = bytes(_NOTES)
 _ALL_CONFIRMED = bytes(_NOTES + _HELD_CELLS)
 _OLDER = bytes((0, *range(255)))
-_KNOWN = 1024  # messages of late, whose cells are kept at hand
 _LOCKED_BYTE = 1 << 20  # past the end: a lock on Windows also stops reading
-
-Change = tuple[int, bool]  # a cell, and whether the event begins what the cell counts; else the event ends it
 
 
 class Ledger:
@@ -97,34 +92,25 @@ class Ledger:
         """How often each note sounds: one byte for each of 128 pitches on each of 16 channels."""
         return bytes(self._cells[_SOUNDING:_PENDING])
 
-    def leaves(self, changes: Iterable[Change]) -> None:
-        """Record what events begin that are sent together; to be called before the first of them is sent."""
-        for cell, is_begun in changes:
-            if is_begun and cell < _PENDING:
+    def leaves(self, event: Event) -> None:
+        """Record what the event begins; to be called before the event is sent."""
+        match event:
+            case NoteOn(pitch, _, channel):
+                cell = _SOUNDING + channel * _PITCHES + pitch
                 self._write(cell, min(self._cells[cell] + 1, 255))
-            elif is_begun:
-                self._write(cell, self._cells[cell] | _DOWN)
+            case _ if is_beginning(event) and (held := _held_cell(event)):
+                self._write(held, self._cells[held] | _DOWN)
 
-    def look_up(self, changes: Iterable[Change]) -> None:
-        """Look at what they change, and change nothing."""
-        for cell, _ in changes:
-            _ = self._cells[cell], self._cells[cell + _COPY]
-
-    def has_left(self, changes: Sequence[Change]) -> None:
-        """Remove what these events end; to be called after the last of them was sent.
-
-        What one of them begins after another has ended it stays recorded throughout.
-        """
-        begun_later = [cell for cell, is_begun in changes if is_begun]
-        for cell, is_begun in changes:
-            if is_begun:
-                begun_later.remove(cell)
-            elif cell < _PENDING:
-                self._write(cell, max(self._cells[cell] - 1, begun_later.count(cell)))
+    def has_left(self, event: Event) -> None:
+        """Remove what the event ends; to be called after the event was sent."""
+        match event:
+            case NoteOff(pitch, channel):
+                cell = _SOUNDING + channel * _PITCHES + pitch
+                self._write(cell, max(self._cells[cell] - 1, 0))
                 self._cells[cell + _TO_UNCONFIRMED] = _NEW
-            elif self._cells[cell] & _DOWN:
-                self._write(cell, self._cells[cell] & ~_DOWN if cell not in begun_later else self._cells[cell])
-                self._cells[cell - _NOTES + _TO_UNCONFIRMED] = _NEW
+            case _ if not is_beginning(event) and (held := _held_cell(event)) and self._cells[held] & _DOWN:
+                self._write(held, self._cells[held] & ~_DOWN)
+                self._cells[held - _NOTES + _TO_UNCONFIRMED] = _NEW
 
     def confirm_delivery(self) -> None:
         """The receiver is there: what was sent before the previous call has arrived."""
@@ -218,10 +204,6 @@ class Ledger:
         silence = tuple(_silence(lift.channel for lift in unknown if isinstance(lift, ControlChange)))
         return (*notes, *self._lifts(_LEFT_DOWN), *silence, *(lift for lift in unknown if lift not in silence))
 
-    def is_pending(self, note: NoteOn) -> bool:
-        """A note-off of this note is pending, even if the note has begun again since."""
-        return self._cells[_PENDING + note.channel * _PITCHES + note.pitch] > 0
-
     def pending_before(self, event: Event) -> tuple[NoteOff, ...]:
         """The pending note-offs of the note that this event begins again: they must be sent first."""
         if not isinstance(event, NoteOn):
@@ -269,25 +251,6 @@ class Ledger:
         """The events that lift the controls in that state, except those that are down again."""
         cells = bytes(self._cells[_HELD:_UNCONFIRMED])
         return tuple(_lift(index) for index, cell in enumerate(cells) if cell == state)
-
-
-def changes(messages: Iterable[bytes]) -> list[Change]:
-    """What messages begin and end, in their order."""
-    return [change for message in messages if (change := change_by(message))]
-
-
-@lru_cache(_KNOWN)
-def change_by(message: bytes) -> Change | None:
-    """What one message begins or ends; None: nothing that lasts."""
-    event = from_bytes(message)
-    match event:
-        case NoteOn(pitch, _, channel):
-            return _SOUNDING + channel * _PITCHES + pitch, True
-        case NoteOff(pitch, channel):
-            return _SOUNDING + channel * _PITCHES + pitch, False
-        case _ if event and (held := _held_cell(event)):
-            return held, is_beginning(event)
-    return None
 
 
 def _held_cell(event: Event) -> int | None:

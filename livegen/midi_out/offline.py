@@ -2,8 +2,8 @@
 
 from collections.abc import Collection, Iterable
 
-from livegen.events import Timed, to_bytes
-from livegen.midi_out.ledger import blank_ledger, changes
+from livegen.events import Timed
+from livegen.midi_out.ledger import blank_ledger
 from livegen.midi_out.scheduler import Scheduler
 
 
@@ -41,7 +41,6 @@ class OfflinePlayer:
             self._sound(Timed(now_ns, event))
 
     def _sound(self, timed: Timed) -> None:
-        written = changes([to_bytes(timed.event)])
-        self._ledger.leaves(written)
+        self._ledger.leaves(timed.event)
         self.sounded.append(timed)
-        self._ledger.has_left(written)
+        self._ledger.has_left(timed.event)

@@ -1,23 +1,87 @@
 """The thread that plays: it waits for each event's moment and sends the event."""
 
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from itertools import groupby
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
 
 from livegen.clock import NS_PER_MS, NS_PER_S, now_ns
-from livegen.events import NoteOn, Timed
+from livegen.events import Event, NoteOn, SongPosition, Timed, Transport
 from livegen.latency import LatencyHistogram
 from livegen.midi_out.ledger import Ledger
-from livegen.midi_out.output_queue import OutputQueue, Prepared
-from livegen.midi_out.rehearsal import Rehearsal
-from livegen.midi_out.scheduler import is_clock
+from livegen.midi_out.scheduler import Scheduler
 from livegen.midi_out.sender import AttachedOutput, MidiSender, Output
 from livegen.realtime import PLAYING, raise_thread
-from livegen.routing import OutputRoute
+from livegen.routing import OutputRoute, VoiceAllocator
+
+
+class OutputQueue:
+    """The events that wait for one output. Without an output they are played unheard. Owner: the player's lock."""
+
+    def __init__(self, attached: AttachedOutput, sender: MidiSender) -> None:
+        self._attached = attached
+        self._sender = sender
+        self._route = attached.route
+        self._offset_ns = attached.route.offset_ns
+        self._scheduler = Scheduler()
+        self._allocator = VoiceAllocator(attached.route)
+
+    def add(self, events: Sequence[Timed]) -> None:
+        """Add events, in any order."""
+        if len(self._route.channels) > 1:
+            events = sorted(events, key=_highest_first)
+        self._scheduler.add(self._moved(events))
+
+    @property
+    def output(self) -> Output | None:
+        """The output; None where the music is unheard."""
+        return self._attached.output
+
+    @property
+    def waiting(self) -> int:
+        """How many events wait for their moment."""
+        return len(self._scheduler)
+
+    def next_ns(self) -> int | None:
+        """The moment at which the next event is sent; None when none waits."""
+        return self._scheduler.next_ns()
+
+    def due(self, now_ns: int) -> list[Timed]:
+        """Remove and return all events to be sent by ``now_ns``, each with the moment of its sending."""
+        return self._scheduler.due(now_ns)
+
+    def clear(self) -> None:
+        """Forget all events except those of the clock."""
+        self._scheduler.clear()
+
+    def retract(self, after_ns: int, now_ns: int, kept: Collection[int] = ()) -> None:
+        """Forget events due after ``after_ns``, and end the notes that would hang, except notes of ``kept`` pitches."""
+        endings = self._sender.written_endings(self._attached)
+        self._scheduler.retract(after_ns + self._offset_ns, now_ns, endings, kept)
+
+    def note_offs(self) -> list[Event]:
+        """All events that silence the output, as written."""
+        return self._sender.written_silence(self._attached)
+
+    def send(self, event: Event) -> None:
+        """Route an event, given as written, and send it to this queue's output now."""
+        self._sender.send(self._attached, self._allocator.sent(event), written=event)
+
+    def as_written(self, timed: Timed) -> Timed:
+        """A due event with its moment as written."""
+        return replace(timed, at_ns=timed.at_ns - self._offset_ns) if self._offset_ns else timed
+
+    def _moved(self, events: Sequence[Timed]) -> Iterable[Timed]:
+        if not self._offset_ns:
+            return events
+        return (replace(timed, at_ns=timed.at_ns + self._offset_ns) for timed in events)
+
+
+def _highest_first(timed: Timed) -> tuple[int, int]:
+    return timed.at_ns, -timed.event.pitch if isinstance(timed.event, NoteOn) else 0
+
 
 LATE_NS = 10 * NS_PER_MS  # a note-on that is later is dropped: people would hear the delay
-_AWAKE_NS = 350_000  # before a moment: waking up lasts 0.1 ms, on a busy machine 0.2
-_TOGETHER = 16  # events at most: whoever else sends waits for them
+_AWAKE_NS = 150_000
 _RESEND_NS = 5 * NS_PER_S  # how long a receiver may take to reconnect
 _PLAIN = OutputRoute()
 
@@ -44,7 +108,6 @@ class Player:
         self._is_complete = True
         self._is_stopping = False
         self.sender = MidiSender(ledger, clock)
-        self._rehearsal = Rehearsal(clock)
         self._queues = self._unheard()  # one for each output; ``on_sent`` gets the events of the first
         self.latency = LatencyHistogram()
         self.late_note_ons = 0
@@ -73,9 +136,9 @@ class Player:
         with self._changed:
             for queue in self._queues:
                 queue.clear()
-                now_ns, endings = self._clock(), queue.note_offs()
-                self._send(queue, queue.prepare([Timed(now_ns, event) for event in endings]))
-                sounded = sounded or bool(endings)
+                for event in queue.note_offs():
+                    sounded = True
+                    self._send(queue, Timed(self._clock(), event))
         return sounded
 
     def attach(self, *outputs: Output) -> None:
@@ -128,7 +191,14 @@ class Player:
     def send_due(self) -> int | None:
         """Send what is due now; return the moment of the next event, None when none waits."""
         with self._changed:
-            self._send_in_time(self._due(self._clock()))
+            for queue in self._queues:
+                for timed in queue.due(self._clock()):
+                    written_ns = max(timed.at_ns, queue.as_written(timed).at_ns)  # late only after both
+                    if isinstance(timed.event, NoteOn) and self._clock() - written_ns > LATE_NS:
+                        self.late_note_ons += 1
+                        continue
+                    self._send(queue, timed)
+                    self.latency.add(self._clock() - timed.at_ns)
             return min((next_ns for queue in self._queues if (next_ns := queue.next_ns()) is not None), default=None)
 
     @property
@@ -152,63 +222,21 @@ class Player:
             self._changed.notify()
 
     def _wait_until(self, next_ns: int | None) -> None:
-        """Wait for that moment and send what is due then, or wait for a change.
-
-        It wakes up 0.35 ms before, and earlier by a rehearsal: waking up takes up to 0.2 ms. The rest it waits busily.
-        Meanwhile it holds the lock: nothing is retracted or added.
-        """
+        """Wait for that moment or for a change; the last 0.15 ms busily, because waking up takes about as long."""
         if next_ns is None:
             self._changed.wait()
             return
-        left_ns = next_ns - self._clock()
-        if left_ns > _AWAKE_NS + self._rehearsal.lasts_ns:
-            self._changed.wait((left_ns - _AWAKE_NS - self._rehearsal.lasts_ns) / NS_PER_S)
-            return
-        parts = self._due(next_ns)
-        self._rehearsal.rehearse(parts, left_ns)
-        while self._clock() < next_ns:
-            pass
-        self._send_in_time(parts)
+        wait_ns = next_ns - self._clock() - _AWAKE_NS
+        if wait_ns > 0:
+            self._changed.wait(wait_ns / NS_PER_S)
+        else:
+            while self._clock() < next_ns:
+                pass
 
     def _unheard(self) -> tuple[OutputQueue, ...]:
         return (OutputQueue(AttachedOutput(None, _PLAIN), self.sender),)
 
-    def _due(self, until_ns: int) -> list[tuple[OutputQueue, Prepared]]:
-        """Remove what is due by then from the queues, and prepare it, in parts that are sent together."""
-        parts = ((queue, due) for queue in self._queues for due in _together(queue.due(until_ns)))
-        return [(queue, queue.prepare(due)) for queue, due in parts]
-
-    def _send_in_time(self, parts: Iterable[tuple[OutputQueue, Prepared]]) -> None:
-        for queue, prepared in parts:
-            now_ns = self._clock()
-            if now_ns - prepared[0][0].at_ns > LATE_NS:
-                in_time = [each for each in prepared if not _is_too_late(queue, each[0], now_ns)]
-                self.late_note_ons += len(prepared) - len(in_time)
-                prepared = in_time
-            sent_ns = self._send(queue, prepared)
-            for timed, _ in prepared:
-                self.latency.add(sent_ns - timed.at_ns)
-
-    def _send(self, queue: OutputQueue, prepared: Prepared) -> int:
-        sent_ns = queue.send(prepared)
-        if queue is self._queues[0]:
-            for timed, _ in prepared:
-                if not is_clock(timed.event):
-                    self._on_sent(queue.as_written(timed))
-        return sent_ns
-
-
-def _together(due: Sequence[Timed]) -> Iterator[Sequence[Timed]]:
-    """Parts of what is due, each to be sent together: a pulse of the clock waits for no note."""
-    for is_of_clock, found in groupby(due, lambda timed: is_clock(timed.event)):
-        events = list(found)
-        most = 1 if is_of_clock else _TOGETHER
-        yield from (events[begin : begin + most] for begin in range(0, len(events), most))
-
-
-def _is_too_late(queue: OutputQueue, timed: Timed, now_ns: int) -> bool:
-    """The event is a note-on whose moment is long past, both as sent and as written."""
-    if not isinstance(timed.event, NoteOn):
-        return False
-    written_ns = max(timed.at_ns, queue.as_written(timed).at_ns)
-    return now_ns - written_ns > LATE_NS
+    def _send(self, queue: OutputQueue, timed: Timed) -> None:
+        queue.send(timed.event)
+        if queue is self._queues[0] and not isinstance(timed.event, Transport | SongPosition):
+            self._on_sent(queue.as_written(timed))

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Sequence
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from pathlib import Path
 
 from livegen.clock import now_ns
@@ -11,7 +11,7 @@ from livegen.events import Timed, from_bytes
 from livegen.midi_out.ledger import ledger_folder
 from livegen.midi_out.receivers import Receivers
 from livegen.midi_out.sender import Output
-from livegen.midi_ports.client import MidiClient, MidiSystemError, send_each
+from livegen.midi_ports.client import MidiClient, MidiSystemError
 from livegen.midi_ports.connections import Connections, open_connections
 from livegen.midi_ports.hot_plug import HotPlug
 from livegen.midi_ports.names import (
@@ -117,11 +117,14 @@ class VirtualOutput:
         self.peers: frozenset[Peer] = frozenset()
         self.watch: ConnectionWatch | None = None
 
-    def send(self, *messages: bytes) -> None:
-        """Send MIDI messages now, in this order."""
-        recording = self._receivers.sending(messages) if self._receivers else nullcontext()
-        with suppress(MidiSystemError), recording:  # a MIDI system that has just ended: the port manager reports it
-            send_each(self._client, messages)
+    def send(self, message: bytes) -> None:
+        """Send one MIDI message now."""
+        with suppress(MidiSystemError):  # a MIDI system that has just ended: the port manager reports it
+            if self._receivers is None:
+                self._client.send(message)
+                return
+            with self._receivers.sending(message):
+                self._client.send(message)
 
     def poll(self, name: str, connections: Connections) -> None:
         """See who is connected to the port, which has that name; who has come back gets what it is owed."""
@@ -165,12 +168,12 @@ class Destination:
         """The port was there at the last ``poll``."""
         return self._client is not None
 
-    def send(self, *messages: bytes) -> None:
-        """Send MIDI messages now, in this order, if the port is connected."""
+    def send(self, message: bytes) -> None:
+        """Send one MIDI message now, if the port is connected."""
         with self._using, suppress(MidiSystemError):  # an unplugged cable: ``poll`` reports it
             if self._client is not None:
-                with self._receivers.sending(messages):
-                    send_each(self._client, messages)
+                with self._receivers.sending(message):
+                    self._client.send(message)
 
     def poll(self, present: list[str], connections: Connections | None) -> list[str]:
         """Disconnect the port when it is gone, connect it when it is there; a line for each."""
@@ -196,7 +199,8 @@ class Destination:
         self._receivers.see([self._peer], self._pay)
 
     def _pay(self, _: Peer, messages: Sequence[bytes]) -> bool:
-        self.send(*messages)
+        for message in messages:
+            self.send(message)
         return True
 
     def _let_go(self, _name: str, _client: MidiClient) -> None:
@@ -211,9 +215,11 @@ class MemoryOutput:
     def __init__(self) -> None:
         self.sent: list[Timed] = []
 
-    def send(self, *messages: bytes) -> None:
-        """Store the events with the moment of their sending."""
-        self.sent += [Timed(now_ns(), event) for message in messages if (event := from_bytes(message))]
+    def send(self, message: bytes) -> None:
+        """Store the event with the moment of its sending."""
+        event = from_bytes(message)
+        if event is not None:
+            self.sent.append(Timed(now_ns(), event))
 
 
 def open_output(system: str, name: str, wanted: Sequence[OutputPort] = (OutputPort(),)) -> MidiOutput:

@@ -12,8 +12,8 @@ from hashlib import blake2b
 from pathlib import Path
 
 from livegen.errors import LivegenError
-from livegen.events import to_bytes
-from livegen.midi_out.ledger import Ledger, blank_ledger, changes, map_cells, map_ledger
+from livegen.events import from_bytes, to_bytes
+from livegen.midi_out.ledger import Ledger, blank_ledger, map_cells, map_ledger
 from livegen.midi_ports.names import Peer, is_device
 from livegen.private_folder import make_private
 
@@ -36,16 +36,19 @@ class Receivers:
         self._gone: dict[Peer, Ledger] = {}
 
     @contextmanager
-    def sending(self, messages: Iterable[bytes]) -> Iterator[None]:
-        """Around the sending of messages, together, to all receivers that are connected."""
-        written = changes(messages)
+    def sending(self, message: bytes) -> Iterator[None]:
+        """Around the sending of a message to all receivers that are connected."""
+        event = from_bytes(message)
         with self._lock:
+            if event is None:
+                yield
+                return
             ledgers = (*self._connected.values(), self._unseen)
             for ledger in ledgers:
-                ledger.leaves(written)
+                ledger.leaves(event)
             yield
             for ledger in ledgers:
-                ledger.has_left(written)
+                ledger.has_left(event)
 
     def see(self, peers: Iterable[Peer], pay: Pay) -> None:
         """These are connected now: those that have come back get what they are owed, and only they."""

@@ -53,7 +53,7 @@ class Scheduler:
 
     def clear(self) -> None:
         """Forget all events except those of the clock, which others follow."""
-        self._keep(lambda timed: is_clock(timed.event))
+        self._keep(lambda timed: _is_clock(timed.event))
 
     def retract(self, after_ns: int, now_ns: int, endings: Sequence[Event], kept_pitches: Collection[int] = ()) -> None:
         """Forget events due after ``after_ns``, and end what would hang, as soon as the remaining events allow.
@@ -61,7 +61,7 @@ class Scheduler:
         ``endings``: the events that end each note, pedal and bend that lasts now. One note of each of ``kept_pitches``
         sounds on, and the sustain pedal stays down where ``PEDAL`` is among them.
         """
-        kept = self._keep(lambda timed: timed.at_ns <= after_ns or is_clock(timed.event))
+        kept = self._keep(lambda timed: timed.at_ns <= after_ns or _is_clock(timed.event))
         end_ns = max(after_ns, now_ns, *(timed.at_ns + 1 for timed in kept if isinstance(timed.event, NoteOn)))
         spared = set(kept_pitches)
         for event in _unended(kept, endings):
@@ -82,8 +82,7 @@ def _is_sustain(event: Event) -> bool:
     return isinstance(event, ControlChange) and event.number == SUSTAIN_PEDAL
 
 
-def is_clock(event: Event) -> bool:
-    """The event is of the MIDI clock or its transport."""
+def _is_clock(event: Event) -> bool:
     return isinstance(event, Transport | SongPosition)
 
 

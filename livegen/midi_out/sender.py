@@ -1,22 +1,17 @@
-"""Sends the messages of a moment together, and keeps each note in the ledger while it may sound."""
+"""Sends messages one at a time, and keeps each note in the ledger while it may sound."""
 
 import threading
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from mmap import mmap
 from typing import Protocol
 
 from livegen.events import ControlChange, Event, NoteOff, NoteOn, from_bytes, to_bytes
 from livegen.midi_out.control_loop import ControlLoop
-from livegen.midi_out.ledger import Ledger, changes
+from livegen.midi_out.ledger import Ledger
 from livegen.midi_out.limiter import OutputLimiter
 from livegen.midi_out.sounding import SoundingNotes
 from livegen.routing import OutputRoute
-
-_KNOWN = 1024  # events of late, whose messages are kept at hand
-
-Message = tuple[Event | None, bytes]  # a message, and the event it is; None: of a kind that is no event
 
 
 class OnNote(Protocol):
@@ -28,15 +23,9 @@ class OnNote(Protocol):
 class Output(Protocol):
     """An output for MIDI messages."""
 
-    def send(self, *messages: bytes) -> None:
-        """Send MIDI messages now, in this order. Without any, it only looks at what sending needs."""
+    def send(self, message: bytes) -> None:
+        """Send one MIDI message now."""
         ...
-
-
-@lru_cache(_KNOWN)
-def message_of(event: Event) -> Message:
-    """An event with its message."""
-    return event, to_bytes(event)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,7 +43,7 @@ class AttachedOutput:
 
 
 class MidiSender:
-    """The outputs and the ledger under one lock, which is held for a few messages and never while waiting. Any thread.
+    """The outputs and the ledger under one lock, which is held for one message and never while waiting. Any thread.
 
     The ledger holds what was sent: channel and pitch after routing, once for each output that was sent it.
     """
@@ -110,13 +99,13 @@ class MidiSender:
         with self._sending:
             self._ledger.confirm_delivery()
 
-    def send(self, attached: AttachedOutput, messages: Iterable[Message], *, written: Iterable[Event] = ()) -> int:
-        """Send these routed messages together, now; return when they had left. ``written``: before routing."""
+    def send(self, attached: AttachedOutput, events: Sequence[Event], *, written: Event | None = None) -> None:
+        """Send these routed events now; ``written`` is the event before routing."""
         with self._sending:
-            at_ns = self._send(attached, messages, is_passed=False) if attached.output else self._clock()
-            for event in written:
-                attached.sounding.wrote(event, at_ns)
-            return at_ns
+            if written is not None:
+                attached.sounding.wrote(written, self._clock())
+            for event in events if attached.output else ():
+                self._send(attached, event, to_bytes(event), is_passed=False)
 
     def written_endings(self, attached: AttachedOutput) -> Sequence[Event]:
         """The events that end the notes, pedals and bends that were written for this output, as written."""
@@ -134,7 +123,7 @@ class MidiSender:
             for each in self._unlooped(message, channel):
                 for attached in self._attached:
                     if passed := attached.route.passed(each, channel):
-                        self._send(attached, [(from_bytes(passed), passed)], is_passed=True)
+                        self._send(attached, from_bytes(passed), passed, is_passed=True)
 
     def control(self, number: int, value: int) -> None:
         """Set a controller at every output, on the channels that the output uses."""
@@ -142,7 +131,7 @@ class MidiSender:
             for attached in self._attached:
                 for channel in dict.fromkeys(attached.route.channels or (0,)):
                     event = ControlChange(number, value, channel)
-                    self._send(attached, [message_of(event)], is_passed=False)
+                    self._send(attached, event, to_bytes(event), is_passed=False)
 
     def end_overlong(self) -> int:
         """End notes that exceed the longest duration, or all notes at a level of 0; return how many.
@@ -155,7 +144,7 @@ class MidiSender:
             before_ns = self._clock() - (self.limiter.longest_ns if self.limiter.level else 0)
             overdue = [(attached, e) for attached in self._attached for e in attached.sounding.overdue(before_ns)]
             for attached, ending in overdue:
-                self._send(attached, [message_of(ending)], is_passed=False)
+                self._send(attached, ending, to_bytes(ending), is_passed=False)
             return len(overdue)
 
     def resend_pending(self) -> bool:
@@ -173,61 +162,26 @@ class MidiSender:
             if self._ledger.pending_offs():
                 self._ledger.clear_pending()
 
-    def _send(self, attached: AttachedOutput, messages: Iterable[Message], *, is_passed: bool) -> int:
-        """Send messages, as many together as can be; return when they had left."""
-        ready: list[bytes] = []
-        counted: list[tuple[Event, bytes]] = []  # of these the ones that the ledger is told
-        has_begun, now_ns = False, self._clock()
-        for event, message in messages:
-            if has_begun and isinstance(event, NoteOff):  # it may end a note that has not left yet
-                self._let_go(attached, ready, counted)
-                ready, counted, has_begun = [], [], False
-            if event is None or attached.sounding.is_stray(event):  # it ends no note that this output was sent
-                ready.append(message)
-                continue
-            limited = self.limiter.limited(event)
-            if limited is None:
-                continue
-            if isinstance(limited, NoteOn):
-                has_begun = True
-                if self._ledger.is_pending(limited):
-                    self._let_go(attached, ready, counted)
-                    ready, counted = [], []
-                    self._send_pending_before(limited)
-                if self.on_note:
-                    self.on_note(limited, now_ns, is_passed=is_passed)
-            ready.append(message if limited is event else to_bytes(limited))
-            counted.append((limited, ready[-1]))
-        return self._let_go(attached, ready, counted)
-
-    def look_up(self, attached: AttachedOutput, messages: Sequence[Message]) -> None:
-        """Look at what sending these needs, and change nothing."""
-        with self._sending:
-            for event, _ in messages:
-                if event is not None and not attached.sounding.is_stray(event):
-                    self.limiter.limited(event)
-            self._ledger.look_up(changes(message for _, message in messages))
-            if attached.output:
-                attached.output.send()
-
-    def _let_go(
-        self, attached: AttachedOutput, messages: Sequence[bytes], counted: Sequence[tuple[Event, bytes]]
-    ) -> int:
-        """Send messages together, with what is ``counted`` of them in the ledger; return when they had left."""
+    def _send(self, attached: AttachedOutput, event: Event | None, message: bytes, *, is_passed: bool) -> None:
         assert attached.output
-        written = changes(message for _, message in counted)
-        self._ledger.leaves(written)
-        attached.output.send(*messages)
-        sent_ns = self._clock()
-        self._ledger.has_left(written)
-        for event, _ in counted:
-            attached.sounding.sent(event, sent_ns)
-        return sent_ns
-
-    def _send_pending_before(self, event: Event) -> None:
+        if event is None or attached.sounding.is_stray(event):  # it ends no note that this output was sent
+            attached.output.send(message)
+            return
+        limited = self.limiter.limited(event)
+        if limited is None:
+            return
+        if limited is not event:
+            event, message = limited, to_bytes(limited)
         for ending in self._ledger.pending_before(event):
             for each in self._returned:
                 each.send(ending)
+        self._ledger.leaves(event)
+        now_ns = self._clock()
+        if isinstance(event, NoteOn) and self.on_note:
+            self.on_note(event, now_ns, is_passed=is_passed)
+        attached.output.send(message)
+        self._ledger.has_left(event)
+        attached.sounding.sent(event, now_ns)
 
     def _unlooped(self, message: bytes, channel: int | None) -> Sequence[bytes]:
         """The messages to pass on now: not one that has come round by a cable.

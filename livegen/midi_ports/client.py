@@ -1,6 +1,6 @@
 """What a client of a MIDI system offers, whichever library reaches that system."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Literal, Protocol
 
 Direction = Literal["input", "output"]
@@ -39,18 +39,6 @@ class MidiClient(Protocol):
 
     def close(self) -> None:
         """Close the client, when what was sent is on its way."""
-
-
-def send_each(client: MidiClient, messages: Iterable[bytes]) -> None:
-    """Send these messages now, in this order. Where one cannot be sent, the others are; then it raises its error."""
-    failed = None
-    for message in messages:
-        try:
-            client.send(message)
-        except MidiSystemError as error:
-            failed = error
-    if failed:
-        raise failed
 
 
 MakeClient = Callable[[Direction, str], MidiClient]  # of our client's name

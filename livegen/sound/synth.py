@@ -35,12 +35,8 @@ class Synth:
         """It takes commands."""
         return self._is_listening
 
-    def send(self, *messages: bytes) -> None:
-        """Play MIDI messages now, in this order; what comes while it starts is not played."""
-        for message in messages:
-            self._play(message)
-
-    def _play(self, message: bytes) -> None:
+    def send(self, message: bytes) -> None:
+        """Play one MIDI message now; what comes while it starts is not played."""
         command = command_for(message)
         if command is None:
             return

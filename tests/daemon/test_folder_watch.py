@@ -4,8 +4,8 @@ import shutil
 from pathlib import Path
 
 from livegen.daemon.folder_watch import FolderWatch, RuntimeFile
-from livegen.events import ControlChange, NoteOff, NoteOn, to_bytes
-from livegen.midi_out.ledger import Ledger, changes, open_ledger
+from livegen.events import ControlChange, NoteOff, NoteOn
+from livegen.midi_out.ledger import Ledger, open_ledger
 from livegen.midi_out.sender import MidiSender
 
 MADE_ANEW = "the runtime folder was removed: made anew, with the list of sounding notes"
@@ -20,13 +20,13 @@ def test_a_note_that_sounds_is_in_the_file_that_is_made_anew_and_so_is_one_that_
     with open_ledger("duo", folder) as ledger:
         watching = watch(ledger, folder, said)
         for _ in range(3):
-            ledger.leaves(changes([to_bytes(NoteOn(60))]))
-            ledger.leaves(changes([to_bytes(ControlChange(64, 127))]))
+            ledger.leaves(NoteOn(60))
+            ledger.leaves(ControlChange(64, 127))
             shutil.rmtree(folder)
             watching.poll()
             watching.poll()
-            ledger.has_left(changes([to_bytes(NoteOff(60))]))
-        ledger.leaves(changes([to_bytes(NoteOn(72))]))
+            ledger.has_left(NoteOff(60))
+        ledger.leaves(NoteOn(72))
         kept = (folder / "duo.ledger").read_bytes()
         watching.close()
 
@@ -45,7 +45,7 @@ def test_the_new_file_is_locked_as_the_old_one_was(tmp_path: Path):
         watching = watch(ledger, folder, said)
         shutil.rmtree(folder)
         with open_ledger("duo", folder) as of_another:  # which was started meanwhile
-            of_another.leaves(changes([to_bytes(NoteOn(50))]))
+            of_another.leaves(NoteOn(50))
             watching.poll()
             watching.poll()
             foreign = of_another.sounding()
@@ -67,7 +67,7 @@ def test_where_it_cannot_be_made_anew_that_is_said_once_and_it_is_tried_again(tm
         folder.write_text("in the way")
         for _ in range(3):
             watching.poll()
-        ledger.leaves(changes([to_bytes(NoteOn(60))]))
+        ledger.leaves(NoteOn(60))
         folder.unlink()
         (tmp_path / "elsewhere").mkdir()
         folder.symlink_to("elsewhere")

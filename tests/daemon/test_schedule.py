@@ -9,7 +9,7 @@ from livegen.clock import NS_PER_MS, NS_PER_S, ManualClock
 from livegen.daemon.schedule import OpeningSchedule
 from livegen.events import NoteOff, NoteOn, from_bytes
 from livegen.midi_out.ledger import blank_ledger
-from livegen.midi_out.sender import MidiSender, message_of
+from livegen.midi_out.sender import MidiSender
 from livegen.routing import OutputRoute
 from livegen.settings import Settings, load
 
@@ -24,8 +24,8 @@ class EventLog:
     def __init__(self) -> None:
         self.events: list[object] = []
 
-    def send(self, *messages: bytes) -> None:
-        self.events += map(from_bytes, messages)
+    def send(self, message: bytes) -> None:
+        self.events.append(from_bytes(message))
 
 
 class Gallery:
@@ -67,7 +67,7 @@ class Gallery:
             self.clock.move_to(self.clock.now_ns() + LOOK_NS)
             self.day_s += LOOK_NS / NS_PER_S
             self.schedule.poll(self.settings, self.clock.now_ns())
-            self.sender.send(self.attached, map(message_of, [NoteOn(60, 100), NoteOff(60)]))
+            self.sender.send(self.attached, [NoteOn(60, 100), NoteOff(60)])
         return [event.velocity for event in self.output.events[before:] if isinstance(event, NoteOn)]
 
     def _take_role(self, role: str) -> None:

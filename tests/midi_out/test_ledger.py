@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis.strategies import dictionaries, integers
 
 from livegen.errors import RunningError
-from livegen.events import PEDALS, ControlChange, NoteOff, NoteOn, PitchBend, to_bytes
-from livegen.midi_out.ledger import Ledger, blank_cells, blank_ledger, changes, keep_ledger, ledger_folder, open_ledger
+from livegen.events import PEDALS, ControlChange, NoteOff, NoteOn, PitchBend
+from livegen.midi_out.ledger import blank_ledger, keep_ledger, ledger_folder, open_ledger
 
 SOUNDING = 16  # where the counts begin, after the header
 CONTROLS = 5  # that last: four pedals and the bend
@@ -23,11 +23,11 @@ CONTROLS = 5  # that last: four pedals and the bend
 def test_a_note_sounds_from_before_its_note_on_until_after_its_note_off():
     ledger = blank_ledger()
 
-    ledger.leaves(changes([to_bytes(NoteOn(60, 80, 2))]))
-    ledger.has_left(changes([to_bytes(NoteOn(60, 80, 2))]))
-    ledger.leaves(changes([to_bytes(NoteOff(60, 2))]))
+    ledger.leaves(NoteOn(60, 80, 2))
+    ledger.has_left(NoteOn(60, 80, 2))
+    ledger.leaves(NoteOff(60, 2))
     before = ledger.sounding()
-    ledger.has_left(changes([to_bytes(NoteOff(60, 2))]))
+    ledger.has_left(NoteOff(60, 2))
 
     assert before == (NoteOff(60, 2),)
     assert ledger.sounding() == ()
@@ -36,7 +36,7 @@ def test_a_note_sounds_from_before_its_note_on_until_after_its_note_off():
 def test_each_note_on_has_its_own_note_off():
     ledger = blank_ledger()
     for event in (NoteOn(60), NoteOn(60), NoteOn(64, 1, 9)):
-        ledger.leaves(changes([to_bytes(event)]))
+        ledger.leaves(event)
 
     assert ledger.sounding() == (NoteOff(60), NoteOff(60), NoteOff(64, 9))
 
@@ -44,7 +44,7 @@ def test_each_note_on_has_its_own_note_off():
 def test_endings_are_every_note_off_and_then_the_controls_on_the_channels_in_use():
     ledger = blank_ledger()
     for event in (NoteOn(60), NoteOn(64, 1, 9), ControlChange(64, 127, 3)):
-        ledger.leaves(changes([to_bytes(event)]))
+        ledger.leaves(event)
 
     controls = [ControlChange(number, 0, channel) for channel in (0, 3, 9) for number in (64, 123, 120)]
     assert ledger.note_offs() == (NoteOff(60), NoteOff(64, 9), *controls)
@@ -53,7 +53,7 @@ def test_endings_are_every_note_off_and_then_the_controls_on_the_channels_in_use
 def test_a_stray_note_off_changes_nothing():
     ledger = blank_ledger()
 
-    ledger.has_left(changes([to_bytes(NoteOff(60))]))
+    ledger.has_left(NoteOff(60))
 
     assert ledger.note_offs() == ()
 
@@ -61,9 +61,9 @@ def test_a_stray_note_off_changes_nothing():
 def test_a_pedal_is_down_until_it_is_lifted():
     ledger = blank_ledger()
 
-    ledger.leaves(changes([to_bytes(ControlChange(64, 64, 1))]))
+    ledger.leaves(ControlChange(64, 64, 1))
     down = ledger.held()
-    ledger.has_left(changes([to_bytes(ControlChange(64, 0, 1))]))
+    ledger.has_left(ControlChange(64, 0, 1))
 
     assert (down, ledger.held()) == ((ControlChange(64, 0, 1),), ())
 
@@ -72,11 +72,11 @@ def test_what_a_killed_process_left_sounding_is_pending_in_the_next(tmp_path: Pa
     script = """
 import os, sys
 from pathlib import Path
-from livegen.events import ControlChange, NoteOn, to_bytes
-from livegen.midi_out.ledger import changes, open_ledger
+from livegen.events import ControlChange, NoteOn
+from livegen.midi_out.ledger import open_ledger
 with open_ledger("duo", Path(sys.argv[1])) as ledger:
     for event in (NoteOn(60), NoteOn(60), NoteOn(64, 1, 9), ControlChange(64, 127, 3)):
-        ledger.leaves(changes([to_bytes(event)]))
+        ledger.leaves(event)
     os.kill(os.getpid(), 9)
 """
     subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=False)
@@ -95,7 +95,7 @@ with open_ledger("duo", Path(sys.argv[1])) as ledger:
 def test_what_is_pending_outlives_another_kill(tmp_path: Path):
     for _ in range(2):
         with open_ledger("duo", tmp_path) as ledger:
-            ledger.leaves(changes([to_bytes(NoteOn(60))]))
+            ledger.leaves(NoteOn(60))
 
     with open_ledger("duo", tmp_path) as ledger:
         assert ledger.pending_offs() == (NoteOff(60),)
@@ -103,11 +103,11 @@ def test_what_is_pending_outlives_another_kill(tmp_path: Path):
 
 def test_a_pending_note_that_sounds_anew_is_left_alone():
     ledger = blank_ledger()
-    ledger.leaves(changes([to_bytes(NoteOn(60))]))
-    ledger.leaves(changes([to_bytes(NoteOn(62))]))
+    ledger.leaves(NoteOn(60))
+    ledger.leaves(NoteOn(62))
     ledger.mark_pending_off()
 
-    ledger.leaves(changes([to_bytes(NoteOn(60))]))
+    ledger.leaves(NoteOn(60))
 
     assert ledger.pending_offs() == (NoteOff(62),)
 
@@ -115,51 +115,16 @@ def test_a_pending_note_that_sounds_anew_is_left_alone():
 def test_a_pending_pedal_that_is_pressed_anew_is_left_alone_and_pending_again_when_it_is_up():
     ledger = blank_ledger()
     up = ControlChange(64, 0, 1)
-    ledger.leaves(changes([to_bytes(ControlChange(64, 127, 1))]))
+    ledger.leaves(ControlChange(64, 127, 1))
     ledger.mark_pending_off()
     pending_offs = [ledger.pending_offs()]
-    ledger.leaves(changes([to_bytes(ControlChange(64, 127, 1))]))
+    ledger.leaves(ControlChange(64, 127, 1))
     pending_offs.append(ledger.pending_offs())
-    ledger.has_left(changes([to_bytes(up)]))
+    ledger.has_left(up)
     pending_offs.append(ledger.pending_offs())
     ledger.clear_pending()
 
     assert (*pending_offs, ledger.pending_offs()) == ((up,), (), (up,), ())
-
-
-def test_what_begins_again_within_a_moment_stays_recorded_throughout():
-    seen: set[tuple[object, ...]] = set()
-
-    class Watched(bytearray):
-        def __setitem__(self, cell: int, value: int) -> None:  # type: ignore[override]
-            super().__setitem__(cell, value)
-            seen.add(ledger.lasting())
-
-    cells = Watched(len(blank_cells()))
-    ledger = Ledger(cells)
-    moment = [NoteOff(60), ControlChange(64, 0), PitchBend(0), NoteOn(60), ControlChange(64, 127), PitchBend(5)]
-    began = changes(map(to_bytes, moment[3:]))
-    ledger.leaves(began)
-    ledger.has_left(began)
-    seen.clear()
-
-    again = changes(map(to_bytes, moment))
-    ledger.leaves(again)
-    ledger.has_left(again)
-
-    assert seen
-    assert all({NoteOff(60), ControlChange(64, 0), PitchBend(0)} <= {*lasting} for lasting in seen)
-    assert ledger.lasting() == (NoteOff(60), ControlChange(64, 0), PitchBend(0))
-
-
-def test_the_end_of_a_note_that_it_does_not_know_takes_none_that_begins_within_the_same_moment():
-    ledger = blank_ledger()
-    moment = changes(map(to_bytes, [NoteOff(60), NoteOn(60, 80)]))
-
-    ledger.leaves(moment)
-    ledger.has_left(moment)
-
-    assert ledger.sounding() == (NoteOff(60),)
 
 
 def test_a_second_process_is_refused_in_one_line_that_names_the_first(tmp_path: Path):
@@ -178,7 +143,7 @@ def test_a_second_process_is_refused_in_one_line_that_names_the_first(tmp_path: 
 
 def test_another_name_is_another_ledger(tmp_path: Path):
     with open_ledger("duo", tmp_path) as first, open_ledger("duo-2", tmp_path) as second:
-        first.leaves(changes([to_bytes(NoteOn(60))]))
+        first.leaves(NoteOn(60))
 
         assert second.sounding() == ()
 
@@ -214,12 +179,12 @@ def test_a_ledger_whose_bits_were_flipped_everywhere_owes_each_channel_its_silen
 def test_a_bend_is_centred_like_a_pedal_is_lifted(tmp_path: Path):
     with open_ledger("duo", tmp_path) as ledger:
         for event in (PitchBend(3000, 2), PitchBend(-10, 2), ControlChange(64, 127, 1), NoteOn(60, 80, 1)):
-            ledger.leaves(changes([to_bytes(event)]))
-            ledger.has_left(changes([to_bytes(event)]))
+            ledger.leaves(event)
+            ledger.has_left(event)
         held, note_offs = ledger.held(), ledger.note_offs()
     with open_ledger("duo", tmp_path) as ledger:
         pending_offs = ledger.pending_offs()
-        ledger.leaves(changes([to_bytes(PitchBend(5, 2))]))
+        ledger.leaves(PitchBend(5, 2))
         bent_anew = ledger.pending_offs()
 
     silences = [ControlChange(number, 0, channel) for channel in (1, 2) for number in (64, 123, 120)]
@@ -278,10 +243,10 @@ def test_a_full_disk_is_said_at_the_start_and_does_not_kill_at_the_first_note(tm
     script = """
 import sys
 from pathlib import Path
-from livegen.events import NoteOn, to_bytes
-from livegen.midi_out.ledger import changes, open_ledger
+from livegen.events import NoteOn
+from livegen.midi_out.ledger import open_ledger
 with open_ledger("duo", Path(sys.argv[1])) as ledger:
-    ledger.leaves(changes([to_bytes(NoteOn(60))]))
+    ledger.leaves(NoteOn(60))
 """
     try:
         with suppress(OSError):
@@ -319,7 +284,7 @@ def test_where_nothing_can_be_written_notes_are_kept_in_memory_and_that_is_said_
     said: list[str] = []
 
     with keep_ledger("duo", tmp_path / "file" / "livegen", said.append) as ledger:
-        ledger.leaves(changes([to_bytes(NoteOn(60))]))
+        ledger.leaves(NoteOn(60))
         sounding = ledger.sounding()
 
     assert sounding == (NoteOff(60),)
@@ -336,8 +301,8 @@ def test_a_service_keeps_its_ledger_in_its_own_folder(monkeypatch: pytest.Monkey
 def test_a_bit_that_flips_anywhere_in_the_file_leaves_no_note_and_no_pedal_hanging(tmp_path: Path):
     path = tmp_path / "duo.ledger"
     with open_ledger("duo", tmp_path) as ledger:
-        ledger.leaves(changes([to_bytes(NoteOn(60))]))
-        ledger.leaves(changes([to_bytes(ControlChange(64, 127, 3))]))
+        ledger.leaves(NoteOn(60))
+        ledger.leaves(ControlChange(64, 127, 3))
     whole = path.read_bytes()
 
     lost = []
@@ -355,12 +320,12 @@ def test_a_bit_that_flips_anywhere_in_the_file_leaves_no_note_and_no_pedal_hangi
 def test_what_ended_since_the_receiver_was_last_seen_is_pending_too():
     ledger = blank_ledger()
     for event in (NoteOn(60), NoteOn(62), ControlChange(64, 127, 3)):
-        ledger.leaves(changes([to_bytes(event)]))
-    ledger.has_left(changes([to_bytes(NoteOff(60))]))
+        ledger.leaves(event)
+    ledger.has_left(NoteOff(60))
     ledger.confirm_delivery()
     ledger.confirm_delivery()
-    ledger.has_left(changes([to_bytes(NoteOff(62))]))
-    ledger.has_left(changes([to_bytes(ControlChange(64, 0, 3))]))
+    ledger.has_left(NoteOff(62))
+    ledger.has_left(ControlChange(64, 0, 3))
 
     ledger.mark_pending_off()
 
@@ -369,11 +334,11 @@ def test_what_ended_since_the_receiver_was_last_seen_is_pending_too():
 
 def test_a_note_that_begins_anew_is_first_sent_what_is_pending():
     ledger = blank_ledger()
-    ledger.leaves(changes([to_bytes(NoteOn(60))]))
+    ledger.leaves(NoteOn(60))
     ledger.mark_pending_off()
 
     before = ledger.pending_before(NoteOn(60))
-    ledger.leaves(changes([to_bytes(NoteOn(60))]))
+    ledger.leaves(NoteOn(60))
 
     assert (before, ledger.pending_before(NoteOn(60))) == ((NoteOff(60),), ())
 
@@ -381,7 +346,7 @@ def test_a_note_that_begins_anew_is_first_sent_what_is_pending():
 @pytest.mark.parametrize("pedal", PEDALS)
 def test_each_pedal_is_owed_its_end_after_a_kill(tmp_path: Path, pedal: int):
     with open_ledger("duo", tmp_path) as ledger:
-        ledger.leaves(changes([to_bytes(ControlChange(pedal, 127, 3))]))
+        ledger.leaves(ControlChange(pedal, 127, 3))
         held, note_offs = ledger.held(), ledger.note_offs()
     with open_ledger("duo", tmp_path) as ledger:
         pending_offs = ledger.pending_offs()

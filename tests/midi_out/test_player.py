@@ -3,7 +3,7 @@
 import threading
 
 from livegen.clock import NS_PER_MS, NS_PER_S, ManualClock
-from livegen.events import ControlChange, Event, NoteOff, NoteOn, Timed, Transport, from_bytes
+from livegen.events import ControlChange, Event, NoteOff, NoteOn, Timed, from_bytes
 from livegen.midi_out.ledger import blank_ledger
 from livegen.midi_out.player import Player
 from livegen.routing import OutputRoute
@@ -15,8 +15,8 @@ class EventLog:
     def __init__(self) -> None:
         self.events: list[Event | None] = []
 
-    def send(self, *messages: bytes) -> None:
-        self.events += map(from_bytes, messages)
+    def send(self, message: bytes) -> None:
+        self.events.append(from_bytes(message))
 
 
 class Stand:
@@ -203,8 +203,8 @@ def test_a_note_is_in_the_ledger_before_its_note_on_leaves_and_until_its_note_of
     sounding_at_send: list[tuple[NoteOff, ...]] = []
 
     class FrameTap:
-        def send(self, *messages: bytes) -> None:
-            sounding_at_send.extend(ledger.sounding() for _ in messages)
+        def send(self, _message: bytes) -> None:
+            sounding_at_send.append(ledger.sounding())
 
     player = Player(ledger, lambda _: None, clock=lambda: 1)
     player.attach(FrameTap())
@@ -213,27 +213,6 @@ def test_a_note_is_in_the_ledger_before_its_note_on_leaves_and_until_its_note_of
 
     assert sounding_at_send == [(NoteOff(60),), (NoteOff(60),)]
     assert ledger.sounding() == ()
-
-
-def test_the_events_of_one_moment_leave_together_and_a_pulse_of_the_clock_before_them_alone():
-    together: list[tuple[Event | None, ...]] = []
-
-    class Calls:
-        def send(self, *messages: bytes) -> None:
-            together.append(tuple(map(from_bytes, messages)))
-
-    clock, seen = ManualClock(), list[Timed]()
-    player = Player(blank_ledger(), seen.append, clock=clock.now_ns)
-    player.attach(Calls())
-    chord = [Timed(5, NoteOn(pitch)) for pitch in range(40, 60)]
-    player.play([*chord, Timed(5, Transport.CLOCK), Timed(5, ControlChange(64, 127))])
-    clock.move_to(5)
-    player.send_due()
-
-    notes = [timed.event for timed in chord]
-    assert together == [(Transport.CLOCK,), (ControlChange(64, 127), *notes[:15]), (*notes[15:],)]
-    assert [timed.event for timed in seen] == [ControlChange(64, 127), *notes]
-    assert player.latency.count == 22
 
 
 def test_each_output_has_its_own_moment_channels_and_pitch():

@@ -1,14 +1,9 @@
 """The virtual output."""
 
-from pathlib import Path
-
 import pytest
 
-from livegen.events import ControlChange, NoteOff, NoteOn, to_bytes
 from livegen.midi_out import port
-from livegen.midi_out.port import VirtualOutput, open_output
-from livegen.midi_out.receivers import Receivers
-from livegen.midi_ports.client import MidiSystemError
+from livegen.midi_out.port import open_output
 
 
 class Client:
@@ -37,33 +32,3 @@ def test_where_programs_are_found_by_their_names_it_has_one_of_its_own(
     open_output(system, "duet")
 
     assert (opened, client.ports) == ([("output", system, name)], ["out"])
-
-
-class Failing(Client):
-    """A client that cannot send a pedal."""
-
-    def __init__(self) -> None:
-        super().__init__("jack")
-        self.sent: list[bytes] = []
-
-    def send(self, message: bytes) -> None:
-        if message[0] == 0xB0:
-            raise MidiSystemError("not now")
-        self.sent.append(message)
-
-
-def test_what_is_sent_together_leaves_though_one_message_cannot_and_its_ends_are_still_owed(tmp_path: Path):
-    client, paid = Failing(), []
-    receivers = Receivers(tmp_path)
-    receivers.see([("synth:in", "7")], lambda *_: True)
-    output = VirtualOutput(client, receivers)  # type: ignore[arg-type]
-    on, up, off = (to_bytes(event) for event in (NoteOn(60, 80), ControlChange(64, 0), NoteOff(60)))
-
-    output.send(on)
-    output.send(off, up, on)
-    output.send(off, up)
-    receivers.see([], lambda *_: True)
-    receivers.see([("synth:in", "7")], lambda _, messages: paid.extend(messages) or True)
-
-    assert client.sent == [on, off, on, off]
-    assert off in paid

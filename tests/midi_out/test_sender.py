@@ -1,14 +1,13 @@
 """Where messages leave, and what is written down of them."""
 
-import random
 from collections import Counter
 
 import pytest
 
 from livegen.clock import NS_PER_MS, ManualClock
-from livegen.events import PEDALS, ControlChange, Event, NoteOff, NoteOn, PitchBend
+from livegen.events import PEDALS, ControlChange, NoteOff, NoteOn, PitchBend
 from livegen.midi_out.ledger import Ledger, blank_ledger
-from livegen.midi_out.sender import MidiSender, message_of
+from livegen.midi_out.sender import MidiSender
 from livegen.routing import OutputRoute
 
 
@@ -18,8 +17,8 @@ class EventLog:
     def __init__(self) -> None:
         self.messages: list[str] = []
 
-    def send(self, *messages: bytes) -> None:
-        self.messages += [message.hex(" ") for message in messages]
+    def send(self, message: bytes) -> None:
+        self.messages.append(message.hex(" "))
 
 
 class Stand:
@@ -165,7 +164,7 @@ def test_a_pedal_that_was_written_is_lifted_in_silence_and_when_it_is_down_too_l
     stand = Stand()
     down = [ControlChange(66, 127, 2), ControlChange(67, 127, 2)]
     for event in down:
-        stand.sender.send(stand.attached, map(message_of, [event]), written=[event])
+        stand.sender.send(stand.attached, [event], written=event)
     stand.sender.limiter.longest_ns = 30 * NS_PER_MS
     silence = stand.sender.written_silence(stand.attached)
     stand.clock.move_to(30 * NS_PER_MS)
@@ -183,7 +182,7 @@ def test_each_note_on_that_leaves_is_told():
     stand.sender.on_note = lambda note, at_ns, is_passed: told.append((note, at_ns, is_passed))
     stand.clock.move_to(7)
 
-    stand.sender.send(stand.attached, map(message_of, [NoteOn(60, 80), NoteOff(60), ControlChange(1, 2)]))
+    stand.sender.send(stand.attached, [NoteOn(60, 80), NoteOff(60), ControlChange(1, 2)])
     stand.pass_on("90 3e 50")
 
     assert told == [
@@ -198,8 +197,7 @@ def test_nothing_leaves_louder_than_the_limits_whoever_sent_it():
     stand.sender.limiter.velocity, stand.sender.limiter.volume = 90, 100
 
     stand.sender.send(
-        stand.attached,
-        map(message_of, [NoteOn(60, 127), ControlChange(7, 127), ControlChange(7, 20), ControlChange(10, 127)]),
+        stand.attached, [NoteOn(60, 127), ControlChange(7, 127), ControlChange(7, 20), ControlChange(10, 127)]
     )
     stand.pass_on("91 3e 7f")
 
@@ -210,7 +208,7 @@ def test_on_the_way_to_silence_notes_become_softer_and_then_none_begins():
     stand = Stand()
     for level in (1.0, 0.5, 0.001, 0.0):
         stand.sender.limiter.level = level
-        stand.sender.send(stand.attached, map(message_of, [NoteOn(60, 100), NoteOff(60)]))
+        stand.sender.send(stand.attached, [NoteOn(60, 100), NoteOff(60)])
 
     assert [message for message in stand.plain.messages if message.startswith("90")] == [
         "90 3c 64",
@@ -223,9 +221,9 @@ def test_on_the_way_to_silence_notes_become_softer_and_then_none_begins():
 def test_whatever_sounds_for_too_long_is_ended_the_rest_sounds_on():
     stand = Stand()
     stand.sender.limiter.longest_ns = 30 * NS_PER_MS
-    stand.sender.send(stand.attached, map(message_of, [NoteOn(60), NoteOn(60), ControlChange(64, 127)]))
+    stand.sender.send(stand.attached, [NoteOn(60), NoteOn(60), ControlChange(64, 127)])
     stand.clock.move_to(20 * NS_PER_MS)
-    stand.sender.send(stand.attached, map(message_of, [NoteOff(60), NoteOn(62)]))
+    stand.sender.send(stand.attached, [NoteOff(60), NoteOn(62)])
     stand.pass_on("91 40 50")
     before = len(stand.plain.messages)
 
@@ -245,11 +243,11 @@ def test_whatever_sounds_for_too_long_is_ended_the_rest_sounds_on():
 def test_a_note_that_was_ended_may_begin_anew_and_its_late_note_off_hangs_nothing():
     stand = Stand()
     stand.sender.limiter.longest_ns = 30 * NS_PER_MS
-    stand.sender.send(stand.attached, map(message_of, [NoteOn(60)]))
+    stand.sender.send(stand.attached, [NoteOn(60)])
     stand.clock.move_to(30 * NS_PER_MS)
     stand.sender.end_overlong()
 
-    stand.sender.send(stand.attached, map(message_of, [NoteOff(60), NoteOn(60)]))
+    stand.sender.send(stand.attached, [NoteOff(60), NoteOn(60)])
     sounding = stand.ledger.sounding()
     stand.clock.move_to(60 * NS_PER_MS)
     ended = stand.sender.end_overlong()
@@ -259,7 +257,7 @@ def test_a_note_that_was_ended_may_begin_anew_and_its_late_note_off_hangs_nothin
 
 def test_without_a_cap_a_note_sounds_for_hours_and_where_nothing_may_sound_it_ends_at_once():
     stand = Stand()
-    stand.sender.send(stand.attached, map(message_of, [NoteOn(60)]))
+    stand.sender.send(stand.attached, [NoteOn(60)])
     stand.clock.move_to(10 * 3_600_000 * NS_PER_MS)
 
     ended = [stand.sender.end_overlong()]
@@ -276,75 +274,3 @@ def test_a_controller_is_set_on_the_channels_of_each_output():
     stand.sender.control(7, 30)
 
     assert (stand.plain.messages, stand.moved.messages) == (["b0 07 1e"], ["b5 07 1e"])
-
-
-class Witness:
-    """An output that keeps what it is sent together, and what stands in the ledger then."""
-
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
-        self.together: list[tuple[str, ...]] = []
-        self.lasting: list[set[Event]] = []
-
-    def send(self, *messages: bytes) -> None:
-        self.together.append(tuple(message.hex(" ") for message in messages))
-        self.lasting.append({*self._ledger.lasting()})
-
-
-def test_a_chord_is_in_the_ledger_before_the_first_of_its_notes_leaves_and_leaves_together():
-    ledger = blank_ledger()
-    sender = MidiSender(ledger, ManualClock().now_ns)
-    (attached,) = sender.attach([(witness := Witness(ledger), OutputRoute())])
-
-    sender.send(attached, map(message_of, [ControlChange(64, 127), NoteOn(60, 80), NoteOn(64, 80)]))
-    sender.send(attached, map(message_of, [NoteOff(60), NoteOff(64), ControlChange(64, 0)]))
-
-    sounding = {NoteOff(60), NoteOff(64), ControlChange(64, 0)}
-    assert witness.together == [("b0 40 7f", "90 3c 50", "90 40 50"), ("80 3c 00", "80 40 00", "b0 40 00")]
-    assert witness.lasting == [sounding, sounding]
-    assert ledger.lasting() == ()
-
-
-def test_the_pending_end_of_a_note_leaves_before_the_note_and_after_what_came_before_it():
-    stand = Stand()
-    stand.pass_on("90 3c 50")
-    stand.sender.detach((stand.plain, stand.moved))
-    (back,) = stand.sender.attach([(output := EventLog(), OutputRoute())])
-
-    stand.sender.send(back, map(message_of, [NoteOn(62, 80), NoteOn(60, 80), NoteOn(64, 80)]))
-
-    assert output.messages == ["90 3e 50", "80 3c 00", "90 3c 50", "90 40 50"]
-
-
-def test_what_is_sent_together_ends_up_as_if_it_were_sent_one_by_one():
-    chance = random.Random(1)
-    kinds = (
-        lambda: NoteOn(chance.randint(60, 62), chance.choice((1, 90))),
-        lambda: NoteOff(chance.randint(60, 62)),
-        lambda: ControlChange(64, chance.choice((0, 127))),
-        lambda: PitchBend(chance.choice((0, 5))),
-    )
-    for _ in range(300):
-        events = [chance.choice(kinds)() for _ in range(chance.randint(1, 12))]
-        one_by_one, together = Stand(), Stand()
-        for event in events:
-            one_by_one.sender.send(one_by_one.attached, [message_of(event)], written=[event])
-
-        together.sender.send(together.attached, map(message_of, events), written=events)
-
-        assert together.plain.messages == one_by_one.plain.messages
-        assert together.ledger.lasting() == one_by_one.ledger.lasting()
-        assert together.attached.sounding.sent_endings() == one_by_one.attached.sounding.sent_endings()
-        assert together.sender.written_silence(together.attached) == one_by_one.sender.written_silence(
-            one_by_one.attached
-        )
-
-
-def test_looking_up_what_sending_needs_sends_nothing_and_changes_nothing():
-    stand = Stand()
-    stand.sender.send(stand.attached, map(message_of, [NoteOn(60, 80), ControlChange(64, 127)]))
-    lasting, messages = stand.ledger.lasting(), list(stand.plain.messages)
-
-    stand.sender.look_up(stand.attached, [*map(message_of, [NoteOff(60), NoteOn(62), ControlChange(64, 0)])])
-
-    assert (stand.ledger.lasting(), stand.plain.messages) == (lasting, messages)

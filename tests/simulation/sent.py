@@ -77,8 +77,7 @@ class Tap:
         self._output = output
         self._sent = sent
 
-    def send(self, *messages: bytes) -> None:
+    def send(self, message: bytes) -> None:
         """As ``Output.send``."""
-        for message in messages:
-            self._sent.take(self._number, message)
-        self._output.send(*messages)
+        self._sent.take(self._number, message)
+        self._output.send(message)

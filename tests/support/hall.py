@@ -5,8 +5,8 @@ from typing import Any
 
 from livegen.clock import NS_PER_MS, NS_PER_S
 from livegen.engine.engine import Engine
-from livegen.events import Event, NoteOff, NoteOn, Timed, to_bytes
-from livegen.midi_out.ledger import blank_ledger, changes
+from livegen.events import Event, NoteOff, NoteOn, Timed
+from livegen.midi_out.ledger import blank_ledger
 from livegen.midi_out.scheduler import Scheduler
 from livegen.model.bundle import Bundle
 from livegen.settings import Settings, load
@@ -49,9 +49,9 @@ class Hall:
             self.scheduler.retract(plan.retract_ns, self.now_ns, self.ledger.lasting(), plan.kept)
         self.scheduler.add(plan.events)
         for timed in self.scheduler.due(self.now_ns):
-            self.ledger.leaves(changes([to_bytes(timed.event)]))
+            self.ledger.leaves(timed.event)
             self.sent.append(timed)
-            self.ledger.has_left(changes([to_bytes(timed.event)]))
+            self.ledger.has_left(timed.event)
 
     def wait(self, wait_ms: float) -> None:
         """Let so much time pass."""
