@@ -265,9 +265,10 @@ class Settings(_Frozen):
         return self.model_copy(update={"play": self.play.model_copy(update={"seed": seed})})
 
     def with_model(self, model: str) -> Self:
-        """The same settings with this model, unless they name one, or a role asks for several voices at a time."""
-        roles = (self.play.role, self.play.role_after_touch)
-        if "model" in self.play.model_fields_set or "harmonise" in roles:
+        """The same settings with this model, unless they name one, or livegen may be asked to harmonise."""
+        roles = (self.play.role, self.play.role_after_touch, *self.controls.programs)
+        may_harmonise = "harmonise" in roles or "role" in self.controls.cc.values()
+        if "model" in self.play.model_fields_set or may_harmonise:
             return self
         return self.model_copy(update={"play": self.play.model_copy(update={"model": model})})
 

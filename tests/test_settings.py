@@ -3,6 +3,7 @@
 import re
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -265,3 +266,8 @@ def test_a_model_that_the_environment_names_is_named(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("LIVEGEN_PLAY__MODEL", "bach")
 
     assert load(None, {"play": {"model": None}}).with_model("touch").play.model == "bach"
+
+
+@pytest.mark.parametrize("controls", [{"programs": ["respond", "harmonise"]}, {"cc": {20: "role"}}])
+def test_a_usual_model_does_not_play_where_a_program_or_a_knob_may_ask_to_harmonise(controls: dict[str, Any]) -> None:
+    assert load(None, {"controls": controls}).with_model("touch").play.model == "bach"

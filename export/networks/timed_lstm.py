@@ -1,4 +1,4 @@
-"""A stacked LSTM that knows when notes_began: how long ago the last onsets were, and what it read before each note.
+"""A stacked LSTM that knows when notes began: how long ago the last onsets were, and what it read before each note.
 
 Where time is spread over tokens of waiting, a recurrence has to add up by itself how long ago a note began. Here it is
 told. Three parts stand beside the layers, each with a state of its own:

@@ -26,9 +26,8 @@ class RepetitionHistory:
     events: tuple[tuple[int, ...], ...] = ()  # the last complete ones, at most PERIODS
     runs: tuple[int, ...] = (0,) * PERIODS  # how long each period has been repeated, in events
     tokens: tuple[int, ...] = ()  # of the event being written
-    notes: frozenset[int] | None = (
-        None  # the tokens that are events each, and the only ones that count; None: all count
-    )
+    # tokens that are events each, while no others count; None: all count
+    notes: frozenset[int] | None = None
 
     def after(self, token: int, *, is_whole: bool) -> "RepetitionHistory":
         """The history after one more token, which may complete an event."""

@@ -5,7 +5,7 @@ Text Degeneration, 2020. Min-p: Nguyen et al., Turning Up the Heat, 2024.
 """
 
 from collections.abc import Sequence
-from math import isfinite
+from math import inf, isfinite
 
 import numpy as np
 from numpy.random import default_rng  # by name: numpy imports it when it is first used, and the engine can read no file
@@ -63,7 +63,9 @@ class Sampler:
         How likely all of them are together stays as it was: whether time goes on is drawn as before.
         """
         found = logits[waits]
-        top = found.max()
+        top = float(found.max())
+        if top == -inf:  # no wait is possible
+            return logits
         found = (found - top) / temperature
         sharper = found / timing
         changed = logits.copy()

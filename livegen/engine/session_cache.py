@@ -32,6 +32,7 @@ _FADES = 1.5  # a quotation of our own longer than ``quote`` tokens is given up:
 _MOST = 0.95  # of the probability
 _OTHER_LENGTH = 0.1  # of the votes for a sound are for any length of it
 _TINY = 1e-12
+_LEAST = float(np.finfo(np.float64).tiny)
 _LOWEST = -700.0  # log-odds below the highest: in 64 bits these odds are more than 0
 _FEW = 8  # tokens: after so many new ones the agreement is brought forward, else it is counted anew
 _SILENCE = -1  # no sound
@@ -350,7 +351,7 @@ class PlayedCache(SessionCache):
         wanted = own * (1 + _WANTED * share * votes / said)
         wanted *= np.add.reduce(own) / np.add.reduce(wanted)
         mixed = odds.copy()
-        mixed[self._notes] = np.log(np.maximum(wanted, _TINY)) + notes.max()
+        mixed[self._notes] = np.log(np.maximum(wanted, _LEAST)) + notes.max()
         return mixed
 
     def _struck(self, newest: _Onset, key: int, *, is_own: bool) -> _Onset:
