@@ -13,7 +13,7 @@ from export import corpora, train
 from export.corpora import Corpus
 from export.evaluate import Each, OnnxPredictor, evaluate
 from export.measures.continuations import Plan
-from export.measures.loops import longest_real_run
+from export.measures.loops import PERCENTILE, longest_real_run
 from export.measures.music import Event, Music, read
 from export.networks.network import Network
 from export.places import IS_PACKED
@@ -29,6 +29,7 @@ from livegen.model.checksum import with_checksum
 from livegen.version import RUNNING
 
 PIECES = 80
+_OF_NOTES = 95  # percentile: a chord is several notes, so runs of notes are longer than runs of events
 
 
 def ship(run: Path, target: Path, corpus: Corpus, each: Each, sampling: Defaults | None = None) -> Card:
@@ -71,7 +72,8 @@ def longest_run(corpus: Corpus) -> int:
     """How long real music goes on repeating itself: measured on up to ``PIECES`` or so of what it learns from."""
     own = [piece for piece in corpus.split.train if not piece.part]
     pieces = own[:: max(1, len(own) // PIECES)]
-    return longest_real_run([_guarded(corpus.codec, piece.tokens) for piece in pieces], Plan().events)
+    music = [_guarded(corpus.codec, piece.tokens) for piece in pieces]
+    return longest_real_run(music, Plan().events, _OF_NOTES if isinstance(corpus.codec, PlayedCodec) else PERCENTILE)
 
 
 def _guarded(codec: Codec[Any], tokens: Tokens) -> Music:

@@ -28,10 +28,10 @@ def runs(stretches: Sequence[Sequence[Event]]) -> list[int]:
     return [longest_run([event.tokens for event in stretch]) for stretch in stretches]
 
 
-def longest_real_run(music: Sequence[Music], length: int) -> int:
-    """The 99th percentile of the longest runs in stretches of ``length`` events: what a model's card should say."""
+def longest_real_run(music: Sequence[Music], length: int, percentile: int = PERCENTILE) -> int:
+    """A percentile of the longest runs in stretches of ``length`` events: what a model's card should say."""
     found = runs([stretch for piece in music for stretch in excerpts(piece, length)])
-    return max(FEWEST, ceil(np.percentile(found, PERCENTILE)))
+    return max(FEWEST, ceil(np.percentile(found, percentile)))
 
 
 def loops(stretches: Sequence[Sequence[Event]], limit: int) -> Loops:
