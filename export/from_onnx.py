@@ -82,9 +82,7 @@ def from_onnx(path: Path, dropout: Dropout) -> Restored:
 def _read(model: ModelProto, vocab: int) -> _Graph:
     graph = model.graph
     found = {each.name.removesuffix(_HALF): numpy_helper.to_array(each) for each in graph.initializer}
-    weights = {
-        name: array.astype(np.float32) for name, array in found.items() if array.dtype.kind == "f" and array.ndim
-    }
+    weights = {name: array.astype(np.float32) for name, array in found.items() if _is_weight(name, array)}
     kinds = {node.op_type for node in graph.node if node.op_type in _RECURRENT}
     if len(kinds) != 1:
         raise ValueError(f"its recurrent layers are {sorted(kinds)}")
@@ -95,6 +93,11 @@ def _read(model: ModelProto, vocab: int) -> _Graph:
             bias = next((name for name in added if name in weights), _UNBIASED)
             weights[bias.replace(".bias", ".weight")] = weights.pop(node.input[1]).T
     return _Graph(weights, kinds.pop().lower(), vocab)
+
+
+def _is_weight(name: str, array: NDArray[Any]) -> bool:
+    """Numbers that were learnt; a number alone, or a row under a name of the exporter's, is a constant of the graph."""
+    return array.dtype.kind == "f" and array.ndim > name.startswith(_MADE_UP)
 
 
 def _make(graph: _Graph, card: Card, codec: Codec[Any], predictor: OnnxPredictor, dropout: Dropout) -> Network:
