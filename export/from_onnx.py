@@ -97,7 +97,7 @@ def _read(model: ModelProto, vocab: int) -> _Graph:
 
 def _is_weight(name: str, array: NDArray[Any]) -> bool:
     """Numbers that were learnt; a number alone, or a row under a name of the exporter's, is a constant of the graph."""
-    return array.dtype.kind == "f" and array.ndim > name.startswith(_MADE_UP)
+    return array.dtype.kind == "f" and array.ndim > (1 if name.startswith(_MADE_UP) else 0)
 
 
 def _make(graph: _Graph, card: Card, codec: Codec[Any], predictor: OnnxPredictor, dropout: Dropout) -> Network:
@@ -166,8 +166,8 @@ def _beat_token(predictor: OnnxPredictor, vocab: int) -> int:
 def _fill(network: Network, graph: _Graph) -> None:
     """Give the network its weights; every one must be there, in its shape, and none left over."""
     layers = {name: module for name, module in network.named_modules() if isinstance(module, nn.RNNBase)}
-    state = dict[str, Tensor]()
-    left = {name: weight for name, weight in graph.weights.items() if name not in dict(network.named_buffers())}
+    state, constants = dict[str, Tensor](), dict(network.named_buffers())
+    left = {name: weight for name, weight in graph.weights.items() if name not in constants}
     for name, layer in layers.items():
         w, r, b = (torch.from_numpy(left.pop(f"{name}.{part}").copy()) for part in "wrb")
         for direction, end in enumerate(("", "_reverse")[: len(w)]):

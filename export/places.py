@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from livegen.errors import SettingsError, did_you_mean
 from livegen.recording.library import sessions_folder
 
 _CLONE = Path(__file__).parents[1]
@@ -12,3 +13,13 @@ CONFIGS = _PACKED if IS_PACKED else _CLONE / "configs"
 _KEPT = sessions_folder().parent / "training"
 RUNS = _KEPT / "runs" if IS_PACKED else _CLONE / "runs"
 CACHE = _KEPT / "cache" if IS_PACKED else _CLONE / ".cache"
+
+
+def find_config(folder: Path, config: str, what: str) -> Path:
+    """The path of a TOML file, given as a path or as the name of one in ``folder``; SettingsError names a like one."""
+    named = folder / f"{config}.toml"
+    if named.exists():
+        return named
+    if Path(config).exists():
+        return Path(config)
+    raise SettingsError(f"no {what} '{config}'{did_you_mean(config, (path.stem for path in folder.glob('*.toml')))}")

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from export import places
-from livegen.errors import SettingsError, did_you_mean
+from livegen.errors import SettingsError
 from livegen.wrong_value import remedy
 
 CONFIGS = places.CONFIGS / "train"
@@ -25,30 +25,31 @@ Size = Field(ge=1, le=4096)
 Layers = Field(1, ge=1, le=8)
 
 
-class WindowedLstm(_Frozen):
-    """The shape of the network; see ``networks.windowed_lstm``."""
+class _Windowed(_Frozen):
+    """What networks share that see the last tokens beside their layers."""
 
-    kind: Literal["windowed-lstm"]
+    kind: str
     embedding: int = Size
     window: int = Field(ge=2, le=64)
     features: int = Size
     hidden: int = Size
     layers: int = Layers
+
+
+class WindowedLstm(_Windowed):
+    """The shape of the network; see ``networks.windowed_lstm``."""
+
+    kind: Literal["windowed-lstm"]
     head: int = Field(0, ge=0, le=4096)
     bar: int = Field(0, ge=0, le=1024)
     beat: str = ""  # the text of the token that moves the place in the bar
     copies: bool = False  # it says of each of the last tokens how likely it comes again
 
 
-class TimedLstm(_Frozen):
+class TimedLstm(_Windowed):
     """The shape of the network; see ``networks.timed_lstm``."""
 
     kind: Literal["timed-lstm"]
-    embedding: int = Size
-    window: int = Field(ge=2, le=64)
-    features: int = Size
-    hidden: int = Size
-    layers: int = Layers
     onsets: int = Field(ge=3, le=64)
     bins: int = Field(ge=2, le=256)
     notes: int = Field(ge=1, le=1024)
@@ -140,12 +141,7 @@ class Recipe(_Frozen):
 
 def find(config: str) -> Path:
     """The path of a recipe, given as a path or as the name of one in ``configs/train``."""
-    named = CONFIGS / f"{config}.toml"
-    if named.exists():
-        return named
-    if Path(config).exists():
-        return Path(config)
-    raise SettingsError(f"no recipe '{config}'{did_you_mean(config, (p.stem for p in CONFIGS.glob('*.toml')))}")
+    return places.find_config(CONFIGS, config, "recipe")
 
 
 def of_folder(folder: Path, *, is_tiny: bool) -> Recipe:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from export import places, recipes
 from export.recipes import Recipe
-from livegen.errors import SettingsError, did_you_mean
+from livegen.errors import SettingsError
 from livegen.wrong_value import remedy
 
 SWEEPS = places.CONFIGS / "sweep"
@@ -78,12 +78,7 @@ class Sweep(_Frozen):
 
 def find(config: str) -> Path:
     """The path of a sweep, given as a path or as the name of one in ``configs/sweep``."""
-    named = SWEEPS / f"{config}.toml"
-    if named.exists():
-        return named
-    if Path(config).exists():
-        return Path(config)
-    raise SettingsError(f"no sweep '{config}'{did_you_mean(config, (path.stem for path in SWEEPS.glob('*.toml')))}")
+    return places.find_config(SWEEPS, config, "sweep")
 
 
 def load(path: Path) -> Sweep:

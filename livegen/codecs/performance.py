@@ -55,8 +55,6 @@ class PerformanceCodec(PerformanceGrammar):
         self.steps[FIRST_WAIT:FIRST_LOUDNESS] = WAITS
         self.coarse = COARSE
         self.waits: Mask = self.steps > 0
-        self.begins: Mask = np.zeros(len(self.vocabulary), np.bool_)
-        self.begins[self.on(low) : self.on(high) + 1] = True
 
     def shift(self, key: Key, pitches: Sequence[int]) -> int:
         """0: the model is trained in every key."""

@@ -86,9 +86,9 @@ class PerformanceGrammar(PitchRangeCodec[PerformanceCursor]):
         self._pitches = PitchTable([*[()] * FIRST_KEY, *((pitch,) for pitch in keys), *[()] * len(keys)])
         self._outside = self.vocabulary.only(START)
         tokens = np.arange(len(self.vocabulary))
-        self._keys: Mask = (tokens >= FIRST_KEY) & (tokens < self._first_off)
+        self.begins: Mask = (tokens >= FIRST_KEY) & (tokens < self._first_off)
         self._first_moves: Mask = (tokens >= FIRST_WAIT) & (tokens < FIRST_KEY)  # before any loudness is known
-        self._moves: Mask = self._keys | self._first_moves
+        self._moves: Mask = self.begins | self._first_moves
 
     def on(self, pitch: int) -> int:
         """The token of a key that goes down."""
@@ -111,7 +111,7 @@ class PerformanceGrammar(PitchRangeCodec[PerformanceCursor]):
         if not cursor.is_inside:
             return self._outside.copy()
         if cursor.is_loudness_new:
-            mask = self._keys.copy()
+            mask = self.begins.copy()
         else:
             mask = (self._moves if cursor.loudness != _UNKNOWN else self._first_moves).copy()
             if len(cursor.down) > self.high - self.low:
